@@ -1,0 +1,58 @@
+//! What can keep a question from being answered.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use stage::ExitKind;
+use thiserror::Error;
+
+/// Errors of `distilburn-answer`.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// Settings or the store.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Stage(#[from] stage::Error),
+    /// An artifact.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] artifact::Error),
+    /// The model or the device.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Model(#[from] distilbert::Error),
+    /// The tokenizer, or a question that leaves no room for the context.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tokenize(#[from] squad::Error),
+    /// A file of the model or the context, or stdout.
+    #[error(transparent)]
+    #[diagnostic(help("check the path and its permissions"))]
+    Io(#[from] std::io::Error),
+    /// A question or a context without text.
+    #[error("the {what} is empty")]
+    #[diagnostic(help("give it text: distilburn ask --question \"Who …?\" --context-file article.txt"))]
+    Empty {
+        /// "question" or "context".
+        what: &'static str,
+    },
+    /// A context that is not text.
+    #[error("{} is not UTF-8 text", path.display())]
+    #[diagnostic(help("convert it, for example with `iconv -t UTF-8`"))]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl ExitKind for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Stage(error) => error.exit_code(),
+            Self::Artifact(error) => error.exit_code(),
+            Self::Model(error) if error.is_device() => 4,
+            Self::Model(_) | Self::Tokenize(_) | Self::Io(_) | Self::NotText { .. } => 3,
+            Self::Empty { .. } => 2,
+        }
+    }
+}

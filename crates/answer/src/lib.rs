@@ -1,0 +1,47 @@
+//! Using a fine-tuned model: `ask` answers one question about one context.
+//!
+//! Reads an exported model directory, so it answers as transformers would with the same files.
+
+mod ask;
+mod error;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use stage::{CommonOptions, OutputOptions};
+
+pub use ask::AskOptions;
+pub use error::Error;
+
+/// Answers questions with a fine-tuned model
+#[derive(Debug, Parser)]
+#[command(name = "distilburn-answer", version)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer one question from one context
+    Ask(AskOptions),
+}
+
+impl Options {
+    /// How it logs.
+    #[must_use]
+    pub fn output(&self) -> &OutputOptions {
+        let Command::Ask(AskOptions { common: CommonOptions { output, .. }, .. }) = &self.command;
+        output
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error`], each with its remedy.
+pub fn run(options: Options) -> Result<ExitCode, Error> {
+    let Command::Ask(options) = options.command;
+    ask::run(&options)?;
+    Ok(ExitCode::SUCCESS)
+}

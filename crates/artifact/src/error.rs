@@ -1,0 +1,268 @@
+//! Everything that can be wrong with an artifact, each with what to do about it.
+
+use std::path::PathBuf;
+
+use arrow::error::ArrowError;
+
+/// Shorthand of this crate's functions.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What is wrong, where, and what to type next.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused; the message names the file.
+    #[error(transparent)]
+    #[diagnostic(help(
+        "check that the path is right, that you may write there, and that the disk is not full"
+    ))]
+    Io(#[from] std::io::Error),
+
+    /// A table could not be written.
+    #[error("{} cannot be written", path.display())]
+    #[diagnostic(help("check that you may write there and that the disk is not full"))]
+    Write {
+        /// The table.
+        path: PathBuf,
+        /// What Arrow said.
+        source: ArrowError,
+    },
+
+    /// A row does not fit its table.
+    #[error("row {row} does not fit {}: {why}", path.display())]
+    #[diagnostic(help(
+        "the input of this stage is inconsistent: re-run the stages before it with `--force`"
+    ))]
+    Row {
+        /// The table being written, or read.
+        path: PathBuf,
+        /// Counted from 0.
+        row: usize,
+        /// What does not fit, with both values.
+        why: String,
+    },
+
+    /// The file is something else.
+    #[error("{} is no distilburn table: {why}", path.display())]
+    #[diagnostic(help("{remedy}"))]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What was found instead.
+        why: String,
+        /// What to do.
+        remedy: String,
+    },
+
+    /// The file was a table once: it is cut short or altered.
+    #[error("{} is damaged: {why}", path.display())]
+    #[diagnostic(help("{remedy}"))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found, and expected.
+        why: String,
+        /// What to do.
+        remedy: String,
+    },
+
+    /// A sound table of another kind.
+    #[error("{} holds {found}, expected {expected}", path.display())]
+    #[diagnostic(help("{remedy}"))]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// Its kind.
+        found: String,
+        /// The kind, or kinds, that fit.
+        expected: String,
+        /// What to do.
+        remedy: String,
+    },
+
+    /// A table of a version that this build does not read; there are no migrations.
+    #[error("{} holds {kind} v{found}, this build reads v{expected}", path.display())]
+    #[diagnostic(help("{remedy}"))]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its kind.
+        kind: &'static str,
+        /// Its version, as it stands in the file.
+        found: String,
+        /// This build's version.
+        expected: u32,
+        /// What to do.
+        remedy: String,
+    },
+
+    /// The right kind and version with other columns.
+    #[error("{} ({kind} v{version}) has the column {found} where this build reads {expected}", path.display())]
+    #[diagnostic(help("{remedy}"))]
+    Columns {
+        /// The file.
+        path: PathBuf,
+        /// Its kind.
+        kind: &'static str,
+        /// Its version.
+        version: u32,
+        /// The first column that differs.
+        found: String,
+        /// What it should be.
+        expected: String,
+        /// What to do.
+        remedy: String,
+    },
+
+    /// No tensor of this name.
+    #[error("{} has no tensor `{name}` among its {count}", path.display())]
+    #[diagnostic(help("list what it has with `distilburn show {}`", path.display()))]
+    NoTensor {
+        /// The file.
+        path: PathBuf,
+        /// The name that was asked for.
+        name: String,
+        /// How many tensors there are.
+        count: usize,
+    },
+
+    /// The data of a tensor is not as long as its shape says, or its dtype is unknown.
+    #[error("tensor `{name}` ({dtype} {shape:?}) has {found} bytes, {expected}")]
+    #[diagnostic(help(
+        "the checkpoint is inconsistent: fetch the base model again, then re-run `ingest --force`"
+    ))]
+    TensorSize {
+        /// The tensor.
+        name: String,
+        /// As safetensors spells it.
+        dtype: String,
+        /// Rows first.
+        shape: Vec<i64>,
+        /// Bytes given.
+        found: usize,
+        /// Bytes that shape and dtype ask for, in words.
+        expected: String,
+    },
+
+    /// A tensor that holds no floating-point numbers.
+    #[error("tensor `{name}` is {dtype}, expected F32, F16 or BF16")]
+    #[diagnostic(help(
+        "use a checkpoint whose weights are F32, F16 or BF16, then re-run `ingest`"
+    ))]
+    TensorDtype {
+        /// The tensor.
+        name: String,
+        /// Its type.
+        dtype: String,
+    },
+
+    /// The folder holds no finished artifact.
+    #[error("{} has no manifest.json, so it is no finished artifact", dir.display())]
+    #[diagnostic(help(
+        "re-run the stage with `--force`, or name a folder that holds a manifest.json"
+    ))]
+    NoManifest {
+        /// The folder.
+        dir: PathBuf,
+    },
+
+    /// The manifest is no JSON, or not of this shape.
+    #[error("{} cannot be read as a manifest", path.display())]
+    #[diagnostic(help("re-run the stage that wrote it with `--force`"))]
+    ManifestJson {
+        /// The manifest.
+        path: PathBuf,
+        /// Line, column and reason.
+        source: serde_json::Error,
+    },
+
+    /// The manifest was written by another generation of distilburn.
+    #[error("{} has manifest format {found}, this build reads {expected}", path.display())]
+    #[diagnostic(help("re-run the stage that wrote it with `--force`"))]
+    ManifestVersion {
+        /// The manifest.
+        path: PathBuf,
+        /// Its format.
+        found: String,
+        /// This build's.
+        expected: u32,
+    },
+
+    /// The manifest was altered after it was written.
+    #[error("{} was altered: its checksum is {found}, its contents give {expected}", path.display())]
+    #[diagnostic(help("re-run the stage that wrote it with `--force`"))]
+    ManifestChecksum {
+        /// The manifest.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+        /// What its contents give.
+        expected: String,
+    },
+
+    /// An artifact in another's place.
+    #[error("{} is {found}, expected {expected}", dir.display())]
+    #[diagnostic(help(
+        "the folder was moved or renamed by hand: delete it, then re-run the stage"
+    ))]
+    Misplaced {
+        /// The folder.
+        dir: PathBuf,
+        /// Its stage and fingerprint.
+        found: String,
+        /// Those of its place.
+        expected: String,
+    },
+
+    /// The artifact's manifest does not list the file.
+    #[error("{} lists no file `{name}`", dir.display())]
+    #[diagnostic(help("re-run `{stage}` with `--force`"))]
+    NotListed {
+        /// The artifact.
+        dir: PathBuf,
+        /// The file asked for.
+        name: String,
+        /// The artifact's stage.
+        stage: String,
+    },
+
+    /// A file of an artifact is missing or altered.
+    #[error("{} {found}, the manifest says {expected}", path.display())]
+    #[diagnostic(help("re-run `{stage}` with `--force`"))]
+    FileChanged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+        /// What the manifest says.
+        expected: String,
+        /// The stage that writes it.
+        stage: String,
+    },
+
+    /// Another process is making this artifact.
+    #[error("{} is being written by process {pid}", dir.display())]
+    #[diagnostic(help("wait for it to finish, or stop it, then try again"))]
+    Locked {
+        /// The partial folder.
+        dir: PathBuf,
+        /// As the lock file has it.
+        pid: String,
+    },
+
+    /// `--output` names a folder with something in it.
+    #[error("{} is not empty", path.display())]
+    #[diagnostic(help("give `--output` a folder that is empty or does not exist"))]
+    OutputNotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// The help of a table that must be written again.
+pub(crate) fn rewrite(producer: Option<&str>) -> String {
+    match producer {
+        Some(stage) => format!("re-run the `{stage}` stage with `--force` to rewrite it"),
+        None => "re-run the stage that writes it with `--force`, or name one of distilburn's .arrow files".to_owned(),
+    }
+}

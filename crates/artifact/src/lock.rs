@@ -1,0 +1,71 @@
+//! Keeps a second process out of a partial folder.
+//!
+//! The operating system drops the lock when its process ends, however it ends: there is no stale lock to clean up.
+
+use std::fs::TryLockError;
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use crate::{Error, Result};
+
+/// A held lock; dropped with the process at the latest.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    path: PathBuf,
+    /// Open, and locked, for as long as this lives.
+    _file: fs_err::File,
+}
+
+impl Lock {
+    /// Takes the lock file at `path`, which guards `dir`, or says which process holds it.
+    pub(crate) fn acquire(path: &Path, dir: &Path) -> Result<Self> {
+        loop {
+            let mut options = fs_err::OpenOptions::new();
+            let mut file = options
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
+            match file.file().try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let mut pid = String::new();
+                    file.read_to_string(&mut pid)?;
+                    return Err(Error::Locked {
+                        dir: dir.to_owned(),
+                        pid: pid.trim().to_owned(),
+                    });
+                }
+                Err(TryLockError::Error(e)) => return Err(e.into()),
+            }
+            file.rewind()?;
+            file.set_len(0)?;
+            writeln!(file, "{}", process::id())?;
+            // Between opening and locking, the holder before may have removed the file: then the lock is on a
+            // file that nobody else will see, and another process can hold one on its successor.
+            if is_at(&file, path) {
+                return Ok(Self {
+                    path: path.to_owned(),
+                    _file: file,
+                });
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // While the lock is still held. A file that stays behind is harmless: nobody holds a lock on it.
+        drop(fs_err::remove_file(&self.path));
+    }
+}
+
+fn is_at(file: &fs_err::File, path: &Path) -> bool {
+    let (Ok(held), Ok(there)) = (file.metadata(), fs_err::metadata(path)) else {
+        return false;
+    };
+    (held.dev(), held.ino()) == (there.dev(), there.ino())
+}

@@ -1,0 +1,218 @@
+//! An artifact in the making: a folder that only one process writes to, kept when that process is interrupted.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::artifact::{Artifact, hash_file};
+use crate::lock::Lock;
+use crate::manifest::{FileEntry, Manifest, ManifestDraft};
+use crate::table::Table;
+use crate::table_writer::TEMPORARY_EXTENSION;
+use crate::{Error, Result, file_name};
+
+/// A folder in the making, locked. Dropping it keeps the files, so that the next run can go on from them.
+#[derive(Debug)]
+pub struct Partial {
+    stage: String,
+    fingerprint: String,
+    dir: PathBuf,
+    /// Where `commit` moves it.
+    target: PathBuf,
+    /// The file that then names it as the newest of its stage; none outside a store.
+    latest: Option<PathBuf>,
+    /// Held until this is dropped.
+    _lock: Lock,
+}
+
+impl Partial {
+    /// Begins an artifact outside the store, for `--output`: `output` must be absent or empty. It is made beside
+    /// it, in `.partial-<name>-<fingerprint>`.
+    pub fn at(output: &Path, stage: &str, fingerprint: &str) -> Result<Self> {
+        let target = std::path::absolute(output)?;
+        if !is_vacant(&target)? {
+            return Err(Error::OutputNotEmpty {
+                path: output.to_owned(),
+            });
+        }
+        let name = target
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        let (Some(parent), Some(name)) = (target.parent(), name) else {
+            return Err(Error::OutputNotEmpty {
+                path: output.to_owned(),
+            });
+        };
+        let dir = parent.join(format!(".partial-{name}-{fingerprint}"));
+        Self::lock(dir, target.clone(), None, stage, fingerprint)
+    }
+
+    /// Begins an artifact of a store; `stage_dir` is its stage's folder.
+    pub(crate) fn in_store(stage_dir: &Path, stage: &str, fingerprint: &str) -> Result<Self> {
+        let dir = stage_dir.join(format!(".partial-{fingerprint}"));
+        let latest = stage_dir.join(crate::store::LATEST);
+        Self::lock(
+            dir,
+            stage_dir.join(fingerprint),
+            Some(latest),
+            stage,
+            fingerprint,
+        )
+    }
+
+    fn lock(
+        dir: PathBuf,
+        target: PathBuf,
+        latest: Option<PathBuf>,
+        stage: &str,
+        fingerprint: &str,
+    ) -> Result<Self> {
+        if let Some(parent) = dir.parent() {
+            fs_err::create_dir_all(parent)?;
+        }
+        // Beside the folder, not in it, because the folder is renamed while the lock is held.
+        let lock = Lock::acquire(&dir.with_added_extension("lock"), &dir)?;
+        fs_err::create_dir_all(&dir)?;
+        let (stage, fingerprint) = (stage.to_owned(), fingerprint.to_owned());
+        Ok(Self {
+            stage,
+            fingerprint,
+            dir,
+            target,
+            latest,
+            _lock: lock,
+        })
+    }
+
+    /// The folder to write files into; it may hold those of an interrupted run.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Removes what an interrupted run left.
+    pub fn clear(&self) -> Result<()> {
+        fs_err::remove_dir_all(&self.dir)?;
+        fs_err::create_dir(&self.dir)?;
+        Ok(())
+    }
+
+    /// Finishes the artifact: checks its tables, hashes its files, writes the manifest, brings everything to the
+    /// disk and only then gives the folder its name. A finished artifact of the same name is replaced.
+    pub fn commit(self, draft: ManifestDraft) -> Result<Artifact> {
+        remove_unfinished(&self.dir)?;
+        let mut files = Vec::new();
+        list_files(&self.dir, "", &mut files)?;
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let manifest = Manifest::seal(&self.stage, &self.fingerprint, draft, files);
+        let path = self.dir.join(file_name::MANIFEST);
+        fs_err::write(&path, manifest.to_text())?;
+        sync(&path)?;
+        sync(&self.dir)?;
+        self.publish()?;
+        Ok(Artifact {
+            dir: self.target,
+            manifest,
+        })
+    }
+
+    /// Puts the folder in its place.
+    fn publish(&self) -> Result<()> {
+        let parent = self.target.parent().unwrap_or(Path::new("."));
+        if is_vacant(&self.target)? {
+            fs_err::create_dir_all(parent)?;
+            fs_err::rename(&self.dir, &self.target)?;
+        } else if self.latest.is_none() {
+            // Filled by someone else while this was made.
+            return Err(Error::OutputNotEmpty {
+                path: self.target.clone(),
+            });
+        } else {
+            // Aside first, because a folder cannot be renamed onto one with files in it. Maps of the old files
+            // stay valid until they are closed.
+            let old = parent.join(format!(".old-{}", self.fingerprint));
+            remove_dir_if_there(&old)?;
+            fs_err::rename(&self.target, &old)?;
+            fs_err::rename(&self.dir, &self.target)?;
+            fs_err::remove_dir_all(&old)?;
+        }
+        sync(parent)?;
+        if let Some(latest) = &self.latest {
+            // The rename makes readers see the old name or the new one, never half of it.
+            let temporary = parent.join(format!(".latest-{}", self.fingerprint));
+            fs_err::write(&temporary, format!("{}\n", self.fingerprint))?;
+            sync(&temporary)?;
+            fs_err::rename(&temporary, latest)?;
+            sync(parent)?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes tables whose writer did not finish.
+fn remove_unfinished(dir: &Path) -> Result<()> {
+    for entry in fs_err::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_unfinished(&path)?;
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == TEMPORARY_EXTENSION)
+        {
+            fs_err::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lists a folder's files with size, rows and hash, and brings them to the disk.
+fn list_files(dir: &Path, prefix: &str, files: &mut Vec<FileEntry>) -> Result<()> {
+    for entry in fs_err::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if path.is_dir() {
+            list_files(&path, &format!("{name}/"), files)?;
+            sync(&path)?;
+        } else if name != file_name::MANIFEST {
+            let is_table = path
+                .extension()
+                .is_some_and(|extension| extension == "arrow");
+            let rows = if is_table {
+                Some(Table::open_any(&path)?.len() as u64)
+            } else {
+                None
+            };
+            let bytes = fs_err::metadata(&path)?.len();
+            files.push(FileEntry {
+                name,
+                bytes,
+                rows,
+                blake3: hash_file(&path)?,
+            });
+            sync(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a file, or a folder's list of names, is on the disk.
+fn sync(path: &Path) -> Result<()> {
+    Ok(fs_err::File::open(path)?.sync_all()?)
+}
+
+/// Whether there is nothing at `path`, or an empty folder.
+fn is_vacant(path: &Path) -> Result<bool> {
+    match fs_err::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn remove_dir_if_there(path: &Path) -> Result<()> {
+    match fs_err::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e.into()),
+        _ => Ok(()),
+    }
+}

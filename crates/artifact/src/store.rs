@@ -1,0 +1,73 @@
+//! The store: `<root>/<stage>/<fingerprint>/`, with `<root>/<stage>/latest` naming the newest.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::{Artifact, Error, Partial, Result};
+
+/// The text file that names the newest artifact of a stage.
+pub(crate) const LATEST: &str = "latest";
+
+/// A folder of artifacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// The store in this folder, which need not exist yet.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the artifact is, made or not.
+    #[must_use]
+    pub fn dir(&self, stage: &str, fingerprint: &str) -> PathBuf {
+        self.root.join(stage).join(fingerprint)
+    }
+
+    /// The artifact if it is finished. Checks the manifest and that every file is there in its full size; one
+    /// that is damaged is an error, not `None`.
+    pub fn find(&self, stage: &str, fingerprint: &str) -> Result<Option<Artifact>> {
+        let dir = self.dir(stage, fingerprint);
+        if !fs_err::exists(&dir)? {
+            return Ok(None);
+        }
+        let artifact = Artifact::open(&dir)?;
+        let manifest = &artifact.manifest;
+        if (manifest.stage.as_str(), manifest.fingerprint.as_str()) != (stage, fingerprint) {
+            let found = format!("{} {}", manifest.stage, manifest.fingerprint);
+            return Err(Error::Misplaced {
+                dir,
+                found,
+                expected: format!("{stage} {fingerprint}"),
+            });
+        }
+        artifact.check_files()?;
+        Ok(Some(artifact))
+    }
+
+    /// The newest finished artifact of a stage; `None` where there is none, or it was deleted.
+    pub fn latest(&self, stage: &str) -> Result<Option<Artifact>> {
+        match fs_err::read_to_string(self.root.join(stage).join(LATEST)) {
+            Ok(fingerprint) => self.find(stage, fingerprint.trim()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Begins an artifact, or goes on with one that was interrupted; refuses when another process is at it.
+    pub fn begin(&self, stage: &str, fingerprint: &str) -> Result<Partial> {
+        Partial::in_store(&self.root.join(stage), stage, fingerprint)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Writes a table batch by batch, under a temporary name until it is whole.
+
+use std::collections::BTreeMap;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
+use arrow::ipc::writer::FileWriter;
+
+use crate::kind::Kind;
+use crate::table::{FINGERPRINT_KEY, KIND_KEY, VERSION_KEY};
+use crate::{Error, Result};
+
+/// Rows after which a table writer writes a batch.
+pub(crate) const BATCH_ROWS: usize = 4096;
+/// Bytes after which a table writer of long rows writes a batch.
+pub(crate) const BATCH_BYTES: usize = 8 << 20;
+/// What the name of an unfinished table ends with.
+pub(crate) const TEMPORARY_EXTENSION: &str = "tmp";
+
+/// An Arrow file in the making.
+pub(crate) struct TableWriter {
+    path: PathBuf,
+    temporary: PathBuf,
+    schema: Arc<Schema>,
+    file: FileWriter<BufWriter<fs_err::File>>,
+    rows: usize,
+}
+
+impl TableWriter {
+    /// Begins a table of this kind. A table that is already at `path` stays until `finish`.
+    pub(crate) fn create(path: &Path, fingerprint: &str, kind: &Kind) -> Result<Self> {
+        Self::create_with(path, fingerprint, kind, BTreeMap::new())
+    }
+
+    /// Begins a table that carries more metadata.
+    pub(crate) fn create_with(
+        path: &Path,
+        fingerprint: &str,
+        kind: &Kind,
+        mut metadata: BTreeMap<String, String>,
+    ) -> Result<Self> {
+        metadata.insert(KIND_KEY.to_owned(), kind.name.to_owned());
+        metadata.insert(VERSION_KEY.to_owned(), kind.version.to_string());
+        metadata.insert(FINGERPRINT_KEY.to_owned(), fingerprint.to_owned());
+        let schema = Schema::new(kind.fields()).with_metadata(metadata);
+        let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
+        let file = fs_err::File::create(&temporary)?;
+        let file = FileWriter::try_new_buffered(file, &schema).map_err(|source| Error::Write {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            temporary,
+            schema: Arc::new(schema),
+            file,
+            rows: 0,
+        })
+    }
+
+    /// Writes one record batch of these columns.
+    pub(crate) fn write(&mut self, columns: Vec<ArrayRef>) -> Result<()> {
+        let batch = RecordBatch::try_new(self.schema.clone(), columns);
+        let batch = batch.map_err(|e| self.error(e))?;
+        self.rows += batch.num_rows();
+        self.file.write(&batch).map_err(|e| self.error(e))
+    }
+
+    /// Writes the footer and gives the table its name.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.file.finish().map_err(|e| self.error(e))?;
+        // Closed before the rename, which some file systems want.
+        drop(self.file);
+        fs_err::rename(&self.temporary, &self.path)?;
+        Ok(())
+    }
+
+    /// Rows in the batches so far.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn error(&self, source: ArrowError) -> Error {
+        Error::Write {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    /// A row that cannot be written; `pending` rows wait for the next batch.
+    pub(crate) fn bad_row(&self, pending: usize, why: String) -> Error {
+        Error::Row {
+            path: self.path.clone(),
+            row: self.rows + pending,
+            why,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Writes tensors one after the other; no more than a few are in memory.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayBuilder, Int64Builder, LargeBinaryBuilder, ListBuilder, StringBuilder};
+use arrow::datatypes::{DataType, Field};
+
+use super::TensorView;
+use crate::Result;
+use crate::kind::{Kind, TENSORS};
+use crate::table_writer::{BATCH_BYTES, TableWriter};
+
+/// Writes tensors as they come.
+pub struct TensorsWriter {
+    table: TableWriter,
+    names: HashSet<String>,
+    name: StringBuilder,
+    dtype: StringBuilder,
+    shape: ListBuilder<Int64Builder>,
+    data: LargeBinaryBuilder,
+}
+
+impl TensorsWriter {
+    /// Begins a table of kind `tensors`; it is at `path` once finished.
+    pub fn create(path: &Path, fingerprint: &str) -> Result<Self> {
+        Self::create_as(path, fingerprint, &TENSORS, BTreeMap::new())
+    }
+
+    /// Begins a table of kind [`TENSORS`] or [`crate::TRAINING_STATE`] with metadata of its own, such as counters;
+    /// keys that begin with `distilburn.` are taken.
+    pub fn create_as(
+        path: &Path,
+        fingerprint: &str,
+        kind: &'static Kind,
+        metadata: BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let dim = Field::new_list_field(DataType::Int64, false);
+        Ok(Self {
+            table: TableWriter::create_with(path, fingerprint, kind, metadata)?,
+            names: HashSet::new(),
+            name: StringBuilder::new(),
+            dtype: StringBuilder::new(),
+            shape: ListBuilder::new(Int64Builder::new()).with_field(dim),
+            data: LargeBinaryBuilder::new(),
+        })
+    }
+
+    /// Adds a tensor: little-endian bytes, rows first. Refuses a second one of the same name and data of another
+    /// length than dtype and shape say.
+    pub fn push(&mut self, name: &str, dtype: &str, shape: &[i64], data: &[u8]) -> Result<()> {
+        TensorView {
+            name,
+            dtype,
+            shape: shape.to_vec(),
+            data,
+        }
+        .check()?;
+        self.begin(name, dtype, shape)?;
+        self.data.append_value(data);
+        self.flush_if(BATCH_BYTES)
+    }
+
+    /// Adds an F32 tensor.
+    pub fn push_f32(&mut self, name: &str, shape: &[i64], data: &[f32]) -> Result<()> {
+        let bytes: Vec<u8> = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.push(name, "F32", shape, &bytes)
+    }
+
+    /// Completes the table.
+    pub fn finish(mut self) -> Result<()> {
+        self.flush_if(0)?;
+        self.table.finish()
+    }
+
+    fn begin(&mut self, name: &str, dtype: &str, shape: &[i64]) -> Result<()> {
+        if !self.names.insert(name.to_owned()) {
+            return Err(self.table.bad_row(
+                self.name.len(),
+                format!("there already is a tensor `{name}`"),
+            ));
+        }
+        self.name.append_value(name);
+        self.dtype.append_value(dtype);
+        self.shape.values().append_slice(shape);
+        self.shape.append(true);
+        Ok(())
+    }
+
+    /// Writes the tensors at hand once their data has this many bytes.
+    fn flush_if(&mut self, bytes: usize) -> Result<()> {
+        if self.name.is_empty() || self.data.values_slice().len() < bytes {
+            return Ok(());
+        }
+        self.table.write(vec![
+            Arc::new(self.name.finish()),
+            Arc::new(self.dtype.finish()),
+            Arc::new(self.shape.finish()),
+            Arc::new(self.data.finish()),
+        ])
+    }
+}

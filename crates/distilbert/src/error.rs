@@ -1,0 +1,92 @@
+//! What can be wrong with a model or a device.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+/// Errors of loading and running a model.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// `config.json` is not a DistilBERT configuration that this crate can run.
+    #[error("config.json: {reason}")]
+    #[diagnostic(help("use a DistilBERT or BERT-family model folder, and re-run the `ingest` stage"))]
+    Config {
+        /// What is wrong, with the value found.
+        reason: String,
+    },
+    /// A tensor of the checkpoint is missing.
+    #[error("the checkpoint has no tensor {name}")]
+    #[diagnostic(help("re-run the stage that wrote it: `distilburn ingest` or `distilburn train`"))]
+    MissingTensor {
+        /// Its name.
+        name: String,
+    },
+    /// A tensor of the checkpoint does not fit the configuration.
+    #[error("tensor {name} has shape {found:?}, the configuration says {expected:?}")]
+    #[diagnostic(help("config.json and the weights are of different models: check `ingest.base_model`"))]
+    Shape {
+        /// Its name.
+        name: String,
+        /// The checkpoint's shape.
+        found: Vec<usize>,
+        /// What the configuration implies.
+        expected: Vec<usize>,
+    },
+    /// A feature that the model cannot embed.
+    #[error("feature {index} {reason}")]
+    #[diagnostic(help("lower `tokenize-features.max_length`, or use the tokenizer that belongs to the base model"))]
+    Feature {
+        /// Its row.
+        index: usize,
+        /// Its length or token id, and the model's limit.
+        reason: String,
+    },
+    /// A safetensors file that cannot be read.
+    #[error("{}: {reason}", path.display())]
+    #[diagnostic(help("run `distilburn export` to write the model again"))]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of a model directory.
+    #[error(transparent)]
+    #[diagnostic(help("name an exported model directory: the `model` folder of an export artifact"))]
+    Io(#[from] std::io::Error),
+    /// The checkpoint's file.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] artifact::Error),
+    /// A device that this machine or this build does not have.
+    #[error("device {device} is not available: {reason}")]
+    #[diagnostic(help("set `run.device` to \"cpu\" or \"auto\"{}", .hint))]
+    Device {
+        /// As it stands in the settings.
+        device: String,
+        /// Why not.
+        reason: String,
+        /// What else to do.
+        hint: &'static str,
+    },
+    /// A precision that the device cannot run, or only very slowly.
+    #[error("precision {precision} is not available on {device}: {reason}")]
+    #[diagnostic(help("set `run.precision` to \"auto\", \"fp32\" or \"bf16\""))]
+    Precision {
+        /// As it stands in the settings.
+        precision: String,
+        /// The device it was asked of.
+        device: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Whether the device or its library is at fault, not the data.
+    #[must_use]
+    pub fn is_device(&self) -> bool {
+        matches!(self, Self::Device { .. } | Self::Precision { .. })
+    }
+}

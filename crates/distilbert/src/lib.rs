@@ -1,0 +1,36 @@
+//! DistilBERT for extractive question answering on Burn: the model, its weights, device and precision,
+//! and batched inference.
+//!
+//! Everything runs on packed batches: all tokens of a batch back to back, no padding. The mathematics is
+//! that of Hugging Face's `DistilBertForQuestionAnswering` (transformers,
+//! `models/distilbert/modeling_distilbert.py`) run on each feature at its own length.
+//!
+//! Not here: optimizers and schedules (`train`), spans and scores (`squad`).
+
+mod answers;
+mod autocast;
+mod batch;
+mod config;
+mod error;
+mod folder;
+mod head;
+mod loss;
+mod model;
+mod parameters;
+mod predictor;
+mod runtime;
+mod split;
+
+pub use answers::{AnsweredExample, SplitScore, answer_split};
+pub use autocast::Autocast;
+pub use batch::PackedBatch;
+pub use config::Config;
+pub use error::Error;
+pub use folder::{ModelFolder, SafetensorsWeights};
+pub use head::{BaseWeights, QA_HEAD_BIAS, QA_HEAD_WEIGHT, fresh_qa_head};
+pub use loss::{QaTargets, qa_loss};
+pub use model::{DistilBertForQuestionAnswering, DropoutSeed, Mode};
+pub use parameters::{Parameter, Weights};
+pub use predictor::{Predictor, QaLogits};
+pub use runtime::Runtime;
+pub use split::Split;

@@ -1,0 +1,71 @@
+//! The question answering loss over a packed batch.
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+use crate::batch::PackedBatch;
+
+/// Far below any logit, so that absent positions take no probability; finite, so that no gradient is NaN.
+const ABSENT: f64 = -1e30;
+
+/// Gold positions of a batch's features, in tokens from each feature's first.
+#[derive(Clone, Debug)]
+pub struct QaTargets {
+    /// First token of the answer; 0 (`[CLS]`) where the window does not hold it.
+    pub start_positions: Vec<i32>,
+    /// Last token of the answer, inclusive.
+    pub end_positions: Vec<i32>,
+}
+
+/// Sum over the batch of the mean of start and end cross-entropy, divided by `features`.
+///
+/// With `features` the number of features in the whole accumulation group, the losses of its batches add up
+/// to the loss of one batch of them all. Each softmax runs over the feature's own tokens, as transformers'
+/// loss does for a feature that is not padded.
+///
+/// `logits` (tokens, 2) → (1)
+#[must_use]
+pub fn qa_loss(logits: Tensor<2>, batch: &PackedBatch, targets: &QaTargets, features: usize) -> Tensor<1> {
+    let device = logits.device().without_autodiff();
+    let grid = Grid::new(batch, &device);
+    let losses = [(0, &targets.start_positions), (1, &targets.end_positions)].map(|(column, positions)| {
+        let column = logits.clone().slice([0..batch.tokens(), column..column + 1]).reshape([batch.tokens()]);
+        let positions: Vec<i64> = positions.iter().map(|&position| i64::from(position)).collect();
+        let gold = Tensor::<1, Int>::from_data(TensorData::new(positions, [batch.features()]), &device);
+        let log_probabilities = log_softmax(grid.place(column), 1);
+        log_probabilities.gather(1, gold.reshape([batch.features(), 1])).sum()
+    });
+    let [start, end] = losses;
+    (start + end) / (-2.0 * features as f64)
+}
+
+/// The positions of a padded (features, longest) matrix: for the logits alone, which are two numbers a token.
+struct Grid {
+    shape: [usize; 2],
+    token: Tensor<1, Int>,
+    absent: Tensor<2, Bool>,
+}
+
+impl Grid {
+    fn new(batch: &PackedBatch, device: &Device) -> Self {
+        let longest = batch.lengths().max().unwrap_or(0);
+        let shape = [batch.features(), longest];
+        let cells = || {
+            batch.cu_seqlens().windows(2).flat_map(move |bounds| {
+                (0..longest).map(move |column| (bounds[0] + column < bounds[1]).then_some(bounds[0] + column))
+            })
+        };
+        let token: Vec<i64> = cells().map(|cell| cell.unwrap_or(0) as i64).collect();
+        let absent: Vec<bool> = cells().map(|cell| cell.is_none()).collect();
+        Self {
+            shape,
+            token: Tensor::from_data(TensorData::new(token, [shape[0] * shape[1]]), device),
+            absent: Tensor::from_data(TensorData::new(absent, shape), device),
+        }
+    }
+
+    /// (tokens) → (features, longest)
+    fn place(&self, column: Tensor<1>) -> Tensor<2> {
+        column.select(0, self.token.clone()).reshape(self.shape).mask_fill(self.absent.clone(), ABSENT)
+    }
+}

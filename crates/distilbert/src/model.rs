@@ -1,0 +1,287 @@
+//! DistilBERT with a question answering head (Sanh et al. 2019), on packed batches.
+//!
+//! Shapes: tokens = all tokens of the batch, dim = `n_heads` × `d_head`. Fields carry the checkpoint's names,
+//! so a parameter's path in the module is its name in the checkpoint.
+
+#![allow(non_snake_case, reason = "`LayerNorm` is the checkpoint's own name; the derived code uses it too")]
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+use squad::SplitMix64;
+use torch_kernels::{AttentionOptions, Dropout};
+
+use crate::autocast::Autocast;
+use crate::batch::PackedBatch;
+use crate::config::Config;
+use crate::head::{QA_HEAD_BIAS, QA_HEAD_WEIGHT};
+use crate::parameters::{Weights, load};
+use crate::Error;
+
+/// Whether dropout applies, and what its masks are drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// No dropout.
+    Inference,
+    /// Dropout with the configuration's probabilities.
+    Training(DropoutSeed),
+}
+
+/// What a dropout mask is a function of, besides its site in the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DropoutSeed {
+    /// `run.seed`.
+    pub seed: u64,
+    /// The step, counted over the whole training.
+    pub global_step: u64,
+    /// The batch within the step's accumulation.
+    pub micro_step: u64,
+}
+
+/// `DistilBertForQuestionAnswering` of transformers.
+#[derive(Module, Debug)]
+pub struct DistilBertForQuestionAnswering {
+    distilbert: DistilBert,
+    qa_outputs: Linear,
+    #[module(skip)]
+    config: Config,
+}
+
+#[derive(Module, Debug)]
+struct DistilBert {
+    embeddings: Embeddings,
+    transformer: Transformer,
+}
+
+/// Word and position embeddings.
+#[derive(Module, Debug)]
+struct Embeddings {
+    word_embeddings: Embedding,
+    position_embeddings: Embedding,
+    LayerNorm: LayerNorm,
+}
+
+#[derive(Module, Debug)]
+struct Transformer {
+    layer: Vec<TransformerBlock>,
+}
+
+#[derive(Module, Debug)]
+struct TransformerBlock {
+    attention: MultiHeadSelfAttention,
+    sa_layer_norm: LayerNorm,
+    ffn: FeedForward,
+    output_layer_norm: LayerNorm,
+}
+
+#[derive(Module, Debug)]
+struct MultiHeadSelfAttention {
+    q_lin: Linear,
+    k_lin: Linear,
+    v_lin: Linear,
+    out_lin: Linear,
+}
+
+#[derive(Module, Debug)]
+struct FeedForward {
+    lin1: Linear,
+    lin2: Linear,
+}
+
+#[derive(Module, Debug)]
+struct Embedding {
+    weight: Param<Tensor<2>>,
+}
+
+/// A linear layer with PyTorch's weight order: (out, in).
+#[derive(Module, Debug)]
+pub(crate) struct Linear {
+    pub(crate) weight: Param<Tensor<2>>,
+    pub(crate) bias: Param<Tensor<1>>,
+}
+
+#[derive(Module, Debug)]
+pub(crate) struct LayerNorm {
+    pub(crate) weight: Param<Tensor<1>>,
+    pub(crate) bias: Param<Tensor<1>>,
+}
+
+impl DistilBertForQuestionAnswering {
+    /// Builds the model on `device` with `weights`; gradients are tracked where the device has autodiff.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`] and [`Error::Shape`] name the tensor.
+    pub fn new(config: &Config, weights: &dyn Weights, device: &Device) -> Result<Self, Error> {
+        let loader = Loader { weights, device };
+        let embeddings = Embeddings {
+            word_embeddings: loader
+                .embedding("distilbert.embeddings.word_embeddings", [config.vocab_size, config.dim])?,
+            position_embeddings: loader.embedding(
+                "distilbert.embeddings.position_embeddings",
+                [config.max_position_embeddings, config.dim],
+            )?,
+            LayerNorm: loader.layer_norm("distilbert.embeddings.LayerNorm", config.dim)?,
+        };
+        let layer = (0..config.n_layers).map(|index| loader.block(config, index)).collect::<Result<_, _>>()?;
+        let qa_outputs = Linear {
+            weight: load(weights, QA_HEAD_WEIGHT, [2, config.dim], device)?,
+            bias: load(weights, QA_HEAD_BIAS, [2], device)?,
+        };
+        let distilbert = DistilBert { embeddings, transformer: Transformer { layer } };
+        Ok(Self { distilbert, qa_outputs, config: config.clone() })
+    }
+
+    /// The configuration it was built with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Start logits in column 0, end logits in column 1, in f32.
+    ///
+    /// `batch` → (tokens, 2)
+    #[must_use]
+    pub fn forward(&self, batch: &PackedBatch, autocast: Autocast, mode: Mode) -> Tensor<2> {
+        let pass = Pass { config: &self.config, autocast, mode };
+        let device = self.qa_outputs.bias.val().device();
+        let mut hidden = self.distilbert.embeddings.forward(&pass, batch, &device);
+        for (index, layer) in self.distilbert.transformer.layer.iter().enumerate() {
+            hidden = layer.forward(&pass, batch, index as u64, hidden);
+        }
+        let hidden = pass.dropout(hidden, self.config.qa_dropout, Site::QuestionAnswering);
+        autocast.to_f32(autocast.linear(&self.qa_outputs, hidden))
+    }
+}
+
+impl Embeddings {
+    /// → (tokens, dim)
+    fn forward(&self, pass: &Pass<'_>, batch: &PackedBatch, device: &Device) -> Tensor<2> {
+        let device = device.clone().without_autodiff();
+        let words = torch_kernels::embedding(self.word_embeddings.weight.val(), batch.input_ids(&device));
+        let positions = torch_kernels::embedding(self.position_embeddings.weight.val(), batch.positions(&device));
+        let hidden = pass.autocast.layer_norm(&self.LayerNorm, words + positions);
+        pass.dropout(hidden, pass.config.dropout, Site::Embeddings)
+    }
+}
+
+impl TransformerBlock {
+    /// (tokens, dim) → (tokens, dim), both f32; normalisation follows each residual sum.
+    fn forward(&self, pass: &Pass<'_>, batch: &PackedBatch, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
+        let autocast = pass.autocast;
+        let attended = self.attention.forward(pass, batch, layer, hidden.clone());
+        let hidden = autocast.layer_norm(&self.sa_layer_norm, autocast.to_f32(attended) + hidden);
+        let transformed = self.ffn.forward(pass, layer, hidden.clone());
+        autocast.layer_norm(&self.output_layer_norm, autocast.to_f32(transformed) + hidden)
+    }
+}
+
+impl MultiHeadSelfAttention {
+    /// (tokens, dim) → (tokens, dim) in the compute type
+    fn forward(&self, pass: &Pass<'_>, batch: &PackedBatch, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
+        let projected =
+            [&self.q_lin, &self.k_lin, &self.v_lin].map(|layer| pass.autocast.linear(layer, hidden.clone()));
+        let options = AttentionOptions {
+            cu_seqlens: batch.cu_seqlens().clone(),
+            n_heads: pass.config.n_heads,
+            dropout: pass.dropout_at(pass.config.attention_dropout, Site::Attention(layer)),
+        };
+        pass.autocast.linear(&self.out_lin, pass.autocast.attention(projected, options))
+    }
+}
+
+impl FeedForward {
+    /// (tokens, dim) → (tokens, dim) in the compute type
+    fn forward(&self, pass: &Pass<'_>, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
+        let wide = torch_kernels::gelu(pass.autocast.linear(&self.lin1, hidden));
+        pass.dropout(pass.autocast.linear(&self.lin2, wide), pass.config.dropout, Site::FeedForward(layer))
+    }
+}
+
+/// What every layer of one forward pass shares.
+struct Pass<'a> {
+    config: &'a Config,
+    autocast: Autocast,
+    mode: Mode,
+}
+
+/// Where in the model a dropout mask applies.
+#[derive(Clone, Copy)]
+enum Site {
+    Embeddings,
+    QuestionAnswering,
+    Attention(u64),
+    FeedForward(u64),
+}
+
+impl Pass<'_> {
+    fn dropout(&self, input: Tensor<2>, p: f64, site: Site) -> Tensor<2> {
+        match self.dropout_at(p, site) {
+            Some(dropout) => torch_kernels::dropout(input, dropout),
+            None => input,
+        }
+    }
+
+    fn dropout_at(&self, p: f64, site: Site) -> Option<Dropout> {
+        match self.mode {
+            Mode::Training(seed) if p > 0.0 => Some(Dropout { p, seed: seed.at(site) }),
+            _ => None,
+        }
+    }
+}
+
+impl DropoutSeed {
+    fn at(self, site: Site) -> u64 {
+        let site = match site {
+            Site::Embeddings => 0,
+            Site::QuestionAnswering => 1,
+            Site::Attention(layer) => 2 + 2 * layer,
+            Site::FeedForward(layer) => 3 + 2 * layer,
+        };
+        SplitMix64::keyed(&[self.seed, self.global_step, self.micro_step, site]).next_u64()
+    }
+}
+
+/// Reads modules by checkpoint name.
+struct Loader<'a> {
+    weights: &'a dyn Weights,
+    device: &'a Device,
+}
+
+impl Loader<'_> {
+    fn embedding(&self, name: &str, shape: [usize; 2]) -> Result<Embedding, Error> {
+        Ok(Embedding { weight: load(self.weights, &format!("{name}.weight"), shape, self.device)? })
+    }
+
+    fn linear(&self, name: &str, [dim_out, dim_in]: [usize; 2]) -> Result<Linear, Error> {
+        Ok(Linear {
+            weight: load(self.weights, &format!("{name}.weight"), [dim_out, dim_in], self.device)?,
+            bias: load(self.weights, &format!("{name}.bias"), [dim_out], self.device)?,
+        })
+    }
+
+    fn layer_norm(&self, name: &str, dim: usize) -> Result<LayerNorm, Error> {
+        Ok(LayerNorm {
+            weight: load(self.weights, &format!("{name}.weight"), [dim], self.device)?,
+            bias: load(self.weights, &format!("{name}.bias"), [dim], self.device)?,
+        })
+    }
+
+    fn block(&self, config: &Config, index: usize) -> Result<TransformerBlock, Error> {
+        let name = |part: &str| format!("distilbert.transformer.layer.{index}.{part}");
+        let (dim, hidden_dim) = (config.dim, config.hidden_dim);
+        let projection = |part: &str| self.linear(&name(&format!("attention.{part}")), [dim, dim]);
+        Ok(TransformerBlock {
+            attention: MultiHeadSelfAttention {
+                q_lin: projection("q_lin")?,
+                k_lin: projection("k_lin")?,
+                v_lin: projection("v_lin")?,
+                out_lin: projection("out_lin")?,
+            },
+            sa_layer_norm: self.layer_norm(&name("sa_layer_norm"), dim)?,
+            ffn: FeedForward {
+                lin1: self.linear(&name("ffn.lin1"), [hidden_dim, dim])?,
+                lin2: self.linear(&name("ffn.lin2"), [dim, hidden_dim])?,
+            },
+            output_layer_norm: self.layer_norm(&name("output_layer_norm"), dim)?,
+        })
+    }
+}

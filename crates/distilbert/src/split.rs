@@ -1,0 +1,71 @@
+//! One split of the data as a model reads it: questions, contexts and features, memory-mapped.
+
+use artifact::{Artifact, Contexts, Examples, Features, file_name};
+
+use crate::{Config, Error};
+
+/// The tables of one split.
+pub struct Split {
+    /// Paragraphs.
+    pub contexts: Contexts,
+    /// Questions with their answers.
+    pub examples: Examples,
+    /// Token windows; those of one question stand together, in the order of the questions.
+    pub features: Features,
+}
+
+impl Split {
+    /// The training split of an ingest and a tokenize-features artifact.
+    ///
+    /// # Errors
+    /// Those of opening the tables, and tables that do not belong together.
+    pub fn train(ingest: &Artifact, features: &Artifact) -> Result<Self, Error> {
+        let files = [file_name::CONTEXTS_TRAIN, file_name::EXAMPLES_TRAIN, file_name::FEATURES_TRAIN];
+        Self::open(ingest, features, files)
+    }
+
+    /// The validation split of the same.
+    ///
+    /// # Errors
+    /// As [`Self::train`].
+    pub fn validation(ingest: &Artifact, features: &Artifact) -> Result<Self, Error> {
+        let files = [file_name::CONTEXTS_VALIDATION, file_name::EXAMPLES_VALIDATION, file_name::FEATURES_VALIDATION];
+        Self::open(ingest, features, files)
+    }
+
+    fn open(ingest: &Artifact, features: &Artifact, names: [&str; 3]) -> Result<Self, Error> {
+        let split = Self {
+            contexts: Contexts::open(&ingest.file(names[0])?)?,
+            examples: Examples::open(&ingest.file(names[1])?)?,
+            features: Features::open(&features.file(names[2])?)?,
+        };
+        split.examples.check_contexts(&split.contexts)?;
+        split.features.check_examples(&split.examples)?;
+        Ok(split)
+    }
+
+    /// Checks that the model has a position and an embedding for every token.
+    ///
+    /// # Errors
+    /// [`Error::Feature`] names the first feature that does not fit.
+    pub fn check_fits(&self, config: &Config) -> Result<(), Error> {
+        for (index, feature) in self.features.iter().enumerate() {
+            let tokens = feature.input_ids.len();
+            if tokens == 0 || tokens > config.max_position_embeddings {
+                let reason = format!("has {tokens} tokens, the model takes 1 to {}", config.max_position_embeddings);
+                return Err(Error::Feature { index, reason });
+            }
+            if let Some(id) = feature.input_ids.iter().find(|&&id| id < 0 || id as usize >= config.vocab_size) {
+                let reason = format!("has token id {id}, the model's vocabulary has {}", config.vocab_size);
+                return Err(Error::Feature { index, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether any question is marked unanswerable, as in SQuAD v2.0: then "no answer" is an answer.
+    #[must_use]
+    pub fn has_impossible(&self) -> bool {
+        self.examples.iter().any(|example| example.is_impossible)
+    }
+}

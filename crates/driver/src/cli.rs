@@ -1,0 +1,198 @@
+//! What can be typed after `distilburn`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+use stage::{CommonOptions, Input, OutputOptions, STAGES};
+
+const EXAMPLES: &str = "\
+The pipeline:
+  ingest → tokenize-features → train → evaluate → export → ask
+
+Examples:
+  distilburn run                          everything, with generated data and a small model
+  distilburn run --profile squad          SQuAD v1.1 and distilbert-base-uncased
+  distilburn run --set train.epochs=1     what depends on the number of epochs, again
+  distilburn plan                         what `run` would do, and why
+  distilburn train --help                 what one stage reads, writes and can be told
+
+Exit codes:
+  0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
+  130 interrupted, with what was done kept; 1 anything else";
+
+/// Fine-tunes `DistilBERT` for extractive question answering
+///
+/// Stages hand Arrow artifacts to one another through a store. Each artifact is named by a fingerprint of the
+/// settings, inputs and code that make it, so that nothing is made twice, and a changed setting re-runs just
+/// what depends on it.
+#[derive(Debug, Parser)]
+#[command(name = "distilburn", version, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the stages that are not up to date, in order
+    Run(RunOptions),
+    /// Say what `run` would do, and why
+    Plan(PlanOptions),
+    /// List what the store holds
+    Status(StatusOptions),
+    /// Print the directory that the settings lead to for a stage, made or not
+    Path(PathOptions),
+    /// Print an artifact or a table: schema, lineage, first rows
+    Show(ShowOptions),
+    /// Score a SQuAD predictions file: exact match and F1
+    Score(ScoreOptions),
+    /// Answer a question with the fine-tuned model (see `distilburn ask --help`)
+    #[command(disable_help_flag = true)]
+    Ask(Rest),
+    /// Run this stage alone (see `distilburn ingest --help`)
+    #[command(disable_help_flag = true)]
+    Ingest(Rest),
+    /// Run this stage alone
+    #[command(disable_help_flag = true)]
+    TokenizeFeatures(Rest),
+    /// Run this stage alone
+    #[command(disable_help_flag = true)]
+    Train(Rest),
+    /// Run this stage alone
+    #[command(disable_help_flag = true)]
+    Evaluate(Rest),
+    /// Run this stage alone
+    #[command(disable_help_flag = true)]
+    Export(Rest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+
+    /// Only say what would run, and why
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanOptions {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+
+    /// Begin with this stage; what it reads must be there
+    #[arg(long, value_name = "STAGE", value_parser = stage_names())]
+    pub(crate) from: Option<String>,
+
+    /// End with this stage
+    #[arg(long, value_name = "STAGE", value_parser = stage_names())]
+    pub(crate) to: Option<String>,
+
+    /// Run although finished artifacts are there
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Use this artifact directory for a stage, whatever its settings say; repeatable
+    #[arg(long = "input", value_name = "STAGE=DIR")]
+    pub(crate) inputs: Vec<Input>,
+
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusOptions {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PathOptions {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+
+    /// The stage
+    #[arg(value_parser = stage_names())]
+    pub(crate) stage: String,
+
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowOptions {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+
+    /// An artifact's directory, one of its .arrow files, or a stage: its artifact under these settings
+    #[arg(value_name = "PATH|STAGE")]
+    pub(crate) path: PathBuf,
+
+    /// Rows of each table to print
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) rows: usize,
+
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScoreOptions {
+    /// Questions and their answers, in SQuAD's JSON form (v1.1 or v2.0), plain or .gz
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dataset: PathBuf,
+
+    /// JSON object of question id → answer text, plain or .gz
+    #[arg(long, value_name = "FILE")]
+    pub(crate) predictions: PathBuf,
+
+    /// One JSON object on stdout, with all digits
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// The command line of another binary.
+#[derive(Debug, Args)]
+pub(crate) struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub(crate) args: Vec<OsString>,
+
+    #[arg(skip)]
+    output: OutputOptions,
+}
+
+impl Cli {
+    pub(crate) fn output(&self) -> &OutputOptions {
+        match &self.command {
+            Command::Run(options) => &options.plan.common.output,
+            Command::Plan(options) => &options.common.output,
+            Command::Status(options) => &options.common.output,
+            Command::Path(options) => &options.common.output,
+            Command::Show(options) => &options.common.output,
+            Command::Score(options) => &options.output,
+            Command::Ask(rest)
+            | Command::Ingest(rest)
+            | Command::TokenizeFeatures(rest)
+            | Command::Train(rest)
+            | Command::Evaluate(rest)
+            | Command::Export(rest) => &rest.output,
+        }
+    }
+}
+
+fn stage_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(STAGES.map(|declaration| declaration.name))
+}

@@ -1,0 +1,64 @@
+//! What can go wrong in the driver itself.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use stage::ExitKind;
+use thiserror::Error;
+
+/// An error of the `distilburn` command.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Stage(#[from] stage::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] artifact::Error),
+
+    #[error("{} does not exist", path.display())]
+    #[diagnostic(help("build all binaries into one folder: `cargo build --release`, then `target/release/distilburn`"))]
+    NoSibling { path: PathBuf },
+
+    #[error("{} cannot be started", path.display())]
+    #[diagnostic(help("build it again: `cargo build --release`"))]
+    Start { path: PathBuf, source: std::io::Error },
+
+    #[error("{stage} reported success, but {} holds no artifact", dir.display())]
+    #[diagnostic(help("the stage and distilburn disagree: build both again with `cargo build --release`"))]
+    NotMade { stage: &'static str, dir: PathBuf },
+
+    #[error("--from {from} comes after --to {to}")]
+    #[diagnostic(help("the order is ingest, tokenize-features, train, evaluate, export"))]
+    Range { from: String, to: String },
+
+    #[error("{} is neither an artifact's directory, nor an .arrow file, nor a stage", path.display())]
+    #[diagnostic(help("list the store with `distilburn status`; the stages are ingest, tokenize-features, train, evaluate, export"))]
+    NothingToShow { path: PathBuf },
+
+    #[error(transparent)]
+    #[diagnostic(help("check the path, and that you may read there"))]
+    Io(#[from] std::io::Error),
+
+    #[error("{} is not {expected}", path.display())]
+    #[diagnostic(help("{remedy}"))]
+    Json { path: PathBuf, expected: &'static str, remedy: &'static str, source: serde_json::Error },
+
+    #[error("{} holds no questions", path.display())]
+    #[diagnostic(help("name a file in SQuAD's JSON form with at least one question"))]
+    NoQuestions { path: PathBuf },
+}
+
+impl ExitKind for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Stage(error) => error.exit_code(),
+            Self::Artifact(error) => error.exit_code(),
+            Self::Range { .. } => 2,
+            Self::NothingToShow { .. } | Self::Json { .. } | Self::NoQuestions { .. } | Self::Io(_) => 3,
+            Self::NoSibling { .. } | Self::Start { .. } | Self::NotMade { .. } => 1,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The `distilburn` command: plans the pipeline, starts the stage binaries beside it, and answers questions
+//! about settings, store and scores.
+//!
+//! Does no stage's work and links no LibTorch, whose loading alone would take longer than a plan.
+
+mod cli;
+mod error;
+mod plan;
+mod run;
+mod score;
+mod show;
+mod sibling;
+mod status;
+mod table;
+
+use std::process::ExitCode;
+
+use cli::{Cli, Command};
+use error::Error;
+
+/// Parses the command line and runs the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    stage::tool_main(Cli::output, execute)
+}
+
+fn execute(cli: Cli) -> Result<ExitCode, Error> {
+    match cli.command {
+        Command::Run(options) => return run::run(&options),
+        Command::Plan(options) => plan::print(&options)?,
+        Command::Status(options) => status::print(&options)?,
+        Command::Path(options) => plan::print_path(&options)?,
+        Command::Show(options) => show::print(&options)?,
+        Command::Score(options) => score::print(&options)?,
+        Command::Ask(rest) => return Err(sibling::replace("answer", &rest.args)),
+        Command::Ingest(rest) => return Err(sibling::replace("ingest", &rest.args)),
+        Command::TokenizeFeatures(rest) => return Err(sibling::replace("tokenize-features", &rest.args)),
+        Command::Train(rest) => return Err(sibling::replace("train", &rest.args)),
+        Command::Evaluate(rest) => return Err(sibling::replace("evaluate", &rest.args)),
+        Command::Export(rest) => return Err(sibling::replace("export", &rest.args)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,130 @@
+//! `plan` and `path`: what the settings lead to.
+
+use artifact::Store;
+use serde_json::{Value, json};
+use stage::{Basis, Declaration, Planned, STAGES, Workspace};
+
+use crate::Error;
+use crate::cli::{PathOptions, PlanOptions};
+use crate::table::align;
+
+/// A stage and whether `run` would run it.
+pub(crate) struct Step {
+    pub(crate) planned: Planned,
+    pub(crate) runs: bool,
+    /// Why it would run, or why not.
+    pub(crate) why: String,
+}
+
+/// Settings, store and the stages that `--from` and `--to` leave.
+pub(crate) fn steps(options: &PlanOptions) -> Result<(Workspace, Vec<Step>), Error> {
+    let range = range(options)?;
+    let mut workspace = Workspace::open(&options.common.settings, &options.inputs)?;
+    workspace.force = options.force;
+    let last = STAGES[*range.end()];
+    let planned = workspace.plan_to(last)?;
+    let first_to_run = STAGES[*range.start()];
+    let mut steps: Vec<Step> = Vec::new();
+    for planned in planned {
+        let position = |stage: &Declaration| STAGES.iter().position(|other| other.name == stage.name);
+        if position(planned.declaration) < position(first_to_run) {
+            if first_to_run.inputs.contains(&planned.declaration.name) {
+                planned.require(&workspace, first_to_run.name)?;
+            }
+            continue;
+        }
+        let (runs, why) = decide(&workspace, &planned, &steps)?;
+        steps.push(Step { planned, runs, why });
+    }
+    Ok((workspace, steps))
+}
+
+fn range(options: &PlanOptions) -> Result<std::ops::RangeInclusive<usize>, Error> {
+    let position = |name: &Option<String>, default: usize| {
+        let position = |name: &String| STAGES.iter().position(|declaration| declaration.name == name);
+        name.as_ref().and_then(position).unwrap_or(default)
+    };
+    let range = position(&options.from, 0)..=position(&options.to, STAGES.len() - 1);
+    match (&options.from, &options.to) {
+        (Some(from), Some(to)) if range.is_empty() => Err(Error::Range { from: from.clone(), to: to.clone() }),
+        _ => Ok(range),
+    }
+}
+
+fn decide(workspace: &Workspace, planned: &Planned, earlier: &[Step]) -> Result<(bool, String), Error> {
+    match &planned.basis {
+        Basis::Given => return Ok((false, "given by --input".to_owned())),
+        Basis::Lineage(by) => {
+            planned.require(workspace, "the pipeline")?;
+            return Ok((false, format!("{} was made from it", by.display())));
+        }
+        Basis::Settings => {}
+    }
+    let name = planned.declaration.name;
+    Ok(match &planned.artifact {
+        Some(_) if workspace.force => (true, "--force".to_owned()),
+        Some(_) => {
+            // What it was made from need not be there any more.
+            let gone = earlier.iter().any(|step| step.runs && planned.declaration.inputs.contains(&step.planned.declaration.name));
+            (false, if gone { "finished, though an input is missing".to_owned() } else { String::new() })
+        }
+        None => (true, reason(&workspace.store, planned, name)),
+    })
+}
+
+/// Why there is no artifact: what differs from the newest one.
+fn reason(store: &Store, planned: &Planned, stage: &str) -> String {
+    match store.latest(stage) {
+        Ok(Some(latest)) if latest.manifest.fingerprint == planned.fingerprint => "--force".to_owned(),
+        Ok(Some(latest)) => planned.differences(&latest.manifest).join("; "),
+        Ok(None) => "not made yet".to_owned(),
+        Err(error) => format!("the newest one cannot be used: {error}"),
+    }
+}
+
+/// `distilburn plan`
+pub(crate) fn print(options: &PlanOptions) -> Result<(), Error> {
+    let (_, steps) = steps(options)?;
+    let text = if options.json { format!("{:#}\n", to_json(&steps)) } else { to_text(&steps) };
+    Ok(stage::print(&text)?)
+}
+
+pub(crate) fn to_text(steps: &[Step]) -> String {
+    let rows: Vec<[String; 4]> = steps.iter().map(|step| {
+        let state = if step.runs { "would run" } else { "up to date" };
+        let fingerprint = step.planned.fingerprint[..12].to_owned();
+        [step.planned.declaration.name.to_owned(), state.to_owned(), fingerprint, step.why.clone()]
+    }).collect();
+    align(&rows)
+}
+
+fn to_json(steps: &[Step]) -> Value {
+    let stages: Vec<Value> = steps.iter().map(|step| {
+        json!({
+            "stage": step.planned.declaration.name,
+            "fingerprint": step.planned.fingerprint,
+            "path": step.planned.dir,
+            "up_to_date": !step.runs,
+            "why": step.why,
+        })
+    }).collect();
+    json!({ "up_to_date": steps.iter().all(|step| !step.runs), "stages": stages })
+}
+
+/// `distilburn path S`
+pub(crate) fn print_path(options: &PathOptions) -> Result<(), Error> {
+    let workspace = Workspace::open(&options.common.settings, &[])?;
+    let declaration = Declaration::of(&options.stage).expect("the command line takes the names of stages only");
+    let planned = workspace.plan_to(declaration)?.pop().expect("a plan ends with its target");
+    let text = if options.json {
+        json!({
+            "stage": declaration.name,
+            "fingerprint": planned.fingerprint,
+            "path": planned.dir,
+            "finished": planned.artifact.is_some(),
+        }).to_string()
+    } else {
+        planned.dir.display().to_string()
+    };
+    Ok(stage::print(&format!("{text}\n"))?)
+}

@@ -1,0 +1,153 @@
+//! `run`: starts the stages that are not up to date, and sums up.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use artifact::{Artifact, file_name};
+use serde_json::{Value, json};
+use stage::{EXPECTED_CODE, Planned};
+
+use crate::Error;
+use crate::cli::{PlanOptions, RunOptions};
+use crate::plan::{self, Step};
+use crate::sibling::Children;
+use crate::table::{align, duration};
+
+/// The exit code of a run that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+/// A stage that is finished now.
+struct Done {
+    artifact: Artifact,
+    /// None where there was nothing to do.
+    elapsed_ms: Option<u64>,
+}
+
+/// `distilburn run`
+pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
+    let options_ = &options.plan;
+    if options.dry_run {
+        plan::print(options_)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let start = Instant::now();
+    let (workspace, steps) = plan::steps(options_)?;
+    let children = Children::new()?;
+    let mut done = Vec::new();
+    for step in steps {
+        if children.stopped() {
+            return Ok(INTERRUPTED.into());
+        }
+        let Step { planned, runs, why } = step;
+        let stage = planned.declaration.name;
+        if !runs {
+            let artifact = planned.require(&workspace, "the pipeline")?.clone();
+            done.push(Done { artifact, elapsed_ms: None });
+            continue;
+        }
+        tracing::info!(stage, why, "starting");
+        let begun = Instant::now();
+        let code = artifact::fingerprint(&planned.declaration.code());
+        let status = children.run(stage, &args(options_, &planned), (EXPECTED_CODE, &code))?;
+        if !status.success() {
+            // It has said on stderr what is wrong. A stage ended by a signal has no code of its own.
+            let interrupted = children.stopped() && status.code().is_none();
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            tracing::error!(stage, %status, "the pipeline stops here");
+            return Ok(code.unwrap_or(if interrupted { INTERRUPTED } else { 1 }).into());
+        }
+        let artifact = workspace.store.find(stage, &planned.fingerprint)?;
+        let artifact = artifact.ok_or(Error::NotMade { stage, dir: planned.dir })?;
+        done.push(Done { artifact, elapsed_ms: Some(begun.elapsed().as_millis() as u64) });
+    }
+    let elapsed_ms = start.elapsed().as_millis() as u64;
+    let text = if options_.json { format!("{:#}\n", to_json(&done, elapsed_ms)) } else { to_text(&done, elapsed_ms) };
+    stage::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The stage's command line: the same settings, and the inputs that concern it.
+fn args(options: &PlanOptions, planned: &Planned) -> Vec<OsString> {
+    let mut args = options.common.settings.to_args();
+    args.extend(options.common.output.to_args());
+    if options.force {
+        args.push("--force".into());
+    }
+    let upstream = planned.declaration.upstream();
+    for input in options.inputs.iter().filter(|input| upstream.contains(&input.stage.as_str())) {
+        let mut value: OsString = format!("--input={}=", input.stage).into();
+        value.push(&input.dir);
+        args.push(value);
+    }
+    args
+}
+
+fn to_text(done: &[Done], elapsed_ms: u64) -> String {
+    let mut text = String::new();
+    if done.iter().all(|stage| stage.elapsed_ms.is_none()) {
+        text.push_str(&format!("everything is up to date, nothing to do ({:.2} s)\n", elapsed_ms as f64 / 1000.0));
+    } else {
+        let rows: Vec<[String; 3]> = done.iter().map(|stage| {
+            let time = stage.elapsed_ms.map_or("up to date".to_owned(), duration);
+            [stage.artifact.manifest.stage.clone(), time, stage.artifact.dir.display().to_string()]
+        }).collect();
+        text.push_str(&align(&rows));
+        text.push_str(&format!("done in {}\n", duration(elapsed_ms)));
+    }
+    let scores = Scores::of(done);
+    if let [Some(exact_match), Some(f1), base_exact_match, base_f1] = scores.0 {
+        let change = |before: Option<f64>, after: f64| match before {
+            Some(before) => format!("{before:.2} → {after:.2}"),
+            None => format!("{after:.2}"),
+        };
+        text.push_str(&format!(
+            "exact match {}, F1 {} (validation, before → after fine-tuning)\n",
+            change(base_exact_match, exact_match),
+            change(base_f1, f1),
+        ));
+    }
+    if let Some(model) = model_dir(done) {
+        text.push_str(&format!("model directory: {}\n", model.display()));
+    }
+    text
+}
+
+fn to_json(done: &[Done], elapsed_ms: u64) -> Value {
+    let stages: Vec<Value> = done.iter().map(|stage| {
+        json!({
+            "stage": stage.artifact.manifest.stage,
+            "fingerprint": stage.artifact.manifest.fingerprint,
+            "path": stage.artifact.dir,
+            "ran": stage.elapsed_ms.is_some(),
+            "elapsed_ms": stage.elapsed_ms,
+        })
+    }).collect();
+    let [exact_match, f1, base_exact_match, base_f1] = Scores::of(done).0;
+    json!({
+        "stages": stages,
+        "elapsed_ms": elapsed_ms,
+        "exact_match": exact_match,
+        "f1": f1,
+        "base_exact_match": base_exact_match,
+        "base_f1": base_f1,
+        "model_dir": model_dir(done),
+    })
+}
+
+/// exact_match, f1, base_exact_match, base_f1 of evaluate, where it is among the stages.
+struct Scores([Option<f64>; 4]);
+
+impl Scores {
+    fn of(done: &[Done]) -> Self {
+        let evaluate = done.iter().find(|stage| stage.artifact.manifest.stage == stage::EVALUATE.name);
+        let metric = |name| evaluate?.artifact.manifest.metrics.get(name)?.as_f64();
+        Self(["exact_match", "f1", "base_exact_match", "base_f1"].map(metric))
+    }
+}
+
+fn model_dir(done: &[Done]) -> Option<PathBuf> {
+    let export = done.iter().find(|stage| stage.artifact.manifest.stage == stage::EXPORT.name)?;
+    Some(export.artifact.dir.join(file_name::MODEL))
+}

@@ -1,0 +1,128 @@
+//! `status`: what the store holds.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use artifact::Artifact;
+use serde_json::{Value, json};
+use stage::{STAGES, Workspace};
+
+use crate::Error;
+use crate::cli::StatusOptions;
+use crate::table::{align, duration, size};
+
+/// One folder of the store.
+struct Entry {
+    stage: &'static str,
+    fingerprint: String,
+    /// None for one that is in the making, or damaged.
+    artifact: Option<Artifact>,
+    /// `current`, `latest`, `unfinished`, or what is wrong with it.
+    notes: Vec<String>,
+}
+
+/// `distilburn status`
+pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
+    let workspace = Workspace::open(&options.common.settings, &[])?;
+    // What the settings lead to is a help here, no condition: their data may be elsewhere.
+    let plan = workspace.plan();
+    if let Err(error) = &plan {
+        tracing::debug!(%error, "no plan: nothing is marked as current");
+    }
+    let current: HashSet<String> = plan.into_iter().flatten().map(|planned| planned.fingerprint).collect();
+    let mut entries = Vec::new();
+    for declaration in STAGES {
+        entries.extend(of_stage(&workspace, declaration.name, &current)?);
+    }
+    let root = workspace.store.root();
+    let text = if options.json { format!("{:#}\n", to_json(root, &entries)) } else { to_text(root, &entries) };
+    Ok(stage::print(&text)?)
+}
+
+fn of_stage(workspace: &Workspace, stage: &'static str, current: &HashSet<String>) -> Result<Vec<Entry>, Error> {
+    let folder = workspace.store.root().join(stage);
+    let names = match fs_err::read_dir(&folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<io::Result<Vec<_>>>()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let latest = fs_err::read_to_string(folder.join("latest")).unwrap_or_default();
+    let mut entries: Vec<Entry> = names
+        .iter()
+        .filter(|name| folder.join(name).is_dir())
+        .filter_map(|name| match name.strip_prefix(".partial-") {
+            Some(fingerprint) => Some(Entry {
+                stage,
+                fingerprint: fingerprint.to_owned(),
+                artifact: None,
+                notes: vec!["unfinished".to_owned()],
+            }),
+            None if name.starts_with('.') => None,
+            None => Some(finished(workspace, stage, name)),
+        })
+        .collect();
+    for entry in &mut entries {
+        let marks = [("current", current.contains(&entry.fingerprint)), ("latest", latest.trim() == entry.fingerprint)];
+        entry.notes.extend(marks.into_iter().filter(|(_, applies)| *applies).map(|(mark, _)| mark.to_owned()));
+    }
+    entries.sort_by_key(|entry| (started(entry), entry.fingerprint.clone()));
+    Ok(entries)
+}
+
+fn finished(workspace: &Workspace, stage: &'static str, fingerprint: &str) -> Entry {
+    let (artifact, notes) = match workspace.store.find(stage, fingerprint) {
+        Ok(artifact) => (artifact, Vec::new()),
+        Err(error) => (None, vec![error.to_string()]),
+    };
+    Entry { stage, fingerprint: fingerprint.to_owned(), artifact, notes }
+}
+
+fn started(entry: &Entry) -> String {
+    let started = entry.artifact.as_ref().and_then(|artifact| artifact.manifest.run.get("started")?.as_str());
+    started.unwrap_or_default().to_owned()
+}
+
+fn elapsed_ms(entry: &Entry) -> Option<u64> {
+    entry.artifact.as_ref()?.manifest.run.get("elapsed_ms")?.as_u64()
+}
+
+fn size_bytes(entry: &Entry) -> Option<u64> {
+    Some(entry.artifact.as_ref()?.manifest.files.iter().map(|file| file.bytes).sum())
+}
+
+fn to_text(root: &Path, entries: &[Entry]) -> String {
+    if entries.is_empty() {
+        return format!("{} holds no artifacts; `distilburn run` makes them\n", root.display());
+    }
+    let header = ["stage", "fingerprint", "made (UTC)", "took", "size", ""].map(str::to_owned);
+    let rows = entries.iter().map(|entry| {
+        let made = started(entry).replace('T', " ");
+        [
+            entry.stage.to_owned(),
+            entry.fingerprint.clone(),
+            made.get(..19).unwrap_or(&made).to_owned(),
+            elapsed_ms(entry).map(duration).unwrap_or_default(),
+            size_bytes(entry).map(size).unwrap_or_default(),
+            entry.notes.join(", "),
+        ]
+    });
+    let rows: Vec<[String; 6]> = std::iter::once(header).chain(rows).collect();
+    format!("{}:\n{}", root.display(), align(&rows))
+}
+
+fn to_json(root: &Path, entries: &[Entry]) -> Value {
+    let artifacts: Vec<Value> = entries.iter().map(|entry| {
+        json!({
+            "stage": entry.stage,
+            "fingerprint": entry.fingerprint,
+            "finished": entry.artifact.is_some(),
+            "started": entry.artifact.as_ref().map(|_| started(entry)),
+            "elapsed_ms": elapsed_ms(entry),
+            "size_bytes": size_bytes(entry),
+            "metrics": entry.artifact.as_ref().map(|artifact| artifact.manifest.metrics.clone()),
+            "notes": entry.notes,
+        })
+    }).collect();
+    json!({ "store": root, "artifacts": artifacts })
+}

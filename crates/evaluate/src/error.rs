@@ -1,0 +1,43 @@
+//! What can stop an evaluation.
+
+use miette::Diagnostic;
+use stage::ExitKind;
+use thiserror::Error;
+
+/// Errors of the evaluate stage.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// The model, a device, or a table of features.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Model(#[from] distilbert::Error),
+    /// An artifact.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] artifact::Error),
+    /// Writing `predictions.json`.
+    #[error(transparent)]
+    #[diagnostic(help("check the space and the permissions of the artifacts folder, and run the stage again"))]
+    Io(#[from] std::io::Error),
+    /// The train artifact does not say which head it began with.
+    #[error("the manifest of the train artifact has no settings.run.seed")]
+    #[diagnostic(help("re-run the `train` stage to rewrite it"))]
+    NoSeed,
+    /// SIGINT or SIGTERM.
+    #[error("evaluation was interrupted")]
+    #[diagnostic(help("run the same command to start it again"))]
+    Interrupted,
+}
+
+impl ExitKind for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Model(error) if error.is_device() => 4,
+            Self::Model(_) => 3,
+            Self::Artifact(error) => error.exit_code(),
+            Self::NoSeed => 3,
+            Self::Interrupted => 130,
+            Self::Io(_) => 1,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The evaluate stage: a checkpoint and the validation features in, predictions and scores out; the base model
+//! is scored too, with the head that training began with.
+//!
+//! Not here: how spans are selected and scored (`squad`), how batches are run (`distilbert`).
+
+mod error;
+
+use std::io::{BufWriter, Write};
+
+use artifact::{Artifact, Assets, Candidate, Prediction, PredictionsWriter, Tensors, file_name};
+use distilbert::{
+    AnsweredExample, BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Split, SplitScore,
+    Weights, answer_split,
+};
+use serde_json::{Map, Value};
+use squad::SpanSettings;
+use stage::Job;
+
+pub use error::Error;
+
+/// Runs the stage.
+///
+/// # Errors
+/// [`Error`], each with its remedy.
+pub fn run(job: &mut Job) -> Result<(), Error> {
+    let run = &job.settings.run;
+    let runtime = Runtime::new(&run.device, run.precision.as_str(), run.threads)?;
+    job.run_info("device", runtime.device_name());
+    job.run_info("precision", runtime.precision_name());
+    job.run_info("threads", runtime.threads());
+
+    let (ingest, train) = (job.input("ingest").clone(), job.input("train").clone());
+    let validation = Split::validation(&ingest, job.input("tokenize-features"))?;
+    let config = Config::from_assets(&Assets::open(&ingest.file(file_name::ASSETS)?)?)?;
+    validation.check_fits(&config)?;
+    let evaluation = Evaluation { runtime: &runtime, config: &config, split: &validation, job };
+
+    let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?)?;
+    let base_weights = BaseWeights::new(&pretrained, config.dim, seed_of(&train)?);
+    let base = evaluation.score("base model", &base_weights, |_| Ok(()))?;
+
+    let mut predictions = PredictionsWriter::create(
+        &job.output().join(file_name::PREDICTIONS_VALIDATION),
+        job.fingerprint(),
+    )?;
+    let mut texts = Map::new();
+    let checkpoint = Tensors::open(&train.file(file_name::CHECKPOINT)?)?;
+    let tuned = evaluation.score("fine-tuned model", &checkpoint, |answered| {
+        let id = validation.examples.get(answered.example_index).id;
+        texts.insert(id.to_owned(), Value::from(answered.prediction.text.clone()));
+        predictions.push(prediction_row(id, answered))?;
+        Ok(())
+    })?;
+    predictions.finish()?;
+    write_texts(job, &texts)?;
+
+    job.metric("exact_match", tuned.exact_match);
+    job.metric("f1", tuned.f1);
+    job.metric("loss", tuned.loss);
+    job.metric("base_exact_match", base.exact_match);
+    job.metric("base_f1", base.f1);
+    job.metric("base_loss", base.loss);
+    job.metric("questions", validation.examples.len());
+    Ok(())
+}
+
+/// The seed that training drew its head from, whatever today's settings say.
+fn seed_of(train: &Artifact) -> Result<u64, Error> {
+    train.manifest.parts.pointer("/settings/run.seed").and_then(Value::as_u64).ok_or(Error::NoSeed)
+}
+
+/// What scoring two models has in common.
+struct Evaluation<'a> {
+    runtime: &'a Runtime,
+    config: &'a Config,
+    split: &'a Split,
+    job: &'a Job,
+}
+
+impl Evaluation<'_> {
+    fn score(
+        &self,
+        what: &str,
+        weights: &dyn Weights,
+        mut each: impl FnMut(AnsweredExample) -> Result<(), Error>,
+    ) -> Result<SplitScore, Error> {
+        let model = DistilBertForQuestionAnswering::new(self.config, weights, self.runtime.device())?;
+        let predictor = Predictor::new(&model, self.runtime);
+        let settings = &self.job.settings;
+        let spans = SpanSettings {
+            n_best: settings.evaluate.n_best,
+            max_answer_length: settings.evaluate.max_answer_length,
+            null_threshold: settings.evaluate.null_threshold,
+        };
+        let progress = self.job.progress(what, self.split.examples.len() as u64);
+        let score =
+            answer_split(&predictor, self.split, settings.train.eval_batch_size, &spans, |answered| {
+                if self.job.interrupted() {
+                    return Err(Error::Interrupted);
+                }
+                progress.inc(1);
+                each(answered)
+            })?;
+        progress.finish();
+        tracing::info!(what, exact_match = score.exact_match, f1 = score.f1, "scored");
+        Ok(score)
+    }
+}
+
+fn prediction_row(id: &str, answered: AnsweredExample) -> Prediction {
+    let AnsweredExample { prediction, exact_match, f1, .. } = answered;
+    let n_best = prediction.n_best.into_iter().map(|candidate| Candidate {
+        text: candidate.text,
+        start_char: candidate.start_char,
+        end_char: candidate.end_char,
+        score: candidate.score,
+        probability: candidate.probability,
+    });
+    Prediction {
+        id: id.to_owned(),
+        prediction_text: prediction.text,
+        start_char: prediction.start_char,
+        end_char: prediction.end_char,
+        score: prediction.score,
+        null_score: prediction.null_score,
+        n_best: n_best.collect(),
+        exact_match,
+        f1,
+    }
+}
+
+/// `predictions.json`: id → text, the form that SQuAD's evaluation script reads.
+fn write_texts(job: &Job, texts: &Map<String, Value>) -> Result<(), Error> {
+    let mut file = BufWriter::new(fs_err::File::create(job.output().join(file_name::PREDICTIONS_JSON))?);
+    serde_json::to_writer(&mut file, texts).map_err(std::io::Error::from)?;
+    Ok(file.flush()?)
+}

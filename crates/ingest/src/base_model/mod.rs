@@ -1,0 +1,94 @@
+//! A pretrained model's folder, as the tables that training and export read.
+//!
+//! Whatever the family, what is written is a `DistilBertForQuestionAnswering` in f32 with DistilBERT's
+//! configuration and tokenizer. A BERT becomes one exactly where every token type is 0, as in DistilBERT.
+
+mod config;
+mod tokenizer;
+mod weights;
+mod word_piece;
+
+use std::io;
+use std::path::Path;
+
+use artifact::{AssetsWriter, TensorsWriter, file_name};
+use serde_json::json;
+use squad::{FeatureTokenizer, WindowSettings};
+
+use self::config::DistilBertConfig;
+use self::tokenizer::TokenizerFiles;
+use self::weights::Weights;
+use crate::error::{Error, Result};
+
+/// Reads the model in `folder`, checks that its files agree, and writes `pretrained.arrow` and `assets.arrow`
+/// into `output`. Returns what the manifest says about it.
+pub fn ingest(folder: &Path, output: &Path, fingerprint: &str) -> Result<serde_json::Value> {
+    if !folder.is_dir() {
+        return Err(Error::NoModel { path: folder.to_owned() });
+    }
+    let required =
+        |name| read(folder, name)?.ok_or_else(|| Error::NoModelFile { folder: folder.to_owned(), name });
+    let (family, mut config) = DistilBertConfig::from_json(&required("config.json")?, &folder.join("config.json"))?;
+    let tokenizer = TokenizerFiles {
+        tokenizer: read(folder, "tokenizer.json")?,
+        config: read(folder, "tokenizer_config.json")?,
+        special_tokens: read(folder, "special_tokens_map.json")?,
+        vocab: read(folder, "vocab.txt")?,
+    }
+    .into_assets(&config, folder)?;
+    config.pad_token_id = tokenizer.pad_token_id;
+    loads(&tokenizer.tokenizer_json, &config, folder)?;
+
+    let checkpoint = required("model.safetensors")?;
+    let weights = Weights::open(&checkpoint, family, &config, &folder.join("model.safetensors"))?;
+    let mut tensors = TensorsWriter::create(&output.join(file_name::PRETRAINED), fingerprint)?;
+    let mut parameters = 0;
+    for (name, shape, values) in weights.iter() {
+        let shape: Vec<i64> = shape.iter().map(|dim| *dim as i64).collect();
+        tensors.push_f32(name, &shape, &values)?;
+        parameters += values.len();
+    }
+    tensors.finish()?;
+
+    let mut config_json = serde_json::to_vec_pretty(&config).expect("the configuration has string keys only");
+    config_json.push(b'\n');
+    let mut assets = AssetsWriter::create(&output.join(file_name::ASSETS), fingerprint)?;
+    assets.push("config.json", &config_json)?;
+    assets.push("special_tokens_map.json", &tokenizer.special_tokens_map_json)?;
+    assets.push("tokenizer.json", &tokenizer.tokenizer_json)?;
+    assets.push("tokenizer_config.json", &tokenizer.tokenizer_config_json)?;
+    assets.push("vocab.txt", &tokenizer.vocab_txt)?;
+    assets.finish()?;
+
+    let (model_type, qa_head) = (family.model_type(), weights.has_qa_head);
+    tracing::info!(model_type, parameters, qa_head, dropped = weights.dropped.len(), "read the base model");
+    if qa_head {
+        tracing::info!("the base model has a question answering head already: kept");
+    }
+    Ok(json!({
+        "model_type": model_type,
+        "parameters": parameters,
+        "vocab_size": config.vocab_size,
+        "dim": config.dim,
+        "n_layers": config.n_layers,
+        "qa_head": qa_head,
+        "dropped_tensors": weights.dropped,
+    }))
+}
+
+/// A file of the folder, or `None` where there is none of that name.
+fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+    match fs_err::read(folder.join(name)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(source.into()),
+    }
+}
+
+/// Loads the tokenizer as the next stage will, so that a bad one is refused here.
+fn loads(tokenizer_json: &[u8], config: &DistilBertConfig, folder: &Path) -> Result<()> {
+    let settings = WindowSettings { max_length: config.max_position_embeddings, doc_stride: 0 };
+    FeatureTokenizer::new(tokenizer_json, settings)
+        .map(drop)
+        .map_err(|source| Error::Tokenizer { path: folder.join("tokenizer.json"), source: Box::new(source) })
+}

@@ -1,0 +1,349 @@
+//! Everything that can be wrong with what comes in, each with what to do about it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::check::Invalid;
+
+/// Shorthand of this crate's functions.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// How many ids, tensors and the like a message lists.
+const LISTED: usize = 10;
+
+/// What is wrong, where, and what to type next.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused; the message names the file.
+    #[error(transparent)]
+    #[diagnostic(help("check that the path is right and that you may read it"))]
+    Io(#[from] std::io::Error),
+
+    /// A table could not be written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] artifact::Error),
+
+    /// A file that a setting names is not there, or is a folder.
+    #[error("{} ({setting}) is {found}, expected a file", path.display())]
+    #[diagnostic(help("correct it in the settings file, or give `--set {setting}=PATH`"))]
+    NoFile {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        path: PathBuf,
+        /// What was found instead.
+        found: &'static str,
+    },
+
+    /// A compressed file is damaged.
+    #[error("{} is not sound gzip", path.display())]
+    #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: std::io::Error,
+    },
+
+    /// A JSON file is malformed, or of another form.
+    #[error("{}, line {line}, column {column}: {message}", path.display())]
+    #[diagnostic(help("expected {expected}"))]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1; of the decompressed text.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+        /// What was found there.
+        message: String,
+        /// What the file should hold.
+        expected: &'static str,
+    },
+
+    /// Questions that break the rules, under `on_invalid = "error"`.
+    #[error("{origin}: {count} of {questions} questions cannot be used ({reasons})\n{listing}")]
+    #[diagnostic(help("correct them, or leave them out with `--set ingest.on_invalid=skip`"))]
+    InvalidQuestions {
+        /// The file, or the generated corpus.
+        origin: String,
+        /// How many.
+        count: usize,
+        /// Of how many.
+        questions: usize,
+        /// How many for which reason.
+        reasons: String,
+        /// The first of them, one per line.
+        listing: String,
+    },
+
+    /// Nothing is left to train on or to evaluate.
+    #[error("{origin}: none of its {questions} questions is left for {split}")]
+    #[diagnostic(help(
+        "look at ingest.{split}, and at ingest.on_invalid if all of them were skipped ({skipped} were)"
+    ))]
+    NoQuestions {
+        /// The file, or the generated corpus.
+        origin: String,
+        /// `train` or `validation`.
+        split: &'static str,
+        /// In the file.
+        questions: usize,
+        /// Left out because they break the rules.
+        skipped: usize,
+    },
+
+    /// A list of ids names questions that the split does not have.
+    #[error("{}: {count} of its {ids} ids are not among the usable questions of {origin}\n{listing}", path.display())]
+    #[diagnostic(help("take them off the list, or name the file they are from in ingest.{split}"))]
+    UnknownIds {
+        /// The list.
+        path: PathBuf,
+        /// The file, or the generated corpus.
+        origin: String,
+        /// `train` or `validation`.
+        split: &'static str,
+        /// How many.
+        count: usize,
+        /// Of how many.
+        ids: usize,
+        /// The first of them, one per line.
+        listing: String,
+    },
+
+    /// The base model's folder is not there.
+    #[error("{} (ingest.base_model) is no folder", path.display())]
+    #[diagnostic(help("run `scripts/setup` for the default one, or give `--set ingest.base_model=FOLDER`"))]
+    NoModel {
+        /// The setting.
+        path: PathBuf,
+    },
+
+    /// The base model's folder lacks a file.
+    #[error("{} holds no {name}", folder.display())]
+    #[diagnostic(help("a base model is a folder with config.json, model.safetensors and tokenizer.json or vocab.txt"))]
+    NoModelFile {
+        /// The folder.
+        folder: PathBuf,
+        /// The file that is missing.
+        name: &'static str,
+    },
+
+    /// The base model's folder has no vocabulary.
+    #[error("{} holds neither tokenizer.json nor vocab.txt", folder.display())]
+    #[diagnostic(help("copy them from where config.json and model.safetensors are from"))]
+    NoTokenizer {
+        /// The folder.
+        folder: PathBuf,
+    },
+
+    /// The base model is of a family that cannot become a DistilBERT.
+    #[error("{} describes a model of type {found}, expected distilbert or bert", path.display())]
+    #[diagnostic(help("choose a DistilBERT, BERT or MiniLM checkpoint for ingest.base_model"))]
+    ModelType {
+        /// Its configuration.
+        path: PathBuf,
+        /// Its `model_type`.
+        found: String,
+    },
+
+    /// The base model computes something that DistilBERT does not.
+    #[error("{}: {what} is {found}, expected {expected}", path.display())]
+    #[diagnostic(help("DistilBERT cannot compute this model: choose another one for ingest.base_model"))]
+    ModelConfig {
+        /// Its configuration.
+        path: PathBuf,
+        /// Key, or what several keys say.
+        what: &'static str,
+        /// Its value.
+        found: String,
+        /// The value that is possible.
+        expected: String,
+    },
+
+    /// The checkpoint is no safetensors file.
+    #[error("{} is no sound safetensors file", path.display())]
+    #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        source: Box<safetensors::SafeTensorError>,
+    },
+
+    /// The checkpoint's tensors are not those of its configuration.
+    #[error("{}: {count} tensors do not fit a {model_type} model of its config.json\n{listing}", path.display())]
+    #[diagnostic(help("config.json and model.safetensors must be of the same model: fetch both again"))]
+    Tensors {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Its family.
+        model_type: &'static str,
+        /// How many are missing, surplus, mis-shaped or of another type.
+        count: usize,
+        /// The first of them, one per line.
+        listing: String,
+    },
+
+    /// The tokenizer and the model count different vocabularies.
+    #[error("{}: the tokenizer has {tokenizer} tokens, config.json says vocab_size {model}", folder.display())]
+    #[diagnostic(help("tokenizer and weights must be of the same model: fetch all files of the folder again"))]
+    VocabularySize {
+        /// The base model's folder.
+        folder: PathBuf,
+        /// Tokens of the tokenizer, added ones included.
+        tokenizer: usize,
+        /// Rows of the word embeddings.
+        model: usize,
+    },
+
+    /// The tokenizer's ids are not 0, 1, 2, ….
+    #[error("{}: token {token:?} has the id {id:?}; ids must run from 0 without gap, one token each", path.display())]
+    #[diagnostic(help("the file was altered: fetch the base model again"))]
+    VocabularyIds {
+        /// The tokenizer.
+        path: PathBuf,
+        /// The token; empty where the id has none.
+        token: String,
+        /// Its id.
+        id: Option<u64>,
+    },
+
+    /// `vocab.txt` and `tokenizer.json` hold different tokens.
+    #[error("{}, line {line}: {found:?}, where tokenizer.json has {expected:?}", path.display())]
+    #[diagnostic(help("both must be of the same model: fetch the base model again, or delete vocab.txt"))]
+    VocabularyDiffers {
+        /// The vocabulary.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// The token there.
+        found: String,
+        /// The token of that id in `tokenizer.json`.
+        expected: String,
+    },
+
+    /// The tokenizer is of another kind than DistilBERT's.
+    #[error("{}: {part} is {found}, expected {expected}", path.display())]
+    #[diagnostic(help("DistilBERT needs a BERT tokenizer: choose another base model"))]
+    TokenizerKind {
+        /// The tokenizer.
+        path: PathBuf,
+        /// Which part of it.
+        part: &'static str,
+        /// Its type.
+        found: String,
+        /// The type that is possible.
+        expected: &'static str,
+    },
+
+    /// The tokenizer cannot be loaded.
+    #[error("{} cannot be used", path.display())]
+    #[diagnostic(help("fetch the base model again"))]
+    Tokenizer {
+        /// The tokenizer.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<squad::Error>,
+    },
+
+    /// A special token is not in the vocabulary.
+    #[error("{} has no token {token}", path.display())]
+    #[diagnostic(help("question answering needs [CLS], [SEP], [PAD], [UNK] and [MASK]: choose another base model"))]
+    SpecialToken {
+        /// The tokenizer or vocabulary.
+        path: PathBuf,
+        /// The token.
+        token: &'static str,
+    },
+
+    /// A text file is not UTF-8.
+    #[error("{} is not UTF-8", path.display())]
+    #[diagnostic(help("the file is damaged: fetch the base model again"))]
+    Utf8 {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        source: std::str::Utf8Error,
+    },
+
+    /// The user stopped it.
+    #[error("interrupted")]
+    #[diagnostic(help("start `ingest` again to do it from the beginning"))]
+    Interrupted,
+}
+
+impl stage::ExitKind for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Artifact(error) => error.exit_code(),
+            Self::Interrupted => 130,
+            _ => 3,
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn json(path: &Path, expected: &'static str, source: &serde_json::Error) -> Self {
+        let text = source.to_string();
+        let message = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned();
+        Self::Json { path: path.to_owned(), line: source.line(), column: source.column(), message, expected }
+    }
+
+    pub(crate) fn invalid_questions(origin: String, questions: usize, invalid: &[Invalid<'_>]) -> Self {
+        let mut counts = BTreeMap::new();
+        for question in invalid {
+            *counts.entry(question.reason.name()).or_insert(0_usize) += 1;
+        }
+        let reasons: Vec<String> = counts.iter().map(|(name, count)| format!("{name}: {count}")).collect();
+        let lines = invalid.iter().map(|question| format!("{:?}: {}", question.id, question.reason));
+        let (reasons, listing) = (reasons.join(", "), listing(lines));
+        Self::InvalidQuestions { origin, count: invalid.len(), questions, reasons, listing }
+    }
+
+    pub(crate) fn tensors(path: &Path, model_type: &'static str, problems: Vec<String>) -> Self {
+        let count = problems.len();
+        Self::Tensors { path: path.to_owned(), model_type, count, listing: listing(problems.into_iter()) }
+    }
+}
+
+/// The first few items, one per line, and how many more there are.
+pub(crate) fn listing(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(LISTED);
+    let mut text = items.take(LISTED).map(|item| format!("  {item}")).collect::<Vec<_>>().join("\n");
+    if more > 0 {
+        let _ = write!(text, "\n  … and {more} more");
+    }
+    text
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use miette::Diagnostic as _;
+
+    use super::*;
+
+    /// What a user reads of an error: message, causes, help; without the temporary folder.
+    pub(crate) fn message(error: &Error, folder: &Path) -> String {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            let _ = write!(text, "\ncause: {error}");
+            cause = error.source();
+        }
+        if let Some(help) = error.help() {
+            let _ = write!(text, "\nhelp: {help}");
+        }
+        text.replace(&format!("{}/", folder.display()), "").replace(&folder.display().to_string(), "FOLDER")
+    }
+
+    #[test]
+    fn listing_stops_after_ten() {
+        let items: Vec<String> = (0..12).map(|item| item.to_string()).collect();
+        assert!(listing(items.into_iter()).ends_with("  9\n  … and 2 more"));
+        assert_eq!(listing(["a".to_owned()].into_iter()), "  a");
+    }
+}

@@ -1,0 +1,130 @@
+//! Which of the usable questions are kept.
+//!
+//! The random subset must be the same on every machine and in every later version, so its generator stands
+//! here: splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014) draws
+//! for a Fisher–Yates shuffle that stops after the questions that are kept.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use crate::check::Question;
+use crate::error::{Error, Result, listing};
+
+/// A way to choose questions; the ones chosen stay in the order of the dataset.
+#[derive(Debug)]
+pub enum Selection {
+    /// Every one.
+    All,
+    /// The first so many.
+    First(usize),
+    /// So many, drawn without replacement.
+    Random {
+        /// How many.
+        count: usize,
+        /// Of the draw.
+        seed: u64,
+    },
+    /// Exactly these.
+    Ids {
+        /// The list.
+        path: PathBuf,
+        /// What it holds.
+        ids: Vec<String>,
+    },
+}
+
+impl Selection {
+    /// The chosen ones among `questions`; `origin` and `split` are for messages.
+    pub fn choose<'a>(
+        &self,
+        questions: Vec<Question<'a>>,
+        origin: &str,
+        split: &'static str,
+    ) -> Result<Vec<Question<'a>>> {
+        match self {
+            Self::All => Ok(questions),
+            Self::First(count) => Ok(questions.into_iter().take(*count).collect()),
+            Self::Random { count, seed } => {
+                Ok(random_subset(questions.len(), *count, *seed).into_iter().map(|index| questions[index]).collect())
+            }
+            Self::Ids { path, ids } => {
+                let known: HashSet<&str> = questions.iter().map(|question| question.qa.id.as_str()).collect();
+                let unknown: Vec<&String> = ids.iter().filter(|id| !known.contains(id.as_str())).collect();
+                if !unknown.is_empty() {
+                    return Err(Error::UnknownIds {
+                        path: path.clone(),
+                        origin: origin.to_owned(),
+                        split,
+                        count: unknown.len(),
+                        ids: ids.len(),
+                        listing: listing(unknown.into_iter().map(|id| format!("{id:?}"))),
+                    });
+                }
+                let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+                Ok(questions.into_iter().filter(|question| wanted.contains(question.qa.id.as_str())).collect())
+            }
+        }
+    }
+}
+
+/// `count` of the numbers below `len`, ascending; all of them where there are not more.
+fn random_subset(len: usize, count: usize, seed: u64) -> Vec<usize> {
+    let count = count.min(len);
+    let mut indices: Vec<usize> = (0..len).collect();
+    let mut random = SplitMix64 { state: seed };
+    for place in 0..count {
+        let drawn = place + random.below((len - place) as u64) as usize;
+        indices.swap(place, drawn);
+    }
+    indices.truncate(count);
+    indices.sort_unstable();
+    indices
+}
+
+struct SplitMix64 {
+    state: u64,
+}
+
+impl SplitMix64 {
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`: the high half of a product, whose bias of `bound` / 2⁶⁴ no dataset can show.
+    fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generator_gives_the_published_sequence() {
+        // First values of the reference implementation (Vigna, prng.di.unimi.it/splitmix64.c) for seed 1234567.
+        let mut random = SplitMix64 { state: 1_234_567 };
+        assert_eq!([random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+    }
+
+    #[test]
+    fn random_subset_never_changes() {
+        assert_eq!(random_subset(100, 8, 0), random_subset(100, 8, 0));
+        assert_ne!(random_subset(100, 8, 0), random_subset(100, 8, 1));
+        insta::assert_compact_debug_snapshot!(random_subset(100, 8, 0), @"");
+    }
+
+    #[test]
+    fn random_subset_holds_each_index_once_and_in_order() {
+        for (len, count) in [(0, 5), (5, 0), (5, 5), (5, 9), (1000, 300)] {
+            let subset = random_subset(len, count, 7);
+            assert_eq!(subset.len(), count.min(len));
+            assert!(subset.windows(2).all(|pair| pair[0] < pair[1]));
+            assert!(subset.iter().all(|index| *index < len));
+        }
+    }
+}

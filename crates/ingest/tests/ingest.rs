@@ -1,0 +1,217 @@
+//! The ingest binary from the command line to the tables, with the real MiniLM folder and with data of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs};
+
+use artifact::{Artifact, Assets, Contexts, Examples, Tensors, file_name};
+
+const SQUAD: &str = r#"{"version": "1.1", "data": [
+  {"title": "One", "paragraphs": [
+    {"context": "The cät sat.", "qas": [
+      {"id": "a", "question": "Who sat?", "answers": [{"text": "cät", "answer_start": 4}]},
+      {"id": "b", "question": "Did what?", "answers": [{"text": "sat", "answer_start": 8}]}]},
+    {"context": "Nobody asks about this.", "qas": []}]},
+  {"title": "Two", "paragraphs": [
+    {"context": "The cät sat.", "qas": [
+      {"id": "c", "question": "Where?", "answers": []}]},
+    {"context": "A dog ran.", "qas": [
+      {"id": "d", "question": "Who ran?", "answers": [{"text": "dog", "answer_start": 2}]}]}]}]}"#;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn mini_lm() -> PathBuf {
+    let folder = workspace().join(".cache/models/all-MiniLM-L6-v2");
+    assert!(folder.join("model.safetensors").is_file(), "{} is missing: run scripts/setup", folder.display());
+    folder
+}
+
+/// Real SQuAD, where this machine has it.
+fn shared_data() -> Option<PathBuf> {
+    let folder = env::var_os("DISTILBURN_DATA").map_or_else(|| workspace().join("../shared/data"), PathBuf::from);
+    if folder.join("squad/train.json.gz").is_file() {
+        return Some(folder);
+    }
+    println!("skipped: no {} (set DISTILBURN_DATA)", folder.join("squad/train.json.gz").display());
+    None
+}
+
+/// A folder with the test's files in it and room for an artifact.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(train: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("train.json"), train).unwrap();
+        fs::write(folder.path().join("validation.json"), SQUAD).unwrap();
+        fs::write(folder.path().join("pipeline.toml"), "").unwrap();
+        Self { folder }
+    }
+
+    fn output(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    fn run(&self, settings: &[String]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_distilburn-ingest"));
+        let base_model = mini_lm();
+        command.current_dir(self.folder.path()).args(["--progress", "none", "--output", "out"]);
+        let defaults = [
+            "ingest.train=train.json".to_owned(),
+            "ingest.validation=validation.json".to_owned(),
+            format!("ingest.base_model={}", base_model.canonicalize().unwrap().display()),
+        ];
+        for setting in defaults.iter().chain(settings) {
+            command.args(["--set", setting]);
+        }
+        command.output().unwrap()
+    }
+
+    fn artifact(&self, settings: &[String]) -> Artifact {
+        let output = self.run(settings);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Artifact::open(&self.output()).unwrap()
+    }
+
+    /// Exit code and stderr of a run that must leave no artifact.
+    fn refused(&self, settings: &[String]) -> (Option<i32>, String) {
+        let output = self.run(settings);
+        let folders = fs::read_dir(self.folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir());
+        assert_eq!(folders.count(), 0, "neither an artifact nor an unfinished one");
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+fn examples(artifact: &Artifact, name: &str) -> Vec<(String, u32)> {
+    let examples = Examples::open(&artifact.file(name).unwrap()).unwrap();
+    examples.iter().map(|example| (example.id.to_owned(), example.context_id)).collect()
+}
+
+#[test]
+fn squad_becomes_tables() {
+    let bench = Bench::new(SQUAD);
+    let artifact = bench.artifact(&[]);
+    artifact.verify().unwrap();
+
+    let contexts = Contexts::open(&artifact.file(file_name::CONTEXTS_TRAIN).unwrap()).unwrap();
+    let texts: Vec<_> = contexts.iter().map(|context| (context.title, context.context)).collect();
+    assert_eq!(texts, [("One", "The cät sat."), ("Two", "A dog ran.")]);
+    let ids = examples(&artifact, file_name::EXAMPLES_TRAIN);
+    assert_eq!(ids, [("a", 0), ("b", 0), ("c", 0), ("d", 1)].map(|(id, context)| (id.to_owned(), context)));
+    let examples = Examples::open(&artifact.file(file_name::EXAMPLES_VALIDATION).unwrap()).unwrap();
+    let second = examples.get(1);
+    assert_eq!((second.question, second.answers[0].text, second.answers[0].start), ("Did what?", "sat", 8));
+    assert!(examples.get(2).answers.is_empty());
+
+    let train = &artifact.manifest.metrics["train"];
+    assert_eq!((&train["articles"], &train["contexts"], &train["questions"]), (&2.into(), &2.into(), &4.into()));
+}
+
+#[test]
+fn mini_lm_becomes_a_distilbert() {
+    let bench = Bench::new(SQUAD);
+    let artifact = bench.artifact(&[]);
+    let model = &artifact.manifest.metrics["base_model"];
+    assert_eq!(model["model_type"], "bert");
+    // 22,713,216 less the pooler (384 × 384 + 384) and the two token types (2 × 384).
+    assert_eq!(model["parameters"], 22_564_608);
+    assert_eq!(model["qa_head"], false);
+
+    let tensors = Tensors::open(&artifact.file(file_name::PRETRAINED).unwrap()).unwrap();
+    assert_eq!(tensors.iter().count(), 4 + 6 * 16);
+    let bytes = fs::read(mini_lm().join("model.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let original = |name: &str| -> Vec<f32> {
+        let data = file.tensor(name).unwrap().data();
+        data.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
+    };
+    let converted = |name: &str| tensors.get(name).unwrap().to_f32().unwrap();
+    assert_eq!(
+        converted("distilbert.transformer.layer.5.ffn.lin2.weight"),
+        original("encoder.layer.5.output.dense.weight")
+    );
+    let token_types = original("embeddings.token_type_embeddings.weight");
+    let positions = original("embeddings.position_embeddings.weight");
+    let expected: Vec<f32> = positions.iter().enumerate().map(|(i, value)| value + token_types[i % 384]).collect();
+    assert_eq!(converted("distilbert.embeddings.position_embeddings.weight"), expected);
+
+    let assets = Assets::open(&artifact.file(file_name::ASSETS).unwrap()).unwrap();
+    let json = |name: &str| -> serde_json::Value { serde_json::from_slice(assets.get(name).unwrap()).unwrap() };
+    assert_eq!(json("config.json")["dim"], 384);
+    assert!(json("tokenizer.json")["truncation"].is_null());
+    assert_eq!(json("tokenizer_config.json")["tokenizer_class"], "DistilBertTokenizer");
+    assert_eq!(assets.get("vocab.txt").unwrap(), fs::read(mini_lm().join("vocab.txt")).unwrap());
+}
+
+#[test]
+fn ids_pick_exactly_those_in_the_order_of_the_data() {
+    let bench = Bench::new(SQUAD);
+    fs::write(bench.folder.path().join("ids.json"), r#"["d", "b"]"#).unwrap();
+    let artifact = bench.artifact(&["ingest.train_ids=ids.json".to_owned()]);
+    assert_eq!(
+        examples(&artifact, file_name::EXAMPLES_TRAIN),
+        [("b", 0), ("d", 1)].map(|(id, context)| (id.to_owned(), context))
+    );
+}
+
+#[test]
+fn unknown_ids_are_listed() {
+    let bench = Bench::new(SQUAD);
+    fs::write(bench.folder.path().join("ids.json"), r#"["d", "z"]"#).unwrap();
+    let (code, stderr) = bench.refused(&["ingest.train_ids=ids.json".to_owned()]);
+    assert_eq!(code, Some(3));
+    assert!(stderr.contains("1 of its 2 ids are not among the usable questions"), "{stderr}");
+    assert!(stderr.contains("\"z\""), "{stderr}");
+}
+
+#[test]
+fn subsets_are_first_or_random() {
+    let bench = Bench::new(SQUAD);
+    let settings = ["ingest.max_train_examples=2".to_owned(), "ingest.subset=first".to_owned()];
+    let ids = |artifact: &Artifact| examples(artifact, file_name::EXAMPLES_TRAIN).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(ids(&bench.artifact(&settings)), ["a", "b"]);
+    let bench = Bench::new(SQUAD);
+    assert_eq!(ids(&bench.artifact(&settings[..1])).len(), 2);
+}
+
+#[test]
+fn bad_input_ends_with_3_and_leaves_nothing() {
+    for (train, said) in [
+        (SQUAD.replace("\"answer_start\": 2", "\"answer_start\": 3"), "is not at character 3"),
+        (SQUAD.replace("\"id\": \"d\"", "\"id\": \"a\""), "an earlier question has this id"),
+        (SQUAD.replace("\"data\"", "\"rows\""), "missing field `data`"),
+        (r#"{"data": []}"#.to_owned(), "none of its 0 questions is left for train"),
+    ] {
+        let (code, stderr) = Bench::new(&train).refused(&[]);
+        assert_eq!(code, Some(3), "{stderr}");
+        assert!(stderr.contains(said), "{stderr}");
+    }
+}
+
+#[test]
+fn invalid_questions_can_be_skipped() {
+    let bench = Bench::new(&SQUAD.replace("\"answer_start\": 2", "\"answer_start\": 3"));
+    let artifact = bench.artifact(&["ingest.on_invalid=skip".to_owned()]);
+    assert_eq!(examples(&artifact, file_name::EXAMPLES_TRAIN).len(), 3);
+    assert_eq!(artifact.manifest.metrics["train"]["skipped"]["answer_not_at_offset"], 1);
+}
+
+#[test]
+fn the_seed_recipe_ids_are_in_the_shared_data() {
+    let Some(data) = shared_data() else { return };
+    let data = data.canonicalize().unwrap();
+    let bench = Bench::new(SQUAD);
+    let artifact = bench.artifact(&[
+        format!("ingest.train={}", data.join("squad/train.json.gz").display()),
+        format!("ingest.validation={}", data.join("squad/dev-open.json.gz").display()),
+        format!("ingest.train_ids={}", data.join("seed-recipe/train-ids.json").display()),
+        format!("ingest.validation_ids={}", data.join("seed-recipe/validation-ids.json").display()),
+    ]);
+    assert_eq!(examples(&artifact, file_name::EXAMPLES_TRAIN).len(), 1000);
+    assert_eq!(examples(&artifact, file_name::EXAMPLES_VALIDATION).len(), 200);
+    assert_eq!(artifact.manifest.metrics["train"]["available_questions"], 87_599);
+}

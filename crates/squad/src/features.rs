@@ -1,0 +1,201 @@
+//! Questions and contexts as token windows: the features a model reads.
+//!
+//! Equal to `prepare_train_features` and `prepare_validation_features` of transformers' `run_qa.py` with
+//! a fast tokenizer and no padding, at a fraction of the work: a context is tokenised once for all of
+//! its questions, and windows are slices of its tokens. Running over a whole split, in parallel or not,
+//! is the caller's.
+
+use crate::error::{Error, Result};
+use crate::labels::{ContextPart, LabelledAnswer, positions};
+use crate::windows::{WindowSettings, Windows};
+use crate::python;
+use tokenizers::Tokenizer;
+
+/// Turns questions and contexts into windows. Shared freely between threads.
+pub struct FeatureTokenizer {
+    tokenizer: Tokenizer,
+    settings: WindowSettings,
+    template: PairTemplate,
+}
+
+/// A context's tokens, ready to be cut into windows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenizedContext {
+    input_ids: Vec<i32>,
+    offsets: Vec<(u32, u32)>,
+}
+
+/// One feature, without padding: `[CLS] question [SEP] part of the context [SEP]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The tokens, at most `max_length`.
+    pub input_ids: Vec<i32>,
+    /// For each token of the context the characters of the context that it stands for, start and end;
+    /// `None` for question and special tokens.
+    pub offset_mapping: Vec<Option<(u32, u32)>>,
+    /// The token that the answer starts with; 0, which is `[CLS]`, where the window does not hold it whole.
+    pub start_position: i32,
+    /// The token that the answer ends with, itself included; 0 as for `start_position`.
+    pub end_position: i32,
+}
+
+/// The special tokens around a pair of texts.
+struct PairTemplate {
+    before_question: Vec<i32>,
+    between: Vec<i32>,
+    after_context: Vec<i32>,
+}
+
+impl FeatureTokenizer {
+    /// Loads a `tokenizer.json`. Truncation and padding that it carries are cleared: windows are cut here.
+    ///
+    /// Fails on a file that does not load, on a tokenizer that does not put pairs as BERT's does, and on
+    /// settings that leave no room for any question.
+    pub fn new(tokenizer_json: &[u8], settings: WindowSettings) -> Result<Self> {
+        let mut tokenizer = Tokenizer::from_bytes(tokenizer_json).map_err(|source| Error::TokenizerFile { source })?;
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|source| Error::TokenizerFile { source })?;
+        let template = PairTemplate::of(&tokenizer)?;
+        let special_tokens = template.len();
+        let WindowSettings { max_length, doc_stride } = settings;
+        if max_length <= special_tokens + doc_stride {
+            return Err(Error::WindowSettings { max_length, doc_stride, special_tokens });
+        }
+        Ok(Self { tokenizer, settings, template })
+    }
+
+    /// Tokenises a context, once for all questions about it.
+    pub fn tokenize_context(&self, context: &str) -> Result<TokenizedContext> {
+        let encoding = self
+            .tokenizer
+            .encode_char_offsets(context, false)
+            .map_err(|source| Error::Tokenize { text: beginning(context), source })?;
+        let input_ids = encoding.get_ids().iter().map(|&id| id as i32).collect();
+        let offsets = encoding.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32)).collect();
+        Ok(TokenizedContext { input_ids, offsets })
+    }
+
+    /// The windows of one question over its context, in order; at least one. `answer` labels them.
+    ///
+    /// Fails on a question that fills a window by itself, or leaves so little of it that windows which
+    /// overlap by `doc_stride` could not move on; the reference fails in the same cases. Where question
+    /// and context fit into one window there is no such question.
+    pub fn windows(
+        &self,
+        question: &str,
+        context: &TokenizedContext,
+        answer: Option<LabelledAnswer<'_>>,
+    ) -> Result<Vec<Window>> {
+        let question_ids = self.tokenize_question(question)?;
+        let room = self.room_for_context(question, question_ids.len(), context.len())?;
+        let ranges = Windows::new(context.len(), room, self.settings.doc_stride);
+        let first = self.template.before_question.len() + question_ids.len() + self.template.between.len();
+        let window = |range: std::ops::Range<usize>| {
+            let window_length = first + range.len() + self.template.after_context.len();
+            let offsets = &context.offsets[range.clone()];
+
+            let mut input_ids = Vec::with_capacity(window_length);
+            input_ids.extend_from_slice(&self.template.before_question);
+            input_ids.extend_from_slice(&question_ids);
+            input_ids.extend_from_slice(&self.template.between);
+            input_ids.extend_from_slice(&context.input_ids[range]);
+            input_ids.extend_from_slice(&self.template.after_context);
+
+            let mut offset_mapping = Vec::with_capacity(window_length);
+            offset_mapping.resize(first, None);
+            offset_mapping.extend(offsets.iter().copied().map(Some));
+            offset_mapping.resize(window_length, None);
+
+            let part = ContextPart { offsets, first, window_length };
+            let (start_position, end_position) = answer.map_or((0, 0), |answer| positions(&part, answer));
+            Window { input_ids, offset_mapping, start_position, end_position }
+        };
+        Ok(ranges.map(window).collect())
+    }
+
+    fn tokenize_question(&self, question: &str) -> Result<Vec<i32>> {
+        // As run_qa does: some of SQuAD's questions begin with many spaces.
+        let question = question.trim_start_matches(python::is_space);
+        let encoding = self
+            .tokenizer
+            .encode_fast(question, false)
+            .map_err(|source| Error::Tokenize { text: beginning(question), source })?;
+        Ok(encoding.get_ids().iter().map(|&id| id as i32).collect())
+    }
+
+    /// How many tokens of context a window has. The conditions are those of `truncate_encodings` and
+    /// `Encoding::truncate` of the tokenizers library.
+    fn room_for_context(&self, question: &str, question_tokens: usize, context_tokens: usize) -> Result<usize> {
+        let WindowSettings { max_length, doc_stride } = self.settings;
+        let room = max_length - self.template.len();
+        if question_tokens + context_tokens <= room {
+            return Ok(room - question_tokens);
+        }
+        if question_tokens >= room {
+            let question = beginning(question);
+            return Err(Error::QuestionTooLong { question, tokens: question_tokens, room, max_length });
+        }
+        let room = room - question_tokens;
+        if doc_stride >= room {
+            return Err(Error::NoRoomForStride { question: beginning(question), room, doc_stride });
+        }
+        Ok(room)
+    }
+}
+
+impl TokenizedContext {
+    /// How many tokens the context has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.input_ids.len()
+    }
+
+    /// Whether the context has no tokens: it is empty, or nothing but spaces and control characters.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.input_ids.is_empty()
+    }
+}
+
+impl PairTemplate {
+    /// What the tokenizer puts around a pair, read off one.
+    fn of(tokenizer: &Tokenizer) -> Result<Self> {
+        let pair = tokenizer
+            .encode(("a", "a"), true)
+            .map_err(|source| Error::TokenizerFile { source })?;
+        let sequences = pair.get_sequence_ids();
+        let place = |sequence| sequences.iter().position(|&id| id == Some(sequence));
+        let (Some(question), Some(context)) = (place(0), place(1)) else {
+            return Err(Error::PairTemplate { found: pair.get_tokens().to_vec() });
+        };
+        let special_tokens = |from: usize| -> Vec<i32> {
+            let rest = sequences.iter().zip(pair.get_ids()).skip(from);
+            rest.take_while(|(sequence, _)| sequence.is_none()).map(|(_, &id)| id as i32).collect()
+        };
+        let template = Self {
+            before_question: special_tokens(0),
+            between: special_tokens(question + 1),
+            after_context: special_tokens(context + 1),
+        };
+        // Positions 0 and "the [SEP] behind the context" in the labels rest on this form.
+        let form = [&template.before_question, &template.between, &template.after_context].map(Vec::len);
+        if form != [1, 1, 1] || question > context {
+            return Err(Error::PairTemplate { found: pair.get_tokens().to_vec() });
+        }
+        Ok(template)
+    }
+
+    /// How many tokens it adds.
+    fn len(&self) -> usize {
+        self.before_question.len() + self.between.len() + self.after_context.len()
+    }
+}
+
+/// Enough of a text to find it again.
+fn beginning(text: &str) -> String {
+    const SHOWN_CHARS: usize = 60;
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

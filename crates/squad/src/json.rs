@@ -1,0 +1,76 @@
+//! The shape of a SQuAD file, v1.1 and v2.0. What the file says beyond it is ignored; whether starts
+//! and texts fit the context is for whoever reads one to check.
+
+use serde::{Deserialize, Serialize};
+
+/// A whole SQuAD file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// `1.1` or `v2.0`; some files in SQuAD's shape have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The articles.
+    pub data: Vec<Article>,
+}
+
+/// An article and its paragraphs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Article {
+    /// The article's name; empty where the file gives none.
+    #[serde(default)]
+    pub title: String,
+    /// The paragraphs.
+    pub paragraphs: Vec<Paragraph>,
+}
+
+/// A context and the questions about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paragraph {
+    /// The text that holds the answers.
+    pub context: String,
+    /// The questions.
+    pub qas: Vec<Qa>,
+}
+
+/// A question with its answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Qa {
+    /// Unique within the file.
+    pub id: String,
+    /// The question.
+    pub question: String,
+    /// One answer in the training split, several in the validation split, none where the context
+    /// holds none.
+    #[serde(default)]
+    pub answers: Vec<Answer>,
+    /// v2.0: whether the context holds no answer. v1.1 files do not say, and there it is false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_impossible: bool,
+}
+
+/// An answer: a piece of the context.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The piece.
+    pub text: String,
+    /// Where it starts in the context, in characters.
+    pub answer_start: i32,
+}
+
+impl Dataset {
+    /// Every question with the paragraph it is about, in the file's order.
+    pub fn questions(&self) -> impl Iterator<Item = (&Paragraph, &Qa)> {
+        let paragraphs = self.data.iter().flat_map(|article| &article.paragraphs);
+        paragraphs.flat_map(|paragraph| paragraph.qas.iter().map(move |qa| (paragraph, qa)))
+    }
+
+    /// Every question's id and answer texts, in the file's order: what [`crate::score`] takes.
+    #[must_use]
+    pub fn ground_truths<'a>(&'a self) -> Vec<(&'a str, Vec<&'a str>)> {
+        let ground_truths = |qa: &'a Qa| {
+            let texts = qa.answers.iter().map(|answer| answer.text.as_str());
+            (qa.id.as_str(), texts.collect())
+        };
+        self.questions().map(|(_, qa)| ground_truths(qa)).collect()
+    }
+}

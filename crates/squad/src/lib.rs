@@ -1,0 +1,26 @@
+//! The extractive question answering task: token windows and their labels, answer normalisation,
+//! exact match and F1, span selection, and the SQuAD file's shape.
+//!
+//! Everything takes slices and returns values: no disk, no Arrow, no model. Each part names the
+//! reference it equals, and `scripts/reference/` makes the numbers it is tested with.
+
+mod error;
+mod features;
+pub mod json;
+mod labels;
+mod metrics;
+mod normalize;
+pub mod offsets;
+mod python;
+mod random;
+mod spans;
+mod windows;
+
+pub use error::{Error, Result};
+pub use features::{FeatureTokenizer, TokenizedContext, Window};
+pub use labels::LabelledAnswer;
+pub use metrics::{Score, exact_match, f1, score};
+pub use normalize::normalize_answer;
+pub use random::SplitMix64;
+pub use spans::{FeatureLogits, SpanCandidate, SpanPrediction, SpanSettings, select_spans};
+pub use windows::{WindowSettings, Windows};

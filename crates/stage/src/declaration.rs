@@ -1,0 +1,199 @@
+//! What each stage is: its inputs, the settings it reads, the code that decides its output.
+//!
+//! The driver plans from these without linking the stages; a stage binary runs by the same ones. Reading
+//! a setting that is not listed here would leave artifacts that look up to date and are not.
+
+use artifact::Kind;
+use serde_json::{Map, Value, json};
+
+use crate::settings::Settings;
+
+/// One stage of the pipeline.
+#[derive(Debug)]
+pub struct Declaration {
+    /// `ingest`, `tokenize-features`, …: also its folder in the store.
+    pub name: &'static str,
+    /// A sentence for `--help`.
+    pub about: &'static str,
+    /// What a newcomer needs to know beyond that.
+    pub details: &'static str,
+    /// The files it writes, for `--help`.
+    pub output: &'static str,
+    /// Stages whose artifacts it reads.
+    pub inputs: &'static [&'static str],
+    /// The settings, as `table.key`, that can change its output. Devices, threads, paths and log options
+    /// are not among them: a store is valid on any machine and in any folder.
+    pub settings: &'static [&'static str],
+    /// Hash of the sources that can change its output.
+    pub sources: &'static str,
+    /// Locked libraries that can change its output, with their versions.
+    pub libraries: &'static [(&'static str, &'static str)],
+    /// The kinds of table it reads or writes.
+    pub kinds: &'static [&'static Kind],
+}
+
+impl Declaration {
+    /// The name of the stage's binary.
+    #[must_use]
+    pub fn binary(&self) -> String {
+        format!("distilburn-{}", self.name)
+    }
+
+    /// The declaration of a stage by name.
+    #[must_use]
+    pub fn of(stage: &str) -> Option<&'static Self> {
+        STAGES.into_iter().find(|declaration| declaration.name == stage)
+    }
+
+    /// Every stage that its output depends on, in the order in which they run.
+    #[must_use]
+    pub fn upstream(&self) -> Vec<&'static str> {
+        let mut upstream: Vec<&str> = self.inputs.to_vec();
+        for declaration in STAGES.into_iter().rev() {
+            if upstream.contains(&declaration.name) {
+                upstream.extend(declaration.inputs);
+            }
+        }
+        STAGES.into_iter().map(|declaration| declaration.name).filter(|name| upstream.contains(name)).collect()
+    }
+
+    /// The part of the fingerprint that stands for the code.
+    #[must_use]
+    pub fn code(&self) -> Value {
+        let libraries: Map<_, _> = self.libraries.iter().map(|(name, version)| ((*name).into(), json!(version))).collect();
+        let kinds: Map<_, _> = self.kinds.iter().map(|kind| (kind.name.into(), json!(kind.version))).collect();
+        json!({ "sources": self.sources, "libraries": libraries, "kinds": kinds })
+    }
+
+    /// The part of the fingerprint that stands for the settings, by `table.key`.
+    #[must_use]
+    pub fn settings_read(&self, settings: &Settings) -> Value {
+        let all = serde_json::to_value(settings).expect("settings hold no maps with keys other than strings");
+        let read = self.settings.iter().map(|path| {
+            let (table, key) = path.split_once('.').expect("declared as table.key");
+            ((*path).to_owned(), all[table][key].clone())
+        });
+        Value::Object(read.collect())
+    }
+}
+
+const TOKENIZERS: (&str, &str) = ("tokenizers", env!("DISTILBURN_LOCKED_TOKENIZERS"));
+const BURN: (&str, &str) = ("burn", env!("DISTILBURN_LOCKED_BURN"));
+const TCH: (&str, &str) = ("tch", env!("DISTILBURN_LOCKED_TCH"));
+
+/// The outside world → examples and pretrained weights.
+pub static INGEST: Declaration = Declaration {
+    name: "ingest",
+    about: "Reads question-answering data and a pretrained model into Arrow tables",
+    details: "Data: a corpus that distilburn generates (\"sample\"), or files in SQuAD's JSON form (v1.1, v2.0), \
+              plain or .gz. Model: a folder with config.json, model.safetensors and tokenizer.json of a DistilBERT \
+              or BERT-family model.",
+    output: "contexts-….arrow and examples-….arrow of train and validation, pretrained.arrow, assets.arrow,",
+    inputs: &[],
+    // ingest.train, validation, base_model, train_ids and validation_ids count by what they hold.
+    settings: &[
+        "ingest.max_train_examples",
+        "ingest.max_validation_examples",
+        "ingest.on_invalid",
+        "ingest.seed",
+        "ingest.subset",
+    ],
+    sources: env!("DISTILBURN_CODE_INGEST"),
+    libraries: &[],
+    kinds: &[&artifact::ASSETS, &artifact::CONTEXTS, &artifact::EXAMPLES, &artifact::TENSORS],
+};
+
+/// Examples → windows of tokens.
+pub static TOKENIZE_FEATURES: Declaration = Declaration {
+    name: "tokenize-features",
+    about: "Cuts questions and contexts into overlapping windows of tokens",
+    details: "One feature per window: token ids, the characters that each token stands for, and where in the window \
+              the answer starts and ends.",
+    output: "features-train.arrow, features-validation.arrow,",
+    inputs: &["ingest"],
+    settings: &["tokenize-features.doc_stride", "tokenize-features.max_length"],
+    sources: env!("DISTILBURN_CODE_TOKENIZE_FEATURES"),
+    libraries: &[TOKENIZERS],
+    kinds: &[&artifact::ASSETS, &artifact::CONTEXTS, &artifact::EXAMPLES, &artifact::FEATURES],
+};
+
+/// Features and pretrained weights → the fine-tuned model.
+pub static TRAIN: Declaration = Declaration {
+    name: "train",
+    about: "Fine-tunes the model on the training features",
+    details: "After each epoch the validation questions are answered and scored; the best model is kept. Loss, \
+              learning rate and scores stand in history.arrow, speed in timing.arrow and metrics.jsonl.",
+    output: "checkpoint.arrow (the best model), history.arrow, timing.arrow, metrics.jsonl (live),",
+    inputs: &["ingest", "tokenize-features"],
+    settings: &[
+        "run.precision",
+        "run.seed",
+        "train.batch_size",
+        "train.betas",
+        "train.epochs",
+        "train.epsilon",
+        "train.eval_batch_size",
+        "train.gradient_accumulation_steps",
+        "train.learning_rate",
+        "train.max_grad_norm",
+        "train.max_steps",
+        "train.schedule",
+        "train.warmup_steps",
+        "train.weight_decay",
+    ],
+    sources: env!("DISTILBURN_CODE_TRAIN"),
+    libraries: &[BURN, TCH],
+    kinds: &[
+        &artifact::ASSETS,
+        &artifact::CONTEXTS,
+        &artifact::EXAMPLES,
+        &artifact::FEATURES,
+        &artifact::HISTORY,
+        &artifact::TENSORS,
+        &artifact::TIMING,
+    ],
+};
+
+/// The fine-tuned model on the validation questions → answers and scores.
+pub static EVALUATE: Declaration = Declaration {
+    name: "evaluate",
+    about: "Answers the validation questions and scores exact match and F1, before and after fine-tuning",
+    details: "predictions.json is in the form that SQuAD's official script scores; predictions-validation.arrow has \
+              the n-best answers with their scores.",
+    output: "predictions-validation.arrow, predictions.json,",
+    inputs: &["ingest", "tokenize-features", "train"],
+    settings: &[
+        "evaluate.max_answer_length",
+        "evaluate.n_best",
+        "evaluate.null_threshold",
+        "run.precision",
+        "train.eval_batch_size",
+    ],
+    sources: env!("DISTILBURN_CODE_EVALUATE"),
+    libraries: &[BURN, TCH],
+    kinds: &[
+        &artifact::ASSETS,
+        &artifact::CONTEXTS,
+        &artifact::EXAMPLES,
+        &artifact::FEATURES,
+        &artifact::PREDICTIONS,
+        &artifact::TENSORS,
+    ],
+};
+
+/// The fine-tuned model → a Hugging Face model directory.
+pub static EXPORT: Declaration = Declaration {
+    name: "export",
+    about: "Writes the fine-tuned model as a Hugging Face model directory",
+    details: "model/ loads with AutoModelForQuestionAnswering and AutoTokenizer. What was written is read back, and \
+              its logits compared, before the stage reports success.",
+    output: "model/ and its listing, files.arrow,",
+    inputs: &["ingest", "train", "evaluate"],
+    settings: &["export.formats"],
+    sources: env!("DISTILBURN_CODE_EXPORT"),
+    libraries: &[BURN, TCH],
+    kinds: &[&artifact::ASSETS, &artifact::FILES, &artifact::PREDICTIONS, &artifact::TENSORS],
+};
+
+/// All stages, in the order in which they run.
+pub static STAGES: [&Declaration; 5] = [&INGEST, &TOKENIZE_FEATURES, &TRAIN, &EVALUATE, &EXPORT];

@@ -1,0 +1,154 @@
+//! What can go wrong around a stage, before and after its own work.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::ExitKind;
+use crate::settings::SettingsError;
+
+/// An error of planning a stage, finding its inputs or sealing its output.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Settings(#[from] SettingsError),
+
+    /// An artifact or the store cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] artifact::Error),
+
+    /// A file or folder that the settings name is not there.
+    #[error("{origin}: {key} = {}, which is no {what}", path.display())]
+    #[diagnostic(help("{remedy}"))]
+    NoSource {
+        /// Where the setting stands.
+        origin: String,
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        path: PathBuf,
+        /// "file" or "folder".
+        what: &'static str,
+        /// What to type next.
+        remedy: String,
+    },
+
+    /// A file that the settings name cannot be read.
+    #[error("an input cannot be read")]
+    ReadSource(#[source] std::io::Error),
+
+    /// An upstream stage has not been run with these settings.
+    #[error("{stage} needs {input}, which has not been made: {} does not exist", dir.display())]
+    #[diagnostic(help("make it with `{command}`, or everything up to {stage} with `{driver_command}`"))]
+    MissingInput {
+        /// The stage that needs it.
+        stage: String,
+        /// The stage that makes it.
+        input: String,
+        /// Where it would be.
+        dir: PathBuf,
+        /// The stage's own command.
+        command: String,
+        /// The driver's.
+        driver_command: String,
+    },
+
+    /// An artifact given by `--input` was made from one that is not in the store.
+    #[error("{} was made from {input} {fingerprint}, which is not in the store", given.display())]
+    #[diagnostic(help("name its folder with --input {input}=DIR"))]
+    MissingLineage {
+        /// The given artifact.
+        given: PathBuf,
+        /// The stage it was made from.
+        input: String,
+        /// Its fingerprint.
+        fingerprint: String,
+    },
+
+    /// Two inputs that do not belong together.
+    #[error("{} was made from {input} {expected}, but {input} is {found} ({})", given.display(), other.display())]
+    #[diagnostic(help("use inputs of one run; `distilburn show DIR` prints what an artifact was made from"))]
+    Lineage {
+        /// The given artifact.
+        given: PathBuf,
+        /// The stage in question.
+        input: String,
+        /// What it was made from.
+        expected: String,
+        /// What is there instead.
+        found: String,
+        /// The artifact that says so.
+        other: PathBuf,
+    },
+
+    /// `--input STAGE=DIR` for a stage that does not exist or is not upstream.
+    #[error("--input {name}=…: {stage} has no such input")]
+    #[diagnostic(help("{remedy}"))]
+    NotUpstream {
+        /// As typed.
+        name: String,
+        /// The stage that runs.
+        stage: String,
+        /// Which inputs there are.
+        remedy: String,
+    },
+
+    /// `--input STAGE=DIR` where DIR was made by another stage.
+    #[error("--input {stage}={} is an artifact of {found}", dir.display())]
+    #[diagnostic(help("name the folder of a {stage} artifact, with its manifest.json"))]
+    OtherStage {
+        /// As typed.
+        stage: String,
+        /// As typed.
+        dir: PathBuf,
+        /// What it is.
+        found: String,
+    },
+
+    /// The driver was built from other sources than this binary.
+    #[error("{binary} and distilburn were built from different sources: code {found}, expected {expected}")]
+    #[diagnostic(help("build all of them again: `cargo build --release`"))]
+    OtherBuild {
+        /// This binary.
+        binary: String,
+        /// Hash of its code.
+        found: String,
+        /// What the driver expected.
+        expected: String,
+    },
+
+    /// SIGINT and SIGTERM cannot be caught.
+    #[error("signals cannot be caught")]
+    Signals(#[source] std::io::Error),
+
+    /// The stage panicked.
+    #[error("{stage} stopped at a bug: {message}")]
+    #[diagnostic(help("please report it with the settings and the lines above"))]
+    Panicked {
+        /// The stage.
+        stage: String,
+        /// What the panic said.
+        message: String,
+    },
+}
+
+impl ExitKind for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::NotUpstream { .. } => 2,
+            Self::Artifact(error) => error.exit_code(),
+            Self::NoSource { .. }
+            | Self::ReadSource(_)
+            | Self::MissingInput { .. }
+            | Self::MissingLineage { .. }
+            | Self::Lineage { .. }
+            | Self::OtherStage { .. } => 3,
+            Self::OtherBuild { .. } | Self::Signals(_) | Self::Panicked { .. } => 1,
+        }
+    }
+}

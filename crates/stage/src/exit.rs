@@ -1,0 +1,18 @@
+//! Exit codes, the same for every binary.
+
+/// The process's exit code for an error.
+pub trait ExitKind {
+    /// 2 usage or settings; 3 bad input data or artifact; 4 device or library; 130 interrupted, with what
+    /// was done kept; 1 anything else.
+    fn exit_code(&self) -> u8;
+}
+
+impl ExitKind for artifact::Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Io(_) | Self::Write { .. } | Self::Locked { .. } => 1,
+            Self::OutputNotEmpty { .. } => 2,
+            _ => 3,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What every stage of distilburn shares: its declaration, the settings, and a `main` around its `run`.
+//!
+//! [`stage_main`] parses the command line, reads the settings, finds the inputs, skips what is finished,
+//! and seals the output with a manifest; the stage itself only reads its inputs and writes its files
+//! through a [`Job`]. The driver plans from the same [`STAGES`] without linking any of them. Nothing
+//! here knows LibTorch, questions or tensors.
+
+mod cli;
+mod declaration;
+mod error;
+mod exit;
+mod interrupt;
+mod job;
+mod logs;
+mod main_of_stage;
+mod main_of_tool;
+mod plan;
+mod progress;
+mod report;
+pub mod settings;
+mod sources;
+mod workspace;
+
+pub use cli::{CommonOptions, Input, LogFormat, OutputOptions, ProgressMode, SettingsOptions};
+pub use declaration::{Declaration, EVALUATE, EXPORT, INGEST, STAGES, TOKENIZE_FEATURES, TRAIN};
+pub use error::Error;
+pub use exit::ExitKind;
+pub use interrupt::Interrupt;
+pub use job::Job;
+pub use main_of_stage::{EXPECTED_CODE, stage_main};
+pub use main_of_tool::{print, tool_main};
+pub use plan::{Basis, Planned};
+pub use progress::Progress;
+pub use settings::Settings;
+pub use workspace::Workspace;

@@ -1,0 +1,55 @@
+//! Logs to stderr, as text or JSON lines, stepping aside for progress bars.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::time::Instant;
+
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+
+use crate::progress::BARS;
+use crate::{LogFormat, OutputOptions};
+
+/// Sets the process's subscriber; a second call changes nothing. `RUST_LOG` overrides the level.
+pub(crate) fn init(options: &OutputOptions) {
+    let level = match (options.quiet, options.verbose) {
+        (true, _) => LevelFilter::WARN,
+        (false, 0) => LevelFilter::INFO,
+        (false, 1) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Stderr);
+    // An earlier subscriber can only be that of a test in the same process.
+    let _ = match options.log_format {
+        LogFormat::Text => {
+            let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let start = Instant::now();
+            builder.with_target(false).with_ansi(colours).with_timer(Elapsed(start)).try_init()
+        }
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}
+
+/// Seconds since the start: what one wants to know of a run that one watches.
+struct Elapsed(Instant);
+
+impl FormatTime for Elapsed {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write!(writer, "{:7.1}s", self.0.elapsed().as_secs_f64())
+    }
+}
+
+/// stderr, with the bars out of the way while a line is written.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        BARS.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

@@ -1,0 +1,254 @@
+//! `main` of every stage binary.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use artifact::{Artifact, Input as InputEntry, ManifestDraft, Partial};
+use clap::{CommandFactory, FromArgMatches, Parser};
+use miette::Diagnostic;
+use serde_json::{Map, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::main_of_tool::print;
+use crate::settings::section;
+use crate::{
+    CommonOptions, Declaration, Error, ExitKind, Input, Interrupt, Job, Planned, Workspace, logs, report,
+};
+
+/// The environment variable by which the driver says which code it planned with.
+pub const EXPECTED_CODE: &str = "DISTILBURN_EXPECTED_CODE";
+
+#[derive(Debug, Parser)]
+struct StageOptions {
+    #[command(flatten)]
+    common: CommonOptions,
+
+    /// Run although a finished artifact is there
+    #[arg(long)]
+    force: bool,
+
+    /// Use this artifact directory as an input, whatever the settings say upstream; repeatable
+    #[arg(long = "input", value_name = "STAGE=DIR")]
+    inputs: Vec<Input>,
+
+    /// Write the artifact into DIR (absent or empty) instead of the store
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// Runs one stage as a process: command line, settings, logs, inputs, skipping what is finished, manifest,
+/// exit code. Prints the artifact's directory to stdout.
+pub fn stage_main<E>(declaration: &'static Declaration, run: fn(&mut Job) -> Result<(), E>) -> ExitCode
+where
+    E: Diagnostic + ExitKind,
+{
+    let matches = command(declaration).get_matches();
+    let options = StageOptions::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    logs::init(&options.common.output);
+    let span = tracing::info_span!("stage", name = declaration.name);
+    let _entered = span.enter();
+    match run_stage(declaration, &options, run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let (error, code): (&dyn Diagnostic, u8) = match &failure {
+                Failure::Around(error) => (error, error.exit_code()),
+                Failure::Stage(error) => (error, error.exit_code()),
+            };
+            report::report(error, code, options.common.output.log_format);
+            code.into()
+        }
+    }
+}
+
+/// The exit code of an error by which a stage says that it was asked to stop.
+const INTERRUPTED: u8 = 130;
+
+/// An error of what stands around a stage, or of the stage itself.
+enum Failure<E> {
+    Around(Error),
+    Stage(E),
+}
+
+impl<E, F: Into<Error>> From<F> for Failure<E> {
+    fn from(error: F) -> Self {
+        Self::Around(error.into())
+    }
+}
+
+fn run_stage<E: ExitKind>(
+    declaration: &'static Declaration,
+    options: &StageOptions,
+    run: fn(&mut Job) -> Result<(), E>,
+) -> Result<(), Failure<E>> {
+    check_build(declaration)?;
+    check_inputs(declaration, &options.inputs)?;
+    let mut workspace = Workspace::open(&options.common.settings, &options.inputs)?;
+    workspace.force = options.force;
+    let mut planned = workspace.plan_to(declaration)?;
+    let own = planned.pop().expect("a plan ends with its target");
+
+    if let (Some(artifact), None, false) = (&own.artifact, &options.output, options.force) {
+        tracing::info!(fingerprint = own.fingerprint, "up to date");
+        return Ok(print_dir(artifact)?);
+    }
+    let mut inputs = BTreeMap::new();
+    for stage in declaration.inputs {
+        let input = planned.iter().find(|planned| planned.declaration.name == *stage);
+        let input = input.expect("a plan holds the inputs of its target").require(&workspace, declaration.name)?;
+        inputs.insert(*stage, input.clone());
+    }
+
+    let partial = match &options.output {
+        Some(output) => Partial::at(output, declaration.name, &own.fingerprint)?,
+        None => workspace.store.begin(declaration.name, &own.fingerprint)?,
+    };
+    partial.clear()?;
+    let mut job = Job {
+        settings: workspace.settings().clone(),
+        inputs,
+        output: partial.dir().to_owned(),
+        fingerprint: own.fingerprint.clone(),
+        metrics: Map::new(),
+        run_info: Map::new(),
+        progress: options.common.output.progress(),
+        interrupt: Interrupt::install()?,
+    };
+    let started = (OffsetDateTime::now_utc(), Instant::now());
+    tracing::info!(fingerprint = own.fingerprint, "started");
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut job)));
+    let failure = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(Failure::Stage(error)),
+        Err(panic) => Some(Failure::Around(panicked(declaration, &*panic))),
+    };
+    if let Some(failure) = failure {
+        if !matches!(&failure, Failure::Stage(error) if error.exit_code() == INTERRUPTED) {
+            discard(&partial);
+        }
+        return Err(failure);
+    }
+    let artifact = partial.commit(draft(declaration, &own, job, started)?)?;
+    tracing::info!(fingerprint = own.fingerprint, elapsed_s = started.1.elapsed().as_secs_f64(), "finished");
+    Ok(print_dir(&artifact)?)
+}
+
+/// A driver that was built from other sources would look for another artifact than this binary makes.
+fn check_build(declaration: &Declaration) -> Result<(), Error> {
+    let found = artifact::fingerprint(&declaration.code());
+    match std::env::var(EXPECTED_CODE) {
+        Ok(expected) if expected != found => Err(Error::OtherBuild { binary: declaration.binary(), found, expected }),
+        _ => Ok(()),
+    }
+}
+
+/// `--input` may name any stage upstream, not only the direct inputs.
+fn check_inputs(declaration: &Declaration, given: &[Input]) -> Result<(), Error> {
+    let upstream = declaration.upstream();
+    match given.iter().find(|input| !upstream.contains(&input.stage.as_str())) {
+        None => Ok(()),
+        Some(input) => Err(Error::NotUpstream {
+            name: input.stage.clone(),
+            stage: declaration.name.to_owned(),
+            remedy: match upstream.as_slice() {
+                [] => format!("{} reads no artifacts: its settings name files", declaration.name),
+                stages => format!("its inputs are {}", stages.join(", ")),
+            },
+        }),
+    }
+}
+
+fn draft(
+    declaration: &Declaration,
+    own: &Planned,
+    job: Job,
+    (date, clock): (OffsetDateTime, Instant),
+) -> Result<ManifestDraft, artifact::Error> {
+    let inputs = job.inputs.values().map(|artifact| InputEntry {
+        stage: artifact.manifest.stage.clone(),
+        fingerprint: artifact.manifest.fingerprint.clone(),
+    });
+    let mut run = Map::new();
+    run.insert("started".to_owned(), json!(date.format(&Rfc3339).map_err(std::io::Error::other)?));
+    run.insert("elapsed_ms".to_owned(), json!(clock.elapsed().as_millis() as u64));
+    let mut versions = Map::new();
+    versions.insert("distilburn".to_owned(), json!(env!("CARGO_PKG_VERSION")));
+    versions.extend(declaration.libraries.iter().map(|(name, version)| ((*name).to_owned(), json!(version))));
+    run.insert("versions".to_owned(), versions.into());
+    run.extend(job.run_info);
+    Ok(ManifestDraft { parts: own.parts.clone(), inputs: inputs.collect(), metrics: job.metrics, run })
+}
+
+/// A failed run leaves nothing behind; an interrupted one keeps what it did.
+fn discard(partial: &Partial) {
+    if let Err(error) = fs_err::remove_dir_all(partial.dir()) {
+        tracing::warn!(%error, "unfinished files stay behind");
+    }
+}
+
+fn panicked(declaration: &Declaration, panic: &(dyn Any + Send)) -> Error {
+    let message = panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "no message".to_owned());
+    Error::Panicked { stage: declaration.name.to_owned(), message }
+}
+
+fn print_dir(artifact: &Artifact) -> Result<(), artifact::Error> {
+    Ok(print(&format!("{}\n", artifact.dir.display()))?)
+}
+
+fn command(declaration: &Declaration) -> clap::Command {
+    let binary = declaration.binary();
+    StageOptions::command()
+        .name(declaration.name)
+        .display_name(binary.clone())
+        .bin_name(binary)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(declaration.about)
+        .long_about(format!("{}.\n\n{}", declaration.about, declaration.details))
+        .after_long_help(details(declaration))
+}
+
+/// The rest of what a newcomer wants to know.
+fn details(declaration: &Declaration) -> String {
+    let inputs = match declaration.inputs {
+        [] => "The files that its settings name.".to_owned(),
+        stages => format!(
+            "The artifacts of {}, found in the store by the settings, or given with --input.",
+            stages.join(", ")
+        ),
+    };
+    let name = declaration.name;
+    let binary = declaration.binary();
+    format!(
+        "\
+Input:
+  {inputs}
+Output:
+  {output}
+  in artifacts/{name}/FINGERPRINT/, whose path is printed to stdout. The fingerprint is made from the
+  settings below, the inputs and the code, so that a finished artifact is never made twice.
+
+Settings (with their built-in values; change them in a settings file, or with --set):
+
+{own}
+{run}
+Examples:
+  {binary}
+  {binary} --config my/pipeline.toml --profile squad
+  {binary} --output out/{name}
+
+Exit codes:
+  0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
+  130 interrupted, with what was done kept; 1 anything else",
+        output = declaration.output,
+        own = section(name),
+        run = if declaration.settings.iter().any(|setting| setting.starts_with("run.")) { section("run") } else { String::new() },
+    )
+}

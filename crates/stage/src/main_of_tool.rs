@@ -1,0 +1,33 @@
+//! `main` of the binaries that are no stage: `distilburn` and `distilburn-answer`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use miette::Diagnostic;
+
+use crate::{ExitKind, OutputOptions, logs, report};
+
+/// Parses the command line, sets up logs, runs, and reports the error if there is one.
+pub fn tool_main<A, E>(output: fn(&A) -> &OutputOptions, run: fn(A) -> Result<ExitCode, E>) -> ExitCode
+where
+    A: Parser,
+    E: Diagnostic + ExitKind,
+{
+    let options = A::parse();
+    let format = output(&options).log_format;
+    logs::init(output(&options));
+    run(options).unwrap_or_else(|error| {
+        report::report(&error, error.exit_code(), format);
+        error.exit_code().into()
+    })
+}
+
+/// Writes data to stdout. A reader that has seen enough, as `head` has, is no error.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,131 @@
+//! Ranges, and rules between settings: what a key's type cannot say.
+
+use super::load::Values;
+use super::{Settings, SettingsError};
+
+/// Values that name something this version does not have; asked before the types refuse them in serde's
+/// words.
+pub(super) fn refuse_unsupported(values: &Values) -> Result<(), SettingsError> {
+    let refused = [
+        ("run.precision", "fp16", "is not in this version", "use \"auto\", \"bf16\" or \"fp32\""),
+        ("ingest.on_invalid", "realign", "is not in this version", "use \"error\" or \"skip\""),
+    ];
+    for (key, value, why, remedy) in refused {
+        if values[key].0.as_str() == Some(value) {
+            return Err(Check { values }.error(key, why, remedy));
+        }
+    }
+    for key in ["ingest.train", "ingest.validation", "ingest.base_model"] {
+        if values[key].0.as_str().is_some_and(|value| value.contains("://")) {
+            let remedy = "download it, and write the path of the file or folder";
+            return Err(Check { values }.error(key, "is on the network, and this version reads local files", remedy));
+        }
+    }
+    Ok(())
+}
+
+/// The rules that hold between the values of `settings`.
+pub(super) fn check(settings: &Settings, values: &Values) -> Result<(), SettingsError> {
+    let check = Check { values };
+    check.run(settings)?;
+    check.windows(settings)?;
+    check.train(settings)?;
+    check.answers(settings)
+}
+
+struct Check<'a> {
+    values: &'a Values,
+}
+
+impl Check<'_> {
+    fn run(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let device = settings.run.device.as_str();
+        let is_cuda = device.strip_prefix("cuda:").is_some_and(|index| index.parse::<u16>().is_ok());
+        if !is_cuda && !["auto", "cpu", "mps"].contains(&device) {
+            return Err(self.error("run.device", "is no device", "use \"auto\", \"cpu\", \"cuda:0\" or \"mps\""));
+        }
+        for (key, text) in [("ingest.train", &settings.ingest.train), ("ingest.validation", &settings.ingest.validation)] {
+            if text.to_string().is_empty() {
+                return Err(self.error(key, "names nothing", "use \"sample\" or the path of a file"));
+            }
+        }
+        if settings.ingest.base_model.as_os_str().is_empty() {
+            return Err(self.error("ingest.base_model", "names nothing", "write the path of the model's folder"));
+        }
+        Ok(())
+    }
+
+    fn windows(&self, settings: &Settings) -> Result<(), SettingsError> {
+        /// `[CLS]`, two `[SEP]` and a question of at least one token.
+        const NOT_CONTEXT: usize = 4;
+        let (max_length, doc_stride) = (settings.tokenize_features.max_length, settings.tokenize_features.doc_stride);
+        if max_length <= NOT_CONTEXT {
+            let rule = "leaves no room for [CLS], a question, two [SEP] and a context";
+            return Err(self.error("tokenize-features.max_length", rule, "128 to 512 is usual"));
+        }
+        let room = max_length - NOT_CONTEXT;
+        if doc_stride >= room {
+            let (length, origin) = &self.values["tokenize-features.max_length"];
+            let rule = format!("leaves no room for new tokens in windows of max_length = {length} ({origin})");
+            let remedy = format!("write a doc_stride below {room}: max_length less [CLS], two [SEP] and the question");
+            return Err(self.error("tokenize-features.doc_stride", &rule, &remedy));
+        }
+        Ok(())
+    }
+
+    fn train(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let train = &settings.train;
+        self.at_least_one("train.epochs", u64::from(train.epochs))?;
+        self.at_least_one("train.batch_size", train.batch_size as u64)?;
+        self.at_least_one("train.eval_batch_size", train.eval_batch_size as u64)?;
+        self.at_least_one("train.gradient_accumulation_steps", train.gradient_accumulation_steps as u64)?;
+        self.at_least_one("train.log_every_steps", train.log_every_steps)?;
+        for (key, value) in [("train.learning_rate", train.learning_rate), ("train.epsilon", train.epsilon)] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(self.error(key, "must be above 0", "3e-5 is a usual learning_rate, 1e-8 the usual epsilon"));
+            }
+        }
+        for (key, value) in [("train.weight_decay", train.weight_decay), ("train.max_grad_norm", train.max_grad_norm)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(self.error(key, "must be 0 or above", "0 switches it off"));
+            }
+        }
+        if !train.betas.iter().all(|beta| (0.0..1.0).contains(beta)) {
+            return Err(self.error("train.betas", "must both be in 0 ≤ beta < 1", "[0.9, 0.999] is usual"));
+        }
+        if train.max_steps > 0 && train.warmup_steps >= train.max_steps {
+            let (steps, origin) = &self.values["train.max_steps"];
+            let rule = format!("is not below max_steps = {steps} ({origin}): the learning rate would never get to its peak");
+            return Err(self.error("train.warmup_steps", &rule, "lower warmup_steps or raise max_steps"));
+        }
+        Ok(())
+    }
+
+    fn answers(&self, settings: &Settings) -> Result<(), SettingsError> {
+        self.at_least_one("evaluate.n_best", settings.evaluate.n_best as u64)?;
+        self.at_least_one("evaluate.max_answer_length", settings.evaluate.max_answer_length as u64)?;
+        if !settings.evaluate.null_threshold.is_finite() {
+            return Err(self.error("evaluate.null_threshold", "must be finite", "0.0 is usual"));
+        }
+        let formats = &settings.export.formats;
+        let repeated = formats.iter().enumerate().any(|(index, format)| formats[..index].contains(format));
+        if formats.is_empty() || repeated {
+            let remedy = "name one or both of \"safetensors\" and \"pytorch\"";
+            return Err(self.error("export.formats", "must name each format once, and at least one", remedy));
+        }
+        Ok(())
+    }
+
+    fn at_least_one(&self, key: &str, value: u64) -> Result<(), SettingsError> {
+        if value == 0 { Err(self.error(key, "must be 1 or above", "write a whole number from 1 up")) } else { Ok(()) }
+    }
+
+    fn error(&self, key: &str, rule: &str, remedy: &str) -> SettingsError {
+        let (value, origin) = &self.values[key];
+        SettingsError::Value {
+            origin: origin.clone(),
+            message: format!("{key} = {value} {rule}"),
+            remedy: remedy.to_owned(),
+        }
+    }
+}

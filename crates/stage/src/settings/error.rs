@@ -1,0 +1,114 @@
+//! What can be wrong with settings, and what to type instead.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::layers::Origin;
+
+/// A settings file or `--set` that cannot be used. Always exit code 2.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// `--config` names no file.
+    #[error("{} does not exist", path.display())]
+    #[diagnostic(help(
+        "name an existing file with --config, or leave it out to use ./pipeline.toml, or else the built-in settings"
+    ))]
+    NoFile {
+        /// As typed.
+        path: PathBuf,
+    },
+
+    /// The settings file cannot be read.
+    #[error("the settings file cannot be read")]
+    Read(#[source] std::io::Error),
+
+    /// Not TOML.
+    #[error("{origin}: {message}")]
+    #[diagnostic(help("a settings file is TOML: tables in [brackets], then lines of `key = value`, strings in quotes"))]
+    #[expect(private_interfaces, reason = "callers only print it")]
+    Syntax {
+        /// Where.
+        origin: Origin,
+        /// The parser's message.
+        message: String,
+    },
+
+    /// A table was expected and something else stands there.
+    #[error("{origin}: `{name}` stands outside of a table")]
+    #[diagnostic(help("settings stand in tables: [run], [ingest], [tokenize-features], [train], [evaluate], [export], and the same under [profile.NAME.…]"))]
+    #[expect(private_interfaces, reason = "callers only print it")]
+    NotATable {
+        /// Where.
+        origin: Origin,
+        /// What stands there.
+        name: String,
+    },
+
+    /// No such table or key.
+    #[error("{origin}: unknown {what} `{name}`")]
+    #[diagnostic(help("{remedy}"))]
+    #[expect(private_interfaces, reason = "callers only print it")]
+    Unknown {
+        /// Where.
+        origin: Origin,
+        /// "table" or "setting".
+        what: &'static str,
+        /// As typed.
+        name: String,
+        /// The nearest known name, or all of them.
+        remedy: String,
+    },
+
+    /// A value of the wrong type.
+    #[error("{origin}: {key} = {found}, expected {expected}")]
+    #[diagnostic(help("the built-in value is `{default}`"))]
+    #[expect(private_interfaces, reason = "callers only print it")]
+    Type {
+        /// Where.
+        origin: Origin,
+        /// `table.key`
+        key: String,
+        /// The value as typed.
+        found: String,
+        /// The type in words.
+        expected: &'static str,
+        /// The built-in value.
+        default: String,
+    },
+
+    /// A value out of range, or values that contradict each other.
+    #[error("{origin}: {message}")]
+    #[diagnostic(help("{remedy}"))]
+    #[expect(private_interfaces, reason = "callers only print it")]
+    Value {
+        /// Where.
+        origin: Origin,
+        /// Key, value and rule.
+        message: String,
+        /// What to type instead.
+        remedy: String,
+    },
+
+    /// `--profile` names none of the file's profiles.
+    #[error("{file} has no profile `{name}`")]
+    #[diagnostic(help("{remedy}"))]
+    Profile {
+        /// The settings file, or "the built-in settings".
+        file: String,
+        /// As typed.
+        name: String,
+        /// Which profiles there are.
+        remedy: String,
+    },
+
+    /// `--set` without a table, key or value.
+    #[error("--set {argument}: expected table.key=value")]
+    #[diagnostic(help("for example --set train.epochs=1"))]
+    Set {
+        /// As typed.
+        argument: String,
+    },
+}

@@ -1,0 +1,254 @@
+//! Every setting of every stage, as the stages read them.
+//!
+//! The values come from `pipeline.toml`, which is also built in and so is the only place where defaults
+//! stand; `load` lays the layers over each other and `check` looks at what no single key can know.
+
+mod check;
+mod error;
+mod layers;
+mod load;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use error::SettingsError;
+pub(crate) use load::section;
+pub use load::{Loaded, Request};
+
+/// All settings, one field per table of `pipeline.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// `[run]`: what several stages share.
+    pub run: Run,
+    /// `[ingest]`
+    pub ingest: Ingest,
+    /// `[tokenize-features]`
+    #[serde(rename = "tokenize-features")]
+    pub tokenize_features: TokenizeFeatures,
+    /// `[train]`
+    pub train: Train,
+    /// `[evaluate]`
+    pub evaluate: Evaluate,
+    /// `[export]`
+    pub export: Export,
+}
+
+/// Settings that are not one stage's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Seeds the fresh head, the order of the features and dropout.
+    pub seed: u64,
+    /// `auto`, `cpu`, `cuda:N` or `mps`, as typed.
+    pub device: String,
+    /// Type of the matrix products.
+    pub precision: Precision,
+    /// CPU threads; 0 = all cores.
+    pub threads: usize,
+    /// Run a precision that the device emulates, instead of refusing it.
+    pub allow_slow_precision: bool,
+}
+
+/// Where data and base model come from, and which questions are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ingest {
+    /// Training questions.
+    pub train: Source,
+    /// Validation questions.
+    pub validation: Source,
+    /// Folder of the pretrained model.
+    pub base_model: PathBuf,
+    /// Training questions to keep; 0 = all.
+    pub max_train_examples: usize,
+    /// Validation questions to keep; 0 = all.
+    pub max_validation_examples: usize,
+    /// Which ones, where not all are kept.
+    pub subset: Subset,
+    /// Seeds the generated corpus and the random subset.
+    pub seed: u64,
+    /// JSON list of the training ids to keep, instead of a number of them.
+    #[serde(with = "optional_path")]
+    pub train_ids: Option<PathBuf>,
+    /// The same for validation.
+    #[serde(with = "optional_path")]
+    pub validation_ids: Option<PathBuf>,
+    /// What to do with a question that breaks the rules.
+    pub on_invalid: OnInvalid,
+}
+
+/// How questions become windows of tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenizeFeatures {
+    /// Tokens in a window, special tokens and question included.
+    pub max_length: usize,
+    /// Tokens by which neighbouring windows overlap.
+    pub doc_stride: usize,
+}
+
+/// Fine-tuning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Train {
+    /// Passes over the training features.
+    pub epochs: u32,
+    /// Optimizer steps at most; 0 = no limit.
+    pub max_steps: u64,
+    /// Features per forward and backward pass.
+    pub batch_size: usize,
+    /// Features per forward pass where nothing is learned.
+    pub eval_batch_size: usize,
+    /// Batches averaged into one optimizer step.
+    pub gradient_accumulation_steps: usize,
+    /// Peak rate of AdamW.
+    pub learning_rate: f64,
+    /// Optimizer steps in which the rate climbs to its peak.
+    pub warmup_steps: u64,
+    /// How the rate falls afterwards.
+    pub schedule: Schedule,
+    /// AdamW's decoupled decay; biases and `LayerNorm`s are exempt.
+    pub weight_decay: f64,
+    /// AdamW's two averaging constants.
+    pub betas: [f64; 2],
+    /// AdamW's guard against division by zero.
+    pub epsilon: f64,
+    /// Global L2 norm that gradients are clipped to; 0 = never.
+    pub max_grad_norm: f64,
+    /// Optimizer steps between two log lines.
+    pub log_every_steps: u64,
+}
+
+/// From logits to answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluate {
+    /// Positions considered per window, and answers kept per question.
+    pub n_best: usize,
+    /// Tokens in the longest answer considered.
+    pub max_answer_length: usize,
+    /// Logits by which "no answer" must exceed the best answer.
+    pub null_threshold: f64,
+}
+
+/// The Hugging Face model directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Export {
+    /// Weight files to write.
+    pub formats: Vec<Format>,
+}
+
+/// Where a split's questions come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The corpus that distilburn generates.
+    Sample,
+    /// A file in SQuAD's JSON form, plain or gzip.
+    File(PathBuf),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sample => formatter.write_str("sample"),
+            Self::File(path) => path.display().fmt(formatter),
+        }
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(if text == "sample" { Self::Sample } else { Self::File(text.into()) })
+    }
+}
+
+/// Type that matrix products are computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// `bf16` where the device has it in hardware, else `fp32`.
+    Auto,
+    /// Single precision throughout.
+    Fp32,
+    /// bfloat16 for matrix products, fp32 for the rest.
+    Bf16,
+}
+
+impl Precision {
+    /// The word that stands in the settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Which questions are kept where not all are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subset {
+    /// A sample without replacement, by `ingest.seed`, in the order of the file.
+    Random,
+    /// The first ones of the file.
+    First,
+}
+
+/// What becomes of a question that breaks the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnInvalid {
+    /// List them and stop.
+    Error,
+    /// Leave them out and count them.
+    Skip,
+}
+
+/// How the learning rate falls after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// In a straight line to 0 at the last step.
+    Linear,
+}
+
+/// A weight file of the exported directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// `model.safetensors`
+    Safetensors,
+    /// `pytorch_model.bin`
+    Pytorch,
+}
+
+/// TOML has no null: the empty string stands for "no path".
+mod optional_path {
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde's `with` fixes the signature")]
+    pub(super) fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&path.as_deref().unwrap_or(Path::new("")).display())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok((!text.is_empty()).then(|| text.into()))
+    }
+}

@@ -1,0 +1,153 @@
+//! The outside files that ingest reads, as they count in its fingerprint: by their contents.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::Error;
+use crate::settings::{Loaded, Source};
+
+/// What ingest reads of a base model's folder, where present.
+const MODEL_FILES: [&str; 6] = [
+    "config.json",
+    "model.safetensors",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+];
+
+/// The `inputs` part of ingest's fingerprint.
+pub(crate) fn inputs(loaded: &Loaded, store: &Path) -> Result<Value, Error> {
+    let mut hashes = Hashes::open(store);
+    let ingest = &loaded.settings.ingest;
+    let mut inputs = Map::new();
+    for (key, setting, source) in
+        [("train", "ingest.train", &ingest.train), ("validation", "ingest.validation", &ingest.validation)]
+    {
+        let value = match source {
+            Source::Sample => json!("sample"),
+            Source::File(path) => json!(hashes.file(loaded, setting, path)?),
+        };
+        inputs.insert(key.to_owned(), value);
+    }
+    for (key, setting, path) in [
+        ("train_ids", "ingest.train_ids", &ingest.train_ids),
+        ("validation_ids", "ingest.validation_ids", &ingest.validation_ids),
+    ] {
+        if let Some(path) = path {
+            inputs.insert(key.to_owned(), json!(hashes.file(loaded, setting, path)?));
+        }
+    }
+    inputs.insert("base_model".to_owned(), model(&mut hashes, loaded, &ingest.base_model)?);
+    hashes.save();
+    Ok(Value::Object(inputs))
+}
+
+fn model(hashes: &mut Hashes, loaded: &Loaded, folder: &Path) -> Result<Value, Error> {
+    const KEY: &str = "ingest.base_model";
+    if !folder.is_dir() {
+        let fetched_by_setup = folder.ends_with("models/all-MiniLM-L6-v2");
+        return Err(Error::NoSource {
+            origin: loaded.origin(KEY).to_owned(),
+            key: KEY,
+            path: folder.to_owned(),
+            what: "folder",
+            remedy: if fetched_by_setup {
+                "fetch it with `scripts/setup`, or work in the folder where that was run".to_owned()
+            } else {
+                "name the folder of a model: config.json, model.safetensors, tokenizer.json".to_owned()
+            },
+        });
+    }
+    let mut files = Map::new();
+    for name in MODEL_FILES {
+        let path = folder.join(name);
+        if path.is_file() {
+            files.insert(name.to_owned(), json!(hashes.file(loaded, KEY, &path)?));
+        }
+    }
+    Ok(Value::Object(files))
+}
+
+/// BLAKE3 of files, remembered in the store so that a plan does not read gigabytes.
+struct Hashes {
+    path: PathBuf,
+    known: BTreeMap<PathBuf, Remembered>,
+    changed: bool,
+}
+
+/// A file's hash, and what it looked like when it was taken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Remembered {
+    size_bytes: u64,
+    modified_ns: i128,
+    inode: u64,
+    blake3: String,
+}
+
+impl Hashes {
+    fn open(store: &Path) -> Self {
+        let path = store.join(".hashes.json");
+        // A lost or damaged memory only costs reading the files again.
+        let known = fs_err::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        Self { path, known, changed: false }
+    }
+
+    fn file(&mut self, loaded: &Loaded, key: &'static str, path: &Path) -> Result<String, Error> {
+        if !path.is_file() {
+            return Err(Error::NoSource {
+                origin: loaded.origin(key).to_owned(),
+                key,
+                path: path.to_owned(),
+                what: "file",
+                remedy: format!("write the path of a file there, or on the command line: --set {key}=FILE"),
+            });
+        }
+        self.hash(path).map_err(Error::ReadSource)
+    }
+
+    fn hash(&mut self, path: &Path) -> io::Result<String> {
+        let absolute = std::path::absolute(path)?;
+        let metadata = fs_err::metadata(path)?;
+        let modified_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+        if let Some(known) = self.known.get(&absolute)
+            && (known.size_bytes, known.modified_ns, known.inode) == (metadata.len(), modified_ns, metadata.ino())
+        {
+            return Ok(known.blake3.clone());
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(fs_err::File::open(path)?)?;
+        let blake3 = hasher.finalize().to_hex().to_string();
+        // A file changed just now may change again without its time stamp moving.
+        let settled = metadata.modified()? + Duration::from_secs(2) < SystemTime::now();
+        if settled {
+            let remembered =
+                Remembered { size_bytes: metadata.len(), modified_ns, inode: metadata.ino(), blake3: blake3.clone() };
+            self.known.insert(absolute, remembered);
+            self.changed = true;
+        }
+        Ok(blake3)
+    }
+
+    /// A store that cannot be written to is no reason to stop a plan.
+    fn save(&self) {
+        if !self.changed {
+            return;
+        }
+        let write = || -> io::Result<()> {
+            let temporary = self.path.with_extension(format!("json.{}", std::process::id()));
+            fs_err::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
+            fs_err::write(&temporary, serde_json::to_vec_pretty(&self.known)?)?;
+            fs_err::rename(temporary, &self.path)
+        };
+        if let Err(error) = write() {
+            tracing::debug!(%error, "hashes of the input files are not remembered");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Settings and store together: what a command works on.
+
+use std::collections::BTreeMap;
+
+use artifact::{Artifact, Store};
+
+use crate::settings::Loaded;
+use crate::{Declaration, Error, Input, Planned, Settings, SettingsOptions, plan};
+
+/// The settings and the store that the command line names.
+#[derive(Debug)]
+pub struct Workspace {
+    /// Settings, and where they stand.
+    pub loaded: Loaded,
+    /// The artifact store.
+    pub store: Store,
+    /// What was typed, for the commands that messages recommend.
+    pub options: SettingsOptions,
+    /// `--force`: a damaged artifact counts as none.
+    pub force: bool,
+    given: BTreeMap<String, Artifact>,
+}
+
+impl Workspace {
+    /// Reads the settings and opens the artifacts that `--input` gives.
+    pub fn open(options: &SettingsOptions, inputs: &[Input]) -> Result<Self, Error> {
+        let loaded = options.request().load()?;
+        match &loaded.file {
+            Some(file) => tracing::debug!(file = %file.display(), "settings"),
+            None => tracing::info!("no pipeline.toml here: built-in settings, paths count from this folder"),
+        }
+        let root = options.artifacts.clone().unwrap_or_else(|| loaded.folder().join("artifacts"));
+        let mut given = BTreeMap::new();
+        for input in inputs {
+            given.insert(input.stage.clone(), open_input(input)?);
+        }
+        Ok(Self { loaded, store: Store::new(root), options: options.clone(), force: false, given })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.loaded.settings
+    }
+
+    /// All stages.
+    pub fn plan(&self) -> Result<Vec<Planned>, Error> {
+        plan::plan(self, None)
+    }
+
+    /// `target` as the last of the stages it needs.
+    pub fn plan_to(&self, target: &Declaration) -> Result<Vec<Planned>, Error> {
+        plan::plan(self, Some(target))
+    }
+
+    /// The finished artifact of a stage under these settings; `needed_by` names who asks, for the error.
+    pub fn artifact(&self, stage: &Declaration, needed_by: &str) -> Result<Artifact, Error> {
+        let planned = self.plan_to(stage)?;
+        let last = planned.last().expect("a plan ends with its target");
+        last.require(self, needed_by).cloned()
+    }
+
+    /// `--input`, by stage.
+    pub(crate) fn given(&self) -> &BTreeMap<String, Artifact> {
+        &self.given
+    }
+}
+
+fn open_input(input: &Input) -> Result<Artifact, Error> {
+    let artifact = Artifact::open(&input.dir)?;
+    if Declaration::of(&input.stage).is_none() {
+        let stages = crate::STAGES.map(|declaration| declaration.name).join(", ");
+        return Err(Error::NotUpstream {
+            name: input.stage.clone(),
+            stage: "the pipeline".to_owned(),
+            remedy: format!("the stages are {stages}"),
+        });
+    }
+    if artifact.manifest.stage != input.stage {
+        return Err(Error::OtherStage {
+            stage: input.stage.clone(),
+            dir: input.dir.clone(),
+            found: artifact.manifest.stage,
+        });
+    }
+    Ok(artifact)
+}

@@ -1,0 +1,79 @@
+//! Examples in blocks, so that threads share the work and each context is still tokenised once.
+//!
+//! A data set groups its questions by paragraph: a block never parts neighbours that share a context, so a
+//! context's tokens live as long as the work on its block. Contexts that come up again later are rare, and
+//! only those are kept for the whole split.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use squad::TokenizedContext;
+
+/// Examples in a block, at least: enough to make a hand-over cheap, few enough to keep all threads busy.
+const BLOCK_EXAMPLES: usize = 64;
+
+/// How the examples of a split are shared out.
+#[derive(Debug, Default)]
+pub struct Blocks {
+    /// The examples of each block; together all of them, in order.
+    pub ranges: Vec<Range<usize>>,
+    /// The contexts that come up in several places, with their tokens once there are any.
+    pub recurring: HashMap<u32, OnceLock<TokenizedContext>>,
+}
+
+impl Blocks {
+    /// Divides examples, given the `context_id` of each.
+    pub fn new(context_ids: impl Iterator<Item = u32>) -> Self {
+        let mut blocks = Self::default();
+        let mut seen = HashSet::new();
+        let (mut start, mut end, mut previous) = (0, 0, None);
+        for context_id in context_ids {
+            if previous != Some(context_id) {
+                if end - start >= BLOCK_EXAMPLES {
+                    blocks.ranges.push(start..end);
+                    start = end;
+                }
+                if !seen.insert(context_id) {
+                    blocks.recurring.entry(context_id).or_default();
+                }
+            }
+            end += 1;
+            previous = Some(context_id);
+        }
+        if start < end {
+            blocks.ranges.push(start..end);
+        }
+        blocks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_cover_all_examples_and_never_part_a_context() {
+        let context_ids: Vec<u32> = (0..1000).map(|example| example / 7).collect();
+        let blocks = Blocks::new(context_ids.iter().copied());
+        let covered: Vec<usize> = blocks.ranges.iter().cloned().flatten().collect();
+        assert_eq!(covered, (0..1000).collect::<Vec<_>>());
+        for range in &blocks.ranges[1..] {
+            assert_ne!(context_ids[range.start - 1], context_ids[range.start]);
+        }
+        assert!(blocks.ranges.len() > 10);
+        assert!(blocks.recurring.is_empty());
+    }
+
+    #[test]
+    fn contexts_in_several_places_are_recurring() {
+        let blocks = Blocks::new([0, 0, 1, 0, 2, 2].into_iter());
+        assert_eq!(blocks.ranges, [0..6]);
+        assert_eq!(blocks.recurring.keys().collect::<Vec<_>>(), [&0]);
+    }
+
+    #[test]
+    fn no_examples_make_no_blocks() {
+        assert!(Blocks::new(std::iter::empty()).ranges.is_empty());
+    }
+}

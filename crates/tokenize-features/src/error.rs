@@ -1,0 +1,68 @@
+//! What can go wrong between examples and features.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+
+/// Shorthand of this crate's functions.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What is wrong, where, and what to type next.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// A table could not be read or written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] artifact::Error),
+
+    /// The tokenizer cannot be used with these settings.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tokenizer(squad::Error),
+
+    /// ingest's artifact has no tokenizer.
+    #[error("{} holds no tokenizer.json", path.display())]
+    #[diagnostic(help("re-run the `ingest` stage with `--force` to rewrite it"))]
+    NoTokenizer {
+        /// The assets.
+        path: PathBuf,
+    },
+
+    /// A question that cannot be cut into windows.
+    #[error("question {id:?} of the {split} split cannot be cut into windows")]
+    Question {
+        /// Its id.
+        id: String,
+        /// `train` or `validation`.
+        split: &'static str,
+        /// Why.
+        source: squad::Error,
+        /// What the cause advises.
+        #[help]
+        help: Option<String>,
+    },
+
+    /// The user stopped it.
+    #[error("interrupted")]
+    #[diagnostic(help("start `tokenize-features` again to do it from the beginning"))]
+    Interrupted,
+}
+
+impl stage::ExitKind for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Artifact(error) => error.exit_code(),
+            Self::Tokenizer(squad::Error::WindowSettings { .. }) => 2,
+            Self::Tokenizer(_) | Self::NoTokenizer { .. } | Self::Question { .. } => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn question(id: &str, split: &'static str, source: squad::Error) -> Self {
+        let help = source.help().map(|help| help.to_string());
+        Self::Question { id: id.to_owned(), split, source, help }
+    }
+}

@@ -1,0 +1,100 @@
+//! One split: its examples in, its features out, in order.
+
+use artifact::{Contexts, Example, Examples};
+use squad::{FeatureTokenizer, LabelledAnswer, TokenizedContext, Window};
+
+use crate::blocks::Blocks;
+use crate::error::{Error, Result};
+use crate::ordered::in_order;
+
+/// What is read of a split, and its name for messages.
+#[derive(Debug)]
+pub struct Split {
+    /// `train` or `validation`.
+    pub name: &'static str,
+    /// Its paragraphs.
+    pub contexts: Contexts,
+    /// Its questions.
+    pub examples: Examples,
+}
+
+/// A question's windows, with its row in examples.
+pub struct ExampleWindows<'a> {
+    /// The row.
+    pub example_index: u32,
+    /// The question.
+    pub example: Example<'a>,
+    /// At least one.
+    pub windows: Vec<Window>,
+}
+
+impl Split {
+    /// Cuts all questions into windows on `threads` threads and hands them to `consume` in order.
+    ///
+    /// The windows depend on the split and the tokenizer alone, not on the number of threads. The first error,
+    /// in the order of the examples, ends it.
+    pub fn tokenize<'a>(
+        &'a self,
+        tokenizer: &FeatureTokenizer,
+        threads: usize,
+        mut consume: impl FnMut(ExampleWindows<'a>) -> Result<()>,
+    ) -> Result<()> {
+        let blocks = Blocks::new(self.examples.iter().map(|example| example.context_id));
+        let work = |block: usize| self.tokenize_block(block, &blocks, tokenizer);
+        in_order(blocks.ranges.len(), threads, work, |block| {
+            let (done, error) = block;
+            done.into_iter().try_for_each(&mut consume)?;
+            error.map_or(Ok(()), Err)
+        })
+    }
+
+    /// The windows of a block, up to the first error.
+    fn tokenize_block(
+        &self,
+        block: usize,
+        blocks: &Blocks,
+        tokenizer: &FeatureTokenizer,
+    ) -> (Vec<ExampleWindows<'_>>, Option<Error>) {
+        let range = blocks.ranges[block].clone();
+        let mut done = Vec::with_capacity(range.len());
+        // The tokens of the context of the example before, which the next one most often shares.
+        let mut latest: Option<(u32, TokenizedContext)> = None;
+        for index in range {
+            let example = self.examples.get(index);
+            let windows = self.context_tokens(&example, blocks, &mut latest, tokenizer).and_then(|context| {
+                let answer = example.answers.first();
+                let answer = answer.map(|answer| LabelledAnswer { start: answer.start, text: answer.text });
+                tokenizer.windows(example.question, context, answer)
+            });
+            match windows {
+                Ok(windows) => done.push(ExampleWindows { example_index: index as u32, example, windows }),
+                Err(source) => return (done, Some(Error::question(example.id, self.name, source))),
+            }
+        }
+        (done, None)
+    }
+
+    fn context_tokens<'b>(
+        &self,
+        example: &Example<'_>,
+        blocks: &'b Blocks,
+        latest: &'b mut Option<(u32, TokenizedContext)>,
+        tokenizer: &FeatureTokenizer,
+    ) -> squad::Result<&'b TokenizedContext> {
+        let context_id = example.context_id;
+        let tokenize = || tokenizer.tokenize_context(self.contexts.get(context_id).context);
+        if let Some(shared) = blocks.recurring.get(&context_id) {
+            return match shared.get() {
+                Some(context) => Ok(context),
+                None => {
+                    let context = tokenize()?;
+                    Ok(shared.get_or_init(|| context))
+                }
+            };
+        }
+        if latest.as_ref().is_none_or(|(latest_id, _)| *latest_id != context_id) {
+            *latest = Some((context_id, tokenize()?));
+        }
+        Ok(latest.as_ref().map(|(_, context)| context).expect("filled just above"))
+    }
+}

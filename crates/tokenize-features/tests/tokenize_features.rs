@@ -1,0 +1,168 @@
+//! The tokenize-features binary on an ingest artifact of the test's own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use artifact::{
+    Answer, Artifact, AssetsWriter, ContextsWriter, Example, ExamplesWriter, Features, ManifestDraft, Partial,
+    file_name,
+};
+use serde_json::{Map, Value, json};
+
+const WORDS: [&str; 12] =
+    ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "on", "a", "mat", "where"];
+
+/// A BERT tokenizer over [`WORDS`].
+fn tokenizer_json() -> String {
+    let vocab: Map<String, Value> = WORDS.iter().zip(0..).map(|(word, id)| ((*word).to_owned(), json!(id))).collect();
+    let special = |token: &str, type_id: u8| json!({"SpecialToken": {"id": token, "type_id": type_id}});
+    let sequence = |id: &str, type_id: u8| json!({"Sequence": {"id": id, "type_id": type_id}});
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": {
+            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
+            "lowercase": true,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [special("[CLS]", 0), sequence("A", 0), special("[SEP]", 0)],
+            "pair": [
+                special("[CLS]", 0), sequence("A", 0), special("[SEP]", 0), sequence("B", 1), special("[SEP]", 1),
+            ],
+            "special_tokens": {
+                "[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]},
+                "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]},
+            },
+        },
+        "decoder": null,
+        "model": {
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100, "vocab": vocab,
+        },
+    })
+    .to_string()
+}
+
+/// A question of a split: id, its context, question, answers.
+type Question<'a> = (String, u32, &'a str, Vec<Answer<'a>>);
+
+/// Many questions, short and long contexts, one context that comes back at the end.
+fn questions() -> (Vec<String>, Vec<Question<'static>>) {
+    let contexts = (0..200).map(|i| "the cat sat on a mat . ".repeat(1 + i % 9)).collect();
+    let question = |i: usize, context| {
+        let answers = if i.is_multiple_of(5) { vec![] } else { vec![Answer { text: "cat", start: 4 }] };
+        (format!("q{i}"), context, "where sat the cat ?", answers)
+    };
+    let mut questions: Vec<_> = (0..600).map(|i| question(i, i as u32 / 3)).collect();
+    questions.push(question(601, 8));
+    (contexts, questions)
+}
+
+/// A folder with an ingest artifact in `ingest/`.
+fn bench(contexts: &[String], questions: &[Question<'_>]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pipeline.toml"), "").unwrap();
+    let fingerprint = artifact::fingerprint(&json!({"stage": "ingest"}));
+    let partial = Partial::at(&folder.path().join("ingest"), "ingest", &fingerprint).unwrap();
+    let path = |name: &str| partial.dir().join(name);
+    let mut assets = AssetsWriter::create(&path(file_name::ASSETS), &fingerprint).unwrap();
+    assets.push("tokenizer.json", tokenizer_json().as_bytes()).unwrap();
+    assets.finish().unwrap();
+    for (contexts_name, examples_name) in [
+        (file_name::CONTEXTS_TRAIN, file_name::EXAMPLES_TRAIN),
+        (file_name::CONTEXTS_VALIDATION, file_name::EXAMPLES_VALIDATION),
+    ] {
+        let mut writer = ContextsWriter::create(&path(contexts_name), &fingerprint).unwrap();
+        for context in contexts {
+            writer.push("title", context).unwrap();
+        }
+        writer.finish().unwrap();
+        let mut writer = ExamplesWriter::create(&path(examples_name), &fingerprint).unwrap();
+        for (id, context_id, question, answers) in questions {
+            let (context_id, answers) = (*context_id, answers.clone());
+            writer.push(&Example { id, context_id, question, answers, is_impossible: false }).unwrap();
+        }
+        writer.finish().unwrap();
+    }
+    let parts = json!({"stage": "ingest"});
+    partial.commit(ManifestDraft { parts, inputs: vec![], metrics: Map::new(), run: Map::new() }).unwrap();
+    folder
+}
+
+fn run(folder: &Path, output: &str, settings: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_distilburn-tokenize-features"));
+    command.current_dir(folder).args(["--progress", "none", "--input", "ingest=ingest", "--output", output]);
+    for setting in ["tokenize-features.max_length=24", "tokenize-features.doc_stride=4"].iter().chain(settings) {
+        command.args(["--set", setting]);
+    }
+    command.output().unwrap()
+}
+
+fn finished(folder: &Path, output: &str, settings: &[&str]) -> (Artifact, PathBuf) {
+    let result = run(folder, output, settings);
+    assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+    let artifact = Artifact::open(&folder.join(output)).unwrap();
+    let features = artifact.file(file_name::FEATURES_TRAIN).unwrap();
+    (artifact, features)
+}
+
+#[test]
+fn features_point_at_their_examples_and_answers() {
+    let (contexts, questions) = questions();
+    let folder = bench(&contexts, &questions);
+    let (artifact, path) = finished(folder.path(), "out", &[]);
+    let features = Features::open(&path).unwrap();
+    assert_eq!(artifact.manifest.metrics["train"]["features"], features.len());
+    assert_eq!(artifact.manifest.metrics["train"]["questions"], questions.len());
+
+    let mut seen = vec![0; questions.len()];
+    let mut previous = 0;
+    for feature in features.iter() {
+        let (_, context_id, _, answers) = &questions[feature.example_index as usize];
+        assert!(feature.example_index >= previous);
+        previous = feature.example_index;
+        seen[feature.example_index as usize] += 1;
+        assert_eq!(&feature.input_ids[..7], [2, 11, 7, 5, 6, 1, 3]);
+        // SQuAD's texts are ASCII here, so that characters are bytes.
+        let context = &contexts[*context_id as usize];
+        for (token, offsets) in feature.input_ids.iter().zip(feature.offset_mapping.iter()) {
+            if let Some((start, end)) = offsets {
+                let text = &context[start as usize..end as usize];
+                assert_eq!(*token, WORDS.iter().position(|word| *word == text).map_or(1, |id| id as i32));
+            }
+        }
+        if feature.start_position != 0 {
+            let offsets = feature.offset_mapping.get(feature.start_position as usize).unwrap();
+            assert_eq!(offsets, (4, 7));
+            assert!(!answers.is_empty());
+        }
+    }
+    assert!(seen.iter().all(|windows| *windows > 0));
+    assert!(seen.iter().any(|windows| *windows > 1));
+}
+
+#[test]
+fn the_number_of_threads_makes_no_difference() {
+    let (contexts, questions) = questions();
+    let folder = bench(&contexts, &questions);
+    let outputs = ["1", "2", "7"].map(|threads| {
+        let (artifact, path) = finished(folder.path(), threads, &[&format!("run.threads={threads}")]);
+        (artifact.manifest.fingerprint, artifact.manifest.metrics, fs::read(path).unwrap())
+    });
+    assert!(outputs.iter().all(|output| *output == outputs[0]));
+}
+
+#[test]
+fn a_question_that_fills_its_window_is_named() {
+    let (contexts, mut questions) = questions();
+    questions[300].2 = "the the the the the the the the the the the the the the the the the the the the the the";
+    let folder = bench(&contexts, &questions);
+    let result = run(folder.path(), "out", &[]);
+    let stderr = String::from_utf8(result.stderr).unwrap();
+    assert_eq!(result.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("question \"q300\" of the train split"), "{stderr}");
+    assert!(stderr.contains("raise tokenize-features.max_length"), "{stderr}");
+    assert!(!folder.path().join("out").exists());
+}

@@ -1,0 +1,62 @@
+//! Checks LibTorch's version and compiles `cpp/kernels.cpp` against its headers.
+
+use std::path::{Path, PathBuf};
+
+const SUPPORTED: [&str; 3] = ["2.9", "2.10", "2.11"];
+
+fn main() {
+    println!("cargo:rerun-if-changed=cpp/kernels.cpp");
+    println!("cargo:rerun-if-env-changed=LIBTORCH");
+    let libtorch = PathBuf::from(std::env::var("LIBTORCH").unwrap_or_else(|_| "/usr".to_owned()));
+    let lib = libtorch.join("lib");
+    check_version(&libtorch);
+
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .warnings(false)
+        .opt_level(3)
+        .include(libtorch.join("include"))
+        .include(libtorch.join("include/torch/csrc/api/include"))
+        .flag_if_supported("-fno-math-errno")
+        .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
+        .flag_if_supported("-fopenmp")
+        .file("cpp/kernels.cpp")
+        .compile("distilburn_kernels");
+
+    println!("cargo:rustc-link-search=native={}", lib.display());
+    for library in ["torch_cpu", "c10"] {
+        println!("cargo:rustc-link-lib={library}");
+    }
+    println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+}
+
+fn check_version(libtorch: &Path) {
+    // LibTorch 2.10 moved the numbers into the second.
+    let headers = ["include/torch/csrc/api/include/torch/version.h", "include/torch/headeronly/version.h"];
+    let text: String = headers.iter().filter_map(|header| std::fs::read_to_string(libtorch.join(header)).ok()).collect();
+    if text.is_empty() {
+        println!(
+            "cargo::error=no LibTorch headers at {}: run scripts/setup, or set LIBTORCH to a LibTorch {} to {}",
+            libtorch.display(),
+            SUPPORTED[0],
+            SUPPORTED[2]
+        );
+        std::process::exit(1);
+    }
+    let number = |name: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix("#define ")?.strip_prefix(name)?.trim().parse::<u32>().ok())
+            .unwrap_or_default()
+    };
+    let found = format!("{}.{}", number("TORCH_VERSION_MAJOR"), number("TORCH_VERSION_MINOR"));
+    if !SUPPORTED.contains(&found.as_str()) {
+        println!(
+            "cargo::error=LibTorch {found} at {}: distilburn builds against {}; unset LIBTORCH and run scripts/setup",
+            libtorch.display(),
+            SUPPORTED.join(", ")
+        );
+        std::process::exit(1);
+    }
+    println!("cargo:rustc-env=DISTILBURN_LIBTORCH_VERSION={found}");
+}

@@ -1,0 +1,16 @@
+//! The process's allocator, told to keep what training frees.
+
+/// Keeps freed memory in the process instead of giving it back after every step.
+///
+/// A training step frees and takes hundreds of MB; returned pages must be faulted in and zeroed again, which
+/// costs a tenth to a quarter of a step on glibc. Call it once, at the start of `main`. Elsewhere than on
+/// glibc it does nothing.
+pub fn keep_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: mallopt changes parameters of the allocator and touches no memory of ours.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_MAX, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}

@@ -1,0 +1,77 @@
+//! Burn tensors as LibTorch tensors and back, for state that is changed in place.
+
+#![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
+
+use burn::backend::LibTorch;
+use burn::tensor::Tensor;
+use burn_tch::TchTensor;
+
+/// A float tensor's storage on LibTorch, of any rank.
+///
+/// The optimizer updates weights through handles, in place: the model's own tensors share the storage and
+/// need not be rebuilt. Nothing may keep a graph over the old values across an update.
+#[derive(Debug)]
+pub struct Handle(tch::Tensor);
+
+impl Handle {
+    pub(crate) fn new(tensor: tch::Tensor) -> Self {
+        Self(tensor)
+    }
+
+    /// Shares `tensor`'s storage, without its autodiff graph.
+    #[must_use]
+    pub fn from_burn<const D: usize>(tensor: Tensor<D>) -> Self {
+        let primitive = tensor
+            .without_autodiff()
+            .try_into_primitive::<LibTorch>()
+            .expect("distilburn builds Burn with the LibTorch backend alone");
+        Self(primitive.tensor)
+    }
+
+    /// A Burn tensor of rank `D` over the same storage.
+    #[must_use]
+    pub fn to_burn<const D: usize>(&self) -> Tensor<D> {
+        Tensor::from_primitive::<LibTorch>(TchTensor::new(self.0.shallow_clone()))
+    }
+
+    /// A tensor of zeros of the same shape, type and device.
+    #[must_use]
+    pub fn zeros_like(&self) -> Self {
+        Self(self.0.zeros_like())
+    }
+
+    /// Adds `other` in place.
+    pub fn add_assign(&mut self, other: &Self) {
+        let _ = self.0.g_add_(&other.0);
+    }
+
+    /// Number of elements.
+    #[must_use]
+    pub fn numel(&self) -> usize {
+        self.0.numel()
+    }
+
+    /// The values, row-major, on the host.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<f32> {
+        let flat = self.0.to_device(tch::Device::Cpu).to_kind(tch::Kind::Float).contiguous().view(-1);
+        let mut values = vec![0.0; flat.numel()];
+        flat.copy_data(&mut values, flat.numel());
+        values
+    }
+
+    pub(crate) fn tensor(&self) -> &tch::Tensor {
+        &self.0
+    }
+
+    pub(crate) fn into_tensor(self) -> tch::Tensor {
+        self.0
+    }
+}
+
+impl Clone for Handle {
+    /// Another handle on the same storage.
+    fn clone(&self) -> Self {
+        Self(self.0.shallow_clone())
+    }
+}

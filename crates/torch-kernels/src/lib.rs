@@ -1,0 +1,92 @@
+//! LibTorch operations that Burn lacks or takes apart under autodiff, as Burn backend extensions with
+//! hand-written backward passes, and the fused optimizer update.
+//!
+//! Shapes: tokens = all tokens of a batch back to back (no padding), dim = `n_heads` × `d_head`.
+//!
+//! Not here: the model that uses them (`distilbert`), and any notion of questions or answers.
+
+mod allocator;
+mod autodiff;
+mod ffi;
+mod handle;
+mod kernels;
+mod libtorch;
+mod optimizer;
+mod threads;
+
+use burn::backend::Dispatch;
+use burn::tensor::{DType, Int, Tensor};
+
+pub use allocator::keep_freed_memory;
+pub use handle::Handle;
+pub use kernels::{AttentionOptions, Dropout, KernelGradients, Kernels};
+pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm};
+pub use threads::{cuda_devices, has_mps, libtorch_version, set_threads, threads};
+
+/// `input` × `weight`ᵀ + `bias`, computed and returned in `compute`; gradients of the weights are f32.
+///
+/// `input` (tokens, in) with `weight` (out, in) and `bias` (out) → (tokens, out)
+#[must_use]
+pub fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, compute: DType) -> Tensor<2> {
+    let [_, dim_in] = input.dims();
+    assert_eq!(weight.dims()[1], dim_in, "linear: weight (out, in) against input (tokens, in)");
+    Tensor::from_dispatch(Dispatch::autocast_linear(
+        input.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        compute,
+    ))
+}
+
+/// Scaled dot-product self-attention within each sequence of a packed batch, in the inputs' type; the softmax
+/// accumulates in f32.
+///
+/// `query`, `key`, `value` (tokens, dim) → (tokens, dim)
+#[must_use]
+pub fn packed_attention(
+    query: Tensor<2>,
+    key: Tensor<2>,
+    value: Tensor<2>,
+    options: AttentionOptions,
+) -> Tensor<2> {
+    let [tokens, dim] = query.dims();
+    assert_eq!(options.cu_seqlens.last(), Some(&tokens), "cu_seqlens ends at the number of tokens");
+    assert_eq!(dim % options.n_heads, 0, "n_heads divides dim");
+    Tensor::from_dispatch(Dispatch::packed_attention(
+        query.into_dispatch(),
+        key.into_dispatch(),
+        value.into_dispatch(),
+        options,
+    ))
+}
+
+/// Layer normalisation over the last dimension (Ba, Kiros and Hinton 2016), in f32.
+///
+/// `input` (tokens, dim) with `weight`, `bias` (dim) → (tokens, dim)
+#[must_use]
+pub fn layer_norm(input: Tensor<2>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::fused_layer_norm(
+        input.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        epsilon,
+    ))
+}
+
+/// The exact GELU (Hendrycks and Gimpel 2016), x Φ(x), in the input's type.
+#[must_use]
+pub fn gelu(input: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::fused_gelu(input.into_dispatch()))
+}
+
+/// Zeroes elements with probability p and divides the others by 1 − p.
+#[must_use]
+pub fn dropout(input: Tensor<2>, dropout: Dropout) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::counter_dropout(input.into_dispatch(), dropout))
+}
+
+/// Rows of `weight` (rows, dim) at `indices` (tokens) → (tokens, dim)
+#[must_use]
+pub fn embedding(weight: Tensor<2>, indices: Tensor<1, Int>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::embedding_rows(weight.into_dispatch(), indices.into_dispatch()))
+}

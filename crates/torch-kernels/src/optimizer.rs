@@ -1,0 +1,68 @@
+//! The optimizer's arithmetic over many tensors at once: global norm and fused AdamW.
+//!
+//! Which tensor is which, schedules and state files are the training stage's.
+
+use burn::tensor::Tensor;
+
+use crate::ffi::{self, AdamWScalars};
+use crate::handle::Handle;
+
+/// Hyperparameters of one `AdamW` update (Loshchilov and Hutter 2019), as `torch.optim.AdamW`.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamWOptions {
+    /// Step size of this update.
+    pub learning_rate: f64,
+    /// Decay of the first and second moment.
+    pub betas: [f64; 2],
+    /// Decoupled weight decay: every update multiplies the weights by 1 − `learning_rate` × this.
+    pub weight_decay: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Which update this is, from 1: the bias correction's exponent.
+    pub step: u64,
+}
+
+/// One parameter with its gradient and moments, all on one device and of one shape, f32.
+pub struct Slot<'a> {
+    /// The parameter, changed in place: every tensor that shares its storage sees the new values.
+    pub param: &'a Handle,
+    /// Its gradient; scratch afterwards.
+    pub grad: &'a Handle,
+    /// First moment, changed in place.
+    pub exp_avg: &'a Handle,
+    /// Second moment, changed in place.
+    pub exp_avg_sq: &'a Handle,
+}
+
+/// The 2-norm of all gradients together, a scalar on their device.
+///
+/// `grads` must not be empty.
+pub fn global_norm<'a>(grads: impl Iterator<Item = &'a Handle>) -> Tensor<1> {
+    let grads: Vec<&tch::Tensor> = grads.map(Handle::tensor).collect();
+    Handle::new(ffi::global_norm(&grads).reshape([1])).to_burn()
+}
+
+/// What `grad_scale` an update needs so that gradients of norm `norm` are clipped to `max_norm`.
+///
+/// PyTorch's `clip_grad_norm_` multiplies by min(1, `max_norm` / (norm + 1e-6)); the fused update divides.
+#[must_use]
+pub fn clip_scale(norm: Tensor<1>, max_norm: f64) -> Tensor<1> {
+    ((norm + 1e-6) / max_norm).clamp_min(1.0)
+}
+
+/// One update of all slots; gradients are divided by `grad_scale`, a scalar on their device, first.
+pub fn adamw(slots: &[Slot<'_>], options: AdamWOptions, grad_scale: Tensor<1>) {
+    let params: Vec<&tch::Tensor> = slots.iter().map(|slot| slot.param.tensor()).collect();
+    let grads: Vec<&tch::Tensor> = slots.iter().map(|slot| slot.grad.tensor()).collect();
+    let exp_avgs: Vec<&tch::Tensor> = slots.iter().map(|slot| slot.exp_avg.tensor()).collect();
+    let exp_avg_sqs: Vec<&tch::Tensor> = slots.iter().map(|slot| slot.exp_avg_sq.tensor()).collect();
+    let scalars = AdamWScalars {
+        learning_rate: options.learning_rate,
+        betas: options.betas,
+        weight_decay: options.weight_decay,
+        epsilon: options.epsilon,
+        step: options.step as f64,
+    };
+    let grad_scale = Handle::from_burn(grad_scale).into_tensor().squeeze();
+    ffi::adamw([&params, &grads, &exp_avgs, &exp_avg_sqs], scalars, &grad_scale);
+}

@@ -1,0 +1,7 @@
+//! `distilburn-train`
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stage::stage_main(&stage::TRAIN, distilburn_train::run)
+}

@@ -1,0 +1,129 @@
+"""Does an exported model directory mean to transformers what it means to distilburn?
+
+    .cache/reference-venv/bin/python scripts/reference/export_check.py MODEL_DIR [LOGITS_JSON]
+
+Loads the directory twice, from copies that hold only `model.safetensors` and only `pytorch_model.bin`;
+compares AutoTokenizer's ids with those of `tokenizer.json`; prints the logits as JSON on stdout and what it
+compared on stderr. LOGITS_JSON is what distilburn computed:
+{"input_ids": [[...]], "start_logits": [[...]], "end_logits": [[...]]}, features without padding.
+Exit code 1 on any difference. Changes nothing in MODEL_DIR.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+from transformers.utils import logging
+
+ABSOLUTE = RELATIVE = 1e-5  # DESIGN §5: fp32 on both sides, other summation orders
+FORMATS = {"safetensors": "model.safetensors", "pytorch": "pytorch_model.bin"}
+NASTY = [
+    "", " ", "\t\n\r\u00a0\u3000", "Hello, World!", "Who wrote it?  Two  spaces.",
+    "[CLS] literal [SEP] special [PAD] tokens [MASK] [UNK]", "[sep] lower ##ing ##wordpieces",
+    "naïve café Ångström", "nai\u0308ve cafe\u0301 decomposed", "ẞ ß İ ı Ǆ ﬁ ﬀ ½ ①",
+    "東京は日本の首都です。", "한국어 문장", "ภาษาไทย", "हिन्दी में क्षत्रिय", "مرحبا بالعالم", "שָׁלוֹם",
+    "👩‍👩‍👧‍👦 🇩🇪 👍🏽 emoji", "zero\u200bwidth\u200djoiner \ufeffbom \u00adsoft", "nul\x00 bell\x07 esc\x1b del\x7f",
+    "replacement \ufffd private \ue000 tag \U000e0041", "a" * 101, "a" * 99 + " " + "b" * 200,
+    "don't $1,000.50 3.14e-10 (x_y) <tag> C++/C# user@example.com", "—–‘’“”…¿¡«»", "日本 mixed with English και ελληνικά",
+]  # fmt: skip
+
+
+def one_format(source: pathlib.Path, file: str, target: pathlib.Path) -> pathlib.Path:
+    """A copy of the directory in which this is the only weights file."""
+    if not (source / file).is_file():
+        sys.exit(f"{source} has no {file}: export with both formats")
+    target.mkdir()
+    for path in source.iterdir():
+        if path.is_file() and (path.name == file or path.suffix not in (".safetensors", ".bin")):
+            shutil.copy(path, target)
+    return target
+
+
+def logits_of(folder: pathlib.Path, input_ids: list[list[int]]) -> tuple[dict, dict[str, torch.Tensor], list[str]]:
+    """What the model says about each feature, its weights, and what transformers had to make up."""
+    model, info = AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    model.eval()
+    result = {"input_ids": input_ids, "start_logits": [], "end_logits": []}
+    for ids in input_ids:
+        with torch.no_grad():
+            output = model(torch.tensor([ids]))
+        result["start_logits"].append(output.start_logits[0].tolist())
+        result["end_logits"].append(output.end_logits[0].tolist())
+    problems = [f"{kind}: {sorted(map(str, names))}" for kind, names in info.items() if names]
+    return result, model.state_dict(), problems
+
+
+def tokenizer_problems(folder: pathlib.Path) -> list[str]:
+    """Texts that AutoTokenizer and tokenizer.json encode differently, alone or as question and context."""
+    auto, plain = AutoTokenizer.from_pretrained(folder), Tokenizer.from_file(str(folder / "tokenizer.json"))
+    problems = []
+    if plain.truncation or plain.padding:
+        problems.append("tokenizer.json carries truncation or padding")
+    pairs = [(text, None) for text in NASTY]
+    pairs += [(text, pair) for text, pair in zip(NASTY, reversed(NASTY)) if pair]  # transformers takes "" for no pair
+    for text, pair in pairs:
+        ours, theirs = plain.encode(text, pair), auto(text, pair, return_offsets_mapping=True)
+        if theirs["input_ids"] != ours.ids:
+            problems.append(f"ids of {text[:40]!r}, {pair and pair[:40]!r}: {theirs['input_ids']} and {ours.ids}")
+        if [tuple(offset) for offset in theirs["offset_mapping"]] != ours.offsets:
+            problems.append(f"offsets of {text[:40]!r}, {pair and pair[:40]!r}")
+    print(f"{type(auto).__name__}: {len(pairs)} texts and pairs, {len(problems)} problems", file=sys.stderr)
+    return problems
+
+
+def logit_problems(name: str, found: dict, expected: dict) -> list[str]:
+    problems = []
+    for side in ("start_logits", "end_logits"):
+        here, there = ([len(row) for row in rows] for rows in (found[side], expected[side]))
+        if here != there:
+            problems.append(f"{name} {side}: lengths {here} here, {there} in distilburn")
+            continue
+        ours, theirs = (np.array([x for row in rows for x in row]) for rows in (expected[side], found[side]))
+        distance, band = np.abs(ours - theirs), ABSOLUTE + RELATIVE * np.abs(theirs)
+        print(f"{name} {side}: {len(ours)} logits, largest difference {distance.max():.2e}", file=sys.stderr)
+        if not (distance <= band).all():  # also where one is NaN
+            at = int(np.argmax(np.where(np.isnan(distance), np.inf, distance - band)))
+            problems.append(f"{name} {side}: {theirs[at]} here, {ours[at]} in distilburn (logit {at})")
+    return problems
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("model_dir", type=pathlib.Path)
+    arguments.add_argument("logits", type=pathlib.Path, nargs="?", help="JSON that distilburn wrote")
+    options = arguments.parse_args()
+    torch.set_num_threads(2)
+    logging.disable_progress_bar()
+
+    problems = tokenizer_problems(options.model_dir)
+    expected = json.loads(options.logits.read_text()) if options.logits else None
+    if expected:
+        input_ids = expected["input_ids"]
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(options.model_dir)
+        input_ids = [tokenizer("Who wrote it?", text)["input_ids"] for text in NASTY]
+    results, weights = {}, {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, file in FORMATS.items():
+            folder = one_format(options.model_dir, file, pathlib.Path(scratch) / name)
+            results[name], weights[name], made_up = logits_of(folder, input_ids)
+            problems += [f"{file}: {problem}" for problem in made_up]
+            if expected:
+                problems += logit_problems(file, results[name], expected)
+    a, b = weights.values()
+    problems += [f"{name} differs between the formats" for name in a if not torch.equal(a[name], b[name])]
+    print(json.dumps(results["safetensors"]))
+    for problem in problems:
+        print(f"DIFFERENT {problem}", file=sys.stderr)
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+//! A stage that does no work: which one is decided by the name that it is started under.
+//!
+//! With it the tests run the driver, and everything that `stage` does around a stage, in milliseconds.
+//! `FAKE_STAGE` in the environment makes it fail, panic, or wait for a signal.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use miette::Diagnostic;
+use stage::{Declaration, ExitKind, Job};
+use thiserror::Error;
+
+#[derive(Debug, Error, Diagnostic)]
+enum Error {
+    #[error("row 7 of the data is bad")]
+    #[diagnostic(help("mend row 7"))]
+    Data,
+    #[error("interrupted")]
+    Interrupted,
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl ExitKind for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Data => 3,
+            Self::Interrupted => 130,
+            Self::Io(_) => 1,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let exe = std::env::current_exe().expect("the tests start it by its path");
+    let name = exe.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("distilburn-"));
+    let declaration = name.and_then(Declaration::of).expect("the tests name it after a stage");
+    stage::stage_main(declaration, run)
+}
+
+fn run(job: &mut Job) -> Result<(), Error> {
+    std::fs::write(job.output().join("work.txt"), job.fingerprint())?;
+    match std::env::var("FAKE_STAGE").as_deref() {
+        Ok("fail") => return Err(Error::Data),
+        Ok("panic") => panic!("a bug"),
+        Ok("wait") => wait(job)?,
+        _ => {}
+    }
+    let progress = job.progress("rows", 3);
+    progress.inc(3);
+    progress.finish();
+    job.metric("exact_match", 80.0);
+    job.metric("f1", 85.5);
+    job.metric("base_exact_match", 1.0);
+    job.metric("base_f1", 4.25);
+    job.run_info("device", "cpu");
+    Ok(())
+}
+
+/// Says that it is there by a file beside the artifact, then waits to be interrupted.
+fn wait(job: &Job) -> Result<(), Error> {
+    std::fs::write(job.output().join("waiting"), "")?;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(60) {
+        if job.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
