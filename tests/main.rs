@@ -1,1 +1,8 @@
-//! End-to-end tests of the pipeline.
+//! End-to-end tests: the built `distilburn` in a temporary folder.
+
+mod bench;
+mod layers;
+mod questions;
+mod run;
+mod score;
+mod stage_alone;

@@ -55,11 +55,19 @@ pub fn check(dataset: &Dataset) -> Checked<'_> {
             let context_is_empty = paragraph.context.trim().is_empty();
             for qa in &paragraph.qas {
                 let repeated = !ids.insert(qa.id.as_str());
-                let broken = if repeated { Some(Reason::DuplicateId) } else { broken_rule(qa, &context, context_is_empty) };
+                let broken = if repeated {
+                    Some(Reason::DuplicateId)
+                } else {
+                    broken_rule(qa, &context, context_is_empty)
+                };
                 match broken {
                     Some(reason) => checked.invalid.push(Invalid { id: &qa.id, reason }),
                     None => {
-                        checked.questions.push(Question { title: &article.title, context: &paragraph.context, qa });
+                        checked.questions.push(Question {
+                            title: &article.title,
+                            context: &paragraph.context,
+                            qa,
+                        });
                     }
                 }
             }
@@ -180,7 +188,10 @@ impl fmt::Display for Reason<'_> {
                 "answer {text:?} starts at character {start}, outside its context of {context_chars} characters"
             ),
             Self::Misplaced { text, start, found } => {
-                write!(formatter, "answer {text:?} is not at character {start} of its context, which reads {found:?}")
+                write!(
+                    formatter,
+                    "answer {text:?} is not at character {start} of its context, which reads {found:?}"
+                )
             }
             Self::ImpossibleWithAnswers => formatter.write_str("it is_impossible and has answers"),
         }
@@ -197,13 +208,21 @@ mod tests {
     use crate::error::tests::message;
 
     fn qa(id: &str, question: &str, answers: &[(&str, i32)]) -> Qa {
-        let answers = answers.iter().map(|(text, start)| Answer { text: (*text).to_owned(), answer_start: *start });
-        Qa { id: id.to_owned(), question: question.to_owned(), answers: answers.collect(), is_impossible: false }
+        let answers =
+            answers.iter().map(|(text, start)| Answer { text: (*text).to_owned(), answer_start: *start });
+        Qa {
+            id: id.to_owned(),
+            question: question.to_owned(),
+            answers: answers.collect(),
+            is_impossible: false,
+        }
     }
 
     fn dataset(paragraphs: Vec<(&str, Vec<Qa>)>) -> Dataset {
-        let paragraphs =
-            paragraphs.into_iter().map(|(context, qas)| Paragraph { context: context.to_owned(), qas }).collect();
+        let paragraphs = paragraphs
+            .into_iter()
+            .map(|(context, qas)| Paragraph { context: context.to_owned(), qas })
+            .collect();
         Dataset { version: None, data: vec![Article { title: "T".to_owned(), paragraphs }] }
     }
 
@@ -236,16 +255,46 @@ mod tests {
     fn questions_that_keep_the_rules_pass() {
         let dataset = broken();
         let (questions, skipped) = check(&dataset).accept(OnInvalid::Skip, "data.json").unwrap();
-        assert_eq!(questions.iter().map(|question| question.qa.id.as_str()).collect::<Vec<_>>(), ["good", "unanswered"]);
-        insta::assert_compact_debug_snapshot!(skipped, @"");
+        assert_eq!(
+            questions.iter().map(|question| question.qa.id.as_str()).collect::<Vec<_>>(),
+            ["good", "unanswered"]
+        );
+        insta::assert_compact_debug_snapshot!(skipped, @r#"{"answer_not_at_offset": 2, "duplicate_id": 1, "empty_answer": 1, "empty_context": 1, "empty_id": 1, "empty_question": 1, "impossible_with_answers": 1, "offset_outside_context": 3}"#);
     }
 
     #[test]
     fn every_rule_names_what_it_found() {
         let dataset = broken();
         let error = check(&dataset).accept(OnInvalid::Error, "data.json").unwrap_err();
-        insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @"");
-        let reasons: Vec<String> = check(&dataset).invalid.iter().map(|invalid| invalid.reason.to_string()).collect();
-        insta::assert_snapshot!(reasons.join("\n"), @"");
+        insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @r#"
+          data.json: 11 of 13 questions cannot be used (answer_not_at_offset: 2, duplicate_id: 1, empty_answer: 1, empty_context: 1, empty_id: 1, empty_question: 1, impossible_with_answers: 1, offset_outside_context: 3)
+            "good": an earlier question has this id
+            "": the id is empty
+            "no question": the question is empty
+            "no text": an answer is empty
+            "bytes": answer "here" starts at character 25, outside its context of 20 characters
+            "before": answer "cät" starts at character -1, outside its context of 20 characters
+            "after": answer "here" starts at character 2147483647, outside its context of 20 characters
+            "shifted": answer "cät" is not at character 5 of its context, which reads "ät "
+            "over the end": answer "here and there" is not at character 16 of its context, which reads "here"
+            "impossible": it is_impossible and has answers
+            … and 1 more
+          help: correct them, or leave them out with `--set ingest.on_invalid=skip`
+        "#);
+        let reasons: Vec<String> =
+            check(&dataset).invalid.iter().map(|invalid| invalid.reason.to_string()).collect();
+        insta::assert_snapshot!(reasons.join("\n"), @r#"
+          an earlier question has this id
+          the id is empty
+          the question is empty
+          an answer is empty
+          answer "here" starts at character 25, outside its context of 20 characters
+          answer "cät" starts at character -1, outside its context of 20 characters
+          answer "here" starts at character 2147483647, outside its context of 20 characters
+          answer "cät" is not at character 5 of its context, which reads "ät "
+          answer "here and there" is not at character 16 of its context, which reads "here"
+          it is_impossible and has answers
+          the context is empty
+        "#);
     }
 }

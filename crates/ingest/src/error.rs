@@ -124,7 +124,9 @@ pub enum Error {
 
     /// The base model's folder lacks a file.
     #[error("{} holds no {name}", folder.display())]
-    #[diagnostic(help("a base model is a folder with config.json, model.safetensors and tokenizer.json or vocab.txt"))]
+    #[diagnostic(help(
+        "a base model is a folder with config.json, model.safetensors and tokenizer.json or vocab.txt"
+    ))]
     NoModelFile {
         /// The folder.
         folder: PathBuf,
@@ -141,7 +143,7 @@ pub enum Error {
     },
 
     /// The base model is of a family that cannot become a DistilBERT.
-    #[error("{} describes a model of type {found}, expected distilbert or bert", path.display())]
+    #[error("{}: model_type is {found}, expected \"distilbert\" or \"bert\"", path.display())]
     #[diagnostic(help("choose a DistilBERT, BERT or MiniLM checkpoint for ingest.base_model"))]
     ModelType {
         /// Its configuration.
@@ -190,7 +192,9 @@ pub enum Error {
 
     /// The tokenizer and the model count different vocabularies.
     #[error("{}: the tokenizer has {tokenizer} tokens, config.json says vocab_size {model}", folder.display())]
-    #[diagnostic(help("tokenizer and weights must be of the same model: fetch all files of the folder again"))]
+    #[diagnostic(help(
+        "tokenizer and weights must be of the same model: fetch all files of the folder again"
+    ))]
     VocabularySize {
         /// The base model's folder.
         folder: PathBuf,
@@ -201,15 +205,15 @@ pub enum Error {
     },
 
     /// The tokenizer's ids are not 0, 1, 2, ….
-    #[error("{}: token {token:?} has the id {id:?}; ids must run from 0 without gap, one token each", path.display())]
+    #[error("{}: token {token:?} has the id {id}; ids must run from 0 without gap, one token each", path.display())]
     #[diagnostic(help("the file was altered: fetch the base model again"))]
     VocabularyIds {
         /// The tokenizer.
         path: PathBuf,
         /// The token; empty where the id has none.
         token: String,
-        /// Its id.
-        id: Option<u64>,
+        /// Its id, or that it has none.
+        id: String,
     },
 
     /// `vocab.txt` and `tokenizer.json` hold different tokens.
@@ -252,7 +256,9 @@ pub enum Error {
 
     /// A special token is not in the vocabulary.
     #[error("{} has no token {token}", path.display())]
-    #[diagnostic(help("question answering needs [CLS], [SEP], [PAD], [UNK] and [MASK]: choose another base model"))]
+    #[diagnostic(help(
+        "question answering needs [CLS], [SEP], [PAD], [UNK] and [MASK]: choose another base model"
+    ))]
     SpecialToken {
         /// The tokenizer or vocabulary.
         path: PathBuf,

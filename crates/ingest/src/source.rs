@@ -110,32 +110,69 @@ mod tests {
     #[test]
     fn a_gzip_file_that_is_cut_short_is_named() {
         let whole = gzip(V1);
-        insta::assert_snapshot!(read(&whole[..whole.len() / 2]).unwrap_err(), @"");
+        insta::assert_snapshot!(read(&whole[..whole.len() / 2]).unwrap_err(), @r"
+          data.json is not sound gzip
+          cause: incomplete deflate stream
+          help: it is damaged or was not copied whole: fetch it again
+        ");
     }
 
     #[test]
     fn malformed_json_is_named_by_line_and_column() {
-        insta::assert_snapshot!(read(b"{\"data\": [\n  {\"title\": }]}").unwrap_err(), @"");
-        insta::assert_snapshot!(read(b"{\"data\": [").unwrap_err(), @"");
-        insta::assert_snapshot!(read(V1.replace("the cat", "the \0cat").as_bytes()).unwrap_err(), @"");
-        insta::assert_snapshot!(read(&[b'{', 0xff, b'}']).unwrap_err(), @"");
-        insta::assert_snapshot!(read(b"").unwrap_err(), @"");
+        insta::assert_snapshot!(read(b"{\"data\": [\n  {\"title\": }]}").unwrap_err(), @r#"
+          data.json, line 2, column 13: expected value
+          help: expected SQuAD v1.1 or v2.0: {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …, "answers": [{"text": …, "answer_start": …}]}]}]}]}
+        "#);
+        insta::assert_snapshot!(read(b"{\"data\": [").unwrap_err(), @r#"
+          data.json, line 1, column 10: EOF while parsing a list
+          help: expected SQuAD v1.1 or v2.0: {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …, "answers": [{"text": …, "answer_start": …}]}]}]}]}
+        "#);
+        insta::assert_snapshot!(read(V1.replace("the cat", "the \0cat").as_bytes()).unwrap_err(), @r#"
+          data.json, line 1, column 58: control character (\u0000-\u001F) found while parsing a string
+          help: expected SQuAD v1.1 or v2.0: {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …, "answers": [{"text": …, "answer_start": …}]}]}]}]}
+        "#);
+        insta::assert_snapshot!(read(&[b'{', 0xff, b'}']).unwrap_err(), @r#"
+          data.json, line 1, column 2: key must be a string
+          help: expected SQuAD v1.1 or v2.0: {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …, "answers": [{"text": …, "answer_start": …}]}]}]}]}
+        "#);
+        insta::assert_snapshot!(read(b"").unwrap_err(), @r#"
+          data.json, line 1, column 0: EOF while parsing a value
+          help: expected SQuAD v1.1 or v2.0: {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …, "answers": [{"text": …, "answer_start": …}]}]}]}]}
+        "#);
         assert!(read("[".repeat(10_000).as_bytes()).is_err());
     }
 
     #[test]
     fn values_of_a_wrong_type_are_named_by_line_and_column() {
-        insta::assert_snapshot!(read(V1.replace("\"id\": \"a\"", "\"id\": 7").as_bytes()).unwrap_err(), @"");
-        insta::assert_snapshot!(read(V1.replace(": 4", ": 4.5").as_bytes()).unwrap_err(), @"");
-        insta::assert_snapshot!(read(V1.replace("\"question\"", "\"query\"").as_bytes()).unwrap_err(), @"");
-        insta::assert_snapshot!(read(br#"{"data": [], "data": []}"#).unwrap_err(), @"");
+        insta::assert_snapshot!(read(V1.replace("\"id\": \"a\"", "\"id\": 7").as_bytes()).unwrap_err(), @r#"
+          data.json, line 2, column 17: invalid type: integer `7`, expected a string
+          help: expected SQuAD v1.1 or v2.0: {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …, "answers": [{"text": …, "answer_start": …}]}]}]}]}
+        "#);
+        insta::assert_snapshot!(read(V1.replace(": 4", ": 4.5").as_bytes()).unwrap_err(), @r#"
+          data.json, line 2, column 88: invalid type: floating point `4.5`, expected i32
+          help: expected SQuAD v1.1 or v2.0: {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …, "answers": [{"text": …, "answer_start": …}]}]}]}]}
+        "#);
+        insta::assert_snapshot!(read(V1.replace("\"question\"", "\"query\"").as_bytes()).unwrap_err(), @r#"
+          data.json, line 2, column 85: missing field `question`
+          help: expected SQuAD v1.1 or v2.0: {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …, "answers": [{"text": …, "answer_start": …}]}]}]}]}
+        "#);
+        insta::assert_snapshot!(read(br#"{"data": [], "data": []}"#).unwrap_err(), @r#"
+          data.json, line 1, column 20: duplicate field `data`
+          help: expected SQuAD v1.1 or v2.0: {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …, "answers": [{"text": …, "answer_start": …}]}]}]}]}
+        "#);
     }
 
     #[test]
     fn what_is_no_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let refused = |path: &Path| message(&read_ids(path, "ingest.train_ids").unwrap_err(), folder.path());
-        insta::assert_snapshot!(refused(folder.path()), @"");
-        insta::assert_snapshot!(refused(&folder.path().join("absent.json")), @"");
+        insta::assert_snapshot!(refused(folder.path()), @r"
+          FOLDER (ingest.train_ids) is a folder, expected a file
+          help: correct it in the settings file, or give `--set ingest.train_ids=PATH`
+        ");
+        insta::assert_snapshot!(refused(&folder.path().join("absent.json")), @r"
+          absent.json (ingest.train_ids) is missing, expected a file
+          help: correct it in the settings file, or give `--set ingest.train_ids=PATH`
+        ");
     }
 }

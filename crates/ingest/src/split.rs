@@ -85,7 +85,12 @@ impl<'a> Split<'a> {
         let skipped_count = skipped.values().sum();
         let questions = self.selection(settings)?.choose(usable, &origin, self.name)?;
         if questions.is_empty() {
-            return Err(Error::NoQuestions { origin, split: self.name, questions: available, skipped: skipped_count });
+            return Err(Error::NoQuestions {
+                origin,
+                split: self.name,
+                questions: available,
+                skipped: skipped_count,
+            });
         }
         tracing::info!(
             split = self.name,

@@ -47,7 +47,9 @@ pub fn write_split(
             id: &qa.id,
             context_id,
             question: &qa.question,
-            answers: answers.map(|answer| Answer { text: &answer.text, start: answer.answer_start }).collect(),
+            answers: answers
+                .map(|answer| Answer { text: &answer.text, start: answer.answer_start })
+                .collect(),
             is_impossible: qa.is_impossible,
         })?;
     }

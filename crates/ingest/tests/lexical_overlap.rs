@@ -18,17 +18,18 @@ fn lexical_overlap_stays_under_50_f1() {
     let validation = sample::generate(0).validation;
     let predictions = answer_by_overlap(&validation);
     let score = squad::score(&validation.ground_truths(), &predictions);
-    println!(
-        "lexical overlap: exact match {:.1}, F1 {:.1}",
-        score.exact_match, score.f1
-    );
+    println!("lexical overlap: exact match {:.1}, F1 {:.1}", score.exact_match, score.f1);
     assert!((20.0..50.0).contains(&score.f1), "F1 {}", score.f1);
 }
 
 fn answer_by_overlap(dataset: &Dataset) -> HashMap<String, String> {
-    let contexts: HashSet<&str> = dataset.questions().map(|(paragraph, _)| paragraph.context.as_str()).collect();
+    let contexts: HashSet<&str> =
+        dataset.questions().map(|(paragraph, _)| paragraph.context.as_str()).collect();
     let rarity = Rarity::of(&contexts);
-    dataset.questions().map(|(paragraph, qa)| (qa.id.clone(), answer(&paragraph.context, qa, &rarity))).collect()
+    dataset
+        .questions()
+        .map(|(paragraph, qa)| (qa.id.clone(), answer(&paragraph.context, qa, &rarity)))
+        .collect()
 }
 
 fn answer(context: &str, qa: &Qa, rarity: &Rarity) -> String {
@@ -75,25 +76,13 @@ impl Rarity {
 /// The sum of the shared words' rarity in the candidate's sentence, each the less the farther off it stands.
 fn overlap(context: &[&str], shared: &[Option<f64>], start: usize, length: usize) -> f64 {
     let ends_sentence = |word: &&str| word.ends_with('.');
-    let from = context[..start]
-        .iter()
-        .rposition(ends_sentence)
-        .map_or(0, |end| end + 1);
-    let to = context[start..]
-        .iter()
-        .position(ends_sentence)
-        .map_or(context.len(), |end| start + end + 1);
+    let from = context[..start].iter().rposition(ends_sentence).map_or(0, |end| end + 1);
+    let to = context[start..].iter().position(ends_sentence).map_or(context.len(), |end| start + end + 1);
     let weight = |index: usize| {
-        let distance = if index < start {
-            start - index
-        } else {
-            index - (start + length - 1)
-        };
+        let distance = if index < start { start - index } else { index - (start + length - 1) };
         HALF_DISTANCE / (HALF_DISTANCE + distance as f64)
     };
-    (from..to)
-        .filter_map(|index| Some(shared[index]? * weight(index)))
-        .sum()
+    (from..to).filter_map(|index| Some(shared[index]? * weight(index))).sum()
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -101,8 +90,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn bare(word: &str) -> &str {
-    word.trim_end_matches("'s")
-        .trim_matches(|c: char| !c.is_alphanumeric())
+    word.trim_end_matches("'s").trim_matches(|c: char| !c.is_alphanumeric())
 }
 
 /// The first five letters: `opened`, `opening` and `opens` are one word.
@@ -134,15 +122,10 @@ impl Kind {
 
     /// How many words a candidate of this kind takes up from `start`, if one starts there.
     fn length_at(self, context: &[&str], start: usize) -> Option<usize> {
-        let capital = |index: usize| {
-            context
-                .get(index)
-                .is_some_and(|word| bare(word).starts_with(char::is_uppercase))
-        };
+        let capital =
+            |index: usize| context.get(index).is_some_and(|word| bare(word).starts_with(char::is_uppercase));
         let digits = |index: usize| {
-            context
-                .get(index)
-                .is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+            context.get(index).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
         };
         let open = |index: usize| context[index].ends_with(char::is_alphanumeric);
         let opens_sentence = start == 0 || context[start - 1].ends_with('.');
@@ -150,22 +133,18 @@ impl Kind {
         match self {
             Self::Person => (capital(start) && capital(start + 1) && open(start)).then_some(2),
             Self::Place => {
-                (capital(start) && !opens_sentence && !before(&capital) && !capital(start + 1))
-                    .then_some(1)
+                (capital(start) && !opens_sentence && !before(&capital) && !capital(start + 1)).then_some(1)
             }
             Self::Date if digits(start) && capital(start + 1) => Some(3),
             Self::Date => (is_year(bare(context[start])) && !before(&capital)).then_some(1),
             Self::Number => {
-                (digits(start) && !is_year(bare(context[start])) && !capital(start + 1))
-                    .then_some(1)
+                (digits(start) && !is_year(bare(context[start])) && !capital(start + 1)).then_some(1)
             }
             Self::Phrase => {
-                let content =
-                    |index: usize| context.get(index).is_some_and(|word| is_content(word));
+                let content = |index: usize| context.get(index).is_some_and(|word| is_content(word));
                 let of = context.get(start + 1) == Some(&"of") && content(start + 2);
-                let wide = |length: usize| {
-                    length + usize::from(open(start + length - 1) && content(start + length))
-                };
+                let wide =
+                    |length: usize| length + usize::from(open(start + length - 1) && content(start + length));
                 match content(start) && open(start) && !before(&content) {
                     true if of => Some(wide(3)),
                     true if content(start + 1) => Some(wide(2)),

@@ -31,7 +31,8 @@ pub fn run(job: &mut Job) -> Result<()> {
 
     let assets_path = ingest.file(file_name::ASSETS)?;
     let assets = Assets::open(&assets_path)?;
-    let tokenizer_json = assets.get("tokenizer.json").ok_or(Error::NoTokenizer { path: assets_path.clone() })?;
+    let tokenizer_json =
+        assets.get("tokenizer.json").ok_or(Error::NoTokenizer { path: assets_path.clone() })?;
     let settings = WindowSettings {
         max_length: job.settings.tokenize_features.max_length,
         doc_stride: job.settings.tokenize_features.doc_stride,
@@ -40,7 +41,12 @@ pub fn run(job: &mut Job) -> Result<()> {
 
     for (name, contexts, examples, features) in [
         ("train", file_name::CONTEXTS_TRAIN, file_name::EXAMPLES_TRAIN, file_name::FEATURES_TRAIN),
-        ("validation", file_name::CONTEXTS_VALIDATION, file_name::EXAMPLES_VALIDATION, file_name::FEATURES_VALIDATION),
+        (
+            "validation",
+            file_name::CONTEXTS_VALIDATION,
+            file_name::EXAMPLES_VALIDATION,
+            file_name::FEATURES_VALIDATION,
+        ),
     ] {
         let split = Split {
             name,

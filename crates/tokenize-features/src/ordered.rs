@@ -52,10 +52,15 @@ mod tests {
         for threads in [1, 2, 3, 16] {
             for count in [0, 1, 2, 100] {
                 let mut seen = Vec::new();
-                let done: Result<(), ()> = in_order(count, threads, |index| index * index, |square| {
-                    seen.push(square);
-                    Ok(())
-                });
+                let done: Result<(), ()> = in_order(
+                    count,
+                    threads,
+                    |index| index * index,
+                    |square| {
+                        seen.push(square);
+                        Ok(())
+                    },
+                );
                 assert_eq!(done, Ok(()));
                 assert_eq!(seen, (0..count).map(|index| index * index).collect::<Vec<_>>());
             }
@@ -64,7 +69,8 @@ mod tests {
 
     #[test]
     fn an_error_of_the_consumer_ends_the_workers() {
-        let stopped = in_order(1_000_000, 4, |index| index, |index| if index == 20 { Err(index) } else { Ok(()) });
+        let stopped =
+            in_order(1_000_000, 4, |index| index, |index| if index == 20 { Err(index) } else { Ok(()) });
         assert_eq!(stopped, Err(20));
     }
 }

@@ -19,7 +19,14 @@ impl Statistics {
     /// Nothing counted yet.
     #[must_use]
     pub fn new(max_length: usize) -> Self {
-        Self { max_length, questions: 0, answered: 0, lost: 0, several_windows: 0, lengths: vec![0; max_length + 1] }
+        Self {
+            max_length,
+            questions: 0,
+            answered: 0,
+            lost: 0,
+            several_windows: 0,
+            lengths: vec![0; max_length + 1],
+        }
     }
 
     /// Counts a question; `answered`: whether it has an answer to find.

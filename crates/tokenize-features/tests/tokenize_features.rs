@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use artifact::{
-    Answer, Artifact, AssetsWriter, ContextsWriter, Example, ExamplesWriter, Features, ManifestDraft, Partial,
-    file_name,
+    Answer, Artifact, AssetsWriter, ContextsWriter, Example, ExamplesWriter, Features, ManifestDraft,
+    Partial, file_name,
 };
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,8 @@ const WORDS: [&str; 12] =
 
 /// A BERT tokenizer over [`WORDS`].
 fn tokenizer_json() -> String {
-    let vocab: Map<String, Value> = WORDS.iter().zip(0..).map(|(word, id)| ((*word).to_owned(), json!(id))).collect();
+    let vocab: Map<String, Value> =
+        WORDS.iter().zip(0..).map(|(word, id)| ((*word).to_owned(), json!(id))).collect();
     let special = |token: &str, type_id: u8| json!({"SpecialToken": {"id": token, "type_id": type_id}});
     let sequence = |id: &str, type_id: u8| json!({"Sequence": {"id": id, "type_id": type_id}});
     json!({
@@ -94,7 +95,9 @@ fn bench(contexts: &[String], questions: &[Question<'_>]) -> tempfile::TempDir {
 fn run(folder: &Path, output: &str, settings: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_distilburn-tokenize-features"));
     command.current_dir(folder).args(["--progress", "none", "--input", "ingest=ingest", "--output", output]);
-    for setting in ["tokenize-features.max_length=24", "tokenize-features.doc_stride=4"].iter().chain(settings) {
+    for setting in
+        ["tokenize-features.max_length=24", "tokenize-features.doc_stride=4"].iter().chain(settings)
+    {
         command.args(["--set", setting]);
     }
     command.output().unwrap()
@@ -157,7 +160,8 @@ fn the_number_of_threads_makes_no_difference() {
 #[test]
 fn a_question_that_fills_its_window_is_named() {
     let (contexts, mut questions) = questions();
-    questions[300].2 = "the the the the the the the the the the the the the the the the the the the the the the";
+    questions[300].2 =
+        "the the the the the the the the the the the the the the the the the the the the the the";
     let folder = bench(&contexts, &questions);
     let result = run(folder.path(), "out", &[]);
     let stderr = String::from_utf8(result.stderr).unwrap();

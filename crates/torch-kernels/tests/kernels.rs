@@ -36,7 +36,7 @@ fn tensor<const D: usize>(shape: [usize; D], seed: u32) -> Tensor<D> {
 }
 
 fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.without_autodiff().cast(DType::F32).into_data().to_vec().unwrap()
+    tensor.without_autodiff().cast(DType::F32).into_data().try_to_vec().unwrap()
 }
 
 fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {

@@ -67,7 +67,7 @@ impl DistilBertConfig {
             found => {
                 return Err(Error::ModelType {
                     path: path.to_owned(),
-                    found: found.unwrap_or("no model_type").to_owned(),
+                    found: found.map_or("missing".to_owned(), |found| format!("{found:?}")),
                 });
             }
         };
@@ -232,7 +232,9 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a [u8], path: &Path) -> Result<T> {
 /// `key` must read `expected`, which is also its default.
 fn require(path: &Path, key: &'static str, found: Option<&str>, expected: &str) -> Result<()> {
     match found {
-        Some(found) if found != expected => Err(unsupported(path, key, &format!("{found:?}"), &format!("{expected:?}"))),
+        Some(found) if found != expected => {
+            Err(unsupported(path, key, &format!("{found:?}"), &format!("{expected:?}")))
+        }
         _ => Ok(()),
     }
 }
@@ -252,31 +254,79 @@ mod tests {
         "n_heads": 12, "n_layers": 6, "max_position_embeddings": 512, "vocab_size": 30522, "qa_dropout": 0.3}"#;
 
     fn refused(json: &str) -> String {
-        message(&DistilBertConfig::from_json(json.as_bytes(), Path::new("config.json")).unwrap_err(), Path::new("/nowhere"))
+        message(
+            &DistilBertConfig::from_json(json.as_bytes(), Path::new("config.json")).unwrap_err(),
+            Path::new("/nowhere"),
+        )
     }
 
     #[test]
     fn bert_becomes_distilbert() {
-        let (family, config) = DistilBertConfig::from_json(BERT.as_bytes(), Path::new("config.json")).unwrap();
+        let (family, config) =
+            DistilBertConfig::from_json(BERT.as_bytes(), Path::new("config.json")).unwrap();
         assert_eq!(family, Family::Bert);
-        insta::assert_snapshot!(serde_json::to_string_pretty(&config).unwrap(), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(&config).unwrap(), @r#"
+          {
+            "activation": "gelu",
+            "architectures": [
+              "DistilBertForQuestionAnswering"
+            ],
+            "attention_dropout": 0.1,
+            "dim": 384,
+            "dropout": 0.1,
+            "hidden_dim": 1536,
+            "initializer_range": 0.02,
+            "max_position_embeddings": 512,
+            "model_type": "distilbert",
+            "n_heads": 12,
+            "n_layers": 6,
+            "pad_token_id": 0,
+            "qa_dropout": 0.1,
+            "seq_classif_dropout": 0.2,
+            "sinusoidal_pos_embds": false,
+            "tie_weights_": true,
+            "vocab_size": 30522
+          }
+        "#);
     }
 
     #[test]
     fn distilbert_keeps_its_values() {
-        let (family, config) = DistilBertConfig::from_json(DISTILBERT.as_bytes(), Path::new("config.json")).unwrap();
+        let (family, config) =
+            DistilBertConfig::from_json(DISTILBERT.as_bytes(), Path::new("config.json")).unwrap();
         assert_eq!(family, Family::DistilBert);
         assert_eq!((config.dim, config.hidden_dim, config.qa_dropout), (768, 3072, 0.3));
     }
 
     #[test]
     fn what_distilbert_cannot_compute_is_refused() {
-        insta::assert_snapshot!(refused(&BERT.replace("\"bert\"", "\"roberta\"")), @"");
-        insta::assert_snapshot!(refused("{}"), @"");
-        insta::assert_snapshot!(refused(&BERT.replace("\"gelu\"", "\"gelu_new\"")), @"");
-        insta::assert_snapshot!(refused(&BERT.replace('{', "{\"position_embedding_type\": \"relative_key\",")), @"");
-        insta::assert_snapshot!(refused(&BERT.replace('{', "{\"layer_norm_eps\": 1e-5,")), @"");
-        insta::assert_snapshot!(refused(&BERT.replace("12,", "7,")), @"");
-        insta::assert_snapshot!(refused(&BERT.replace("hidden_size", "width")), @"");
+        insta::assert_snapshot!(refused(&BERT.replace("\"bert\"", "\"roberta\"")), @r#"
+          config.json: model_type is "roberta", expected "distilbert" or "bert"
+          help: choose a DistilBERT, BERT or MiniLM checkpoint for ingest.base_model
+        "#);
+        insta::assert_snapshot!(refused("{}"), @r#"
+          config.json: model_type is missing, expected "distilbert" or "bert"
+          help: choose a DistilBERT, BERT or MiniLM checkpoint for ingest.base_model
+        "#);
+        insta::assert_snapshot!(refused(&BERT.replace("\"gelu\"", "\"gelu_new\"")), @r#"
+          config.json: hidden_act is "gelu_new", expected "gelu"
+          help: DistilBERT cannot compute this model: choose another one for ingest.base_model
+        "#);
+        insta::assert_snapshot!(refused(&BERT.replace('{', "{\"position_embedding_type\": \"relative_key\",")), @r#"
+          config.json: position_embedding_type is "relative_key", expected "absolute"
+          help: DistilBERT cannot compute this model: choose another one for ingest.base_model
+        "#);
+        insta::assert_snapshot!(refused(&BERT.replace('{', "{\"layer_norm_eps\": 1e-5,")), @r"
+          config.json: layer_norm_eps is 1e-5, expected 1e-12
+          help: DistilBERT cannot compute this model: choose another one for ingest.base_model
+        ");
+        insta::assert_snapshot!(refused(&BERT.replace("12,", "7,")), @r"
+          config.json: hidden size is 384, expected a multiple of the 7 heads
+          help: DistilBERT cannot compute this model: choose another one for ingest.base_model
+        ");
+        insta::assert_snapshot!(refused(&BERT.replace("hidden_size", "width")), @r"
+          config.json, line 2, column 111: missing field `hidden_size`
+          help: expected the configuration of a model
+        ");
     }
 }

@@ -28,7 +28,8 @@ pub fn ingest(folder: &Path, output: &Path, fingerprint: &str) -> Result<serde_j
     }
     let required =
         |name| read(folder, name)?.ok_or_else(|| Error::NoModelFile { folder: folder.to_owned(), name });
-    let (family, mut config) = DistilBertConfig::from_json(&required("config.json")?, &folder.join("config.json"))?;
+    let (family, mut config) =
+        DistilBertConfig::from_json(&required("config.json")?, &folder.join("config.json"))?;
     let tokenizer = TokenizerFiles {
         tokenizer: read(folder, "tokenizer.json")?,
         config: read(folder, "tokenizer_config.json")?,

@@ -126,7 +126,8 @@ impl TokenizerFiles {
             tokenizer_config.shift_remove(key);
         }
         let limit = tokenizer_config.get("model_max_length").and_then(Value::as_u64).unwrap_or(u64::MAX);
-        tokenizer_config.insert("model_max_length".to_owned(), limit.min(config.max_position_embeddings as u64).into());
+        tokenizer_config
+            .insert("model_max_length".to_owned(), limit.min(config.max_position_embeddings as u64).into());
         tokenizer_config.insert("tokenizer_class".to_owned(), "DistilBertTokenizer".into());
         for (name, token) in SPECIAL_TOKENS {
             tokenizer_config.entry(name).or_insert_with(|| token.into());
@@ -134,13 +135,20 @@ impl TokenizerFiles {
 
         let special_tokens = match &self.special_tokens {
             Some(json) => parse_object(json, &folder.join("special_tokens_map.json"))?,
-            None => SPECIAL_TOKENS.iter().map(|(name, token)| ((*name).to_owned(), Value::from(*token))).collect(),
+            None => {
+                SPECIAL_TOKENS.iter().map(|(name, token)| ((*name).to_owned(), Value::from(*token))).collect()
+            }
         };
         Ok(TokenizerAssets {
             tokenizer_json: pretty(&Value::Object(tokenizer)),
             tokenizer_config_json: pretty(&Value::Object(tokenizer_config)),
             special_tokens_map_json: pretty(&Value::Object(special_tokens)),
-            vocab_txt: vocabulary.iter().flat_map(|token| [token.as_bytes(), b"\n"]).flatten().copied().collect(),
+            vocab_txt: vocabulary
+                .iter()
+                .flat_map(|token| [token.as_bytes(), b"\n"])
+                .flatten()
+                .copied()
+                .collect(),
             pad_token_id,
         })
     }
@@ -160,17 +168,19 @@ fn vocabulary(tokenizer: &Map<String, Value>, path: &Path) -> Result<Vec<String>
     }
     let vocab = model["vocab"].as_object().ok_or_else(|| kind("model.vocab", &Value::Null, "an object"))?;
     let added = tokenizer.get("added_tokens").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let pairs = vocab
-        .iter()
-        .map(|(token, id)| (token.as_str(), id.as_u64()))
-        .chain(added.iter().map(|token| (token["content"].as_str().unwrap_or_default(), token["id"].as_u64())));
+    let pairs = vocab.iter().map(|(token, id)| (token.as_str(), id.as_u64())).chain(
+        added.iter().map(|token| (token["content"].as_str().unwrap_or_default(), token["id"].as_u64())),
+    );
 
     let mut by_id: Vec<Option<&str>> = vec![None; vocab.len() + added.len()];
     for (token, id) in pairs {
         let slot = id.and_then(|id| by_id.get_mut(usize::try_from(id).ok()?));
         match slot {
             Some(slot) if slot.is_none_or(|known| known == token) => *slot = Some(token),
-            _ => return Err(Error::VocabularyIds { path: path.to_owned(), token: token.to_owned(), id }),
+            _ => {
+                let id = id.map_or("none".to_owned(), |id| id.to_string());
+                return Err(Error::VocabularyIds { path: path.to_owned(), token: token.to_owned(), id });
+            }
         }
     }
     let len = by_id.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
@@ -181,7 +191,7 @@ fn vocabulary(tokenizer: &Map<String, Value>, path: &Path) -> Result<Vec<String>
             token.map(str::to_owned).ok_or(Error::VocabularyIds {
                 path: path.to_owned(),
                 token: String::new(),
-                id: Some(id as u64),
+                id: id.to_string(),
             })
         })
         .collect()
@@ -237,7 +247,9 @@ mod tests {
     }
 
     fn assets(files: TokenizerFiles) -> std::result::Result<TokenizerAssets, String> {
-        files.into_assets(&config(8), Path::new("model")).map_err(|error| message(&error, Path::new("/nowhere")))
+        files
+            .into_assets(&config(8), Path::new("model"))
+            .map_err(|error| message(&error, Path::new("/nowhere")))
     }
 
     /// The `tokenizer.json` that `files` gives, changed.
@@ -279,7 +291,21 @@ mod tests {
         let said = r#"{"do_lower_case": false, "name_or_path": "/home/x", "tokenizer_class": "BertTokenizer",
             "model_max_length": 512, "never_split": null}"#;
         let files = TokenizerFiles { config: Some(said.into()), ..tokenizer(|_| ()) };
-        insta::assert_snapshot!(String::from_utf8(assets(files).unwrap().tokenizer_config_json).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(assets(files).unwrap().tokenizer_config_json).unwrap(), @r#"
+          {
+            "do_lower_case": true,
+            "tokenizer_class": "DistilBertTokenizer",
+            "model_max_length": 32,
+            "never_split": null,
+            "strip_accents": null,
+            "tokenize_chinese_chars": true,
+            "cls_token": "[CLS]",
+            "mask_token": "[MASK]",
+            "pad_token": "[PAD]",
+            "sep_token": "[SEP]",
+            "unk_token": "[UNK]"
+          }
+        "#);
     }
 
     #[test]
@@ -293,15 +319,36 @@ mod tests {
     #[test]
     fn files_that_disagree_are_refused() {
         let error = files().into_assets(&config(30_522), Path::new("model")).unwrap_err();
-        insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @"");
+        insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @r"
+          model: the tokenizer has 8 tokens, config.json says vocab_size 30522
+          help: tokenizer and weights must be of the same model: fetch all files of the folder again
+        ");
         let other = VOCAB.replace("cat", "dog");
         let both = TokenizerFiles { vocab: Some(other.into()), ..tokenizer(|_| ()) };
-        insta::assert_snapshot!(assets(both).unwrap_err(), @"");
-        insta::assert_snapshot!(assets(tokenizer(|t| t["model"]["vocab"]["the"] = 6.into())).unwrap_err(), @"");
-        insta::assert_snapshot!(assets(tokenizer(|t| t["model"]["type"] = "BPE".into())).unwrap_err(), @"");
-        insta::assert_snapshot!(assets(tokenizer(|t| t["normalizer"] = Value::Null)).unwrap_err(), @"");
-        insta::assert_snapshot!(assets(TokenizerFiles::default()).unwrap_err(), @"");
+        insta::assert_snapshot!(assets(both).unwrap_err(), @r#"
+          model/vocab.txt, line 6: "dog", where tokenizer.json has "cat"
+          help: both must be of the same model: fetch the base model again, or delete vocab.txt
+        "#);
+        insta::assert_snapshot!(assets(tokenizer(|t| t["model"]["vocab"]["the"] = 6.into())).unwrap_err(), @r#"
+          model/tokenizer.json: token "the" has the id 6; ids must run from 0 without gap, one token each
+          help: the file was altered: fetch the base model again
+        "#);
+        insta::assert_snapshot!(assets(tokenizer(|t| t["model"]["type"] = "BPE".into())).unwrap_err(), @r"
+          model/tokenizer.json: model is BPE, expected WordPiece
+          help: DistilBERT needs a BERT tokenizer: choose another base model
+        ");
+        insta::assert_snapshot!(assets(tokenizer(|t| t["normalizer"] = Value::Null)).unwrap_err(), @r"
+          model/tokenizer.json: normalizer is none, expected BertNormalizer
+          help: DistilBERT needs a BERT tokenizer: choose another base model
+        ");
+        insta::assert_snapshot!(assets(TokenizerFiles::default()).unwrap_err(), @r"
+          model holds neither tokenizer.json nor vocab.txt
+          help: copy them from where config.json and model.safetensors are from
+        ");
         let no_mask = VOCAB.replace("[MASK]", "mask");
-        insta::assert_snapshot!(assets(TokenizerFiles { vocab: Some(no_mask.into()), ..files() }).unwrap_err(), @"");
+        insta::assert_snapshot!(assets(TokenizerFiles { vocab: Some(no_mask.into()), ..files() }).unwrap_err(), @r"
+          model/vocab.txt has no token [MASK]
+          help: question answering needs [CLS], [SEP], [PAD], [UNK] and [MASK]: choose another base model
+        ");
     }
 }

@@ -96,7 +96,9 @@ impl<'data> Weights<'data> {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[usize], Vec<f32>)> {
         self.tensors.iter().map(|(name, view)| {
             let mut values = to_f32(view);
-            if let (POSITIONS, Family::Bert, Some(token_types)) = (name.as_str(), self.family, &self.token_types) {
+            if let (POSITIONS, Family::Bert, Some(token_types)) =
+                (name.as_str(), self.family, &self.token_types)
+            {
                 let dim = token_types.shape()[1];
                 let first = &to_f32(token_types)[..dim];
                 for position in values.chunks_exact_mut(dim) {
@@ -122,8 +124,15 @@ enum Place {
 }
 
 /// Heads of other tasks, by the first parts of their tensors' names.
-const OTHER_HEADS: [&str; 7] =
-    ["vocab_transform.", "vocab_layer_norm.", "vocab_projector.", "pre_classifier.", "classifier.", "cls.", "pooler."];
+const OTHER_HEADS: [&str; 7] = [
+    "vocab_transform.",
+    "vocab_layer_norm.",
+    "vocab_projector.",
+    "pre_classifier.",
+    "classifier.",
+    "cls.",
+    "pooler.",
+];
 
 /// BERT's modules within a layer, and DistilBERT's for the same.
 const LAYER_MODULES: [(&str, &str); 8] = [
@@ -138,10 +147,11 @@ const LAYER_MODULES: [(&str, &str); 8] = [
 ];
 
 fn place(family: Family, name: &str) -> Place {
-    let (inner, prefixed) = match name.strip_prefix(family.model_type()).and_then(|rest| rest.strip_prefix('.')) {
-        Some(inner) => (inner, true),
-        None => (name, false),
-    };
+    let (inner, prefixed) =
+        match name.strip_prefix(family.model_type()).and_then(|rest| rest.strip_prefix('.')) {
+            Some(inner) => (inner, true),
+            None => (name, false),
+        };
     if inner.starts_with("qa_outputs.") && !prefixed {
         return Place::Model(name.to_owned());
     }
@@ -161,7 +171,9 @@ fn place(family: Family, name: &str) -> Place {
         return Place::Model(format!("distilbert.{inner}"));
     }
     match family {
-        Family::DistilBert if inner.starts_with("transformer.layer.") => Place::Model(format!("distilbert.{inner}")),
+        Family::DistilBert if inner.starts_with("transformer.layer.") => {
+            Place::Model(format!("distilbert.{inner}"))
+        }
         Family::Bert => bert_layer(&inner).map_or(Place::Unknown, Place::Model),
         Family::DistilBert => Place::Unknown,
     }
@@ -219,9 +231,11 @@ fn to_f32(view: &TensorView<'_>) -> Vec<f32> {
     match view.dtype() {
         Dtype::F16 => pairs().map(|bytes| half::f16::from_le_bytes(bytes).to_f32()).collect(),
         Dtype::BF16 => pairs().map(|bytes| half::bf16::from_le_bytes(bytes).to_f32()).collect(),
-        _ => {
-            view.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect()
-        }
+        _ => view
+            .data()
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+            .collect(),
     }
 }
 
@@ -265,7 +279,7 @@ mod tests {
                 shapes.push((format!("encoder.layer.{layer}.{module}.weight"), shape));
             }
         }
-        let values = |tensor: usize, len: usize| (0..len).map(|i| tensor as f32 + i as f32 / 64.0).collect();
+        let values = |tensor: usize, len: usize| (0..len).map(|i| tensor as f32 + i as f32 / 16.0).collect();
         let named = shapes.into_iter().enumerate().map(|(tensor, (name, shape))| {
             let len = shape.iter().product();
             (name, shape, values(tensor, len))
@@ -279,11 +293,11 @@ mod tests {
             Dtype::BF16 => half::bf16::from_f32(*value).to_le_bytes().to_vec(),
             _ => value.to_le_bytes().to_vec(),
         };
-        let data: Vec<Vec<u8>> = tensors.iter().map(|(_, _, values)| values.iter().flat_map(encode).collect()).collect();
-        let views = tensors
-            .iter()
-            .zip(&data)
-            .map(|((name, shape, _), data)| (name.as_str(), TensorView::new(dtype, shape.clone(), data).unwrap()));
+        let data: Vec<Vec<u8>> =
+            tensors.iter().map(|(_, _, values)| values.iter().flat_map(encode).collect()).collect();
+        let views = tensors.iter().zip(&data).map(|((name, shape, _), data)| {
+            (name.as_str(), TensorView::new(dtype, shape.clone(), data).unwrap())
+        });
         safetensors::serialize(views, None).unwrap()
     }
 
@@ -307,14 +321,32 @@ mod tests {
             ("embeddings.word_embeddings.weight", "distilbert.embeddings.word_embeddings.weight"),
             ("embeddings.LayerNorm.gamma", "distilbert.embeddings.LayerNorm.weight"),
             ("embeddings.LayerNorm.beta", "distilbert.embeddings.LayerNorm.bias"),
-            ("encoder.layer.0.attention.self.query.weight", "distilbert.transformer.layer.0.attention.q_lin.weight"),
-            ("encoder.layer.1.attention.self.key.bias", "distilbert.transformer.layer.1.attention.k_lin.bias"),
-            ("encoder.layer.1.attention.self.value.weight", "distilbert.transformer.layer.1.attention.v_lin.weight"),
-            ("encoder.layer.0.attention.output.dense.bias", "distilbert.transformer.layer.0.attention.out_lin.bias"),
-            ("encoder.layer.0.attention.output.LayerNorm.bias", "distilbert.transformer.layer.0.sa_layer_norm.bias"),
+            (
+                "encoder.layer.0.attention.self.query.weight",
+                "distilbert.transformer.layer.0.attention.q_lin.weight",
+            ),
+            (
+                "encoder.layer.1.attention.self.key.bias",
+                "distilbert.transformer.layer.1.attention.k_lin.bias",
+            ),
+            (
+                "encoder.layer.1.attention.self.value.weight",
+                "distilbert.transformer.layer.1.attention.v_lin.weight",
+            ),
+            (
+                "encoder.layer.0.attention.output.dense.bias",
+                "distilbert.transformer.layer.0.attention.out_lin.bias",
+            ),
+            (
+                "encoder.layer.0.attention.output.LayerNorm.bias",
+                "distilbert.transformer.layer.0.sa_layer_norm.bias",
+            ),
             ("encoder.layer.1.intermediate.dense.weight", "distilbert.transformer.layer.1.ffn.lin1.weight"),
             ("encoder.layer.1.output.dense.weight", "distilbert.transformer.layer.1.ffn.lin2.weight"),
-            ("encoder.layer.1.output.LayerNorm.weight", "distilbert.transformer.layer.1.output_layer_norm.weight"),
+            (
+                "encoder.layer.1.output.LayerNorm.weight",
+                "distilbert.transformer.layer.1.output_layer_norm.weight",
+            ),
         ] {
             assert_eq!(converted[to], values(&bert, from), "{from}");
         }
@@ -325,7 +357,8 @@ mod tests {
         let bert = bert();
         let positions = values(&bert, "embeddings.position_embeddings.weight");
         let token_type = &values(&bert, "embeddings.token_type_embeddings.weight")[..4];
-        let expected: Vec<f32> = positions.iter().enumerate().map(|(i, value)| value + token_type[i % 4]).collect();
+        let expected: Vec<f32> =
+            positions.iter().enumerate().map(|(i, value)| value + token_type[i % 4]).collect();
         assert_eq!(open(&bert, Family::Bert).unwrap()[POSITIONS], expected);
     }
 
@@ -333,7 +366,8 @@ mod tests {
     fn prefixes_and_families_make_no_difference() {
         let bert = bert();
         let converted = open(&bert, Family::Bert).unwrap();
-        let prefixed: Vec<Named> = bert.into_iter().map(|(name, shape, data)| (format!("bert.{name}"), shape, data)).collect();
+        let prefixed: Vec<Named> =
+            bert.into_iter().map(|(name, shape, data)| (format!("bert.{name}"), shape, data)).collect();
         assert_eq!(open(&prefixed, Family::Bert).unwrap(), converted);
 
         let shapes: BTreeMap<String, Vec<usize>> = encoder_shapes(&config()).into_iter().collect();
@@ -359,13 +393,17 @@ mod tests {
     fn half_precision_becomes_f32() {
         let tensors = bert();
         let exact = open(&tensors, Family::Bert).unwrap();
-        // The values have at most 5 + 6 significant bits, which F16 holds; BF16 holds 8.
+        // The values have at most 6 + 4 significant bits: F16 holds 11 of them, BF16 holds 8.
         for (dtype, tolerance) in [(Dtype::F16, 0.0), (Dtype::BF16, 1.0 / 256.0)] {
             let data = file(&tensors, dtype);
-            let weights = Weights::open(&data, Family::Bert, &config(), Path::new("model.safetensors")).unwrap();
+            let weights =
+                Weights::open(&data, Family::Bert, &config(), Path::new("model.safetensors")).unwrap();
             for (name, _, values) in weights.iter() {
                 for (value, expected) in values.iter().zip(&exact[name]) {
-                    assert!((value - expected).abs() <= tolerance * expected.abs(), "{name}: {value}, {expected}");
+                    assert!(
+                        (value - expected).abs() <= tolerance * expected.abs(),
+                        "{name}: {value}, {expected}"
+                    );
                 }
             }
         }
@@ -379,13 +417,30 @@ mod tests {
         tensors.push(("adapter.weight".to_owned(), vec![1], vec![0.0]));
         tensors.push(("qa_outputs.weight".to_owned(), vec![3, 4], vec![0.0; 12]));
         tensors[0].1 = vec![4, 5];
-        insta::assert_snapshot!(open(&tensors, Family::Bert).unwrap_err(), @"");
+        insta::assert_snapshot!(open(&tensors, Family::Bert).unwrap_err(), @r"
+          model.safetensors: 7 tensors do not fit a bert model of its config.json
+            surplus: adapter.weight [1]
+            mis-shaped: distilbert.embeddings.word_embeddings.weight [4, 5], expected [5, 4]
+            missing: distilbert.transformer.layer.1.output_layer_norm.weight [4]
+            missing: distilbert.transformer.layer.1.output_layer_norm.bias [4]
+            mis-shaped: qa_outputs.weight [3, 4], expected [2, 4]
+            missing: qa_outputs.bias [2]
+            surplus: distilbert.transformer.layer.2.ffn.lin2.bias [4]
+          help: config.json and model.safetensors must be of the same model: fetch both again
+        ");
     }
 
     #[test]
     fn a_damaged_file_is_named() {
         let data = file(&bert(), Dtype::F32);
-        let error = Weights::open(&data[..data.len() - 4], Family::Bert, &config(), Path::new("model.safetensors")).err().unwrap();
-        insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @"");
+        let error =
+            Weights::open(&data[..data.len() - 4], Family::Bert, &config(), Path::new("model.safetensors"))
+                .err()
+                .unwrap();
+        insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @r"
+          model.safetensors is no sound safetensors file
+          cause: incomplete metadata, file not fully covered
+          help: it is damaged or was not copied whole: fetch it again
+        ");
     }
 }

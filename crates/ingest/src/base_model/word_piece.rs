@@ -8,7 +8,11 @@ use super::tokenizer::SPECIAL_TOKENS;
 use crate::error::{Error, Result};
 
 /// The `tokenizer.json` that transformers makes of a BERT `vocab.txt`.
-pub(super) fn word_piece(tokens: &[String], config: &Map<String, Value>, folder: &Path) -> Result<Map<String, Value>> {
+pub(super) fn word_piece(
+    tokens: &[String],
+    config: &Map<String, Value>,
+    folder: &Path,
+) -> Result<Map<String, Value>> {
     let id_of = |token: &'static str| {
         tokens
             .iter()
@@ -24,7 +28,8 @@ pub(super) fn word_piece(tokens: &[String], config: &Map<String, Value>, folder:
         }));
     }
     added_tokens.sort_by_key(|token| token["id"].as_u64());
-    let vocab: Map<String, Value> = tokens.iter().enumerate().map(|(id, token)| (token.clone(), id.into())).collect();
+    let vocab: Map<String, Value> =
+        tokens.iter().enumerate().map(|(id, token)| (token.clone(), id.into())).collect();
     let (cls, sep) = (id_of("[CLS]")?, id_of("[SEP]")?);
     let special = |token: &str, type_id: u8| json!({"SpecialToken": {"id": token, "type_id": type_id}});
     let sequence = |id: &str, type_id: u8| json!({"Sequence": {"id": id, "type_id": type_id}});

@@ -26,12 +26,7 @@ impl Account {
     pub(super) fn write(domain: &'static Domain, split: Split, random: &mut SplitMix64) -> Self {
         let name = choose(domain.name, random).replace("{root}", &root(split, random));
         let facts = invent_facts(domain, split, random);
-        let mut account = Self {
-            name,
-            text: String::new(),
-            facts,
-            domain,
-        };
+        let mut account = Self { name, text: String::new(), facts, domain };
         let mut passages: Vec<_> = domain.passages.iter().collect();
         random.shuffle(&mut passages);
         account.push(&domain.introduction, split, random);
@@ -45,12 +40,7 @@ impl Account {
     pub(super) fn question(&self, index: usize, split: Split, random: &mut SplitMix64) -> String {
         let mut question = String::new();
         let wording = random.pick(self.facts[index].relation.wordings(split));
-        fill(
-            &choose(wording, random),
-            |slot| self.value(slot),
-            &mut question,
-            |_, _| {},
-        );
+        fill(&choose(wording, random), |slot| self.value(slot), &mut question, |_, _| {});
         question
     }
 
@@ -61,18 +51,9 @@ impl Account {
             text.push(' ');
         }
         let mut starts = Vec::new();
-        fill(
-            &sentence,
-            |slot| self.value(slot),
-            &mut text,
-            |slot, start| starts.push((slot, start)),
-        );
+        fill(&sentence, |slot| self.value(slot), &mut text, |slot, start| starts.push((slot, start)));
         for (slot, start) in starts {
-            if let Some(fact) = self
-                .facts
-                .iter_mut()
-                .find(|fact| fact.relation.slot == slot)
-            {
+            if let Some(fact) = self.facts.iter_mut().find(|fact| fact.relation.slot == slot) {
                 fact.start = start;
             }
         }
@@ -83,10 +64,7 @@ impl Account {
         match self.facts.iter().find(|fact| fact.relation.slot == slot) {
             Some(fact) => fact.text.clone(),
             None if slot == "name" => self.name.clone(),
-            None => unreachable!(
-                "{} has no slot {slot}: a test fills every template",
-                self.domain.name
-            ),
+            None => unreachable!("{} has no slot {slot}: a test fills every template", self.domain.name),
         }
     }
 }
@@ -101,11 +79,7 @@ fn invent_facts(domain: &'static Domain, split: Split, random: &mut SplitMix64) 
         while facts.iter().any(|fact| resemble(&fact.text, &text)) {
             text = value(relation.kind, year, split, random);
         }
-        facts.push(Fact {
-            relation,
-            text,
-            start: 0,
-        });
+        facts.push(Fact { relation, text, start: 0 });
     }
     facts
 }
@@ -113,18 +87,10 @@ fn invent_facts(domain: &'static Domain, split: Split, random: &mut SplitMix64) 
 /// Whether two values begin or end with the same word, or end with names of the same root: one must not be
 /// half an answer for the other.
 fn resemble(one: &str, other: &str) -> bool {
-    let first = |text: &str| {
-        text.split(' ')
-            .next()
-            .filter(|&word| word != "the")
-            .map(str::to_owned)
-    };
+    let first = |text: &str| text.split(' ').next().filter(|&word| word != "the").map(str::to_owned);
     let last = |text: &str| text.rsplit(' ').next().unwrap_or_default().to_owned();
     let root = |text: &str| {
-        last(text)
-            .get(..3)
-            .filter(|root| !root.starts_with(|c: char| c.is_ascii_digit()))
-            .map(str::to_owned)
+        last(text).get(..3).filter(|root| !root.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned)
     };
     let alike = |one: Option<String>, other| one.is_some() && one == other;
     alike(first(one), first(other)) || last(one) == last(other) || alike(root(one), root(other))

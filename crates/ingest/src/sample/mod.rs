@@ -30,10 +30,7 @@ pub struct Sample {
 /// Makes the corpus that belongs to `seed`.
 #[must_use]
 pub fn generate(seed: u64) -> Sample {
-    Sample {
-        train: write_split(Split::Train, seed),
-        validation: write_split(Split::Validation, seed),
-    }
+    Sample { train: write_split(Split::Train, seed), validation: write_split(Split::Validation, seed) }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,13 +74,7 @@ fn write_split(split: Split, seed: u64) -> Dataset {
     let mut data: Vec<_> = (0..accounts)
         .map(|index| {
             let account = Account::write(&DOMAINS[index % DOMAINS.len()], split, &mut random);
-            write_article(
-                account.name.clone(),
-                &[account],
-                QUESTIONS_PER_ACCOUNT,
-                split,
-                &mut random,
-            )
+            write_article(account.name.clone(), &[account], QUESTIONS_PER_ACCOUNT, split, &mut random)
         })
         .collect();
     for _ in 0..chronicles {
@@ -94,20 +85,11 @@ fn write_split(split: Split, seed: u64) -> Dataset {
             .map(|domain| Account::write(domain, split, &mut random))
             .collect();
         let title = format!("Chronicle of {}", vocabulary::root(split, &mut random));
-        data.push(write_article(
-            title,
-            &accounts,
-            QUESTIONS_PER_CHRONICLED_ACCOUNT,
-            split,
-            &mut random,
-        ));
+        data.push(write_article(title, &accounts, QUESTIONS_PER_CHRONICLED_ACCOUNT, split, &mut random));
     }
     random.shuffle(&mut data);
     number(&mut data, split);
-    Dataset {
-        version: Some("1.1".to_owned()),
-        data,
-    }
+    Dataset { version: Some("1.1".to_owned()), data }
 }
 
 /// One article of one paragraph, which tells the accounts one after the other.
@@ -129,32 +111,19 @@ fn write_article(
         random.shuffle(&mut asked);
         for &index in &asked[..questions] {
             let fact = &account.facts[index];
-            let answer = Answer {
-                text: fact.text.clone(),
-                answer_start: (account_start + fact.start) as i32,
-            };
+            let answer =
+                Answer { text: fact.text.clone(), answer_start: (account_start + fact.start) as i32 };
             let question = account.question(index, split, random);
-            qas.push(Qa {
-                id: String::new(),
-                question,
-                answers: vec![answer],
-                is_impossible: false,
-            });
+            qas.push(Qa { id: String::new(), question, answers: vec![answer], is_impossible: false });
         }
     }
-    Article {
-        title,
-        paragraphs: vec![Paragraph { context, qas }],
-    }
+    Article { title, paragraphs: vec![Paragraph { context, qas }] }
 }
 
 /// Gives the questions their ids, `sample-train-000000` and on.
 fn number(data: &mut [Article], split: Split) {
     let paragraphs = data.iter_mut().flat_map(|article| &mut article.paragraphs);
-    for (index, qa) in paragraphs
-        .flat_map(|paragraph| &mut paragraph.qas)
-        .enumerate()
-    {
+    for (index, qa) in paragraphs.flat_map(|paragraph| &mut paragraph.qas).enumerate() {
         qa.id = format!("sample-{}-{index:06}", split.name());
     }
 }

@@ -49,11 +49,7 @@ mod tests {
     fn the_sequence_is_the_published_one() {
         // The first outputs of the C reference for seed 1234567.
         let mut random = SplitMix64::new(1_234_567);
-        let expected = [
-            6_457_827_717_110_365_317,
-            3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423,
-        ];
+        let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(expected.map(|_| random.next()), expected);
     }
 
@@ -64,9 +60,6 @@ mod tests {
         for _ in 0..7_000 {
             seen[random.below(7)] += 1;
         }
-        assert!(
-            seen.iter().all(|&count| (800..1_200).contains(&count)),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|&count| (800..1_200).contains(&count)), "{seen:?}");
     }
 }

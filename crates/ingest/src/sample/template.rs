@@ -47,14 +47,7 @@ pub(super) fn expansions(template: &str) -> Vec<String> {
         return vec![template.to_owned()];
     };
     let tails = expansions(after);
-    choice
-        .split('|')
-        .flat_map(|word| {
-            tails
-                .iter()
-                .map(move |tail| format!("{before}{word}{tail}"))
-        })
-        .collect()
+    choice.split('|').flat_map(|word| tails.iter().map(move |tail| format!("{before}{word}{tail}"))).collect()
 }
 
 #[cfg(test)]
@@ -64,12 +57,7 @@ mod tests {
     #[test]
     fn slots_are_filled_and_their_starts_counted_in_characters() {
         let (mut text, mut starts) = ("Née ".to_owned(), Vec::new());
-        fill(
-            "{a} and {b}.",
-            |slot| slot.repeat(3),
-            &mut text,
-            |slot, start| starts.push((slot, start)),
-        );
+        fill("{a} and {b}.", |slot| slot.repeat(3), &mut text, |slot, start| starts.push((slot, start)));
         assert_eq!(text, "Née aaa and bbb.");
         assert_eq!(starts, [("a", 4), ("b", 12)]);
     }

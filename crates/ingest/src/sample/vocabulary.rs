@@ -48,11 +48,7 @@ pub(super) fn value(kind: Kind, year: u32, split: Split, random: &mut SplitMix64
             let given_name = two(&GIVEN_NAMES, &ROOTS, " ");
             format!("{given_name}{}", random.pick(SURNAME_ENDINGS))
         }
-        Kind::Place => format!(
-            "{}{}",
-            ROOTS.pick(split, random),
-            random.pick(PLACE_ENDINGS)
-        ),
+        Kind::Place => format!("{}{}", ROOTS.pick(split, random), random.pick(PLACE_ENDINGS)),
         Kind::Year => year.to_string(),
         Kind::Date => format!("{} {} {year}", random.between(1, 28), random.pick(MONTHS)),
         Kind::Number(low, high) => grouped(random.between(low, high)),
@@ -64,11 +60,7 @@ pub(super) fn value(kind: Kind, year: u32, split: Split, random: &mut SplitMix64
 
 /// The invented root of a subject's own name.
 pub(super) fn root(split: Split, random: &mut SplitMix64) -> String {
-    format!(
-        "{}{}",
-        ROOTS.pick(split, random),
-        random.pick(SUBJECT_ENDINGS)
-    )
+    format!("{}{}", ROOTS.pick(split, random), random.pick(SUBJECT_ENDINGS))
 }
 
 /// 1250 as `1,250`.
@@ -94,40 +86,36 @@ const MONTHS: &[&str] = &[
     "December",
 ];
 
-const SURNAME_ENDINGS: &[&str] = &[
-    "ander", "elow", "idge", "ofsky", "urst", "ellen", "ovich", "aldi", "ensen", "imov", "acre",
-    "olt",
-];
+const SURNAME_ENDINGS: &[&str] =
+    &["ander", "elow", "idge", "ofsky", "urst", "ellen", "ovich", "aldi", "ensen", "imov", "acre", "olt"];
 const PLACE_ENDINGS: &[&str] = &[
-    "aford", "emere", "ingen", "ohaven", "iston", "oby", "avik", "elund", "ethorpe", "oskar",
-    "anza", "ilburn",
+    "aford", "emere", "ingen", "ohaven", "iston", "oby", "avik", "elund", "ethorpe", "oskar", "anza",
+    "ilburn",
 ];
-const SUBJECT_ENDINGS: &[&str] = &[
-    "ane", "oris", "ebel", "undo", "arrow", "ithe", "aunt", "elis", "omar", "eck", "ossa", "ivan",
-];
+const SUBJECT_ENDINGS: &[&str] =
+    &["ane", "oris", "ebel", "undo", "arrow", "ithe", "aunt", "elis", "omar", "eck", "ossa", "ivan"];
 
 const ROOTS: Words = Words {
     train: &[
-        "Bran", "Tulv", "Kest", "Ord", "Marl", "Fenn", "Galv", "Hask", "Irv", "Jor", "Lund", "Nev",
-        "Pell", "Quar", "Rusk", "Sorn", "Thal", "Ulm", "Varn", "Wend", "Yar", "Zel", "Aldr",
-        "Corv", "Drav", "Esk", "Farl", "Grim", "Hol", "Kall", "Lor", "Mord", "Norl", "Ost", "Prin",
-        "Rav", "Sel", "Torv", "Vel", "Wick", "Brask", "Dun", "Falk", "Gorm", "Hesp", "Kord",
-        "Lask", "Mirn",
+        "Bran", "Tulv", "Kest", "Ord", "Marl", "Fenn", "Galv", "Hask", "Irv", "Jor", "Lund", "Nev", "Pell",
+        "Quar", "Rusk", "Sorn", "Thal", "Ulm", "Varn", "Wend", "Yar", "Zel", "Aldr", "Corv", "Drav", "Esk",
+        "Farl", "Grim", "Hol", "Kall", "Lor", "Mord", "Norl", "Ost", "Prin", "Rav", "Sel", "Torv", "Vel",
+        "Wick", "Brask", "Dun", "Falk", "Gorm", "Hesp", "Kord", "Lask", "Mirn",
     ],
     validation: &[
-        "Ash", "Blen", "Crom", "Dell", "Ebr", "Frith", "Glan", "Hurl", "Ives", "Jask", "Kint",
-        "Lyd", "Mab", "Nant", "Opp", "Pom", "Rhos", "Skel", "Trev", "Umbr", "Vost", "Wroth",
-        "Xand", "Zorb", "Cald", "Birk", "Stav", "Plim",
+        "Ash", "Blen", "Crom", "Dell", "Ebr", "Frith", "Glan", "Hurl", "Ives", "Jask", "Kint", "Lyd", "Mab",
+        "Nant", "Opp", "Pom", "Rhos", "Skel", "Trev", "Umbr", "Vost", "Wroth", "Xand", "Zorb", "Cald",
+        "Birk", "Stav", "Plim",
     ],
 };
 
 const GIVEN_NAMES: Words = Words {
     train: &[
-        "Ada", "Albert", "Alice", "Anton", "Beatrice", "Bernard", "Clara", "Conrad", "Daphne",
-        "Edgar", "Edith", "Elias", "Emma", "Ernest", "Esther", "Felix", "Flora", "Frank", "George",
-        "Greta", "Harold", "Helen", "Hugo", "Ida", "Ivan", "James", "Joan", "Julius", "Karl",
-        "Laura", "Leon", "Lucy", "Martha", "Martin", "Nora", "Oscar", "Paul", "Rose", "Simon",
-        "Thomas", "Ursula", "Victor", "Walter", "Winifred",
+        "Ada", "Albert", "Alice", "Anton", "Beatrice", "Bernard", "Clara", "Conrad", "Daphne", "Edgar",
+        "Edith", "Elias", "Emma", "Ernest", "Esther", "Felix", "Flora", "Frank", "George", "Greta", "Harold",
+        "Helen", "Hugo", "Ida", "Ivan", "James", "Joan", "Julius", "Karl", "Laura", "Leon", "Lucy", "Martha",
+        "Martin", "Nora", "Oscar", "Paul", "Rose", "Simon", "Thomas", "Ursula", "Victor", "Walter",
+        "Winifred",
     ],
     validation: &[
         "Agnes",
@@ -176,16 +164,7 @@ const MATERIALS: Words = Words {
         "striped",
         "woven",
     ],
-    validation: &[
-        "pewter",
-        "lacquered",
-        "wicker",
-        "gilded",
-        "marble",
-        "felt",
-        "engraved",
-        "bamboo",
-    ],
+    validation: &["pewter", "lacquered", "wicker", "gilded", "marble", "felt", "engraved", "bamboo"],
 };
 const ARTICLES: Words = Words {
     train: &[
@@ -289,15 +268,7 @@ const MANNERS: Words = Words {
         "technical",
         "church",
     ],
-    validation: &[
-        "modern",
-        "ornamental",
-        "commercial",
-        "experimental",
-        "theoretical",
-        "domestic",
-        "civic",
-    ],
+    validation: &["modern", "ornamental", "commercial", "experimental", "theoretical", "domestic", "civic"],
 };
 const CRAFTS: Words = Words {
     train: &[

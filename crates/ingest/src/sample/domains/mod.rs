@@ -77,10 +77,5 @@ const fn ask(
     train: &'static [&'static str],
     validation: &'static [&'static str],
 ) -> Relation {
-    Relation {
-        slot,
-        kind,
-        train,
-        validation,
-    }
+    Relation { slot, kind, train, validation }
 }

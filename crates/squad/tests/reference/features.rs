@@ -1,0 +1,157 @@
+//! Windows and labels against Hugging Face's fast tokenizer, and what must hold for any text.
+
+use super::{cases, root};
+use distilburn_squad::{Error, FeatureTokenizer, LabelledAnswer, Window, WindowSettings};
+use proptest::prelude::*;
+use serde::Deserialize;
+use std::sync::LazyLock;
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    max_length: usize,
+    doc_stride: usize,
+    question: String,
+    context: String,
+    answer: Option<Answer>,
+    /// What Hugging Face makes of it, or
+    features: Option<Vec<Feature>>,
+    /// why it makes nothing.
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    text: String,
+    start: i32,
+}
+
+#[derive(Deserialize)]
+struct Feature {
+    input_ids: Vec<i32>,
+    offset_mapping: Vec<Option<(u32, u32)>>,
+    start_positions: i32,
+    end_positions: i32,
+}
+
+/// The tokenizer of the default base model, whose vocabulary is that of bert-base-uncased.
+static TOKENIZER_JSON: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let path = root().join(".cache/models/all-MiniLM-L6-v2/tokenizer.json");
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run scripts/setup", path.display()))
+});
+
+fn tokenizer(max_length: usize, doc_stride: usize) -> FeatureTokenizer {
+    FeatureTokenizer::new(&TOKENIZER_JSON, WindowSettings { max_length, doc_stride }).unwrap()
+}
+
+fn windows_of(case: &Case) -> distilburn_squad::Result<Vec<Window>> {
+    let tokenizer = tokenizer(case.max_length, case.doc_stride);
+    let answer = case.answer.as_ref().map(|answer| LabelledAnswer { start: answer.start, text: &answer.text });
+    tokenizer.windows(&case.question, &tokenizer.tokenize_context(&case.context)?, answer)
+}
+
+#[test]
+fn features_equal_hugging_face() {
+    for case in cases::<Case>("features.json") {
+        let Some(features) = &case.features else { continue };
+        let expected: Vec<_> = features
+            .iter()
+            .map(|feature| Window {
+                input_ids: feature.input_ids.clone(),
+                offset_mapping: feature.offset_mapping.clone(),
+                start_position: feature.start_positions,
+                end_position: feature.end_positions,
+            })
+            .collect();
+        assert_eq!(windows_of(&case).unwrap(), expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn where_hugging_face_fails_the_error_says_why() {
+    for case in cases::<Case>("features.json") {
+        let Some(reason) = &case.error else { continue };
+        let error = windows_of(&case).unwrap_err();
+        let expected = if reason.starts_with("Truncation error") {
+            matches!(error, Error::QuestionTooLong { .. })
+        } else {
+            reason.starts_with("`stride`") && matches!(error, Error::NoRoomForStride { .. })
+        };
+        assert!(expected, "{}: {reason} became {error}", case.name);
+    }
+}
+
+#[test]
+fn an_answer_to_an_empty_context_is_labelled_cls() {
+    let tokenizer = tokenizer(32, 8);
+    let context = tokenizer.tokenize_context("").unwrap();
+    let answer = LabelledAnswer { start: 0, text: "x" };
+    let windows = tokenizer.windows("Which?", &context, Some(answer)).unwrap();
+    assert!(context.is_empty());
+    assert_eq!((windows.len(), windows[0].start_position, windows[0].end_position), (1, 0, 0));
+}
+
+#[test]
+fn every_error_says_what_to_do() {
+    let long = "why ".repeat(40);
+    let tokenizer = tokenizer(32, 20);
+    let context = tokenizer.tokenize_context(&"because ".repeat(40)).unwrap();
+    let settings = WindowSettings { max_length: 131, doc_stride: 128 };
+    let errors = [
+        FeatureTokenizer::new(b"{}", settings).err().unwrap(),
+        FeatureTokenizer::new(&TOKENIZER_JSON, settings).err().unwrap(),
+        tokenizer.windows(&long, &context, None).unwrap_err(),
+        tokenizer.windows(&long[..40], &context, None).unwrap_err(),
+    ];
+    let shown = errors.map(|error| {
+        let help = miette::Diagnostic::help(&error).unwrap();
+        format!("{error}\n  help: {help}\n")
+    });
+    insta::assert_snapshot!(shown.concat(), @"");
+}
+
+/// Any text, with what is special to BERT in it more often than chance has it.
+fn any_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        4 => "[a-z]{1,9}",
+        2 => any::<char>().prop_map(String::from),
+        2 => prop::sample::select(vec![
+            " ", "  ", "\n", "\u{a0}", "\u{1c}", "\0", "[SEP]", "[MASK]", "[", "##", "e\u{301}", "한", "京", "İ", "😀", "\u{200d}", "."
+        ]).prop_map(str::to_owned),
+    ];
+    prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn windows_hold_the_context_in_order(question in any_text(), context in any_text()) {
+        let tokenizer = tokenizer(48, 7);
+        let tokenized = tokenizer.tokenize_context(&context).unwrap();
+        let Ok(windows) = tokenizer.windows(&question, &tokenized, None) else { return Ok(()) };
+        let chars = context.chars().count() as u32;
+        let mut covered: Vec<(i32, (u32, u32))> = Vec::new();
+        for (number, window) in windows.iter().enumerate() {
+            prop_assert!(window.input_ids.len() <= 48);
+            prop_assert_eq!(window.input_ids.len(), window.offset_mapping.len());
+            prop_assert_eq!((window.start_position, window.end_position), (0, 0));
+            let tokens = window.input_ids.iter().zip(&window.offset_mapping);
+            let part: Vec<_> = tokens.filter_map(|(&id, &offsets)| Some((id, offsets?))).collect();
+            prop_assert!(part.iter().all(|(_, (start, end))| start <= end && *end <= chars));
+            let shared = if number == 0 { 0 } else { 7 };
+            prop_assert_eq!(&covered[covered.len() - shared..], &part[..shared]);
+            covered.extend_from_slice(&part[shared..]);
+        }
+        prop_assert_eq!(covered.len(), tokenized.len());
+    }
+
+    #[test]
+    fn offsets_slice_the_words_back(words in prop::collection::vec("[a-zäéß東]{1,8}", 1..20)) {
+        let tokenizer = tokenizer(384, 128);
+        let context = words.join(" ");
+        let windows = tokenizer.windows("?", &tokenizer.tokenize_context(&context).unwrap(), None).unwrap();
+        let chars: Vec<char> = context.chars().collect();
+        let slices = windows[0].offset_mapping.iter().flatten();
+        let text: String = slices.map(|&(start, end)| &chars[start as usize..end as usize]).flatten().collect();
+        prop_assert_eq!(text, words.concat());
+    }
+}

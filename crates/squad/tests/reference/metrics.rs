@@ -1,0 +1,73 @@
+//! Exact match and F1 against the official script.
+
+use super::{cases, root};
+use distilburn_squad::{exact_match, f1, json, normalize_answer, score};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Both sides compute in f64 in the same order; what may differ is the last bit of a sum.
+const TOLERANCE: f64 = 1e-9;
+
+#[derive(Debug, Deserialize)]
+struct Case {
+    prediction: String,
+    ground_truths: Vec<String>,
+    normalized: String,
+    exact_match: f64,
+    f1: f64,
+}
+
+#[test]
+fn metrics_equal_the_official_script() {
+    for case in cases::<Case>("metrics.json") {
+        let ground_truths: Vec<_> = case.ground_truths.iter().map(String::as_str).collect();
+        assert_eq!(normalize_answer(&case.prediction), case.normalized, "{:?}", case.prediction);
+        assert!((exact_match(&case.prediction, &ground_truths) - case.exact_match).abs() < TOLERANCE, "{case:?}");
+        assert!((f1(&case.prediction, &ground_truths) - case.f1).abs() < TOLERANCE, "{case:?}");
+    }
+}
+
+#[derive(Deserialize)]
+struct Published {
+    exact_match: f64,
+    f1: f64,
+    predictions: usize,
+    unanswered: usize,
+}
+
+#[test]
+fn published_systems_score_as_the_official_script_scores_them() {
+    let Some(data) = data() else { return };
+    let dataset: json::Dataset = {
+        let file = File::open(data.join("squad/dev-open.json.gz")).unwrap();
+        serde_json::from_reader(flate2::read::GzDecoder::new(file)).unwrap()
+    };
+    let scores: HashMap<String, Published> = read(&data.join("predictions/scores.json"));
+    assert_eq!(scores.len(), 3);
+    for (system, published) in scores {
+        let predictions: HashMap<String, String> = read(&data.join(format!("predictions/{system}.json")));
+        let scored = score(&dataset.ground_truths(), &predictions);
+        assert!((scored.exact_match - published.exact_match).abs() < TOLERANCE, "{system}: {}", scored.exact_match);
+        assert!((scored.f1 - published.f1).abs() < TOLERANCE, "{system}: {}", scored.f1);
+        assert_eq!(scored.unanswered, published.unanswered, "{system}");
+        let answered = scored.questions - scored.unanswered;
+        assert_eq!(answered + scored.unknown_ids.len(), published.predictions, "{system}");
+    }
+}
+
+/// The folder with SQuAD and published predictions, which the tree does not carry.
+fn data() -> Option<PathBuf> {
+    let given = std::env::var_os("DISTILBURN_DATA").map(PathBuf::from);
+    let folder = given.unwrap_or_else(|| root().join("../shared/data"));
+    let there = folder.join("predictions/scores.json").is_file();
+    if !there {
+        println!("skipped: {} holds no predictions/scores.json; set DISTILBURN_DATA", folder.display());
+    }
+    there.then_some(folder)
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    serde_json::from_reader(std::io::BufReader::new(File::open(path).unwrap())).unwrap()
+}

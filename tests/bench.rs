@@ -1,0 +1,107 @@
+//! A temporary folder with the driver, fake stages beside it, a base model and a store.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub const STAGES: [&str; 5] = ["ingest", "tokenize-features", "train", "evaluate", "export"];
+
+/// Everything a command needs, away from the repository.
+pub struct Bench {
+    folder: TempDir,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        let model = bench.path(".cache/models/all-MiniLM-L6-v2");
+        fs::create_dir_all(&model).unwrap();
+        fs::write(model.join("config.json"), "{}").unwrap();
+        let driver = Path::new(env!("CARGO_BIN_EXE_distilburn"));
+        let fake_stage = driver.with_file_name("examples").join("fake-stage");
+        fs::create_dir(bench.path("bin")).unwrap();
+        fs::copy(driver, bench.path("bin/distilburn")).unwrap();
+        for stage in STAGES {
+            fs::copy(&fake_stage, bench.path(&format!("bin/distilburn-{stage}"))).unwrap();
+        }
+        bench
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a binary, named by what follows `distilburn`, in the folder.
+    pub fn command(&self, line: &str) -> Command {
+        let mut words = line.split(' ');
+        let mut command = Command::new(self.path("bin").join(words.next().unwrap()));
+        command.args(words).current_dir(self.folder.path());
+        command.env_remove("RUST_LOG").env_remove("FAKE_STAGE").stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, line: &str) -> Said {
+        self.said(self.command(line).output().unwrap())
+    }
+
+    pub fn run_with(&self, line: &str, key: &str, value: &str) -> Said {
+        self.said(self.command(line).env(key, value).output().unwrap())
+    }
+
+    /// stdout of a command that succeeds, as JSON.
+    pub fn json(&self, line: &str) -> Value {
+        let said = self.run(line);
+        assert_eq!(said.code, Some(0), "{line}: {said:?}");
+        serde_json::from_str(&said.stdout).unwrap()
+    }
+
+    pub fn start(&self, line: &str, key: &str, value: &str) -> Child {
+        let mut command = self.command(line);
+        command.env(key, value).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// What the temporary folder is called changes from run to run.
+    pub fn said(&self, output: Output) -> Said {
+        let folder = format!("{}/", self.folder.path().display());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&folder, "");
+        Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// The names in a folder, sorted; none where it does not exist.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(folder)).into_iter().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// Fingerprints change with the code: digits become `F`, times `T`.
+pub fn settled(text: &str) -> String {
+    let mut settled = String::new();
+    let words = text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.' && letter != ':');
+    for word in words {
+        let core = word.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
+        let hexadecimal = core.len() >= 8 && core.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let seconds = core.contains('.') && core.trim_end_matches('s').parse::<f64>().is_ok();
+        match (hexadecimal, seconds) {
+            (true, _) => settled.push_str(&word.replace(core, "F")),
+            (_, true) if word.len() == core.len() + 1 => settled.push_str(&word.replace(core, "T")),
+            _ => settled.push_str(word),
+        }
+    }
+    settled
+}

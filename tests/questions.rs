@@ -1,0 +1,101 @@
+//! The commands that answer a question: plan, status, path, show.
+
+use insta::assert_snapshot;
+
+use crate::bench::{Bench, settled};
+
+#[test]
+fn plan_says_what_would_run_and_why() {
+    let bench = Bench::new();
+    assert_snapshot!("plan_of_an_empty_store", settled(&bench.run("distilburn plan").stdout));
+    bench.run("distilburn run");
+    let said = bench.run("distilburn plan --set train.epochs=1 --set train.learning_rate=1e-5");
+    assert_snapshot!("plan_after_a_change", settled(&said.stdout));
+    let plan = bench.json("distilburn plan --json --set evaluate.n_best=5");
+    assert_eq!(plan["up_to_date"], false);
+    assert_eq!(plan["stages"][2]["up_to_date"], true);
+    assert_eq!(plan["stages"][3]["why"], "evaluate.n_best: 20 → 5");
+}
+
+#[test]
+fn path_is_the_same_before_and_after() {
+    let bench = Bench::new();
+    let before = bench.json("distilburn path train --json");
+    assert_eq!(before["finished"], false);
+    bench.run("distilburn run");
+    let after = bench.json("distilburn path train --json");
+    assert_eq!((after["finished"].as_bool(), &after["path"]), (Some(true), &before["path"]));
+    assert_eq!(bench.run("distilburn path train").stdout.trim(), after["path"]);
+    assert_eq!(bench.run("distilburn path trian").code, Some(2));
+}
+
+#[test]
+fn status_marks_what_is_current_and_what_is_latest() {
+    let bench = Bench::new();
+    assert_eq!(bench.run("distilburn status").stdout, "artifacts holds no artifacts; `distilburn run` makes them\n");
+    bench.run("distilburn run");
+    bench.run("distilburn run --to train --set train.epochs=1");
+    let status = bench.json("distilburn status --json");
+    let of_train = status["artifacts"].as_array().unwrap().iter().filter(|artifact| artifact["stage"] == "train");
+    let notes: Vec<_> = of_train.map(|artifact| artifact["notes"].to_string()).collect();
+    assert_eq!(notes, ["[\"current\"]", "[\"latest\"]"]);
+    assert_eq!(bench.run("distilburn status").stdout.lines().count(), 2 + 6);
+}
+
+#[test]
+fn a_damaged_artifact_is_refused_until_it_is_forced() {
+    let bench = Bench::new();
+    bench.run("distilburn run");
+    let dir = bench.run("distilburn path ingest").stdout;
+    std::fs::write(bench.path(dir.trim()).join("work.txt"), "").unwrap();
+    let said = bench.run("distilburn run");
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.stderr.contains("work.txt has 0 bytes, the manifest says 32 bytes"), "{said:?}");
+    assert!(bench.run("distilburn status").stdout.contains("work.txt has 0 bytes"));
+    assert_eq!(bench.run("distilburn run --to ingest --force").code, Some(0));
+    assert_eq!(bench.run("distilburn run").code, Some(0));
+}
+
+#[test]
+fn show_prints_settings_lineage_and_files() {
+    let bench = Bench::new();
+    bench.run("distilburn run");
+    let text = bench.run("distilburn show tokenize-features").stdout;
+    for part in ["tokenize-features.max_length  384", "made from:\n  ingest  ", "work.txt  32 B", "f1                85.5"] {
+        assert!(text.contains(part), "no {part} in:\n{text}");
+    }
+    let dir = bench.run("distilburn path tokenize-features").stdout;
+    assert_eq!(bench.run(&format!("distilburn show {}", dir.trim())).stdout, text);
+    let json = bench.json("distilburn show ingest --json");
+    assert_eq!(json["manifest"]["parts"]["inputs"]["train"], "sample");
+}
+
+#[test]
+fn show_prints_the_schema_and_the_first_rows_of_a_table() {
+    let bench = Bench::new();
+    let path = bench.path("contexts-train.arrow");
+    let mut contexts = artifact::ContextsWriter::create(&path, "0123").unwrap();
+    for number in 0..5 {
+        contexts.push("Title", &format!("Context {number}. {}", "More words. ".repeat(20))).unwrap();
+    }
+    contexts.finish().unwrap();
+    assert_snapshot!(bench.run("distilburn show contexts-train.arrow --rows 2").stdout);
+}
+
+#[test]
+fn show_refuses_what_is_nothing() {
+    let bench = Bench::new();
+    let said = bench.run("distilburn show trian");
+    assert_eq!(said.code, Some(3));
+    assert_snapshot!(said.stderr);
+    assert_eq!(bench.run("distilburn show bin").code, Some(3));
+    assert_eq!(bench.run("distilburn show bin/distilburn").code, Some(3));
+}
+
+#[test]
+fn help_of_the_driver() {
+    let bench = Bench::new();
+    assert_snapshot!(bench.run("distilburn --help").stdout);
+    assert_eq!(bench.run("distilburn").code, Some(2));
+    assert_eq!(bench.run("distilburn rnu").code, Some(2));
+}

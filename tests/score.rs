@@ -1,0 +1,96 @@
+//! `distilburn score`, on a few questions and on all of SQuAD's.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+
+/// The official script and this one add the same numbers in another order.
+const TOLERANCE: f64 = 1e-9;
+
+fn dataset() -> String {
+    let qa = |id: &str, answers: &[&str]| {
+        let answers: Vec<Value> = answers.iter().map(|text| json!({ "text": text, "answer_start": 0 })).collect();
+        json!({ "id": id, "question": "?", "answers": answers })
+    };
+    let qas = [qa("a", &["the Denver Broncos", "Broncos"]), qa("b", &["1999"]), qa("c", &["in the city"])];
+    json!({ "version": "1.1", "data": [{ "title": "t", "paragraphs": [{ "context": "c", "qas": qas }] }] }).to_string()
+}
+
+#[test]
+fn plain_and_gzip_score_alike() {
+    let bench = Bench::new();
+    fs::write(bench.path("dev.json"), dataset()).unwrap();
+    let file = fs::File::create(bench.path("dev.json.gz")).unwrap();
+    let mut gzip = GzEncoder::new(file, Compression::fast());
+    gzip.write_all(dataset().as_bytes()).unwrap();
+    gzip.finish().unwrap();
+    // One right, one not answered, one of two words right; d is no question.
+    fs::write(bench.path("predictions.json"), r#"{"a": "broncos!", "c": "city", "d": "x"}"#).unwrap();
+    for file in ["dev.json", "dev.json.gz"] {
+        let score = bench.json(&format!("distilburn score --dataset {file} --predictions predictions.json --json"));
+        let expected = (100.0 / 3.0, (1.0 + 2.0 / 3.0) * 100.0 / 3.0);
+        assert!((score["exact_match"].as_f64().unwrap() - expected.0).abs() < TOLERANCE, "{score}");
+        assert!((score["f1"].as_f64().unwrap() - expected.1).abs() < TOLERANCE, "{score}");
+        assert_eq!((&score["questions"], &score["unanswered"]), (&json!(3), &json!(1)));
+        assert_eq!(score["unknown_ids"], json!(["d"]));
+    }
+    let said = bench.run("distilburn score --dataset dev.json --predictions predictions.json");
+    assert_eq!(said.stdout, "exact match 33.33, F1 55.56 (3 questions)\n");
+    assert!(said.stderr.contains("unanswered=1") && said.stderr.contains("first=\"d\""), "{said:?}");
+}
+
+#[test]
+fn files_that_cannot_be_scored_are_refused() {
+    let bench = Bench::new();
+    fs::write(bench.path("dev.json"), dataset()).unwrap();
+    fs::write(bench.path("list.json"), "[1]").unwrap();
+    fs::write(bench.path("empty.json"), r#"{"data": []}"#).unwrap();
+    fs::write(bench.path("cut.gz"), [0x1f, 0x8b, 8, 0]).unwrap();
+    let cases = [("list.json", "list.json"), ("dev.json", "list.json"), ("empty.json", "empty.json"), ("none.json", "x"), ("cut.gz", "x")];
+    let mut all = String::new();
+    for (dataset, predictions) in cases {
+        fs::write(bench.path("x"), "{}").unwrap();
+        let predictions = if dataset == "empty.json" { "x" } else { predictions };
+        let said = bench.run(&format!("distilburn score --dataset {dataset} --predictions {predictions}"));
+        assert_eq!(said.code, Some(3), "{said:?}");
+        all.push_str(&said.stderr);
+    }
+    assert_snapshot!(all);
+}
+
+#[test]
+fn published_predictions_score_as_the_official_script_scores_them() {
+    let Some(data) = real_data() else {
+        eprintln!("skipped: neither DISTILBURN_DATA nor ../shared/data is there");
+        return;
+    };
+    let bench = Bench::new();
+    let scores: Value = serde_json::from_slice(&fs::read(data.join("predictions/scores.json")).unwrap()).unwrap();
+    for (name, expected) in scores.as_object().unwrap() {
+        let dataset = data.join("squad/dev-open.json.gz");
+        let predictions = data.join(format!("predictions/{name}.json"));
+        let score = bench.json(&format!(
+            "distilburn score --json --quiet --dataset {} --predictions {}",
+            dataset.display(),
+            predictions.display()
+        ));
+        for metric in ["exact_match", "f1"] {
+            let (found, expected) = (score[metric].as_f64().unwrap(), expected[metric].as_f64().unwrap());
+            assert!((found - expected).abs() < TOLERANCE, "{name}: {metric} {found}, expected {expected}");
+        }
+    }
+}
+
+/// SQuAD and published predictions, which are not part of the repository.
+fn real_data() -> Option<PathBuf> {
+    let beside = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
+    let folder = std::env::var_os("DISTILBURN_DATA").map_or(beside, PathBuf::from);
+    folder.join("predictions/scores.json").is_file().then_some(folder)
+}
