@@ -33,7 +33,8 @@ impl ExitKind for Error {
 
 fn main() -> ExitCode {
     let exe = std::env::current_exe().expect("the tests start it by its path");
-    let name = exe.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("distilburn-"));
+    let name =
+        exe.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("distilburn-"));
     let declaration = name.and_then(Declaration::of).expect("the tests name it after a stage");
     stage::stage_main(declaration, run)
 }
@@ -61,7 +62,7 @@ fn run(job: &mut Job) -> Result<(), Error> {
 fn wait(job: &Job) -> Result<(), Error> {
     std::fs::write(job.output().join("waiting"), "")?;
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(60) {
+    while start.elapsed() < Duration::from_mins(1) {
         if job.interrupted() {
             return Err(Error::Interrupted);
         }

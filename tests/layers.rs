@@ -31,7 +31,10 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
         .map(|package| {
             let dependencies = package["dependencies"].as_array().unwrap().iter();
             let of_build = dependencies.filter(|dependency| dependency["kind"] != "dev");
-            (own(&package["name"]).unwrap(), of_build.filter_map(|dependency| own(&dependency["name"])).collect())
+            (
+                own(&package["name"]).unwrap(),
+                of_build.filter_map(|dependency| own(&dependency["name"])).collect(),
+            )
         })
         .collect()
 }

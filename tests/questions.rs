@@ -32,11 +32,15 @@ fn path_is_the_same_before_and_after() {
 #[test]
 fn status_marks_what_is_current_and_what_is_latest() {
     let bench = Bench::new();
-    assert_eq!(bench.run("distilburn status").stdout, "artifacts holds no artifacts; `distilburn run` makes them\n");
+    assert_eq!(
+        bench.run("distilburn status").stdout,
+        "artifacts holds no artifacts; `distilburn run` makes them\n"
+    );
     bench.run("distilburn run");
     bench.run("distilburn run --to train --set train.epochs=1");
     let status = bench.json("distilburn status --json");
-    let of_train = status["artifacts"].as_array().unwrap().iter().filter(|artifact| artifact["stage"] == "train");
+    let of_train =
+        status["artifacts"].as_array().unwrap().iter().filter(|artifact| artifact["stage"] == "train");
     let notes: Vec<_> = of_train.map(|artifact| artifact["notes"].to_string()).collect();
     assert_eq!(notes, ["[\"current\"]", "[\"latest\"]"]);
     assert_eq!(bench.run("distilburn status").stdout.lines().count(), 2 + 6);
@@ -61,7 +65,12 @@ fn show_prints_settings_lineage_and_files() {
     let bench = Bench::new();
     bench.run("distilburn run");
     let text = bench.run("distilburn show tokenize-features").stdout;
-    for part in ["tokenize-features.max_length  384", "made from:\n  ingest  ", "work.txt  32 B", "f1                85.5"] {
+    for part in [
+        "tokenize-features.max_length  384",
+        "made from:\n  ingest  ",
+        "work.txt  32 B",
+        "f1                85.5",
+    ] {
         assert!(text.contains(part), "no {part} in:\n{text}");
     }
     let dir = bench.run("distilburn path tokenize-features").stdout;

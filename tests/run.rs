@@ -127,12 +127,12 @@ fn sigterm_ends_the_stage_keeps_its_work_and_exits_130() {
     let bench = Bench::new();
     let child = bench.start("distilburn run", "FAKE_STAGE", "wait");
     let waiting = || {
-        let folder = bench.names("artifacts/ingest").into_iter().find(|name| !name.ends_with(".lock"));
-        folder.is_some_and(|folder| bench.path(&format!("artifacts/ingest/{folder}/waiting")).exists())
+        let names = bench.names("artifacts/ingest");
+        names.iter().any(|name| bench.path(&format!("artifacts/ingest/{name}/waiting")).exists())
     };
     let start = Instant::now();
     while !waiting() {
-        assert!(start.elapsed() < Duration::from_secs(60), "the stage does not start");
+        assert!(start.elapsed() < Duration::from_mins(1), "the stage does not start");
         std::thread::sleep(Duration::from_millis(5));
     }
     kill_process(Pid::from_raw(child.id() as i32).unwrap(), Signal::TERM).unwrap();

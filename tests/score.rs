@@ -16,11 +16,13 @@ const TOLERANCE: f64 = 1e-9;
 
 fn dataset() -> String {
     let qa = |id: &str, answers: &[&str]| {
-        let answers: Vec<Value> = answers.iter().map(|text| json!({ "text": text, "answer_start": 0 })).collect();
+        let answers: Vec<Value> =
+            answers.iter().map(|text| json!({ "text": text, "answer_start": 0 })).collect();
         json!({ "id": id, "question": "?", "answers": answers })
     };
     let qas = [qa("a", &["the Denver Broncos", "Broncos"]), qa("b", &["1999"]), qa("c", &["in the city"])];
-    json!({ "version": "1.1", "data": [{ "title": "t", "paragraphs": [{ "context": "c", "qas": qas }] }] }).to_string()
+    json!({ "version": "1.1", "data": [{ "title": "t", "paragraphs": [{ "context": "c", "qas": qas }] }] })
+        .to_string()
 }
 
 #[test]
@@ -34,7 +36,8 @@ fn plain_and_gzip_score_alike() {
     // One right, one not answered, one of two words right; d is no question.
     fs::write(bench.path("predictions.json"), r#"{"a": "broncos!", "c": "city", "d": "x"}"#).unwrap();
     for file in ["dev.json", "dev.json.gz"] {
-        let score = bench.json(&format!("distilburn score --dataset {file} --predictions predictions.json --json"));
+        let score =
+            bench.json(&format!("distilburn score --dataset {file} --predictions predictions.json --json"));
         let expected = (100.0 / 3.0, (1.0 + 2.0 / 3.0) * 100.0 / 3.0);
         assert!((score["exact_match"].as_f64().unwrap() - expected.0).abs() < TOLERANCE, "{score}");
         assert!((score["f1"].as_f64().unwrap() - expected.1).abs() < TOLERANCE, "{score}");
@@ -53,7 +56,13 @@ fn files_that_cannot_be_scored_are_refused() {
     fs::write(bench.path("list.json"), "[1]").unwrap();
     fs::write(bench.path("empty.json"), r#"{"data": []}"#).unwrap();
     fs::write(bench.path("cut.gz"), [0x1f, 0x8b, 8, 0]).unwrap();
-    let cases = [("list.json", "list.json"), ("dev.json", "list.json"), ("empty.json", "empty.json"), ("none.json", "x"), ("cut.gz", "x")];
+    let cases = [
+        ("list.json", "list.json"),
+        ("dev.json", "list.json"),
+        ("empty.json", "empty.json"),
+        ("none.json", "x"),
+        ("cut.gz", "x"),
+    ];
     let mut all = String::new();
     for (dataset, predictions) in cases {
         fs::write(bench.path("x"), "{}").unwrap();
@@ -72,7 +81,8 @@ fn published_predictions_score_as_the_official_script_scores_them() {
         return;
     };
     let bench = Bench::new();
-    let scores: Value = serde_json::from_slice(&fs::read(data.join("predictions/scores.json")).unwrap()).unwrap();
+    let scores: Value =
+        serde_json::from_slice(&fs::read(data.join("predictions/scores.json")).unwrap()).unwrap();
     for (name, expected) in scores.as_object().unwrap() {
         let dataset = data.join("squad/dev-open.json.gz");
         let predictions = data.join(format!("predictions/{name}.json"));

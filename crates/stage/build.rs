@@ -53,7 +53,8 @@ fn hash(hasher: &mut blake3::Hasher, path: &Path, name: &str) -> Result<(), Box<
             fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
         entries.sort();
         for entry in entries {
-            let file_name = entry.file_name().and_then(|name| name.to_str()).ok_or("a source's name is not UTF-8")?;
+            let file_name =
+                entry.file_name().and_then(|name| name.to_str()).ok_or("a source's name is not UTF-8")?;
             if !["tests", "tests.rs", "snapshots"].contains(&file_name) {
                 hash(hasher, &entry, &format!("{name}/{file_name}"))?;
             }
@@ -91,6 +92,7 @@ fn without_tests(source: &str) -> String {
 
 fn locked_version(lock: &toml::Table, name: &str) -> Option<String> {
     let packages = lock.get("package")?.as_array()?;
-    let package = packages.iter().find(|package| package.get("name").and_then(toml::Value::as_str) == Some(name))?;
+    let package =
+        packages.iter().find(|package| package.get("name").and_then(toml::Value::as_str) == Some(name))?;
     Some(package.get("version")?.as_str()?.to_owned())
 }

@@ -154,9 +154,10 @@ def write_fixture():
     tokenizer = load_tokenizer(MINILM)
     cases = []
     for case in EXAMPLES:
-        arguments = [case["question"]], [case["context"]], [case["answer"]], case["max_length"], case["doc_stride"]
+        batch = [case["question"]], [case["context"]], [case["answer"]]
+        window = case["max_length"], case["doc_stride"]
         try:
-            rows = [dict(zip(COLUMNS[1:], row[1:])) for row in features(tokenizer, *arguments)]
+            rows = [dict(zip(COLUMNS[1:], row[1:])) for row in features(tokenizer, *batch, *window)]
             cases.append({**case, "features": rows})
         except BaseException as error:  # a panic in the tokenizers library is no Exception
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -182,7 +183,7 @@ def compare(ingest, features_dir, split, tokenizer_folder):
             return pa.ipc.open_file(source).read_all()
 
     settings = json.loads((features_dir / "manifest.json").read_text())["parts"]["settings"]
-    settings = settings.get("tokenize-features", settings)
+    window = [settings[f"tokenize-features.{name}"] for name in ("max_length", "doc_stride")]
     examples = table(ingest / f"examples-{split}.arrow")
     contexts = table(ingest / f"contexts-{split}.arrow")["context"]
     ours = table(features_dir / f"features-{split}.arrow")
@@ -197,7 +198,7 @@ def compare(ingest, features_dir, split, tokenizer_folder):
         ]
         questions = [one["question"] for one in batch]
         texts = [contexts[one["context_id"]].as_py() for one in batch]
-        expected = list(features(tokenizer, questions, texts, answers, settings["max_length"], settings["doc_stride"]))
+        expected = list(features(tokenizer, questions, texts, answers, *window))
         found = ours.slice(row, len(expected)).select(COLUMNS).to_pydict()
         for index, reference in enumerate(expected):
             reference = (reference[0] + begin, *reference[1:])

@@ -66,11 +66,13 @@ def made_up_cases():
     yield case("logits of padding", [feature(0, 14, padding=9), feature(2, 14, padding=3)])
     yield case("best logits outside the context", [outside(feature(0, 14))], n_best=4)
     yield case("nothing in the context", [feature(0, 0)])
-    yield case("end before start", [{**feature(0, 2), "start_logits": [0, 0, 0, 0, 0, 1, 9, 0], "end_logits": [0, 0, 0, 0, 0, 9, 1, 0]}], n_best=1)
+    crossed = {"start_logits": [0, 0, 0, 0, 0, 1, 9, 0], "end_logits": [0, 0, 0, 0, 0, 9, 1, 0]}
+    yield case("end before start", [{**feature(0, 2), **crossed}], n_best=1)
     yield case("extreme logits", [feature(0, 14, scale=1e4), feature(0, 14, scale=1e-6)])
     yield case("ties in one window", [feature(0, 14, distinct=False)], n_best=5)
     yield case("ties over windows", [feature(0, 9, distinct=False), feature(5, 14, distinct=False)], n_best=6)
-    yield case("ties everywhere", [{**feature(0, 6), "start_logits": [1.0] * 12, "end_logits": [1.0] * 12}], n_best=7)
+    level = {"start_logits": [1.0] * 12, "end_logits": [1.0] * 12}
+    yield case("ties everywhere", [{**feature(0, 6), **level}], n_best=7)
     for threshold in (-50.0, -2.0, 0.0, 2.0, 50.0):
         for windows in (1, 2, 3):
             features = [feature(0, 14) for _ in range(windows)]
@@ -78,7 +80,7 @@ def made_up_cases():
     yield case("no answer among few best", [feature(0, 14), feature(0, 14)], n_best=2, version_2=True)
     yield case("no answer, nothing in the context", [feature(0, 0)], version_2=True)
     yield case("no answer, nothing in the context, high threshold", [feature(0, 0)], null_threshold=50.0, version_2=True)
-    yield case("no answer, ties", [{**feature(0, 6), "start_logits": [1.0] * 12, "end_logits": [1.0] * 12}], n_best=4, version_2=True)
+    yield case("no answer, ties", [{**feature(0, 6), **level}], n_best=4, version_2=True)
 
 
 def select(case):
@@ -86,7 +88,8 @@ def select(case):
     n_best, max_answer_length = case["settings"]["n_best"], case["settings"]["max_answer_length"]
     spans, null = [], None
     for feature in case["features"]:
-        start_logits, end_logits = (np.array(feature[name], dtype=np.float32) for name in ("start_logits", "end_logits"))
+        start_logits = np.array(feature["start_logits"], dtype=np.float32)
+        end_logits = np.array(feature["end_logits"], dtype=np.float32)
         offsets = feature["offset_mapping"]
         null_score = start_logits[0] + end_logits[0]
         if null is None or null["score"] > null_score:
@@ -161,29 +164,35 @@ def check(utils_qa):
         if "ties" in case["name"]:
             continue
         length = max(len(feature["start_logits"]) for feature in case["features"])
-        logits = [
-            [np.pad(np.array(f[name], dtype=np.float32), (0, length - len(f[name])), constant_values=-1e30) for f in case["features"]]
-            for name in ("start_logits", "end_logits")
-        ]
+        logits = [[padded(feature[name], length) for feature in case["features"]] for name in ("start_logits", "end_logits")]
         examples = Rows([{"id": "0", "context": case["context"]}])
-        features = [{"example_id": "0", "offset_mapping": [o and tuple(o) for o in f["offset_mapping"]]} for f in case["features"]]
+        features = [{"example_id": "0", "offset_mapping": feature["offset_mapping"]} for feature in case["features"]]
         settings = case["settings"]
         with tempfile.TemporaryDirectory() as folder:
-            texts = original.postprocess_qa_predictions(
-                examples, features, logits, case["version_2"], settings["n_best"], settings["max_answer_length"],
-                settings["null_threshold"], folder,
-            )
+            text = original.postprocess_qa_predictions(
+                examples,
+                features,
+                logits,
+                case["version_2"],
+                settings["n_best"],
+                settings["max_answer_length"],
+                settings["null_threshold"],
+                folder,
+            )["0"]
             theirs = json.loads((pathlib.Path(folder) / "nbest_predictions.json").read_text())["0"]
         ours = select(case)
-        close = lambda a, b: abs(a - b) <= 1e-6
-        equal = texts["0"] == ours["text"] and len(theirs) == len(ours["n_best"]) and all(
-            a["text"] == b["text"] and close(a["probability"], b["probability"]) for a, b in zip(theirs, ours["n_best"])
-        )
+        same = lambda a, b: a["text"] == b["text"] and abs(a["probability"] - b["probability"]) <= 1e-6
+        equal = text == ours["text"] and len(theirs) == len(ours["n_best"]) and all(map(same, theirs, ours["n_best"]))
         checked, differing = checked + 1, differing + (not equal)
         if not equal:
-            print(f"{case['name']}: {texts['0']!r} against {ours['text']!r}")
+            print(f"{case['name']}: {text!r} against {ours['text']!r}")
     print(f"{checked} cases, {differing} differ")
     return 1 if differing else 0
+
+
+def padded(logits, length):
+    """As a batch has them; what is padded can win nothing."""
+    return np.pad(np.array(logits, dtype=np.float32), (0, length - len(logits)), constant_values=-1e30)
 
 
 class Rows(list):

@@ -22,13 +22,18 @@ Exit codes:
   0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
   130 interrupted, with what was done kept; 1 anything else";
 
-/// Fine-tunes `DistilBERT` for extractive question answering
-///
-/// Stages hand Arrow artifacts to one another through a store. Each artifact is named by a fingerprint of the
-/// settings, inputs and code that make it, so that nothing is made twice, and a changed setting re-runs just
-/// what depends on it.
+const ABOUT: &str = "Fine-tunes DistilBERT for extractive question answering";
+
+const LONG_ABOUT: &str = "Fine-tunes DistilBERT for extractive question answering.
+
+Stages hand Arrow artifacts to one another through a store. Each artifact is named by a fingerprint of the \
+settings, inputs and code that make it, so that nothing is made twice, and a changed setting re-runs just \
+what depends on it.";
+
+/// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "distilburn", version, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "distilburn", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -48,23 +53,18 @@ pub(crate) enum Command {
     Show(ShowOptions),
     /// Score a SQuAD predictions file: exact match and F1
     Score(ScoreOptions),
-    /// Answer a question with the fine-tuned model (see `distilburn ask --help`)
+    /// Answer a question with the fine-tuned model
     #[command(disable_help_flag = true)]
     Ask(Rest),
-    /// Run this stage alone (see `distilburn ingest --help`)
-    #[command(disable_help_flag = true)]
+    #[command(disable_help_flag = true, about = alone(&stage::INGEST))]
     Ingest(Rest),
-    /// Run this stage alone
-    #[command(disable_help_flag = true)]
+    #[command(disable_help_flag = true, about = alone(&stage::TOKENIZE_FEATURES))]
     TokenizeFeatures(Rest),
-    /// Run this stage alone
-    #[command(disable_help_flag = true)]
+    #[command(disable_help_flag = true, about = alone(&stage::TRAIN))]
     Train(Rest),
-    /// Run this stage alone
-    #[command(disable_help_flag = true)]
+    #[command(disable_help_flag = true, about = alone(&stage::EVALUATE))]
     Evaluate(Rest),
-    /// Run this stage alone
-    #[command(disable_help_flag = true)]
+    #[command(disable_help_flag = true, about = alone(&stage::EXPORT))]
     Export(Rest),
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct RunOptions {
     pub(crate) plan: PlanOptions,
 
     /// Only say what would run, and why
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub(crate) dry_run: bool,
 }
 
@@ -84,23 +84,23 @@ pub(crate) struct PlanOptions {
     pub(crate) common: CommonOptions,
 
     /// Begin with this stage; what it reads must be there
-    #[arg(long, value_name = "STAGE", value_parser = stage_names())]
+    #[arg(long, value_name = "STAGE", value_parser = stage_names(), help_heading = "Run")]
     pub(crate) from: Option<String>,
 
     /// End with this stage
-    #[arg(long, value_name = "STAGE", value_parser = stage_names())]
+    #[arg(long, value_name = "STAGE", value_parser = stage_names(), help_heading = "Run")]
     pub(crate) to: Option<String>,
 
     /// Run although finished artifacts are there
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub(crate) force: bool,
 
     /// Use this artifact directory for a stage, whatever its settings say; repeatable
-    #[arg(long = "input", value_name = "STAGE=DIR")]
+    #[arg(long = "input", value_name = "STAGE=DIR", help_heading = "Run")]
     pub(crate) inputs: Vec<Input>,
 
     /// One JSON object on stdout
-    #[arg(long)]
+    #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct StatusOptions {
     pub(crate) common: CommonOptions,
 
     /// One JSON object on stdout
-    #[arg(long)]
+    #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
 
@@ -124,7 +124,7 @@ pub(crate) struct PathOptions {
     pub(crate) stage: String,
 
     /// One JSON object on stdout
-    #[arg(long)]
+    #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
 
@@ -138,11 +138,11 @@ pub(crate) struct ShowOptions {
     pub(crate) path: PathBuf,
 
     /// Rows of each table to print
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, help_heading = "Answer")]
     pub(crate) rows: usize,
 
     /// One JSON object on stdout
-    #[arg(long)]
+    #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
 
@@ -191,6 +191,10 @@ impl Cli {
             | Command::Export(rest) => &rest.output,
         }
     }
+}
+
+fn alone(declaration: &stage::Declaration) -> String {
+    format!("{} (this stage alone)", declaration.about)
 }
 
 fn stage_names() -> PossibleValuesParser {

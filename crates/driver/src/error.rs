@@ -12,14 +12,16 @@ use thiserror::Error;
 pub(crate) enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Stage(#[from] stage::Error),
+    Stage(Box<stage::Error>),
 
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Artifact(#[from] artifact::Error),
+    Artifact(Box<artifact::Error>),
 
     #[error("{} does not exist", path.display())]
-    #[diagnostic(help("build all binaries into one folder: `cargo build --release`, then `target/release/distilburn`"))]
+    #[diagnostic(help(
+        "build all binaries into one folder: `cargo build --release`, then `target/release/distilburn`"
+    ))]
     NoSibling { path: PathBuf },
 
     #[error("{} cannot be started", path.display())]
@@ -35,7 +37,9 @@ pub(crate) enum Error {
     Range { from: String, to: String },
 
     #[error("{} is neither an artifact's directory, nor an .arrow file, nor a stage", path.display())]
-    #[diagnostic(help("list the store with `distilburn status`; the stages are ingest, tokenize-features, train, evaluate, export"))]
+    #[diagnostic(help(
+        "list the store with `distilburn status`; the stages are ingest, tokenize-features, train, evaluate, export"
+    ))]
     NothingToShow { path: PathBuf },
 
     #[error(transparent)]
@@ -49,6 +53,18 @@ pub(crate) enum Error {
     #[error("{} holds no questions", path.display())]
     #[diagnostic(help("name a file in SQuAD's JSON form with at least one question"))]
     NoQuestions { path: PathBuf },
+}
+
+impl From<stage::Error> for Error {
+    fn from(error: stage::Error) -> Self {
+        Self::Stage(Box::new(error))
+    }
+}
+
+impl From<artifact::Error> for Error {
+    fn from(error: artifact::Error) -> Self {
+        Self::Artifact(Box::new(error))
+    }
 }
 
 impl ExitKind for Error {

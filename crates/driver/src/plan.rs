@@ -46,7 +46,9 @@ fn range(options: &PlanOptions) -> Result<std::ops::RangeInclusive<usize>, Error
     };
     let range = position(&options.from, 0)..=position(&options.to, STAGES.len() - 1);
     match (&options.from, &options.to) {
-        (Some(from), Some(to)) if range.is_empty() => Err(Error::Range { from: from.clone(), to: to.clone() }),
+        (Some(from), Some(to)) if range.is_empty() => {
+            Err(Error::Range { from: from.clone(), to: to.clone() })
+        }
         _ => Ok(range),
     }
 }
@@ -65,7 +67,9 @@ fn decide(workspace: &Workspace, planned: &Planned, earlier: &[Step]) -> Result<
         Some(_) if workspace.force => (true, "--force".to_owned()),
         Some(_) => {
             // What it was made from need not be there any more.
-            let gone = earlier.iter().any(|step| step.runs && planned.declaration.inputs.contains(&step.planned.declaration.name));
+            let gone = earlier
+                .iter()
+                .any(|step| step.runs && planned.declaration.inputs.contains(&step.planned.declaration.name));
             (false, if gone { "finished, though an input is missing".to_owned() } else { String::new() })
         }
         None => (true, reason(&workspace.store, planned, name)),
@@ -90,31 +94,38 @@ pub(crate) fn print(options: &PlanOptions) -> Result<(), Error> {
 }
 
 pub(crate) fn to_text(steps: &[Step]) -> String {
-    let rows: Vec<[String; 4]> = steps.iter().map(|step| {
-        let state = if step.runs { "would run" } else { "up to date" };
-        let fingerprint = step.planned.fingerprint[..12].to_owned();
-        [step.planned.declaration.name.to_owned(), state.to_owned(), fingerprint, step.why.clone()]
-    }).collect();
+    let rows: Vec<[String; 4]> = steps
+        .iter()
+        .map(|step| {
+            let state = if step.runs { "would run" } else { "up to date" };
+            let fingerprint = step.planned.fingerprint[..12].to_owned();
+            [step.planned.declaration.name.to_owned(), state.to_owned(), fingerprint, step.why.clone()]
+        })
+        .collect();
     align(&rows)
 }
 
 fn to_json(steps: &[Step]) -> Value {
-    let stages: Vec<Value> = steps.iter().map(|step| {
-        json!({
-            "stage": step.planned.declaration.name,
-            "fingerprint": step.planned.fingerprint,
-            "path": step.planned.dir,
-            "up_to_date": !step.runs,
-            "why": step.why,
+    let stages: Vec<Value> = steps
+        .iter()
+        .map(|step| {
+            json!({
+                "stage": step.planned.declaration.name,
+                "fingerprint": step.planned.fingerprint,
+                "path": step.planned.dir,
+                "up_to_date": !step.runs,
+                "why": step.why,
+            })
         })
-    }).collect();
+        .collect();
     json!({ "up_to_date": steps.iter().all(|step| !step.runs), "stages": stages })
 }
 
 /// `distilburn path S`
 pub(crate) fn print_path(options: &PathOptions) -> Result<(), Error> {
     let workspace = Workspace::open(&options.common.settings, &[])?;
-    let declaration = Declaration::of(&options.stage).expect("the command line takes the names of stages only");
+    let declaration =
+        Declaration::of(&options.stage).expect("the command line takes the names of stages only");
     let planned = workspace.plan_to(declaration)?.pop().expect("a plan ends with its target");
     let text = if options.json {
         json!({
@@ -122,7 +133,8 @@ pub(crate) fn print_path(options: &PathOptions) -> Result<(), Error> {
             "fingerprint": planned.fingerprint,
             "path": planned.dir,
             "finished": planned.artifact.is_some(),
-        }).to_string()
+        })
+        .to_string()
     } else {
         planned.dir.display().to_string()
     };

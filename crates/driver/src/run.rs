@@ -1,6 +1,7 @@
 //! `run`: starts the stages that are not up to date, and sums up.
 
 use std::ffi::OsString;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -27,13 +28,13 @@ struct Done {
 
 /// `distilburn run`
 pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
-    let options_ = &options.plan;
-    if options.dry_run {
-        plan::print(options_)?;
+    let (dry_run, options) = (options.dry_run, &options.plan);
+    if dry_run {
+        plan::print(options)?;
         return Ok(ExitCode::SUCCESS);
     }
     let start = Instant::now();
-    let (workspace, steps) = plan::steps(options_)?;
+    let (workspace, steps) = plan::steps(options)?;
     let children = Children::new()?;
     let mut done = Vec::new();
     for step in steps {
@@ -50,7 +51,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
         tracing::info!(stage, why, "starting");
         let begun = Instant::now();
         let code = artifact::fingerprint(&planned.declaration.code());
-        let status = children.run(stage, &args(options_, &planned), (EXPECTED_CODE, &code))?;
+        let status = children.run(stage, &args(options, &planned), (EXPECTED_CODE, &code))?;
         if !status.success() {
             // It has said on stderr what is wrong. A stage ended by a signal has no code of its own.
             let interrupted = children.stopped() && status.code().is_none();
@@ -63,7 +64,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
         done.push(Done { artifact, elapsed_ms: Some(begun.elapsed().as_millis() as u64) });
     }
     let elapsed_ms = start.elapsed().as_millis() as u64;
-    let text = if options_.json { format!("{:#}\n", to_json(&done, elapsed_ms)) } else { to_text(&done, elapsed_ms) };
+    let text =
+        if options.json { format!("{:#}\n", to_json(&done, elapsed_ms)) } else { to_text(&done, elapsed_ms) };
     stage::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -87,14 +89,18 @@ fn args(options: &PlanOptions, planned: &Planned) -> Vec<OsString> {
 fn to_text(done: &[Done], elapsed_ms: u64) -> String {
     let mut text = String::new();
     if done.iter().all(|stage| stage.elapsed_ms.is_none()) {
-        text.push_str(&format!("everything is up to date, nothing to do ({:.2} s)\n", elapsed_ms as f64 / 1000.0));
+        let _ =
+            writeln!(text, "everything is up to date, nothing to do ({:.2} s)", elapsed_ms as f64 / 1000.0);
     } else {
-        let rows: Vec<[String; 3]> = done.iter().map(|stage| {
-            let time = stage.elapsed_ms.map_or("up to date".to_owned(), duration);
-            [stage.artifact.manifest.stage.clone(), time, stage.artifact.dir.display().to_string()]
-        }).collect();
+        let rows: Vec<[String; 3]> = done
+            .iter()
+            .map(|stage| {
+                let time = stage.elapsed_ms.map_or("up to date".to_owned(), duration);
+                [stage.artifact.manifest.stage.clone(), time, stage.artifact.dir.display().to_string()]
+            })
+            .collect();
         text.push_str(&align(&rows));
-        text.push_str(&format!("done in {}\n", duration(elapsed_ms)));
+        let _ = writeln!(text, "done in {}", duration(elapsed_ms));
     }
     let scores = Scores::of(done);
     if let [Some(exact_match), Some(f1), base_exact_match, base_f1] = scores.0 {
@@ -102,28 +108,32 @@ fn to_text(done: &[Done], elapsed_ms: u64) -> String {
             Some(before) => format!("{before:.2} → {after:.2}"),
             None => format!("{after:.2}"),
         };
-        text.push_str(&format!(
-            "exact match {}, F1 {} (validation, before → after fine-tuning)\n",
+        let _ = writeln!(
+            text,
+            "exact match {}, F1 {} (validation, before → after fine-tuning)",
             change(base_exact_match, exact_match),
             change(base_f1, f1),
-        ));
+        );
     }
     if let Some(model) = model_dir(done) {
-        text.push_str(&format!("model directory: {}\n", model.display()));
+        let _ = writeln!(text, "model directory: {}", model.display());
     }
     text
 }
 
 fn to_json(done: &[Done], elapsed_ms: u64) -> Value {
-    let stages: Vec<Value> = done.iter().map(|stage| {
-        json!({
-            "stage": stage.artifact.manifest.stage,
-            "fingerprint": stage.artifact.manifest.fingerprint,
-            "path": stage.artifact.dir,
-            "ran": stage.elapsed_ms.is_some(),
-            "elapsed_ms": stage.elapsed_ms,
+    let stages: Vec<Value> = done
+        .iter()
+        .map(|stage| {
+            json!({
+                "stage": stage.artifact.manifest.stage,
+                "fingerprint": stage.artifact.manifest.fingerprint,
+                "path": stage.artifact.dir,
+                "ran": stage.elapsed_ms.is_some(),
+                "elapsed_ms": stage.elapsed_ms,
+            })
         })
-    }).collect();
+        .collect();
     let [exact_match, f1, base_exact_match, base_f1] = Scores::of(done).0;
     json!({
         "stages": stages,
@@ -136,7 +146,7 @@ fn to_json(done: &[Done], elapsed_ms: u64) -> Value {
     })
 }
 
-/// exact_match, f1, base_exact_match, base_f1 of evaluate, where it is among the stages.
+/// `exact_match`, `f1`, `base_exact_match`, `base_f1` of evaluate, where it is among the stages.
 struct Scores([Option<f64>; 4]);
 
 impl Scores {

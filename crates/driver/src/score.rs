@@ -33,7 +33,11 @@ pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
         tracing::warn!(unanswered = score.unanswered, "questions without a prediction count 0");
     }
     if !score.unknown_ids.is_empty() {
-        tracing::warn!(unknown = score.unknown_ids.len(), first = score.unknown_ids[0], "predictions for ids that the dataset lacks are ignored");
+        tracing::warn!(
+            unknown = score.unknown_ids.len(),
+            first = score.unknown_ids[0],
+            "predictions for ids that the dataset lacks are ignored"
+        );
     }
     let text = if options.json {
         json!({
@@ -52,16 +56,22 @@ pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
 
 /// Reads JSON, gzip or not: the first two bytes tell.
 fn read<T: DeserializeOwned>(path: &Path, expected: &'static str, remedy: &'static str) -> Result<T, Error> {
-    let mut file = fs_err::File::open(path)?;
-    let mut magic = Vec::new();
-    file.by_ref().take(2).read_to_end(&mut magic)?;
-    file.rewind()?;
+    let named =
+        |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let mut file = std::fs::File::open(path).map_err(named)?;
     let mut bytes = Vec::new();
-    if magic == [0x1f, 0x8b] {
-        let named = |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    file.by_ref().take(2).read_to_end(&mut bytes).map_err(named)?;
+    if bytes == [0x1f, 0x8b] {
+        bytes.clear();
+        file.rewind().map_err(named)?;
         MultiGzDecoder::new(file).read_to_end(&mut bytes).map_err(named)?;
     } else {
-        file.read_to_end(&mut bytes)?;
+        file.read_to_end(&mut bytes).map_err(named)?;
     }
-    serde_json::from_slice(&bytes).map_err(|source| Error::Json { path: path.to_owned(), expected, remedy, source })
+    serde_json::from_slice(&bytes).map_err(|source| Error::Json {
+        path: path.to_owned(),
+        expected,
+        remedy,
+        source,
+    })
 }

@@ -55,8 +55,9 @@ fn artifact_text(artifact: &Artifact, rows: usize) -> Result<String, Error> {
     ] {
         let values = values.filter(|values| !values.is_empty());
         if let Some(values) = values {
-            let rows: Vec<[String; 2]> = values.iter().map(|(key, value)| [format!("  {key}"), plain(value)]).collect();
-            text.push_str(&format!("\n{title}:\n{}", align(&rows)));
+            let rows: Vec<[String; 2]> =
+                values.iter().map(|(key, value)| [format!("  {key}"), plain(value)]).collect();
+            let _ = write!(text, "\n{title}:\n{}", align(&rows));
         }
     }
     text.push_str("\nmade from:\n");
@@ -69,7 +70,7 @@ fn artifact_text(artifact: &Artifact, rows: usize) -> Result<String, Error> {
             [format!("  {}", file.name), size(file.bytes), rows]
         })
         .collect();
-    text.push_str(&format!("\nfiles:\n{}", align(&files)));
+    let _ = write!(text, "\nfiles:\n{}", align(&files));
     for table in tables(artifact) {
         text.push('\n');
         text.push_str(&table_text(&artifact.file(table)?, rows)?);
@@ -97,7 +98,9 @@ fn lineage(artifact: &Artifact) -> Vec<[String; 2]> {
 
 fn source_rows(name: &str, value: &Value) -> Vec<[String; 2]> {
     match value {
-        Value::Object(files) => files.iter().flat_map(|(file, value)| source_rows(&format!("{name}/{file}"), value)).collect(),
+        Value::Object(files) => {
+            files.iter().flat_map(|(file, value)| source_rows(&format!("{name}/{file}"), value)).collect()
+        }
         value => vec![[format!("  {name}"), plain(value)]],
     }
 }
@@ -105,9 +108,11 @@ fn source_rows(name: &str, value: &Value) -> Vec<[String; 2]> {
 fn table_text(path: &Path, rows: usize) -> Result<String, Error> {
     let description = artifact::describe(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut text = format!("{name}: {} v{}, {} rows\n", description.kind, description.version, description.rows);
+    let mut text =
+        format!("{name}: {} v{}, {} rows\n", description.kind, description.version, description.rows);
     let described = description.columns.iter().chain(&description.metadata);
-    let columns: Vec<[String; 2]> = described.map(|(name, value)| [format!("  {name}"), value.clone()]).collect();
+    let columns: Vec<[String; 2]> =
+        described.map(|(name, value)| [format!("  {name}"), value.clone()]).collect();
     text.push_str(&align(&columns));
     for (index, row) in artifact::first_rows(path, rows)?.iter().enumerate() {
         let _ = writeln!(text, "  row {index}: {}", shortened(row));
@@ -129,7 +134,9 @@ fn table_json(path: &Path, rows: usize) -> Result<Value, Error> {
 
 fn tables(artifact: &Artifact) -> impl Iterator<Item = &str> {
     let names = artifact.manifest.files.iter().map(|file| file.name.as_str());
-    names.filter(|name| name.ends_with(".arrow") && !name.contains('/'))
+    names.filter(|name| {
+        Path::new(name).extension().is_some_and(|extension| extension == "arrow") && !name.contains('/')
+    })
 }
 
 /// A string without its quotes.

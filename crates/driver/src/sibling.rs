@@ -54,7 +54,12 @@ impl Children {
     }
 
     /// Runs `distilburn-<name>` to its end. Its stdout, the artifact's directory, is known already.
-    pub(crate) fn run(&self, name: &str, args: &[OsString], (key, value): (&str, &str)) -> Result<ExitStatus, Error> {
+    pub(crate) fn run(
+        &self,
+        name: &str,
+        args: &[OsString],
+        (key, value): (&str, &str),
+    ) -> Result<ExitStatus, Error> {
         let path = path(name)?;
         let mut child = Command::new(&path)
             .args(args)

@@ -36,14 +36,21 @@ pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
         entries.extend(of_stage(&workspace, declaration.name, &current)?);
     }
     let root = workspace.store.root();
-    let text = if options.json { format!("{:#}\n", to_json(root, &entries)) } else { to_text(root, &entries) };
+    let text =
+        if options.json { format!("{:#}\n", to_json(root, &entries)) } else { to_text(root, &entries) };
     Ok(stage::print(&text)?)
 }
 
-fn of_stage(workspace: &Workspace, stage: &'static str, current: &HashSet<String>) -> Result<Vec<Entry>, Error> {
+fn of_stage(
+    workspace: &Workspace,
+    stage: &'static str,
+    current: &HashSet<String>,
+) -> Result<Vec<Entry>, Error> {
     let folder = workspace.store.root().join(stage);
     let names = match fs_err::read_dir(&folder) {
-        Ok(entries) => entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<io::Result<Vec<_>>>()?,
+        Ok(entries) => entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<Vec<_>>>()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error.into()),
     };
@@ -63,8 +70,13 @@ fn of_stage(workspace: &Workspace, stage: &'static str, current: &HashSet<String
         })
         .collect();
     for entry in &mut entries {
-        let marks = [("current", current.contains(&entry.fingerprint)), ("latest", latest.trim() == entry.fingerprint)];
-        entry.notes.extend(marks.into_iter().filter(|(_, applies)| *applies).map(|(mark, _)| mark.to_owned()));
+        let marks = [
+            ("current", current.contains(&entry.fingerprint)),
+            ("latest", latest.trim() == entry.fingerprint),
+        ];
+        entry
+            .notes
+            .extend(marks.into_iter().filter(|(_, applies)| *applies).map(|(mark, _)| mark.to_owned()));
     }
     entries.sort_by_key(|entry| (started(entry), entry.fingerprint.clone()));
     Ok(entries)
@@ -112,17 +124,20 @@ fn to_text(root: &Path, entries: &[Entry]) -> String {
 }
 
 fn to_json(root: &Path, entries: &[Entry]) -> Value {
-    let artifacts: Vec<Value> = entries.iter().map(|entry| {
-        json!({
-            "stage": entry.stage,
-            "fingerprint": entry.fingerprint,
-            "finished": entry.artifact.is_some(),
-            "started": entry.artifact.as_ref().map(|_| started(entry)),
-            "elapsed_ms": elapsed_ms(entry),
-            "size_bytes": size_bytes(entry),
-            "metrics": entry.artifact.as_ref().map(|artifact| artifact.manifest.metrics.clone()),
-            "notes": entry.notes,
+    let artifacts: Vec<Value> = entries
+        .iter()
+        .map(|entry| {
+            json!({
+                "stage": entry.stage,
+                "fingerprint": entry.fingerprint,
+                "finished": entry.artifact.is_some(),
+                "started": entry.artifact.as_ref().map(|_| started(entry)),
+                "elapsed_ms": elapsed_ms(entry),
+                "size_bytes": size_bytes(entry),
+                "metrics": entry.artifact.as_ref().map(|artifact| artifact.manifest.metrics.clone()),
+                "notes": entry.notes,
+            })
         })
-    }).collect();
+        .collect();
     json!({ "store": root, "artifacts": artifacts })
 }

@@ -2,6 +2,7 @@
 //!
 //! Only contexts that a question is asked about are written, and identical ones once.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -34,13 +35,9 @@ pub fn write_split(
     let mut articles = HashSet::new();
     for Question { title, context, qa } in questions {
         articles.insert(*title);
-        let context_id = match context_ids.get(context) {
-            Some(context_id) => *context_id,
-            None => {
-                let context_id = contexts.push(title, context)?;
-                context_ids.insert(*context, context_id);
-                context_id
-            }
+        let context_id = match context_ids.entry(*context) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => *new.insert(contexts.push(title, context)?),
         };
         let answers = qa.answers.iter();
         examples.push(&Example {

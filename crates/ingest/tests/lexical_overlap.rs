@@ -141,13 +141,13 @@ impl Kind {
                 (digits(start) && !is_year(bare(context[start])) && !capital(start + 1)).then_some(1)
             }
             Self::Phrase => {
-                let content = |index: usize| context.get(index).is_some_and(|word| is_content(word));
-                let of = context.get(start + 1) == Some(&"of") && content(start + 2);
+                let plain = |index: usize| context.get(index).is_some_and(|word| is_content(word));
+                let of = context.get(start + 1) == Some(&"of") && plain(start + 2);
                 let wide =
-                    |length: usize| length + usize::from(open(start + length - 1) && content(start + length));
-                match content(start) && open(start) && !before(&content) {
+                    |length: usize| length + usize::from(open(start + length - 1) && plain(start + length));
+                match plain(start) && open(start) && !before(&plain) {
                     true if of => Some(wide(3)),
-                    true if content(start + 1) => Some(wide(2)),
+                    true if plain(start + 1) => Some(wide(2)),
                     _ => None,
                 }
             }

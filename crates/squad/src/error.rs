@@ -11,7 +11,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The bytes are no `tokenizer.json` of the tokenizers library.
     #[error("the tokenizer does not load")]
-    #[diagnostic(help("`tokenizer.json` must be the fast tokenizer's own file, as published with the base model"))]
+    #[diagnostic(help(
+        "`tokenizer.json` must be the fast tokenizer's own file, as published with the base model"
+    ))]
     TokenizerFile {
         /// What the tokenizers library says.
         #[source]
@@ -28,7 +30,9 @@ pub enum Error {
 
     /// The tokenizer refused a text.
     #[error("{text:?} does not tokenise")]
-    #[diagnostic(help("the tokenizer's vocabulary lacks its unknown token: take the base model's own `tokenizer.json`"))]
+    #[diagnostic(help(
+        "the tokenizer's vocabulary lacks its unknown token: take the base model's own `tokenizer.json`"
+    ))]
     Tokenize {
         /// The beginning of the text.
         text: String,
@@ -38,7 +42,9 @@ pub enum Error {
     },
 
     /// No question, however short, leaves a window that moves on.
-    #[error("a doc_stride of {doc_stride} and {special_tokens} special tokens leave no room in a max_length of {max_length}")]
+    #[error(
+        "a doc_stride of {doc_stride} and {special_tokens} special tokens leave no room in a max_length of {max_length}"
+    )]
     #[diagnostic(help("set tokenize-features.doc_stride below {}, or raise max_length", max_length.saturating_sub(*special_tokens)))]
     WindowSettings {
         /// The setting `max_length`.
@@ -50,7 +56,9 @@ pub enum Error {
     },
 
     /// The question alone fills the window, and only the context may be cut.
-    #[error("the question {question:?} has {tokens} tokens, a max_length of {max_length} has room for {room} and the context")]
+    #[error(
+        "the question {question:?} has {tokens} tokens, a max_length of {max_length} has room for {room} and the context"
+    )]
     #[diagnostic(help("raise tokenize-features.max_length to at least {}, or shorten the question", tokens + (max_length - room) + 1))]
     QuestionTooLong {
         /// The beginning of the question.
@@ -64,7 +72,9 @@ pub enum Error {
     },
 
     /// With this question the windows would not move on.
-    #[error("the question {question:?} leaves {room} tokens for the context, no more than the doc_stride of {doc_stride}")]
+    #[error(
+        "the question {question:?} leaves {room} tokens for the context, no more than the doc_stride of {doc_stride}"
+    )]
     #[diagnostic(help("set tokenize-features.doc_stride below {room}, or raise max_length by at least {}", doc_stride + 1 - room))]
     NoRoomForStride {
         /// The beginning of the question.

@@ -2,18 +2,19 @@
 //!
 //! Equal to `prepare_train_features` and `prepare_validation_features` of transformers' `run_qa.py` with
 //! a fast tokenizer and no padding, at a fraction of the work: a context is tokenised once for all of
-//! its questions, and windows are slices of its tokens. Running over a whole split, in parallel or not,
+//! its questions, a word once for all texts, and windows are slices of a context's tokens. Running over a whole split, in parallel or not,
 //! is the caller's.
 
 use crate::error::{Error, Result};
 use crate::labels::{ContextPart, LabelledAnswer, positions};
-use crate::windows::{WindowSettings, Windows};
 use crate::python;
+use crate::tokens::{TextTokenizer, Tokens, beginning};
+use crate::windows::{WindowSettings, Windows};
 use tokenizers::Tokenizer;
 
 /// Turns questions and contexts into windows. Shared freely between threads.
 pub struct FeatureTokenizer {
-    tokenizer: Tokenizer,
+    texts: TextTokenizer,
     settings: WindowSettings,
     template: PairTemplate,
 }
@@ -21,8 +22,7 @@ pub struct FeatureTokenizer {
 /// A context's tokens, ready to be cut into windows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenizedContext {
-    input_ids: Vec<i32>,
-    offsets: Vec<(u32, u32)>,
+    tokens: Tokens,
 }
 
 /// One feature, without padding: `[CLS] question [SEP] part of the context [SEP]`.
@@ -52,7 +52,8 @@ impl FeatureTokenizer {
     /// Fails on a file that does not load, on a tokenizer that does not put pairs as BERT's does, and on
     /// settings that leave no room for any question.
     pub fn new(tokenizer_json: &[u8], settings: WindowSettings) -> Result<Self> {
-        let mut tokenizer = Tokenizer::from_bytes(tokenizer_json).map_err(|source| Error::TokenizerFile { source })?;
+        let mut tokenizer =
+            Tokenizer::from_bytes(tokenizer_json).map_err(|source| Error::TokenizerFile { source })?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|source| Error::TokenizerFile { source })?;
         let template = PairTemplate::of(&tokenizer)?;
@@ -61,18 +62,12 @@ impl FeatureTokenizer {
         if max_length <= special_tokens + doc_stride {
             return Err(Error::WindowSettings { max_length, doc_stride, special_tokens });
         }
-        Ok(Self { tokenizer, settings, template })
+        Ok(Self { texts: TextTokenizer::new(tokenizer), settings, template })
     }
 
     /// Tokenises a context, once for all questions about it.
     pub fn tokenize_context(&self, context: &str) -> Result<TokenizedContext> {
-        let encoding = self
-            .tokenizer
-            .encode_char_offsets(context, false)
-            .map_err(|source| Error::Tokenize { text: beginning(context), source })?;
-        let input_ids = encoding.get_ids().iter().map(|&id| id as i32).collect();
-        let offsets = encoding.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32)).collect();
-        Ok(TokenizedContext { input_ids, offsets })
+        Ok(TokenizedContext { tokens: self.texts.tokenize(context)? })
     }
 
     /// The windows of one question over its context, in order; at least one. `answer` labels them.
@@ -92,13 +87,13 @@ impl FeatureTokenizer {
         let first = self.template.before_question.len() + question_ids.len() + self.template.between.len();
         let window = |range: std::ops::Range<usize>| {
             let window_length = first + range.len() + self.template.after_context.len();
-            let offsets = &context.offsets[range.clone()];
+            let offsets = &context.tokens.offsets[range.clone()];
 
             let mut input_ids = Vec::with_capacity(window_length);
             input_ids.extend_from_slice(&self.template.before_question);
             input_ids.extend_from_slice(&question_ids);
             input_ids.extend_from_slice(&self.template.between);
-            input_ids.extend_from_slice(&context.input_ids[range]);
+            input_ids.extend_from_slice(&context.tokens.input_ids[range]);
             input_ids.extend_from_slice(&self.template.after_context);
 
             let mut offset_mapping = Vec::with_capacity(window_length);
@@ -116,16 +111,17 @@ impl FeatureTokenizer {
     fn tokenize_question(&self, question: &str) -> Result<Vec<i32>> {
         // As run_qa does: some of SQuAD's questions begin with many spaces.
         let question = question.trim_start_matches(python::is_space);
-        let encoding = self
-            .tokenizer
-            .encode_fast(question, false)
-            .map_err(|source| Error::Tokenize { text: beginning(question), source })?;
-        Ok(encoding.get_ids().iter().map(|&id| id as i32).collect())
+        Ok(self.texts.tokenize(question)?.input_ids)
     }
 
     /// How many tokens of context a window has. The conditions are those of `truncate_encodings` and
     /// `Encoding::truncate` of the tokenizers library.
-    fn room_for_context(&self, question: &str, question_tokens: usize, context_tokens: usize) -> Result<usize> {
+    fn room_for_context(
+        &self,
+        question: &str,
+        question_tokens: usize,
+        context_tokens: usize,
+    ) -> Result<usize> {
         let WindowSettings { max_length, doc_stride } = self.settings;
         let room = max_length - self.template.len();
         if question_tokens + context_tokens <= room {
@@ -147,22 +143,20 @@ impl TokenizedContext {
     /// How many tokens the context has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.input_ids.len()
+        self.tokens.input_ids.len()
     }
 
     /// Whether the context has no tokens: it is empty, or nothing but spaces and control characters.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.input_ids.is_empty()
+        self.tokens.input_ids.is_empty()
     }
 }
 
 impl PairTemplate {
     /// What the tokenizer puts around a pair, read off one.
     fn of(tokenizer: &Tokenizer) -> Result<Self> {
-        let pair = tokenizer
-            .encode(("a", "a"), true)
-            .map_err(|source| Error::TokenizerFile { source })?;
+        let pair = tokenizer.encode(("a", "a"), true).map_err(|source| Error::TokenizerFile { source })?;
         let sequences = pair.get_sequence_ids();
         let place = |sequence| sequences.iter().position(|&id| id == Some(sequence));
         let (Some(question), Some(context)) = (place(0), place(1)) else {
@@ -188,14 +182,5 @@ impl PairTemplate {
     /// How many tokens it adds.
     fn len(&self) -> usize {
         self.before_question.len() + self.between.len() + self.after_context.len()
-    }
-}
-
-/// Enough of a text to find it again.
-fn beginning(text: &str) -> String {
-    const SHOWN_CHARS: usize = 60;
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

@@ -14,6 +14,7 @@ pub mod offsets;
 mod python;
 mod random;
 mod spans;
+mod tokens;
 mod windows;
 
 pub use error::{Error, Result};

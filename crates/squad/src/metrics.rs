@@ -5,6 +5,7 @@
 
 use crate::normalize::normalize_answer;
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 /// What a set of predictions scores against a dataset.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,7 +25,10 @@ pub struct Score {
 /// Scores predictions (id → text) against a dataset (id, texts of the ground truths), as `evaluate` of
 /// the official script does. A dataset without questions scores 0.
 #[must_use]
-pub fn score(dataset: &[(&str, Vec<&str>)], predictions: &HashMap<String, String>) -> Score {
+pub fn score<S: BuildHasher>(
+    dataset: &[(&str, Vec<&str>)],
+    predictions: &HashMap<String, String, S>,
+) -> Score {
     let (mut exact_matches, mut f1_sum, mut unanswered) = (0.0, 0.0, 0);
     for (id, ground_truths) in dataset {
         if let Some(prediction) = predictions.get(*id) {
@@ -35,7 +39,8 @@ pub fn score(dataset: &[(&str, Vec<&str>)], predictions: &HashMap<String, String
         }
     }
     let known: HashSet<&str> = dataset.iter().map(|(id, _)| *id).collect();
-    let mut unknown_ids: Vec<_> = predictions.keys().filter(|id| !known.contains(id.as_str())).cloned().collect();
+    let mut unknown_ids: Vec<_> =
+        predictions.keys().filter(|id| !known.contains(id.as_str())).cloned().collect();
     unknown_ids.sort_unstable();
     let questions = dataset.len().max(1) as f64;
     Score {

@@ -88,15 +88,12 @@ pub fn select_spans(
         Some(0)
     };
     let null_score = null.map(|null| f64::from(null.score));
-    match chosen {
-        Some(index) => {
-            let SpanCandidate { text, start_char, end_char, score, .. } = n_best[index].clone();
-            SpanPrediction { text, start_char, end_char, score, null_score, n_best }
-        }
-        None => {
-            let score = null_score.unwrap_or(0.0);
-            SpanPrediction { text: String::new(), start_char: -1, end_char: -1, score, null_score, n_best }
-        }
+    if let Some(index) = chosen {
+        let SpanCandidate { text, start_char, end_char, score, .. } = n_best[index].clone();
+        SpanPrediction { text, start_char, end_char, score, null_score, n_best }
+    } else {
+        let score = null_score.unwrap_or(0.0);
+        SpanPrediction { text: String::new(), start_char: -1, end_char: -1, score, null_score, n_best }
     }
 }
 

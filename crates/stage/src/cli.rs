@@ -57,11 +57,25 @@ pub struct OutputOptions {
     pub verbose: u8,
 
     /// Log lines as text, or one JSON object a line
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true, help = "Form of the log lines: text, or json with one object a line")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        help = "Form of the log lines: text, or json with one object a line"
+    )]
     pub log_format: LogFormat,
 
     /// Progress on stderr
-    #[arg(long, value_enum, default_value_t, value_name = "MODE", hide_possible_values = true, help = "Progress: bar, plain lines, none, or auto: a bar on a terminal, else lines")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "MODE",
+        hide_possible_values = true,
+        help = "Progress: bar, plain lines, none, or auto: a bar on a terminal, else lines"
+    )]
     pub progress: ProgressMode,
 }
 

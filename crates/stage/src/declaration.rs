@@ -54,14 +54,20 @@ impl Declaration {
                 upstream.extend(declaration.inputs);
             }
         }
-        STAGES.into_iter().map(|declaration| declaration.name).filter(|name| upstream.contains(name)).collect()
+        STAGES
+            .into_iter()
+            .map(|declaration| declaration.name)
+            .filter(|name| upstream.contains(name))
+            .collect()
     }
 
     /// The part of the fingerprint that stands for the code.
     #[must_use]
     pub fn code(&self) -> Value {
-        let libraries: Map<_, _> = self.libraries.iter().map(|(name, version)| ((*name).into(), json!(version))).collect();
-        let kinds: Map<_, _> = self.kinds.iter().map(|kind| (kind.name.into(), json!(kind.version))).collect();
+        let libraries: Map<_, _> =
+            self.libraries.iter().map(|(name, version)| ((*name).into(), json!(version))).collect();
+        let kinds: Map<_, _> =
+            self.kinds.iter().map(|kind| (kind.name.into(), json!(kind.version))).collect();
         json!({ "sources": self.sources, "libraries": libraries, "kinds": kinds })
     }
 

@@ -20,7 +20,7 @@ pub enum Error {
     /// An artifact or the store cannot be used.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Artifact(#[from] artifact::Error),
+    Artifact(Box<artifact::Error>),
 
     /// A file or folder that the settings name is not there.
     #[error("{origin}: {key} = {}, which is no {what}", path.display())]
@@ -44,7 +44,7 @@ pub enum Error {
 
     /// An upstream stage has not been run with these settings.
     #[error("{stage} needs {input}, which has not been made: {} does not exist", dir.display())]
-    #[diagnostic(help("make it with `{command}`, or everything up to {stage} with `{driver_command}`"))]
+    #[diagnostic(help("{remedy}"))]
     MissingInput {
         /// The stage that needs it.
         stage: String,
@@ -52,10 +52,8 @@ pub enum Error {
         input: String,
         /// Where it would be.
         dir: PathBuf,
-        /// The stage's own command.
-        command: String,
-        /// The driver's.
-        driver_command: String,
+        /// The stage's own command, and the driver's.
+        remedy: String,
     },
 
     /// An artifact given by `--input` was made from one that is not in the store.
@@ -71,7 +69,7 @@ pub enum Error {
     },
 
     /// Two inputs that do not belong together.
-    #[error("{} was made from {input} {expected}, but {input} is {found} ({})", given.display(), other.display())]
+    #[error("{} was made from {input} {expected}, but {input} is {found}", given.display())]
     #[diagnostic(help("use inputs of one run; `distilburn show DIR` prints what an artifact was made from"))]
     Lineage {
         /// The given artifact.
@@ -80,10 +78,8 @@ pub enum Error {
         input: String,
         /// What it was made from.
         expected: String,
-        /// What is there instead.
+        /// What is there instead, and the folder that says so.
         found: String,
-        /// The artifact that says so.
-        other: PathBuf,
     },
 
     /// `--input STAGE=DIR` for a stage that does not exist or is not upstream.
@@ -135,6 +131,12 @@ pub enum Error {
         /// What the panic said.
         message: String,
     },
+}
+
+impl From<artifact::Error> for Error {
+    fn from(error: artifact::Error) -> Self {
+        Self::Artifact(Box::new(error))
+    }
 }
 
 impl ExitKind for Error {

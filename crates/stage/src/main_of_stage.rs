@@ -29,15 +29,15 @@ struct StageOptions {
     common: CommonOptions,
 
     /// Run although a finished artifact is there
-    #[arg(long)]
+    #[arg(long, help_heading = "Artifacts")]
     force: bool,
 
     /// Use this artifact directory as an input, whatever the settings say upstream; repeatable
-    #[arg(long = "input", value_name = "STAGE=DIR")]
+    #[arg(long = "input", value_name = "STAGE=DIR", help_heading = "Artifacts")]
     inputs: Vec<Input>,
 
     /// Write the artifact into DIR (absent or empty) instead of the store
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Artifacts")]
     output: Option<PathBuf>,
 }
 
@@ -56,7 +56,7 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let (error, code): (&dyn Diagnostic, u8) = match &failure {
-                Failure::Around(error) => (error, error.exit_code()),
+                Failure::Around(error) => (error.as_ref(), error.exit_code()),
                 Failure::Stage(error) => (error, error.exit_code()),
             };
             report::report(error, code, options.common.output.log_format);
@@ -70,13 +70,13 @@ const INTERRUPTED: u8 = 130;
 
 /// An error of what stands around a stage, or of the stage itself.
 enum Failure<E> {
-    Around(Error),
+    Around(Box<Error>),
     Stage(E),
 }
 
 impl<E, F: Into<Error>> From<F> for Failure<E> {
     fn from(error: F) -> Self {
-        Self::Around(error.into())
+        Self::Around(Box::new(error.into()))
     }
 }
 
@@ -99,7 +99,8 @@ fn run_stage<E: ExitKind>(
     let mut inputs = BTreeMap::new();
     for stage in declaration.inputs {
         let input = planned.iter().find(|planned| planned.declaration.name == *stage);
-        let input = input.expect("a plan holds the inputs of its target").require(&workspace, declaration.name)?;
+        let input =
+            input.expect("a plan holds the inputs of its target").require(&workspace, declaration.name)?;
         inputs.insert(*stage, input.clone());
     }
 
@@ -124,7 +125,7 @@ fn run_stage<E: ExitKind>(
     let failure = match outcome {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(Failure::Stage(error)),
-        Err(panic) => Some(Failure::Around(panicked(declaration, &*panic))),
+        Err(panic) => Some(Failure::from(panicked(declaration, &*panic))),
     };
     if let Some(failure) = failure {
         if !matches!(&failure, Failure::Stage(error) if error.exit_code() == INTERRUPTED) {
@@ -133,7 +134,11 @@ fn run_stage<E: ExitKind>(
         return Err(failure);
     }
     let artifact = partial.commit(draft(declaration, &own, job, started)?)?;
-    tracing::info!(fingerprint = own.fingerprint, elapsed_s = started.1.elapsed().as_secs_f64(), "finished");
+    tracing::info!(
+        fingerprint = own.fingerprint,
+        elapsed_s = (started.1.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+        "finished"
+    );
     Ok(print_dir(&artifact)?)
 }
 
@@ -141,7 +146,9 @@ fn run_stage<E: ExitKind>(
 fn check_build(declaration: &Declaration) -> Result<(), Error> {
     let found = artifact::fingerprint(&declaration.code());
     match std::env::var(EXPECTED_CODE) {
-        Ok(expected) if expected != found => Err(Error::OtherBuild { binary: declaration.binary(), found, expected }),
+        Ok(expected) if expected != found => {
+            Err(Error::OtherBuild { binary: declaration.binary(), found, expected })
+        }
         _ => Ok(()),
     }
 }
@@ -249,6 +256,10 @@ Exit codes:
   130 interrupted, with what was done kept; 1 anything else",
         output = declaration.output,
         own = section(name),
-        run = if declaration.settings.iter().any(|setting| setting.starts_with("run.")) { section("run") } else { String::new() },
+        run = if declaration.settings.iter().any(|setting| setting.starts_with("run.")) {
+            section("run")
+        } else {
+            String::new()
+        },
     )
 }

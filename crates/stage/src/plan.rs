@@ -117,8 +117,7 @@ fn lineage(given: &BTreeMap<String, Artifact>) -> Result<BTreeMap<String, (Strin
                         given: artifact.dir.clone(),
                         input: input.stage.clone(),
                         expected: input.fingerprint.clone(),
-                        found: found.clone(),
-                        other: other.clone(),
+                        found: format!("{found} ({})", other.display()),
                     });
                 }
                 Some(_) => {}
@@ -164,8 +163,11 @@ impl Planned {
                 stage: needed_by.to_owned(),
                 input: self.declaration.name.to_owned(),
                 dir: self.dir.clone(),
-                command: workspace.options.command(&self.declaration.binary()),
-                driver_command: workspace.options.command(&format!("distilburn run --to {}", self.declaration.name)),
+                remedy: format!(
+                    "make it with `{}`, or everything up to it with `{}`",
+                    workspace.options.command(&self.declaration.binary()),
+                    workspace.options.command(&format!("distilburn run --to {}", self.declaration.name)),
+                ),
             },
         })
     }
@@ -202,7 +204,9 @@ fn compare(what: &str, old: &Value, new: &Value, differences: &mut Vec<String>) 
 fn short(value: Option<&Value>) -> String {
     match value {
         None => "none".to_owned(),
-        Some(Value::String(text)) if text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+        Some(Value::String(text))
+            if text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
             text[..8].to_owned()
         }
         Some(Value::Object(files)) => format!("{} files", files.len()),

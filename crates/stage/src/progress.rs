@@ -33,7 +33,9 @@ impl Progress {
             total => ProgressBar::with_draw_target(Some(total), indicatif::ProgressDrawTarget::hidden()),
         };
         let bar = match mode {
-            ProgressMode::Bar => BARS.add(if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) }),
+            ProgressMode::Bar => {
+                BARS.add(if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) })
+            }
             _ => hidden(),
         };
         let template = if total == 0 {

@@ -95,7 +95,8 @@ impl Hashes {
     fn open(store: &Path) -> Self {
         let path = store.join(".hashes.json");
         // A lost or damaged memory only costs reading the files again.
-        let known = fs_err::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        let known =
+            fs_err::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
         Self { path, known, changed: false }
     }
 
@@ -117,7 +118,8 @@ impl Hashes {
         let metadata = fs_err::metadata(path)?;
         let modified_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
         if let Some(known) = self.known.get(&absolute)
-            && (known.size_bytes, known.modified_ns, known.inode) == (metadata.len(), modified_ns, metadata.ino())
+            && (known.size_bytes, known.modified_ns, known.inode)
+                == (metadata.len(), modified_ns, metadata.ino())
         {
             return Ok(known.blake3.clone());
         }
@@ -127,8 +129,12 @@ impl Hashes {
         // A file changed just now may change again without its time stamp moving.
         let settled = metadata.modified()? + Duration::from_secs(2) < SystemTime::now();
         if settled {
-            let remembered =
-                Remembered { size_bytes: metadata.len(), modified_ns, inode: metadata.ino(), blake3: blake3.clone() };
+            let remembered = Remembered {
+                size_bytes: metadata.len(),
+                modified_ns,
+                inode: metadata.ino(),
+                blake3: blake3.clone(),
+            };
             self.known.insert(absolute, remembered);
             self.changed = true;
         }

@@ -21,12 +21,26 @@ pub enum Error {
     #[diagnostic(transparent)]
     Tokenizer(squad::Error),
 
-    /// ingest's artifact has no tokenizer.
-    #[error("{} holds no tokenizer.json", path.display())]
+    /// ingest's artifact lacks a file of the base model, or has it without what it must say.
+    #[error("{} holds no usable {name}", path.display())]
     #[diagnostic(help("re-run the `ingest` stage with `--force` to rewrite it"))]
-    NoTokenizer {
+    Asset {
         /// The assets.
         path: PathBuf,
+        /// The file.
+        name: &'static str,
+    },
+
+    /// The windows would be longer than the model can read.
+    #[error("tokenize-features.max_length is {max_length}, the base model has {positions} positions")]
+    #[diagnostic(help(
+        "give `--set tokenize-features.max_length={positions}` or less, or another base model"
+    ))]
+    MaxLength {
+        /// The setting.
+        max_length: usize,
+        /// The model's `max_position_embeddings`.
+        positions: usize,
     },
 
     /// A question that cannot be cut into windows.
@@ -53,8 +67,8 @@ impl stage::ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Artifact(error) => error.exit_code(),
-            Self::Tokenizer(squad::Error::WindowSettings { .. }) => 2,
-            Self::Tokenizer(_) | Self::NoTokenizer { .. } | Self::Question { .. } => 3,
+            Self::MaxLength { .. } | Self::Tokenizer(squad::Error::WindowSettings { .. }) => 2,
+            Self::Tokenizer(_) | Self::Asset { .. } | Self::Question { .. } => 3,
             Self::Interrupted => 130,
         }
     }

@@ -9,9 +9,11 @@ mod ordered;
 mod split;
 mod statistics;
 
+use std::path::Path;
 use std::thread;
 
 use artifact::{Assets, Contexts, Examples, FeatureRow, FeaturesWriter, file_name};
+use serde_json::Value;
 use squad::{FeatureTokenizer, WindowSettings};
 use stage::Job;
 
@@ -20,66 +22,109 @@ use crate::statistics::{Answered, Statistics};
 
 pub use crate::error::{Error, Result};
 
+/// A split's name and its files.
+struct SplitFiles {
+    name: &'static str,
+    contexts: &'static str,
+    examples: &'static str,
+    features: &'static str,
+}
+
+const SPLITS: [SplitFiles; 2] = [
+    SplitFiles {
+        name: "train",
+        contexts: file_name::CONTEXTS_TRAIN,
+        examples: file_name::EXAMPLES_TRAIN,
+        features: file_name::FEATURES_TRAIN,
+    },
+    SplitFiles {
+        name: "validation",
+        contexts: file_name::CONTEXTS_VALIDATION,
+        examples: file_name::EXAMPLES_VALIDATION,
+        features: file_name::FEATURES_VALIDATION,
+    },
+];
+
 /// Runs the stage.
 pub fn run(job: &mut Job) -> Result<()> {
-    let ingest = job.input("ingest").clone();
-    let threads = match job.settings.run.threads {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
-    job.run_info("threads", threads);
-
-    let assets_path = ingest.file(file_name::ASSETS)?;
-    let assets = Assets::open(&assets_path)?;
-    let tokenizer_json =
-        assets.get("tokenizer.json").ok_or(Error::NoTokenizer { path: assets_path.clone() })?;
     let settings = WindowSettings {
         max_length: job.settings.tokenize_features.max_length,
         doc_stride: job.settings.tokenize_features.doc_stride,
     };
-    let tokenizer = FeatureTokenizer::new(tokenizer_json, settings).map_err(Error::Tokenizer)?;
-
-    for (name, contexts, examples, features) in [
-        ("train", file_name::CONTEXTS_TRAIN, file_name::EXAMPLES_TRAIN, file_name::FEATURES_TRAIN),
-        (
-            "validation",
-            file_name::CONTEXTS_VALIDATION,
-            file_name::EXAMPLES_VALIDATION,
-            file_name::FEATURES_VALIDATION,
-        ),
-    ] {
-        let split = Split {
-            name,
-            contexts: Contexts::open(&ingest.file(contexts)?)?,
-            examples: Examples::open(&ingest.file(examples)?)?,
-        };
-        split.examples.check_contexts(&split.contexts)?;
-        let mut features = FeaturesWriter::create(&job.output().join(features), job.fingerprint())?;
-        let mut statistics = Statistics::new(settings.max_length);
-        let progress = job.progress(name, split.examples.len() as u64);
-        split.tokenize(&tokenizer, threads, |ExampleWindows { example_index, example, windows }| {
-            if job.interrupted() {
-                return Err(Error::Interrupted);
-            }
-            let answered = if example.answers.is_empty() { Answered::No } else { Answered::Yes };
-            statistics.count(&windows, answered);
-            for window in &windows {
-                features.push(&FeatureRow {
-                    example_index,
-                    input_ids: &window.input_ids,
-                    offset_mapping: &window.offset_mapping,
-                    start_position: window.start_position,
-                    end_position: window.end_position,
-                })?;
-            }
-            progress.inc(1);
-            Ok(())
-        })?;
-        features.finish()?;
-        progress.finish();
+    let tokenizer = open_tokenizer(&job.input("ingest").file(file_name::ASSETS)?, settings)?;
+    job.run_info("threads", threads(job));
+    for files in &SPLITS {
+        let statistics = write_features(job, files, &tokenizer, Statistics::new(settings.max_length))?;
         let metrics = statistics.metrics();
-        tracing::info!(split = name, features = %metrics["features"], tokens = %metrics["tokens"], "wrote the features");
-        job.metric(name, metrics);
+        tracing::info!(
+            split = files.name,
+            features = %metrics["features"],
+            tokens = %metrics["tokens"],
+            "wrote the features"
+        );
+        job.metric(files.name, metrics);
     }
     Ok(())
+}
+
+/// Writes the features of a split, and counts them in `statistics`.
+fn write_features(
+    job: &Job,
+    files: &SplitFiles,
+    tokenizer: &FeatureTokenizer,
+    mut statistics: Statistics,
+) -> Result<Statistics> {
+    let ingest = job.input("ingest");
+    let split = Split {
+        name: files.name,
+        contexts: Contexts::open(&ingest.file(files.contexts)?)?,
+        examples: Examples::open(&ingest.file(files.examples)?)?,
+    };
+    split.examples.check_contexts(&split.contexts)?;
+    let mut features = FeaturesWriter::create(&job.output().join(files.features), job.fingerprint())?;
+    let progress = job.progress(files.name, split.examples.len() as u64);
+    split.tokenize(tokenizer, threads(job), |ExampleWindows { example_index, example, windows }| {
+        if job.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        let answered = if example.answers.is_empty() { Answered::No } else { Answered::Yes };
+        statistics.count(&windows, answered);
+        for window in &windows {
+            features.push(&FeatureRow {
+                example_index,
+                input_ids: &window.input_ids,
+                offset_mapping: &window.offset_mapping,
+                start_position: window.start_position,
+                end_position: window.end_position,
+            })?;
+        }
+        progress.inc(1);
+        Ok(())
+    })?;
+    features.finish()?;
+    progress.finish();
+    Ok(statistics)
+}
+
+/// How many threads the settings ask for.
+fn threads(job: &Job) -> usize {
+    match job.settings.run.threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+/// The base model's tokenizer for windows that the model can read.
+fn open_tokenizer(path: &Path, settings: WindowSettings) -> Result<FeatureTokenizer> {
+    let assets = Assets::open(path)?;
+    let asset = |name| assets.get(name).ok_or_else(|| Error::Asset { path: path.to_owned(), name });
+    let config: Value = serde_json::from_slice(asset("config.json")?).unwrap_or_default();
+    let positions = config["max_position_embeddings"]
+        .as_u64()
+        .ok_or_else(|| Error::Asset { path: path.to_owned(), name: "config.json" })?
+        as usize;
+    if settings.max_length > positions {
+        return Err(Error::MaxLength { max_length: settings.max_length, positions });
+    }
+    FeatureTokenizer::new(asset("tokenizer.json")?, settings).map_err(Error::Tokenizer)
 }

@@ -84,13 +84,11 @@ impl Split {
         let context_id = example.context_id;
         let tokenize = || tokenizer.tokenize_context(self.contexts.get(context_id).context);
         if let Some(shared) = blocks.recurring.get(&context_id) {
-            return match shared.get() {
-                Some(context) => Ok(context),
-                None => {
-                    let context = tokenize()?;
-                    Ok(shared.get_or_init(|| context))
-                }
-            };
+            if let Some(context) = shared.get() {
+                return Ok(context);
+            }
+            let context = tokenize()?;
+            return Ok(shared.get_or_init(|| context));
         }
         if latest.as_ref().is_none_or(|(latest_id, _)| *latest_id != context_id) {
             *latest = Some((context_id, tokenize()?));

@@ -69,6 +69,7 @@ fn bench(contexts: &[String], questions: &[Question<'_>]) -> tempfile::TempDir {
     let partial = Partial::at(&folder.path().join("ingest"), "ingest", &fingerprint).unwrap();
     let path = |name: &str| partial.dir().join(name);
     let mut assets = AssetsWriter::create(&path(file_name::ASSETS), &fingerprint).unwrap();
+    assets.push("config.json", br#"{"max_position_embeddings": 32}"#).unwrap();
     assets.push("tokenizer.json", tokenizer_json().as_bytes()).unwrap();
     assets.finish().unwrap();
     for (contexts_name, examples_name) in [
@@ -169,4 +170,14 @@ fn a_question_that_fills_its_window_is_named() {
     assert!(stderr.contains("question \"q300\" of the train split"), "{stderr}");
     assert!(stderr.contains("raise tokenize-features.max_length"), "{stderr}");
     assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn windows_longer_than_the_model_can_read_are_refused() {
+    let (contexts, questions) = questions();
+    let folder = bench(&contexts, &questions);
+    let result = run(folder.path(), "out", &["tokenize-features.max_length=33"]);
+    let stderr = String::from_utf8(result.stderr).unwrap();
+    assert_eq!(result.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("max_length is 33, the base model has 32 positions"), "{stderr}");
 }

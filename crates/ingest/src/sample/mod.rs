@@ -11,6 +11,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+mod words;
 
 use squad::json::{Answer, Article, Dataset, Paragraph, Qa};
 

@@ -11,7 +11,7 @@ use super::*;
 const SPLITS: [Split; 2] = [Split::Train, Split::Validation];
 
 /// The fingerprint of the corpus of seed 0. A change makes every published figure about the sample stale.
-const CORPUS_OF_SEED_0: &str = "pinned below";
+const CORPUS_OF_SEED_0: &str = "1579e6e5a07527a2732d752024e4fd1e";
 
 #[test]
 fn a_seed_makes_the_same_corpus_everywhere() {

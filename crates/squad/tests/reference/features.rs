@@ -5,6 +5,7 @@ use distilburn_squad::{Error, FeatureTokenizer, LabelledAnswer, Window, WindowSe
 use proptest::prelude::*;
 use serde::Deserialize;
 use std::sync::LazyLock;
+use tokenizers::Tokenizer;
 
 #[derive(Deserialize)]
 struct Case {
@@ -46,7 +47,8 @@ fn tokenizer(max_length: usize, doc_stride: usize) -> FeatureTokenizer {
 
 fn windows_of(case: &Case) -> distilburn_squad::Result<Vec<Window>> {
     let tokenizer = tokenizer(case.max_length, case.doc_stride);
-    let answer = case.answer.as_ref().map(|answer| LabelledAnswer { start: answer.start, text: &answer.text });
+    let answer =
+        case.answer.as_ref().map(|answer| LabelledAnswer { start: answer.start, text: &answer.text });
     tokenizer.windows(&case.question, &tokenizer.tokenize_context(&case.context)?, answer)
 }
 
@@ -107,7 +109,16 @@ fn every_error_says_what_to_do() {
         let help = miette::Diagnostic::help(&error).unwrap();
         format!("{error}\n  help: {help}\n")
     });
-    insta::assert_snapshot!(shown.concat(), @"");
+    insta::assert_snapshot!(shown.concat(), @r#"
+    the tokenizer does not load
+      help: `tokenizer.json` must be the fast tokenizer's own file, as published with the base model
+    a doc_stride of 128 and 3 special tokens leave no room in a max_length of 131
+      help: set tokenize-features.doc_stride below 128, or raise max_length
+    the question "why why why why why why why why why why why why why why why …" has 40 tokens, a max_length of 32 has room for 29 and the context
+      help: raise tokenize-features.max_length to at least 44, or shorten the question
+    the question "why why why why why why why why why why " leaves 19 tokens for the context, no more than the doc_stride of 20
+      help: set tokenize-features.doc_stride below 19, or raise max_length by at least 2
+    "#);
 }
 
 /// Any text, with what is special to BERT in it more often than chance has it.
@@ -122,12 +133,33 @@ fn any_text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
 }
 
+/// One for all cases of a property: loading takes longer than they do.
+static NARROW: LazyLock<FeatureTokenizer> = LazyLock::new(|| tokenizer(48, 7));
+static WIDE: LazyLock<FeatureTokenizer> = LazyLock::new(|| tokenizer(4096, 128));
+static HUGGING_FACE: LazyLock<Tokenizer> = LazyLock::new(|| {
+    let mut tokenizer = Tokenizer::from_bytes(&*TOKENIZER_JSON).unwrap();
+    tokenizer.with_padding(None).with_truncation(None).unwrap();
+    tokenizer
+});
+
 proptest! {
     #[test]
+    fn any_pair_tokenises_as_the_library_tokenises_it(question in any_text(), context in any_text()) {
+        let windows = WIDE.windows(&question, &WIDE.tokenize_context(&context).unwrap(), None).unwrap();
+        let pair = HUGGING_FACE.encode_char_offsets((question.as_str(), context.as_str()), true).unwrap();
+        let ids: Vec<_> = pair.get_ids().iter().map(|&id| id as i32).collect();
+        let offsets = pair.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32));
+        let sequences = pair.get_sequence_ids();
+        let offset_mapping: Vec<_> = offsets.zip(sequences).map(|(token, id)| (id == Some(1)).then_some(token)).collect();
+        prop_assert_eq!(windows.len(), 1);
+        prop_assert_eq!(&windows[0].input_ids, &ids);
+        prop_assert_eq!(&windows[0].offset_mapping, &offset_mapping);
+    }
+
+    #[test]
     fn windows_hold_the_context_in_order(question in any_text(), context in any_text()) {
-        let tokenizer = tokenizer(48, 7);
-        let tokenized = tokenizer.tokenize_context(&context).unwrap();
-        let Ok(windows) = tokenizer.windows(&question, &tokenized, None) else { return Ok(()) };
+        let tokenized = NARROW.tokenize_context(&context).unwrap();
+        let Ok(windows) = NARROW.windows(&question, &tokenized, None) else { return Ok(()) };
         let chars = context.chars().count() as u32;
         let mut covered: Vec<(i32, (u32, u32))> = Vec::new();
         for (number, window) in windows.iter().enumerate() {
@@ -146,12 +178,11 @@ proptest! {
 
     #[test]
     fn offsets_slice_the_words_back(words in prop::collection::vec("[a-zäéß東]{1,8}", 1..20)) {
-        let tokenizer = tokenizer(384, 128);
         let context = words.join(" ");
-        let windows = tokenizer.windows("?", &tokenizer.tokenize_context(&context).unwrap(), None).unwrap();
+        let windows = WIDE.windows("?", &WIDE.tokenize_context(&context).unwrap(), None).unwrap();
         let chars: Vec<char> = context.chars().collect();
         let slices = windows[0].offset_mapping.iter().flatten();
-        let text: String = slices.map(|&(start, end)| &chars[start as usize..end as usize]).flatten().collect();
+        let text: String = slices.flat_map(|&(start, end)| &chars[start as usize..end as usize]).collect();
         prop_assert_eq!(text, words.concat());
     }
 }

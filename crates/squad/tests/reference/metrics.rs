@@ -24,7 +24,10 @@ fn metrics_equal_the_official_script() {
     for case in cases::<Case>("metrics.json") {
         let ground_truths: Vec<_> = case.ground_truths.iter().map(String::as_str).collect();
         assert_eq!(normalize_answer(&case.prediction), case.normalized, "{:?}", case.prediction);
-        assert!((exact_match(&case.prediction, &ground_truths) - case.exact_match).abs() < TOLERANCE, "{case:?}");
+        assert!(
+            (exact_match(&case.prediction, &ground_truths) - case.exact_match).abs() < TOLERANCE,
+            "{case:?}"
+        );
         assert!((f1(&case.prediction, &ground_truths) - case.f1).abs() < TOLERANCE, "{case:?}");
     }
 }
@@ -48,12 +51,16 @@ fn published_systems_score_as_the_official_script_scores_them() {
     assert_eq!(scores.len(), 3);
     for (system, published) in scores {
         let predictions: HashMap<String, String> = read(&data.join(format!("predictions/{system}.json")));
-        let scored = score(&dataset.ground_truths(), &predictions);
-        assert!((scored.exact_match - published.exact_match).abs() < TOLERANCE, "{system}: {}", scored.exact_match);
-        assert!((scored.f1 - published.f1).abs() < TOLERANCE, "{system}: {}", scored.f1);
-        assert_eq!(scored.unanswered, published.unanswered, "{system}");
-        let answered = scored.questions - scored.unanswered;
-        assert_eq!(answered + scored.unknown_ids.len(), published.predictions, "{system}");
+        let found = score(&dataset.ground_truths(), &predictions);
+        assert!(
+            (found.exact_match - published.exact_match).abs() < TOLERANCE,
+            "{system}: {}",
+            found.exact_match
+        );
+        assert!((found.f1 - published.f1).abs() < TOLERANCE, "{system}: {}", found.f1);
+        assert_eq!(found.unanswered, published.unanswered, "{system}");
+        let answered = found.questions - found.unanswered;
+        assert_eq!(answered + found.unknown_ids.len(), published.predictions, "{system}");
     }
 }
 

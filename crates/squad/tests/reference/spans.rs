@@ -69,9 +69,16 @@ fn spans_equal_postprocess_qa_predictions() {
         assert_eq!(found.n_best.len(), case.expected.n_best.len(), "{name}");
         for (ours, expected) in found.n_best.iter().zip(&case.expected.n_best) {
             let SpanCandidate { text, start_char, end_char, score, probability } = ours;
-            assert_eq!((text, start_char, end_char), (&expected.text, &expected.start_char, &expected.end_char), "{name}");
+            assert_eq!(
+                (text, start_char, end_char),
+                (&expected.text, &expected.start_char, &expected.end_char),
+                "{name}"
+            );
             assert!((score - f64::from(expected.score)).abs() < f64::EPSILON, "{name}: {score}");
-            assert!((probability - expected.probability).abs() < PROBABILITY_TOLERANCE, "{name}: {probability}");
+            assert!(
+                (probability - expected.probability).abs() < PROBABILITY_TOLERANCE,
+                "{name}: {probability}"
+            );
         }
     }
 }
@@ -79,7 +86,11 @@ fn spans_equal_postprocess_qa_predictions() {
 #[test]
 fn logits_that_are_not_numbers_show_in_the_score() {
     let offsets = [None, Some((0, 1)), Some((2, 3))];
-    let feature = FeatureLogits { offset_mapping: &offsets, start_logits: &[0.0, f32::NAN, 1.0], end_logits: &[0.0; 3] };
+    let feature = FeatureLogits {
+        offset_mapping: &offsets,
+        start_logits: &[0.0, f32::NAN, 1.0],
+        end_logits: &[0.0; 3],
+    };
     let settings = SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
     assert!(select_spans("a b", &[feature], &settings, false).score.is_nan());
 }
@@ -88,7 +99,10 @@ fn logits_that_are_not_numbers_show_in_the_score() {
 fn a_question_without_windows_gets_the_stand_in() {
     let settings = SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
     let found = select_spans("a b", &[], &settings, true);
-    assert_eq!((found.text.as_str(), found.start_char, found.end_char, found.null_score), ("empty", -1, -1, None));
+    assert_eq!(
+        (found.text.as_str(), found.start_char, found.end_char, found.null_score),
+        ("empty", -1, -1, None)
+    );
 }
 
 fn any_feature() -> impl Strategy<Value = Feature> {

@@ -91,10 +91,9 @@ fn every_declared_setting_changes_its_stage_and_nothing_upstream() {
 #[test]
 fn every_setting_is_declared_or_known_not_to_matter() {
     /// Paths count by what they hold; the others change no artifact.
-    const NOT_DECLARED: [&str; 9] = [
+    const NOT_DECLARED: [&str; 8] = [
         "run.device",
         "run.threads",
-        "run.allow_slow_precision",
         "ingest.train",
         "ingest.validation",
         "ingest.base_model",
@@ -116,7 +115,7 @@ fn every_setting_is_declared_or_known_not_to_matter() {
 #[test]
 fn devices_threads_and_log_intervals_change_nothing() {
     let folder = Folder::new("");
-    let set = ["run.device=cuda:0", "run.threads=3", "run.allow_slow_precision=true", "train.log_every_steps=1"];
+    let set = ["run.device=cuda:0", "run.threads=3", "train.log_every_steps=1"];
     assert_eq!(folder.fingerprints(&[]), folder.fingerprints(&set));
 }
 
@@ -179,7 +178,10 @@ fn a_missing_input_names_the_command_that_makes_it() {
     let workspace = folder.workspace(&[], &[]).unwrap();
     let error = workspace.artifact(&INGEST, "tokenize-features").unwrap_err();
     let help = miette::Diagnostic::help(&error).unwrap().to_string();
-    assert!(error.to_string().starts_with("tokenize-features needs ingest, which has not been made"), "{error}");
+    assert!(
+        error.to_string().starts_with("tokenize-features needs ingest, which has not been made"),
+        "{error}"
+    );
     assert!(help.starts_with("make it with `distilburn-ingest --config "), "{help}");
     assert!(help.contains("`distilburn run --to ingest --config "), "{help}");
 }

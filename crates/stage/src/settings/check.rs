@@ -18,7 +18,11 @@ pub(super) fn refuse_unsupported(values: &Values) -> Result<(), SettingsError> {
     for key in ["ingest.train", "ingest.validation", "ingest.base_model"] {
         if values[key].0.as_str().is_some_and(|value| value.contains("://")) {
             let remedy = "download it, and write the path of the file or folder";
-            return Err(Check { values }.error(key, "is on the network, and this version reads local files", remedy));
+            return Err(Check { values }.error(
+                key,
+                "is on the network, and this version reads local files",
+                remedy,
+            ));
         }
     }
     Ok(())
@@ -42,15 +46,25 @@ impl Check<'_> {
         let device = settings.run.device.as_str();
         let is_cuda = device.strip_prefix("cuda:").is_some_and(|index| index.parse::<u16>().is_ok());
         if !is_cuda && !["auto", "cpu", "mps"].contains(&device) {
-            return Err(self.error("run.device", "is no device", "use \"auto\", \"cpu\", \"cuda:0\" or \"mps\""));
+            return Err(self.error(
+                "run.device",
+                "is no device",
+                "use \"auto\", \"cpu\", \"cuda:0\" or \"mps\"",
+            ));
         }
-        for (key, text) in [("ingest.train", &settings.ingest.train), ("ingest.validation", &settings.ingest.validation)] {
+        for (key, text) in
+            [("ingest.train", &settings.ingest.train), ("ingest.validation", &settings.ingest.validation)]
+        {
             if text.to_string().is_empty() {
                 return Err(self.error(key, "names nothing", "use \"sample\" or the path of a file"));
             }
         }
         if settings.ingest.base_model.as_os_str().is_empty() {
-            return Err(self.error("ingest.base_model", "names nothing", "write the path of the model's folder"));
+            return Err(self.error(
+                "ingest.base_model",
+                "names nothing",
+                "write the path of the model's folder",
+            ));
         }
         Ok(())
     }
@@ -58,7 +72,8 @@ impl Check<'_> {
     fn windows(&self, settings: &Settings) -> Result<(), SettingsError> {
         /// `[CLS]`, two `[SEP]` and a question of at least one token.
         const NOT_CONTEXT: usize = 4;
-        let (max_length, doc_stride) = (settings.tokenize_features.max_length, settings.tokenize_features.doc_stride);
+        let (max_length, doc_stride) =
+            (settings.tokenize_features.max_length, settings.tokenize_features.doc_stride);
         if max_length <= NOT_CONTEXT {
             let rule = "leaves no room for [CLS], a question, two [SEP] and a context";
             return Err(self.error("tokenize-features.max_length", rule, "128 to 512 is usual"));
@@ -66,8 +81,10 @@ impl Check<'_> {
         let room = max_length - NOT_CONTEXT;
         if doc_stride >= room {
             let (length, origin) = &self.values["tokenize-features.max_length"];
-            let rule = format!("leaves no room for new tokens in windows of max_length = {length} ({origin})");
-            let remedy = format!("write a doc_stride below {room}: max_length less [CLS], two [SEP] and the question");
+            let rule =
+                format!("leaves no room for new tokens in windows of max_length = {length} ({origin})");
+            let remedy =
+                format!("write a doc_stride below {room}: max_length less [CLS], two [SEP] and the question");
             return Err(self.error("tokenize-features.doc_stride", &rule, &remedy));
         }
         Ok(())
@@ -82,10 +99,16 @@ impl Check<'_> {
         self.at_least_one("train.log_every_steps", train.log_every_steps)?;
         for (key, value) in [("train.learning_rate", train.learning_rate), ("train.epsilon", train.epsilon)] {
             if !(value.is_finite() && value > 0.0) {
-                return Err(self.error(key, "must be above 0", "3e-5 is a usual learning_rate, 1e-8 the usual epsilon"));
+                return Err(self.error(
+                    key,
+                    "must be above 0",
+                    "3e-5 is a usual learning_rate, 1e-8 the usual epsilon",
+                ));
             }
         }
-        for (key, value) in [("train.weight_decay", train.weight_decay), ("train.max_grad_norm", train.max_grad_norm)] {
+        for (key, value) in
+            [("train.weight_decay", train.weight_decay), ("train.max_grad_norm", train.max_grad_norm)]
+        {
             if !(value.is_finite() && value >= 0.0) {
                 return Err(self.error(key, "must be 0 or above", "0 switches it off"));
             }
@@ -95,7 +118,9 @@ impl Check<'_> {
         }
         if train.max_steps > 0 && train.warmup_steps >= train.max_steps {
             let (steps, origin) = &self.values["train.max_steps"];
-            let rule = format!("is not below max_steps = {steps} ({origin}): the learning rate would never get to its peak");
+            let rule = format!(
+                "is not below max_steps = {steps} ({origin}): the learning rate would never get to its peak"
+            );
             return Err(self.error("train.warmup_steps", &rule, "lower warmup_steps or raise max_steps"));
         }
         Ok(())
@@ -117,7 +142,11 @@ impl Check<'_> {
     }
 
     fn at_least_one(&self, key: &str, value: u64) -> Result<(), SettingsError> {
-        if value == 0 { Err(self.error(key, "must be 1 or above", "write a whole number from 1 up")) } else { Ok(()) }
+        if value == 0 {
+            Err(self.error(key, "must be 1 or above", "write a whole number from 1 up"))
+        } else {
+            Ok(())
+        }
     }
 
     fn error(&self, key: &str, rule: &str, remedy: &str) -> SettingsError {

@@ -27,7 +27,9 @@ pub enum SettingsError {
 
     /// Not TOML.
     #[error("{origin}: {message}")]
-    #[diagnostic(help("a settings file is TOML: tables in [brackets], then lines of `key = value`, strings in quotes"))]
+    #[diagnostic(help(
+        "a settings file is TOML: tables in [brackets], then lines of `key = value`, strings in quotes"
+    ))]
     #[expect(private_interfaces, reason = "callers only print it")]
     Syntax {
         /// Where.
@@ -38,7 +40,9 @@ pub enum SettingsError {
 
     /// A table was expected and something else stands there.
     #[error("{origin}: `{name}` stands outside of a table")]
-    #[diagnostic(help("settings stand in tables: [run], [ingest], [tokenize-features], [train], [evaluate], [export], and the same under [profile.NAME.…]"))]
+    #[diagnostic(help(
+        "settings stand in tables: [run], [ingest], [tokenize-features], [train], [evaluate], [export], and the same under [profile.NAME.…]"
+    ))]
     #[expect(private_interfaces, reason = "callers only print it")]
     NotATable {
         /// Where.
@@ -62,24 +66,7 @@ pub enum SettingsError {
         remedy: String,
     },
 
-    /// A value of the wrong type.
-    #[error("{origin}: {key} = {found}, expected {expected}")]
-    #[diagnostic(help("the built-in value is `{default}`"))]
-    #[expect(private_interfaces, reason = "callers only print it")]
-    Type {
-        /// Where.
-        origin: Origin,
-        /// `table.key`
-        key: String,
-        /// The value as typed.
-        found: String,
-        /// The type in words.
-        expected: &'static str,
-        /// The built-in value.
-        default: String,
-    },
-
-    /// A value out of range, or values that contradict each other.
+    /// A value of the wrong type or out of range, or values that contradict each other.
     #[error("{origin}: {message}")]
     #[diagnostic(help("{remedy}"))]
     #[expect(private_interfaces, reason = "callers only print it")]

@@ -66,7 +66,9 @@ impl Text<'_> {
             if name.get_ref() == "profile" {
                 for (profile, tables) in self.table("profile", (name, content))? {
                     let values = &values[profile.get_ref().as_ref()];
-                    for (name, content) in self.table(&format!("profile.{}", profile.get_ref()), (profile, tables))? {
+                    for (name, content) in
+                        self.table(&format!("profile.{}", profile.get_ref()), (profile, tables))?
+                    {
                         let values = &values[name.get_ref().as_ref()];
                         self.collect(Some(profile.get_ref()), (name, content), values, &mut entries)?;
                     }
@@ -97,7 +99,11 @@ impl Text<'_> {
         Ok(())
     }
 
-    fn table<'t, 'i>(&self, name: &str, (key, value): Located<'t, 'i>) -> Result<&'t DeTable<'i>, SettingsError> {
+    fn table<'t, 'i>(
+        &self,
+        name: &str,
+        (key, value): Located<'t, 'i>,
+    ) -> Result<&'t DeTable<'i>, SettingsError> {
         match value.get_ref() {
             DeValue::Table(table) => Ok(table),
             _ => Err(SettingsError::NotATable { origin: self.at(key.span()), name: name.to_owned() }),

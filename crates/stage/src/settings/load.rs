@@ -22,12 +22,16 @@ const PATHS: [&str; 5] =
 pub(crate) fn section(table: &str) -> String {
     let header = format!("[{table}]");
     let lines = BUILT_IN.lines().skip_while(|line| *line != header);
-    let mut lines: Vec<&str> = lines.enumerate().take_while(|(n, line)| *n == 0 || !line.starts_with("[")).map(|(_, line)| line).collect();
+    let mut lines: Vec<&str> = lines
+        .enumerate()
+        .take_while(|(n, line)| *n == 0 || !line.starts_with('['))
+        .map(|(_, line)| line)
+        .collect();
     // What stands above the next table belongs to that one.
     while lines.last().is_some_and(|line| line.starts_with('#') || line.is_empty()) {
         lines.pop();
     }
-    lines.iter().map(|line| format!("  {line}\n")).collect()
+    lines.iter().flat_map(|line| ["  ", line, "\n"]).collect()
 }
 
 /// What the command line says about settings.
@@ -141,10 +145,12 @@ fn of_profile(entries: &[Entry], name: &str, file: Option<&Path>) -> Result<Valu
     Err(SettingsError::Profile {
         file: file.map_or("the built-in settings".to_owned(), |path| path.display().to_string()),
         name: name.to_owned(),
-        remedy: if there.is_empty() {
-            format!("write its tables into the file, for example [profile.{name}.train]")
-        } else {
-            format!("there is: {there}")
+        remedy: match there.as_str() {
+            _ if BUILT_IN.contains(&format!("\n[profile.{name}.")) => {
+                format!("the built-in pipeline.toml has it: copy its [profile.{name}.…] tables into the file")
+            }
+            "" => format!("write its tables into the file, for example [profile.{name}.train]"),
+            there => format!("there is: {there}"),
         },
     })
 }
@@ -177,9 +183,17 @@ fn deserialize(values: &Values) -> Result<Settings, SettingsError> {
         SettingsError::Value {
             origin: origin.clone(),
             message: format!("{key} = {value}: {}", error.inner().message()),
-            remedy: "`pipeline.toml` says beside each key what it takes".to_owned(),
+            remedy: format!("`distilburn {} --help` says what each of its keys takes", help_of(key)),
         }
     })
+}
+
+/// The stage whose `--help` has the key: those of [run] stand with train's.
+fn help_of(key: &str) -> &str {
+    match key.split_once('.') {
+        Some(("run", _)) | None => "train",
+        Some((table, _)) => table,
+    }
 }
 
 /// The keys that exist, with their built-in values.
@@ -206,17 +220,16 @@ impl Known<'_> {
         if same_type {
             return Ok(());
         }
-        Err(SettingsError::Type {
+        Err(SettingsError::Value {
             origin: entry.origin.clone(),
-            key: path_of(entry),
-            found: entry.value.to_string(),
-            expected: in_words(default),
-            default: format!("{} = {default}", entry.key),
+            message: format!("{} = {}, expected {}", path_of(entry), entry.value, in_words(default)),
+            remedy: format!("the built-in value is `{} = {default}`", entry.key),
         })
     }
 
     fn unknown(&self, entry: &Entry) -> SettingsError {
-        let tables: BTreeSet<&str> = self.defaults.keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
+        let tables: BTreeSet<&str> =
+            self.defaults.keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
         if !tables.contains(entry.table.as_str()) {
             let remedy = match nearest(&entry.table, tables.iter().copied()) {
                 Some(table) => format!("did you mean [{table}]?"),
@@ -229,8 +242,13 @@ impl Known<'_> {
                 remedy,
             };
         }
-        let own: Vec<&str> = self.defaults.keys().filter_map(|key| key.strip_prefix(&entry.table)?.strip_prefix('.')).collect();
-        let elsewhere = self.defaults.keys().find(|key| key.split_once('.').is_some_and(|(_, key)| key == entry.key));
+        let own: Vec<&str> = self
+            .defaults
+            .keys()
+            .filter_map(|key| key.strip_prefix(&entry.table)?.strip_prefix('.'))
+            .collect();
+        let elsewhere =
+            self.defaults.keys().find(|key| key.split_once('.').is_some_and(|(_, key)| key == entry.key));
         let remedy = match (nearest(&entry.key, own.iter().copied()), elsewhere) {
             (Some(key), _) => format!("did you mean `{}.{key}`?", entry.table),
             (None, Some(key)) => format!("did you mean `{key}`?"),
@@ -247,7 +265,8 @@ impl Known<'_> {
         if table.is_empty() || key.is_empty() {
             return Err(malformed());
         }
-        let parsed = toml::from_str::<Table>(&format!("value = {text}")).ok().filter(|table| table.len() == 1);
+        let parsed =
+            toml::from_str::<Table>(&format!("value = {text}")).ok().filter(|table| table.len() == 1);
         let value = parsed.and_then(|mut table| table.remove("value"));
         // A folder may be called 2024: where a string is due, what was typed is one.
         let wants_string = self.defaults.get(path.trim()).is_some_and(|(default, _)| default.is_str());
@@ -263,7 +282,8 @@ impl Known<'_> {
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
     // A third of the letters may differ; `name` as a part of a longer key counts as near, too.
-    let near = |other: &&str| distance(other) <= name.len().div_ceil(3) || (name.len() >= 4 && other.contains(name));
+    let near =
+        |other: &&str| distance(other) <= name.len().div_ceil(3) || (name.len() >= 4 && other.contains(name));
     known.filter(near).min_by_key(|other| distance(other))
 }
 

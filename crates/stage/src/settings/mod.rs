@@ -48,8 +48,6 @@ pub struct Run {
     pub precision: Precision,
     /// CPU threads; 0 = all cores.
     pub threads: usize,
-    /// Run a precision that the device emulates, instead of refusing it.
-    pub allow_slow_precision: bool,
 }
 
 /// Where data and base model come from, and which questions are kept.
@@ -101,17 +99,17 @@ pub struct Train {
     pub eval_batch_size: usize,
     /// Batches averaged into one optimizer step.
     pub gradient_accumulation_steps: usize,
-    /// Peak rate of AdamW.
+    /// Peak rate of `AdamW`.
     pub learning_rate: f64,
     /// Optimizer steps in which the rate climbs to its peak.
     pub warmup_steps: u64,
     /// How the rate falls afterwards.
     pub schedule: Schedule,
-    /// AdamW's decoupled decay; biases and `LayerNorm`s are exempt.
+    /// `AdamW`'s decoupled decay; biases and `LayerNorm`s are exempt.
     pub weight_decay: f64,
-    /// AdamW's two averaging constants.
+    /// `AdamW`'s two averaging constants.
     pub betas: [f64; 2],
-    /// AdamW's guard against division by zero.
+    /// `AdamW`'s guard against division by zero.
     pub epsilon: f64,
     /// Global L2 norm that gradients are clipped to; 0 = never.
     pub max_grad_norm: f64,
@@ -247,7 +245,9 @@ mod optional_path {
         serializer.collect_str(&path.as_deref().unwrap_or(Path::new("")).display())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PathBuf>, D::Error> {
         let text = String::deserialize(deserializer)?;
         Ok((!text.is_empty()).then(|| text.into()))
     }

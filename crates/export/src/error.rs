@@ -1,0 +1,119 @@
+//! What can stop an export.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use stage::ExitKind;
+use thiserror::Error;
+
+/// Errors of the export stage.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// The model, or a file that it is read back from.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Model(#[from] distilbert::Error),
+    /// An artifact.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] artifact::Error),
+    /// Writing or reading a file of the model directory.
+    #[error(transparent)]
+    #[diagnostic(help(
+        "check the space and the permissions of the artifacts folder, and run the stage again"
+    ))]
+    Io(#[from] std::io::Error),
+    /// The tokenizer, on a question of the validation split.
+    #[error("the exported tokenizer does not load or does not encode a validation question")]
+    #[diagnostic(help("re-run the `ingest` stage with `--force` to rewrite the tokenizer"))]
+    Tokenizer(#[source] squad::Error),
+    /// ingest's artifact lacks a file of the model directory.
+    #[error("{} holds no {name}", path.display())]
+    #[diagnostic(help("re-run the `ingest` stage with `--force` to rewrite it"))]
+    NoAsset {
+        /// The assets.
+        path: PathBuf,
+        /// The file.
+        name: &'static str,
+    },
+    /// `config.json` among ingest's assets is not an object.
+    #[error("config.json in {} is no JSON object", path.display())]
+    #[diagnostic(help("re-run the `ingest` stage with `--force` to rewrite it"))]
+    ConfigJson {
+        /// The assets.
+        path: PathBuf,
+    },
+    /// A manifest lacks a result that the model card states.
+    #[error("the manifest of {stage} {fingerprint} has no metric `{name}`")]
+    #[diagnostic(help("re-run the `{stage}` stage with `--force` to rewrite it"))]
+    NoMetric {
+        /// The stage.
+        stage: String,
+        /// Which of its artifacts.
+        fingerprint: String,
+        /// The metric.
+        name: &'static str,
+    },
+    /// A tensor of the checkpoint that is not f32.
+    #[error("tensor {name} of the checkpoint is {dtype}, expected F32")]
+    #[diagnostic(help("re-run the `train` stage with `--force` to rewrite it"))]
+    Dtype {
+        /// Its name.
+        name: String,
+        /// Its type.
+        dtype: String,
+    },
+    /// The safetensors library refused the tensors.
+    #[error("{} cannot be written", path.display())]
+    #[diagnostic(help(
+        "check the space and the permissions of the artifacts folder, and run the stage again"
+    ))]
+    WriteSafetensors {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: safetensors::SafeTensorError,
+    },
+    /// `pytorch_model.bin` does not have the form that it was written in.
+    #[error("{} is damaged: {reason}", path.display())]
+    #[diagnostic(help("run `distilburn export` again; if this comes back, check the disk"))]
+    Pytorch {
+        /// The file.
+        path: PathBuf,
+        /// What was found, and expected.
+        reason: String,
+    },
+    /// The directory is not what it should be: something in it says other than the checkpoint.
+    #[error("{}: {what}", path.display())]
+    #[diagnostic(help(
+        "run `distilburn export` again; if this comes back, check the machine's disk and memory"
+    ))]
+    Differs {
+        /// The file.
+        path: PathBuf,
+        /// What differs, with both values.
+        what: String,
+    },
+    /// SIGINT or SIGTERM.
+    #[error("export was interrupted")]
+    #[diagnostic(help("run the same command to start it again"))]
+    Interrupted,
+}
+
+impl ExitKind for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Model(error) if error.is_device() => 4,
+            Self::Artifact(error) => error.exit_code(),
+            Self::Model(_)
+            | Self::Tokenizer(_)
+            | Self::NoAsset { .. }
+            | Self::ConfigJson { .. }
+            | Self::NoMetric { .. }
+            | Self::Dtype { .. } => 3,
+            Self::Io(_) | Self::WriteSafetensors { .. } | Self::Pytorch { .. } | Self::Differs { .. } => 1,
+            Self::Interrupted => 130,
+        }
+    }
+}

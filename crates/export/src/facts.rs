@@ -1,0 +1,102 @@
+//! What the manifests of the upstream stages say about the model: `training_config.json`, and the model card's
+//! source.
+//!
+//! Nothing that depends on when or how fast a stage ran, so that one checkpoint gives one directory.
+
+use std::collections::BTreeMap;
+
+use artifact::Manifest;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::Error;
+
+/// How a model came about and what it scores.
+#[derive(Debug, Serialize)]
+pub(crate) struct Facts {
+    /// Every setting that training depended on, by `table.key`.
+    pub recipe: Value,
+    /// The same for evaluation.
+    pub evaluation: Value,
+    /// On the validation split.
+    pub results: Results,
+    /// What training measured: steps, the best one, its validation loss.
+    pub training: Map<String, Value>,
+    /// The device, precision and threads that training ran with.
+    pub ran_on: Map<String, Value>,
+    /// Questions of each split.
+    pub data: Map<String, Value>,
+    /// Size and kind of the pretrained model.
+    pub base_model: Value,
+    /// What ingest read: "sample", or BLAKE3 of files.
+    pub sources: Value,
+    /// distilburn and the libraries that training ran on.
+    pub versions: Value,
+    /// Stage → fingerprint of its artifact.
+    pub lineage: Map<String, Value>,
+}
+
+/// Per cent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Results {
+    pub exact_match: f64,
+    pub f1: f64,
+    /// Before fine-tuning.
+    pub base_exact_match: f64,
+    /// Before fine-tuning.
+    pub base_f1: f64,
+}
+
+impl Facts {
+    /// Gathers what the manifests hold; `fingerprint` is the export's own.
+    pub(crate) fn new([ingest, train, evaluate]: [&Manifest; 3], fingerprint: &str) -> Result<Self, Error> {
+        let score = |name| metric(evaluate, name);
+        let of = |map: &Map<String, Value>, keys: &[&str]| -> Map<String, Value> {
+            keys.iter().filter_map(|&key| Some((key.to_owned(), map.get(key)?.clone()))).collect()
+        };
+        Ok(Self {
+            recipe: train.parts["settings"].clone(),
+            evaluation: evaluate.parts["settings"].clone(),
+            results: Results {
+                exact_match: score("exact_match")?,
+                f1: score("f1")?,
+                base_exact_match: score("base_exact_match")?,
+                base_f1: score("base_f1")?,
+            },
+            training: train.metrics.clone(),
+            ran_on: of(&train.run, &["device", "precision", "threads"]),
+            data: of(&ingest.metrics, &["train", "validation"]),
+            base_model: ingest.metrics.get("base_model").cloned().unwrap_or_default(),
+            sources: ingest.parts["inputs"].clone(),
+            versions: train.run.get("versions").cloned().unwrap_or_default(),
+            lineage: lineage([ingest, train, evaluate], fingerprint),
+        })
+    }
+
+    /// `training_config.json`.
+    pub(crate) fn to_json(&self) -> String {
+        format!("{:#}\n", json!(self))
+    }
+}
+
+fn metric(manifest: &Manifest, name: &'static str) -> Result<f64, Error> {
+    manifest.metrics.get(name).and_then(Value::as_f64).ok_or_else(|| Error::NoMetric {
+        stage: manifest.stage.clone(),
+        fingerprint: manifest.fingerprint.clone(),
+        name,
+    })
+}
+
+/// All stages in the order in which they run; tokenize-features is known as train's input.
+fn lineage(manifests: [&Manifest; 3], export: &str) -> Map<String, Value> {
+    let mut known: BTreeMap<&str, &str> = BTreeMap::from([(stage::EXPORT.name, export)]);
+    for manifest in manifests {
+        known.extend(manifest.inputs.iter().map(|input| (input.stage.as_str(), input.fingerprint.as_str())));
+        known.insert(&manifest.stage, &manifest.fingerprint);
+    }
+    let of = |name: &str| Some((name.to_owned(), json!(known.get(name)?)));
+    stage::STAGES.iter().filter_map(|declaration| of(declaration.name)).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

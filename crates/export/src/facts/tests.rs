@@ -1,0 +1,84 @@
+use artifact::{Input, MANIFEST_VERSION};
+
+use super::*;
+
+/// Manifests as the stages write them, of a model trained on generated data.
+pub(crate) fn manifests() -> [Manifest; 3] {
+    let input = |stage: &str, digit: &str| Input { stage: stage.to_owned(), fingerprint: digit.repeat(32) };
+    let manifest = |stage: &str, digit: &str, content: Value| Manifest {
+        format_version: MANIFEST_VERSION,
+        stage: stage.to_owned(),
+        fingerprint: digit.repeat(32),
+        parts: content["parts"].clone(),
+        inputs: Vec::new(),
+        files: Vec::new(),
+        metrics: content["metrics"].as_object().unwrap().clone(),
+        run: content["run"].as_object().unwrap().clone(),
+        checksum: String::new(),
+    };
+    let ingest = manifest(
+        "ingest",
+        "1",
+        json!({
+            "parts": {
+                "settings": {"ingest.seed": 0},
+                "inputs": {"train": "sample", "validation": "sample", "base_model": {"model.safetensors": "ab".repeat(32)}},
+            },
+            "metrics": {
+                "base_model": {"model_type": "bert", "parameters": 22_565_376, "n_layers": 6, "dim": 384, "qa_head": false},
+                "train": {"questions": 1500}, "validation": {"questions": 300},
+            },
+            "run": {"started": "2026-01-01T00:00:00Z"},
+        }),
+    );
+    let mut train = manifest(
+        "train",
+        "3",
+        json!({
+            "parts": {"settings": {"run.precision": "auto", "run.seed": 42, "train.betas": [0.9, 0.999], "train.learning_rate": 2e-4}},
+            "metrics": {"steps": 564, "best_step": 376, "validation_loss": 0.25, "exact_match": 91.0, "f1": 93.5},
+            "run": {
+                "started": "2026-01-01T00:00:00Z", "elapsed_ms": 1234, "device": "cpu", "precision": "bf16", "threads": 2,
+                "versions": {"distilburn": "0.1.0", "burn": "0.22.1", "tch": "0.22.0"},
+            },
+        }),
+    );
+    train.inputs = vec![input("ingest", "1"), input("tokenize-features", "2")];
+    let mut evaluate = manifest(
+        "evaluate",
+        "4",
+        json!({
+            "parts": {"settings": {"evaluate.n_best": 20, "evaluate.max_answer_length": 30}},
+            "metrics": {
+                "exact_match": 91.0, "f1": 93.456, "base_exact_match": 0.333, "base_f1": 5.5, "questions": 300,
+            },
+            "run": {"elapsed_ms": 99},
+        }),
+    );
+    evaluate.inputs = vec![input("ingest", "1"), input("tokenize-features", "2"), input("train", "3")];
+    [ingest, train, evaluate]
+}
+
+#[test]
+fn training_config_names_every_stage_and_no_time() {
+    let manifests = manifests();
+    let facts = Facts::new(manifests.each_ref(), &"5".repeat(32)).unwrap();
+    let text = facts.to_json();
+    assert_eq!(
+        facts.lineage.keys().collect::<Vec<_>>(),
+        ["ingest", "tokenize-features", "train", "evaluate", "export"]
+    );
+    assert!(!text.contains("started") && !text.contains("elapsed_ms"));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_missing_score_is_named() {
+    let mut manifests = manifests();
+    manifests[2].metrics.remove("base_f1");
+    let error = Facts::new(manifests.each_ref(), "5").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the manifest of evaluate 44444444444444444444444444444444 has no metric `base_f1`"
+    );
+}

@@ -1,0 +1,51 @@
+//! `config.json` and the tokenizer's files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use artifact::Assets;
+use serde_json::{Value, json};
+
+use crate::Error;
+
+/// What ingest made agree with DistilBERT's tokenizer; copied as it stands.
+pub(crate) const TOKENIZER_FILES: [&str; 4] =
+    ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
+
+/// Writes the five files; `assets_path` is for messages.
+pub(crate) fn write(folder: &Path, assets: &Assets, assets_path: &Path) -> Result<(), Error> {
+    let asset = |name| assets.get(name).ok_or_else(|| Error::NoAsset { path: assets_path.to_owned(), name });
+    for name in TOKENIZER_FILES {
+        fs_err::write(folder.join(name), asset(name)?)?;
+    }
+    let config =
+        config_json(asset("config.json")?).ok_or(Error::ConfigJson { path: assets_path.to_owned() })?;
+    Ok(fs_err::write(folder.join("config.json"), config)?)
+}
+
+/// The base model's configuration as that of what is exported; keys sorted, as transformers writes them.
+fn config_json(base: &[u8]) -> Option<Vec<u8>> {
+    let mut config: BTreeMap<String, Value> = serde_json::from_slice(base).ok()?;
+    config.insert("architectures".to_owned(), json!(["DistilBertForQuestionAnswering"]));
+    config.insert("model_type".to_owned(), json!("distilbert"));
+    // transformers 5 reads `dtype`; 4 loads f32 unless told otherwise, and would have it called `torch_dtype`.
+    config.remove("torch_dtype");
+    config.insert("dtype".to_owned(), json!("float32"));
+    let mut text = serde_json::to_vec_pretty(&config).ok()?;
+    text.push(b'\n');
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_says_what_is_exported() {
+        let base =
+            br#"{"vocab_size": 12, "dim": 8, "architectures": ["BertModel"], "torch_dtype": "float16"}"#;
+        let text = String::from_utf8(config_json(base).unwrap()).unwrap();
+        insta::assert_snapshot!(text, @"");
+        assert_eq!(config_json(b"[]"), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! `model.safetensors`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+use artifact::{TensorView, Tensors};
+use safetensors::{Dtype, View};
+
+use crate::Error;
+
+/// Writes all tensors, and the metadata by which transformers knows that they are PyTorch's.
+pub(crate) fn write(path: &Path, checkpoint: &Tensors) -> Result<(), Error> {
+    let tensors = checkpoint.iter().map(|tensor| (tensor.name, F32::new(&tensor)));
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::serialize_to_file(tensors, Some(metadata), path)
+        .map_err(|source| Error::WriteSafetensors { path: path.to_owned(), source })
+}
+
+/// How many numbers the checkpoint holds, having checked that they are f32: the weight files copy its bytes.
+pub(crate) fn count_parameters(checkpoint: &Tensors) -> Result<u64, Error> {
+    match checkpoint.iter().find(|tensor| tensor.dtype != "F32") {
+        Some(tensor) => Err(Error::Dtype { name: tensor.name.to_owned(), dtype: tensor.dtype.to_owned() }),
+        None => Ok(checkpoint.iter().map(|tensor| tensor.data.len() as u64 / 4).sum()),
+    }
+}
+
+/// A tensor of the checkpoint, not copied.
+struct F32<'a> {
+    shape: Vec<usize>,
+    data: &'a [u8],
+}
+
+impl<'a> F32<'a> {
+    fn new(tensor: &TensorView<'a>) -> Self {
+        Self { shape: tensor.shape.iter().map(|&size| size as usize).collect(), data: tensor.data }
+    }
+}
+
+impl View for F32<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(self.data)
+    }
+
+    fn data_len(&self) -> usize {
+        self.data.len()
+    }
+}
