@@ -38,6 +38,22 @@ impl Bench {
         bench
     }
 
+    /// The same with the real stages and the real base model.
+    pub fn with_real_stages() -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        let driver = Path::new(env!("CARGO_BIN_EXE_distilburn"));
+        fs::create_dir(bench.path("bin")).unwrap();
+        place(driver, &bench.path("bin/distilburn"));
+        for name in STAGES.into_iter().chain(["answer"]) {
+            let binary = driver.with_file_name(format!("distilburn-{name}"));
+            assert!(binary.is_file(), "{} is missing: cargo build --release --workspace", binary.display());
+            place(&binary, &bench.path(&format!("bin/distilburn-{name}")));
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+        std::os::unix::fs::symlink(root.join(".cache"), bench.path(".cache")).unwrap();
+        bench
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

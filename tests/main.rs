@@ -6,3 +6,4 @@ mod questions;
 mod run;
 mod score;
 mod stage_alone;
+mod whole;

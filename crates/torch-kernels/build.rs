@@ -34,7 +34,8 @@ fn main() {
 fn check_version(libtorch: &Path) {
     // LibTorch 2.10 moved the numbers into the second.
     let headers = ["include/torch/csrc/api/include/torch/version.h", "include/torch/headeronly/version.h"];
-    let text: String = headers.iter().filter_map(|header| std::fs::read_to_string(libtorch.join(header)).ok()).collect();
+    let text: String =
+        headers.iter().filter_map(|header| std::fs::read_to_string(libtorch.join(header)).ok()).collect();
     if text.is_empty() {
         println!(
             "cargo::error=no LibTorch headers at {}: run scripts/setup, or set LIBTORCH to a LibTorch {} to {}",

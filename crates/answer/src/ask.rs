@@ -60,7 +60,11 @@ pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
     };
     let runtime = Runtime::new(&settings.run.device, settings.run.precision.as_str(), settings.run.threads)?;
     let prediction = answer(&folder, &runtime, settings, (&options.question, &context))?;
-    let text = if options.json { as_json(&prediction, options.top) } else { as_text(&prediction, &context, options.top) };
+    let text = if options.json {
+        as_json(&prediction, options.top)
+    } else {
+        as_text(&prediction, &context, options.top)
+    };
     Ok(stage::print(&text)?)
 }
 
@@ -96,7 +100,8 @@ fn answer(
 
     let predictor = Predictor::new(&model, runtime);
     let input_ids: Vec<&[i32]> = windows.iter().map(|window| window.input_ids.as_slice()).collect();
-    let logits: Vec<_> = input_ids.chunks(settings.train.eval_batch_size).flat_map(|ids| predictor.logits(ids)).collect();
+    let logits: Vec<_> =
+        input_ids.chunks(settings.train.eval_batch_size).flat_map(|ids| predictor.logits(ids)).collect();
     let features: Vec<FeatureLogits<'_>> = windows
         .iter()
         .zip(&logits)

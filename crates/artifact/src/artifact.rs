@@ -20,13 +20,10 @@ impl Artifact {
     pub fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(file_name::MANIFEST);
         match Manifest::read(&path) {
-            Ok(manifest) => Ok(Self {
-                dir: dir.to_owned(),
-                manifest,
-            }),
-            Err(Error::Io(e)) if e.kind() == io::ErrorKind::NotFound => Err(Error::NoManifest {
-                dir: dir.to_owned(),
-            }),
+            Ok(manifest) => Ok(Self { dir: dir.to_owned(), manifest }),
+            Err(Error::Io(e)) if e.kind() == io::ErrorKind::NotFound => {
+                Err(Error::NoManifest { dir: dir.to_owned() })
+            }
             Err(e) => Err(e),
         }
     }
@@ -44,10 +41,7 @@ impl Artifact {
 
     /// Checks presence and size of every file.
     pub fn check_files(&self) -> Result<()> {
-        self.manifest
-            .files
-            .iter()
-            .try_for_each(|entry| self.check_size(entry).map(drop))
+        self.manifest.files.iter().try_for_each(|entry| self.check_size(entry).map(drop))
     }
 
     /// Reads every file and checks its BLAKE3.
@@ -56,11 +50,7 @@ impl Artifact {
             let path = self.check_size(entry)?;
             let found = hash_file(&path)?;
             if found != entry.blake3 {
-                return Err(self.changed(
-                    path,
-                    format!("has the BLAKE3 {found}"),
-                    entry.blake3.clone(),
-                ));
+                return Err(self.changed(path, format!("has the BLAKE3 {found}"), entry.blake3.clone()));
             }
         }
         Ok(())
@@ -78,12 +68,7 @@ impl Artifact {
     }
 
     fn changed(&self, path: PathBuf, found: String, expected: String) -> Error {
-        Error::FileChanged {
-            path,
-            found,
-            expected,
-            stage: self.manifest.stage.clone(),
-        }
+        Error::FileChanged { path, found, expected, stage: self.manifest.stage.clone() }
     }
 }
 

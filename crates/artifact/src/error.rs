@@ -146,9 +146,7 @@ pub enum Error {
 
     /// A tensor that holds no floating-point numbers.
     #[error("tensor `{name}` is {dtype}, expected F32, F16 or BF16")]
-    #[diagnostic(help(
-        "use a checkpoint whose weights are F32, F16 or BF16, then re-run `ingest`"
-    ))]
+    #[diagnostic(help("use a checkpoint whose weights are F32, F16 or BF16, then re-run `ingest`"))]
     TensorDtype {
         /// The tensor.
         name: String,
@@ -158,9 +156,7 @@ pub enum Error {
 
     /// The folder holds no finished artifact.
     #[error("{} has no manifest.json, so it is no finished artifact", dir.display())]
-    #[diagnostic(help(
-        "re-run the stage with `--force`, or name a folder that holds a manifest.json"
-    ))]
+    #[diagnostic(help("re-run the stage with `--force`, or name a folder that holds a manifest.json"))]
     NoManifest {
         /// The folder.
         dir: PathBuf,
@@ -202,9 +198,7 @@ pub enum Error {
 
     /// An artifact in another's place.
     #[error("{} is {found}, expected {expected}", dir.display())]
-    #[diagnostic(help(
-        "the folder was moved or renamed by hand: delete it, then re-run the stage"
-    ))]
+    #[diagnostic(help("the folder was moved or renamed by hand: delete it, then re-run the stage"))]
     Misplaced {
         /// The folder.
         dir: PathBuf,
@@ -263,6 +257,7 @@ pub enum Error {
 pub(crate) fn rewrite(producer: Option<&str>) -> String {
     match producer {
         Some(stage) => format!("re-run the `{stage}` stage with `--force` to rewrite it"),
-        None => "re-run the stage that writes it with `--force`, or name one of distilburn's .arrow files".to_owned(),
+        None => "re-run the stage that writes it with `--force`, or name one of distilburn's .arrow files"
+            .to_owned(),
     }
 }

@@ -43,8 +43,9 @@ pub const MANIFEST: &str = "manifest.json";
 pub(crate) fn producer(path: &Path) -> Option<&'static str> {
     let name = path.file_name()?.to_str()?;
     match name {
-        CONTEXTS_TRAIN | CONTEXTS_VALIDATION | EXAMPLES_TRAIN | EXAMPLES_VALIDATION
-        | PRETRAINED | ASSETS => Some("ingest"),
+        CONTEXTS_TRAIN | CONTEXTS_VALIDATION | EXAMPLES_TRAIN | EXAMPLES_VALIDATION | PRETRAINED | ASSETS => {
+            Some("ingest")
+        }
         FEATURES_TRAIN | FEATURES_VALIDATION => Some("tokenize-features"),
         CHECKPOINT | HISTORY | TIMING | METRICS => Some("train"),
         PREDICTIONS_VALIDATION | PREDICTIONS_JSON => Some("evaluate"),

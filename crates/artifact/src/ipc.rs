@@ -30,10 +30,7 @@ pub(crate) fn check_magic(file: &Buffer) -> Result<(), String> {
     let head = &file[..file.len().min(MAGIC.len())];
     Err(match head {
         [] => "it is empty".to_owned(),
-        head => format!(
-            "it begins with \"{}\", an Arrow file with \"ARROW1\"",
-            head.escape_ascii()
-        ),
+        head => format!("it begins with \"{}\", an Arrow file with \"ARROW1\"", head.escape_ascii()),
     })
 }
 
@@ -50,45 +47,27 @@ impl Footer {
     /// Reads the footer only.
     pub(crate) fn read(file: &Buffer) -> Result<Self, String> {
         let trailer_start = file.len().checked_sub(TRAILER_BYTES);
-        let trailer_start =
-            trailer_start.ok_or_else(|| format!("it has only {} bytes", file.len()))?;
-        let trailer = file[trailer_start..]
-            .try_into()
-            .map_err(|_| "its end is cut off".to_owned())?;
+        let trailer_start = trailer_start.ok_or_else(|| format!("it has only {} bytes", file.len()))?;
+        let trailer = file[trailer_start..].try_into().map_err(|_| "its end is cut off".to_owned())?;
         let footer_bytes = read_footer_length(trailer).map_err(|_| {
-            format!(
-                "its {} bytes do not end with an Arrow footer, so it is cut short",
-                file.len()
-            )
+            format!("its {} bytes do not end with an Arrow footer, so it is cut short", file.len())
         })?;
-        let start = trailer_start
-            .checked_sub(footer_bytes)
-            .filter(|&start| start >= MAGIC.len());
-        let start = start.ok_or_else(|| {
-            format!(
-                "its footer claims {footer_bytes} bytes of a file of {}",
-                file.len()
-            )
-        })?;
+        let start = trailer_start.checked_sub(footer_bytes).filter(|&start| start >= MAGIC.len());
+        let start = start
+            .ok_or_else(|| format!("its footer claims {footer_bytes} bytes of a file of {}", file.len()))?;
         // Flatbuffers want an aligned start, which a footer inside a file need not have.
         let bytes = file[start..trailer_start].to_vec();
-        let footer =
-            root_as_footer(&bytes).map_err(|e| format!("its footer is unreadable ({e})"))?;
+        let footer = root_as_footer(&bytes).map_err(|e| format!("its footer is unreadable ({e})"))?;
         let schema = footer.schema().ok_or("its footer has no schema")?;
         if !schema.endianness().equals_to_target_endianness() {
             return Err("its numbers are in the byte order of another machine".to_owned());
         }
-        if footer
-            .dictionaries()
-            .is_some_and(|dictionaries| !dictionaries.is_empty())
-        {
+        if footer.dictionaries().is_some_and(|dictionaries| !dictionaries.is_empty()) {
             return Err("it has dictionaries, which no distilburn table has".to_owned());
         }
         let schema: Schema =
             try_fb_to_schema(schema).map_err(|e| format!("its schema is unreadable ({e})"))?;
-        let blocks = footer
-            .recordBatches()
-            .ok_or("its footer lists no record batches")?;
+        let blocks = footer.recordBatches().ok_or("its footer lists no record batches")?;
         Ok(Self {
             schema: Arc::new(schema),
             version: footer.version(),
@@ -100,12 +79,9 @@ impl Footer {
     /// The record batches, as arrays that point into `file`. Validates every array once.
     pub(crate) fn batches(&self, file: &Buffer) -> Result<Vec<RecordBatch>, String> {
         // Alignment is required, because unaligned arrays would be copied.
-        let decoder =
-            FileDecoder::new(self.schema.clone(), self.version).with_require_alignment(true);
+        let decoder = FileDecoder::new(self.schema.clone(), self.version).with_require_alignment(true);
         let decode = |(index, block)| {
-            let message = self
-                .message(file, block)
-                .map_err(|why| format!("record batch {index}: {why}"))?;
+            let message = self.message(file, block).map_err(|why| format!("record batch {index}: {why}"))?;
             let batch = decoder.read_record_batch(block, &message);
             batch
                 .map_err(|e| format!("record batch {index}: {e}"))?
@@ -146,52 +122,36 @@ fn check_metadata(metadata: &[u8], body_bytes: usize, fields: &Fields) -> Result
     if prefix[..4] != [0xff; 4] {
         return Err("its continuation marker is missing".to_owned());
     }
-    let message =
-        root_as_message(metadata).map_err(|e| format!("its metadata is unreadable ({e})"))?;
+    let message = root_as_message(metadata).map_err(|e| format!("its metadata is unreadable ({e})"))?;
     if message.header_type() != MessageHeader::RecordBatch {
         return Err(format!("is a {:?}", message.header_type()));
     }
-    let batch = message
-        .header_as_record_batch()
-        .ok_or("its header is missing")?;
+    let batch = message.header_as_record_batch().ok_or("its header is missing")?;
     if batch.compression().is_some() {
         return Err("is compressed, which no distilburn table is".to_owned());
     }
     // A value takes a bit at the least, so no array of this body is longer.
     let longest = body_bytes.saturating_mul(8);
     if positive(batch.length(), "row count")? > longest {
-        return Err(format!(
-            "claims {} rows in {body_bytes} bytes",
-            batch.length()
-        ));
+        return Err(format!("claims {} rows in {body_bytes} bytes", batch.length()));
     }
     for node in batch.nodes().ok_or("has no arrays")? {
         let length = positive(node.length(), "array length")?;
         let null_count = positive(node.null_count(), "null count")?;
         if length > longest || null_count > length {
-            return Err(format!(
-                "claims {length} values, {null_count} of them null, in {body_bytes} bytes"
-            ));
+            return Err(format!("claims {length} values, {null_count} of them null, in {body_bytes} bytes"));
         }
     }
     let mut widths = Vec::new();
-    fields
-        .iter()
-        .for_each(|field| buffer_widths(field.data_type(), &mut widths));
+    fields.iter().for_each(|field| buffer_widths(field.data_type(), &mut widths));
     let buffers = batch.buffers().ok_or("has no buffers")?;
     if buffers.len() != widths.len() {
-        return Err(format!(
-            "has {} buffers, its columns {}",
-            buffers.len(),
-            widths.len()
-        ));
+        return Err(format!("has {} buffers, its columns {}", buffers.len(), widths.len()));
     }
     for (buffer, width) in buffers.iter().zip(widths) {
         let offset = positive(buffer.offset(), "buffer offset")?;
         let length = positive(buffer.length(), "buffer length")?;
-        let inside = offset
-            .checked_add(length)
-            .is_some_and(|end| end <= body_bytes);
+        let inside = offset.checked_add(length).is_some_and(|end| end <= body_bytes);
         if !inside || offset % ALIGNMENT != 0 || length % width != 0 {
             return Err(format!("claims {length} bytes at {offset} of {body_bytes}"));
         }
@@ -211,9 +171,7 @@ fn buffer_widths(data_type: &DataType, widths: &mut Vec<usize>) {
         }
         DataType::FixedSizeList(item, _) => buffer_widths(item.data_type(), widths),
         DataType::Struct(fields) => {
-            fields
-                .iter()
-                .for_each(|field| buffer_widths(field.data_type(), widths));
+            fields.iter().for_each(|field| buffer_widths(field.data_type(), widths));
         }
         // Booleans are bits, and have no width.
         other => widths.push(other.primitive_width().unwrap_or(1)),

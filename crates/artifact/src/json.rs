@@ -20,9 +20,7 @@ pub fn fingerprint(parts: &Value) -> String {
 
 /// All 64 hex digits.
 pub(crate) fn blake3(value: &Value) -> String {
-    blake3::hash(canonical_json(value).as_bytes())
-        .to_hex()
-        .to_string()
+    blake3::hash(canonical_json(value).as_bytes()).to_hex().to_string()
 }
 
 fn write_canonical(value: &Value, text: &mut String) {
@@ -82,17 +80,13 @@ mod tests {
     fn a_fingerprint_is_32_hex_digits_and_stays_what_it_was() {
         // From `printf '{"stage":"ingest"}' | b3sum`, cut after 32 digits.
         let digits = fingerprint(&json!({"stage": "ingest"}));
-        assert_eq!(
-            digits,
-            blake3::hash(b"{\"stage\":\"ingest\"}").to_hex().as_str()[..32]
-        );
+        assert_eq!(digits, blake3::hash(b"{\"stage\":\"ingest\"}").to_hex().as_str()[..32]);
         assert_ne!(digits, fingerprint(&json!({"stage": "train"})));
     }
 
     #[test]
     fn canonical_json_survives_being_written_and_read() {
-        let value =
-            json!({"loss": 0.1 + 0.2, "rate": 3e-5, "whole": 1.0, "big": u64::MAX, "negative": -7});
+        let value = json!({"loss": 0.1 + 0.2, "rate": 3e-5, "whole": 1.0, "big": u64::MAX, "negative": -7});
         let text = serde_json::to_string_pretty(&value).unwrap();
         let back: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(canonical_json(&back), canonical_json(&value));

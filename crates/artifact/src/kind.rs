@@ -8,9 +8,7 @@ use std::path::Path;
 use arrow::datatypes::{DataType, Field, Fields};
 
 use crate::file_name;
-use crate::tables::{
-    assets, contexts, examples, features, files, history, predictions, tensors, timing,
-};
+use crate::tables::{assets, contexts, examples, features, files, history, predictions, tensors, timing};
 
 /// What a table holds, as its schema metadata states it.
 #[derive(Debug)]
@@ -38,75 +36,31 @@ impl Kind {
 }
 
 /// Paragraphs: ingest/`contexts-….arrow`.
-pub static CONTEXTS: Kind = Kind {
-    name: "contexts",
-    version: 1,
-    producer: "ingest",
-    columns: contexts::columns,
-};
+pub static CONTEXTS: Kind =
+    Kind { name: "contexts", version: 1, producer: "ingest", columns: contexts::columns };
 /// Questions: ingest/`examples-….arrow`.
-pub static EXAMPLES: Kind = Kind {
-    name: "examples",
-    version: 1,
-    producer: "ingest",
-    columns: examples::columns,
-};
+pub static EXAMPLES: Kind =
+    Kind { name: "examples", version: 1, producer: "ingest", columns: examples::columns };
 /// Named weights: ingest/`pretrained.arrow`, train/`checkpoint.arrow`.
-pub static TENSORS: Kind = Kind {
-    name: "tensors",
-    version: 1,
-    producer: "ingest",
-    columns: tensors::columns,
-};
+pub static TENSORS: Kind =
+    Kind { name: "tensors", version: 1, producer: "ingest", columns: tensors::columns };
 /// Small files, verbatim: ingest/`assets.arrow`.
-pub static ASSETS: Kind = Kind {
-    name: "assets",
-    version: 1,
-    producer: "ingest",
-    columns: assets::columns,
-};
+pub static ASSETS: Kind = Kind { name: "assets", version: 1, producer: "ingest", columns: assets::columns };
 /// Token windows: tokenize-features/`features-….arrow`.
-pub static FEATURES: Kind = Kind {
-    name: "features",
-    version: 1,
-    producer: "tokenize-features",
-    columns: features::columns,
-};
+pub static FEATURES: Kind =
+    Kind { name: "features", version: 1, producer: "tokenize-features", columns: features::columns };
 /// What training measured: train/`history.arrow`.
-pub static HISTORY: Kind = Kind {
-    name: "history",
-    version: 1,
-    producer: "train",
-    columns: history::columns,
-};
+pub static HISTORY: Kind = Kind { name: "history", version: 1, producer: "train", columns: history::columns };
 /// How fast it was: train/`timing.arrow`.
-pub static TIMING: Kind = Kind {
-    name: "timing",
-    version: 1,
-    producer: "train",
-    columns: timing::columns,
-};
+pub static TIMING: Kind = Kind { name: "timing", version: 1, producer: "train", columns: timing::columns };
 /// Parameters and optimizer state by name, counters in the metadata: train/`checkpoints/step-….arrow`.
-pub static TRAINING_STATE: Kind = Kind {
-    name: "training-state",
-    version: 1,
-    producer: "train",
-    columns: tensors::columns,
-};
+pub static TRAINING_STATE: Kind =
+    Kind { name: "training-state", version: 1, producer: "train", columns: tensors::columns };
 /// Answers with their scores: evaluate/`predictions-validation.arrow`.
-pub static PREDICTIONS: Kind = Kind {
-    name: "predictions",
-    version: 1,
-    producer: "evaluate",
-    columns: predictions::columns,
-};
+pub static PREDICTIONS: Kind =
+    Kind { name: "predictions", version: 1, producer: "evaluate", columns: predictions::columns };
 /// The listing of an exported model: export/`files.arrow`.
-pub static FILES: Kind = Kind {
-    name: "files",
-    version: 1,
-    producer: "export",
-    columns: files::columns,
-};
+pub static FILES: Kind = Kind { name: "files", version: 1, producer: "export", columns: files::columns };
 
 /// Every kind that this build reads.
 pub static KINDS: [&Kind; 10] = [

@@ -24,8 +24,8 @@ pub use artifact::Artifact;
 pub use error::{Error, Result};
 pub use json::{canonical_json, fingerprint};
 pub use kind::{
-    ASSETS, CONTEXTS, EXAMPLES, FEATURES, FILES, HISTORY, KINDS, Kind, PREDICTIONS, TENSORS,
-    TIMING, TRAINING_STATE,
+    ASSETS, CONTEXTS, EXAMPLES, FEATURES, FILES, HISTORY, KINDS, Kind, PREDICTIONS, TENSORS, TIMING,
+    TRAINING_STATE,
 };
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
 pub use partial::Partial;

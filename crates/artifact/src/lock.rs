@@ -23,21 +23,13 @@ impl Lock {
     pub(crate) fn acquire(path: &Path, dir: &Path) -> Result<Self> {
         loop {
             let mut options = fs_err::OpenOptions::new();
-            let mut file = options
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)?;
+            let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
             match file.file().try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     let mut pid = String::new();
                     file.read_to_string(&mut pid)?;
-                    return Err(Error::Locked {
-                        dir: dir.to_owned(),
-                        pid: pid.trim().to_owned(),
-                    });
+                    return Err(Error::Locked { dir: dir.to_owned(), pid: pid.trim().to_owned() });
                 }
                 Err(TryLockError::Error(e)) => return Err(e.into()),
             }
@@ -47,10 +39,7 @@ impl Lock {
             // Between opening and locking, the holder before may have removed the file: then the lock is on a
             // file that nobody else will see, and another process can hold one on its successor.
             if is_at(&file, path) {
-                return Ok(Self {
-                    path: path.to_owned(),
-                    _file: file,
-                });
+                return Ok(Self { path: path.to_owned(), _file: file });
             }
         }
     }

@@ -70,18 +70,8 @@ pub struct ManifestDraft {
 
 impl Manifest {
     /// Puts a manifest together and seals it with its checksum.
-    pub(crate) fn seal(
-        stage: &str,
-        fingerprint: &str,
-        draft: ManifestDraft,
-        files: Vec<FileEntry>,
-    ) -> Self {
-        let ManifestDraft {
-            parts,
-            inputs,
-            metrics,
-            run,
-        } = draft;
+    pub(crate) fn seal(stage: &str, fingerprint: &str, draft: ManifestDraft, files: Vec<FileEntry>) -> Self {
+        let ManifestDraft { parts, inputs, metrics, run } = draft;
         let mut manifest = Self {
             format_version: MANIFEST_VERSION,
             stage: stage.to_owned(),
@@ -99,19 +89,12 @@ impl Manifest {
 
     /// Reads and checks a manifest.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let invalid = |source| Error::ManifestJson {
-            path: path.to_owned(),
-            source,
-        };
+        let invalid = |source| Error::ManifestJson { path: path.to_owned(), source };
         let value: Value = serde_json::from_slice(&fs_err::read(path)?).map_err(invalid)?;
         let version = value.get("format_version").unwrap_or(&Value::Null);
         if *version != MANIFEST_VERSION {
             let (path, found) = (path.to_owned(), version.to_string());
-            return Err(Error::ManifestVersion {
-                path,
-                found,
-                expected: MANIFEST_VERSION,
-            });
+            return Err(Error::ManifestVersion { path, found, expected: MANIFEST_VERSION });
         }
         let manifest = Self::deserialize(&value).map_err(invalid)?;
         let expected = checksum(value);
@@ -131,8 +114,7 @@ impl Manifest {
     }
 
     fn to_value(&self) -> Value {
-        serde_json::to_value(self)
-            .expect("a manifest is made of strings, numbers and maps with string keys")
+        serde_json::to_value(self).expect("a manifest is made of strings, numbers and maps with string keys")
     }
 }
 

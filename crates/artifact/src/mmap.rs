@@ -1,8 +1,5 @@
 //! The one place that maps files into memory.
-#![expect(
-    unsafe_code,
-    reason = "mapping a file is unsafe because another process could change it"
-)]
+#![expect(unsafe_code, reason = "mapping a file is unsafe because another process could change it")]
 
 use std::io;
 use std::path::Path;

@@ -30,17 +30,11 @@ impl Partial {
     pub fn at(output: &Path, stage: &str, fingerprint: &str) -> Result<Self> {
         let target = std::path::absolute(output)?;
         if !is_vacant(&target)? {
-            return Err(Error::OutputNotEmpty {
-                path: output.to_owned(),
-            });
+            return Err(Error::OutputNotEmpty { path: output.to_owned() });
         }
-        let name = target
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned());
+        let name = target.file_name().map(|name| name.to_string_lossy().into_owned());
         let (Some(parent), Some(name)) = (target.parent(), name) else {
-            return Err(Error::OutputNotEmpty {
-                path: output.to_owned(),
-            });
+            return Err(Error::OutputNotEmpty { path: output.to_owned() });
         };
         let dir = parent.join(format!(".partial-{name}-{fingerprint}"));
         Self::lock(dir, target.clone(), None, stage, fingerprint)
@@ -50,13 +44,7 @@ impl Partial {
     pub(crate) fn in_store(stage_dir: &Path, stage: &str, fingerprint: &str) -> Result<Self> {
         let dir = stage_dir.join(format!(".partial-{fingerprint}"));
         let latest = stage_dir.join(crate::store::LATEST);
-        Self::lock(
-            dir,
-            stage_dir.join(fingerprint),
-            Some(latest),
-            stage,
-            fingerprint,
-        )
+        Self::lock(dir, stage_dir.join(fingerprint), Some(latest), stage, fingerprint)
     }
 
     fn lock(
@@ -73,14 +61,7 @@ impl Partial {
         let lock = Lock::acquire(&dir.with_added_extension("lock"), &dir)?;
         fs_err::create_dir_all(&dir)?;
         let (stage, fingerprint) = (stage.to_owned(), fingerprint.to_owned());
-        Ok(Self {
-            stage,
-            fingerprint,
-            dir,
-            target,
-            latest,
-            _lock: lock,
-        })
+        Ok(Self { stage, fingerprint, dir, target, latest, _lock: lock })
     }
 
     /// The folder to write files into; it may hold those of an interrupted run.
@@ -109,10 +90,7 @@ impl Partial {
         sync(&path)?;
         sync(&self.dir)?;
         self.publish()?;
-        Ok(Artifact {
-            dir: self.target,
-            manifest,
-        })
+        Ok(Artifact { dir: self.target, manifest })
     }
 
     /// Puts the folder in its place.
@@ -123,9 +101,7 @@ impl Partial {
             fs_err::rename(&self.dir, &self.target)?;
         } else if self.latest.is_none() {
             // Filled by someone else while this was made.
-            return Err(Error::OutputNotEmpty {
-                path: self.target.clone(),
-            });
+            return Err(Error::OutputNotEmpty { path: self.target.clone() });
         } else {
             // Aside first, because a folder cannot be renamed onto one with files in it. Maps of the old files
             // stay valid until they are closed.
@@ -154,10 +130,7 @@ fn remove_unfinished(dir: &Path) -> Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             remove_unfinished(&path)?;
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == TEMPORARY_EXTENSION)
-        {
+        } else if path.extension().is_some_and(|extension| extension == TEMPORARY_EXTENSION) {
             fs_err::remove_file(&path)?;
         }
     }
@@ -174,21 +147,10 @@ fn list_files(dir: &Path, prefix: &str, files: &mut Vec<FileEntry>) -> Result<()
             list_files(&path, &format!("{name}/"), files)?;
             sync(&path)?;
         } else if name != file_name::MANIFEST {
-            let is_table = path
-                .extension()
-                .is_some_and(|extension| extension == "arrow");
-            let rows = if is_table {
-                Some(Table::open_any(&path)?.len() as u64)
-            } else {
-                None
-            };
+            let is_table = path.extension().is_some_and(|extension| extension == "arrow");
+            let rows = if is_table { Some(Table::open_any(&path)?.len() as u64) } else { None };
             let bytes = fs_err::metadata(&path)?.len();
-            files.push(FileEntry {
-                name,
-                bytes,
-                rows,
-                blake3: hash_file(&path)?,
-            });
+            files.push(FileEntry { name, bytes, rows, blake3: hash_file(&path)? });
             sync(&path)?;
         }
     }

@@ -32,27 +32,13 @@ pub struct TableDescription {
 pub fn describe(path: &Path) -> Result<TableDescription> {
     let table = Table::open_any(path)?;
     let own_keys = [KIND_KEY, VERSION_KEY, FINGERPRINT_KEY];
-    let others = table
-        .schema
-        .metadata
-        .iter()
-        .filter(|(key, _)| !own_keys.contains(&key.as_str()));
+    let others = table.schema.metadata.iter().filter(|(key, _)| !own_keys.contains(&key.as_str()));
     Ok(TableDescription {
         kind: table.kind.name.to_owned(),
         version: table.kind.version,
-        fingerprint: table
-            .metadata(FINGERPRINT_KEY)
-            .unwrap_or_default()
-            .to_owned(),
-        metadata: others
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
-        columns: table
-            .schema
-            .fields()
-            .iter()
-            .map(|field| (field.name().clone(), type_name(field)))
-            .collect(),
+        fingerprint: table.metadata(FINGERPRINT_KEY).unwrap_or_default().to_owned(),
+        metadata: others.map(|(key, value)| (key.clone(), value.clone())).collect(),
+        columns: table.schema.fields().iter().map(|field| (field.name().clone(), type_name(field))).collect(),
         rows: table.len(),
         batches: table.batches.len(),
     })
@@ -66,10 +52,7 @@ pub fn first_rows(path: &Path, n: usize) -> Result<Vec<Value>> {
         let batch = &table.batches[batch];
         let schema = batch.schema_ref();
         let cells = schema.fields().iter().zip(batch.columns());
-        cells
-            .map(|(field, column)| (field.name().clone(), cell(column, row)))
-            .collect::<Map<_, _>>()
-            .into()
+        cells.map(|(field, column)| (field.name().clone(), cell(column, row))).collect::<Map<_, _>>().into()
     };
     Ok((0..n.min(table.len())).map(row).collect())
 }
@@ -91,19 +74,12 @@ fn type_name(field: &arrow::datatypes::Field) -> String {
             format!("fixed_size_list<{}>[{length}]", type_name(item))
         }
         DataType::Struct(fields) => {
-            let fields: Vec<_> = fields
-                .iter()
-                .map(|f| format!("{} {}", f.name(), type_name(f)))
-                .collect();
+            let fields: Vec<_> = fields.iter().map(|f| format!("{} {}", f.name(), type_name(f))).collect();
             format!("struct<{}>", fields.join(", "))
         }
         other => other.to_string(),
     };
-    if field.is_nullable() {
-        name + "?"
-    } else {
-        name
-    }
+    if field.is_nullable() { name + "?" } else { name }
 }
 
 fn cell(column: &dyn Array, row: usize) -> Value {
@@ -119,9 +95,7 @@ fn cell(column: &dyn Array, row: usize) -> Value {
         DataType::Boolean => column.as_boolean().value(row).into(),
         DataType::Utf8 => column.as_string::<i32>().value(row).into(),
         DataType::LargeUtf8 => column.as_string::<i64>().value(row).into(),
-        DataType::LargeBinary => {
-            format!("{} bytes", column.as_binary::<i64>().value(row).len()).into()
-        }
+        DataType::LargeBinary => format!("{} bytes", column.as_binary::<i64>().value(row).len()).into(),
         DataType::List(_) => items(&column.as_list::<i32>().value(row)),
         DataType::FixedSizeList(..) => items(&column.as_fixed_size_list().value(row)),
         DataType::Struct(fields) => {

@@ -44,11 +44,7 @@ impl Store {
         let manifest = &artifact.manifest;
         if (manifest.stage.as_str(), manifest.fingerprint.as_str()) != (stage, fingerprint) {
             let found = format!("{} {}", manifest.stage, manifest.fingerprint);
-            return Err(Error::Misplaced {
-                dir,
-                found,
-                expected: format!("{stage} {fingerprint}"),
-            });
+            return Err(Error::Misplaced { dir, found, expected: format!("{stage} {fingerprint}") });
         }
         artifact.check_files()?;
         Ok(Some(artifact))

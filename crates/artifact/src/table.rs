@@ -36,41 +36,21 @@ impl Table {
 
     /// Checks a mapped file; `path` is for the errors.
     fn from_buffer(path: &Path, file: &Buffer, kinds: &[&'static Kind]) -> Result<Self> {
-        let fallback = || {
-            kinds
-                .first()
-                .filter(|_| kinds.len() < KINDS.len())
-                .map(|kind| kind.producer)
-        };
+        let fallback = || kinds.first().filter(|_| kinds.len() < KINDS.len()).map(|kind| kind.producer);
         let remedy = || rewrite(file_name::producer(path).or_else(fallback));
-        let damaged = |why| Error::Damaged {
-            path: path.to_owned(),
-            why,
-            remedy: remedy(),
-        };
-        let foreign = |why| Error::Foreign {
-            path: path.to_owned(),
-            why,
-            remedy: remedy(),
-        };
+        let damaged = |why| Error::Damaged { path: path.to_owned(), why, remedy: remedy() };
+        let foreign = |why| Error::Foreign { path: path.to_owned(), why, remedy: remedy() };
 
         check_magic(file).map_err(foreign)?;
         let footer = Footer::read(file).map_err(damaged)?;
         let found = footer.schema.metadata.get(KIND_KEY);
         let found = found.ok_or_else(|| foreign(format!("an Arrow file without `{KIND_KEY}`")))?;
-        let kind = kinds
-            .iter()
-            .find(|kind| kind.name == *found)
-            .ok_or_else(|| Error::Kind {
-                path: path.to_owned(),
-                found: found.clone(),
-                expected: kinds
-                    .iter()
-                    .map(|kind| kind.name)
-                    .collect::<Vec<_>>()
-                    .join(" or "),
-                remedy: remedy(),
-            })?;
+        let kind = kinds.iter().find(|kind| kind.name == *found).ok_or_else(|| Error::Kind {
+            path: path.to_owned(),
+            found: found.clone(),
+            expected: kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(" or "),
+            remedy: remedy(),
+        })?;
         check_version(path, kind, &footer.schema)?;
         check_columns(path, kind, footer.schema.fields())?;
         let batches = footer.batches(file).map_err(damaged)?;
@@ -79,13 +59,7 @@ impl Table {
             *rows += batch.num_rows();
             Some(*rows)
         }));
-        Ok(Self {
-            path: path.to_owned(),
-            kind,
-            schema: footer.schema,
-            batches,
-            starts,
-        })
+        Ok(Self { path: path.to_owned(), kind, schema: footer.schema, batches, starts })
     }
 
     /// Opens a table of any kind.
@@ -109,12 +83,7 @@ impl Table {
     ///
     /// Where there is no such row, like indexing a slice.
     pub(crate) fn locate(&self, index: usize) -> (usize, usize) {
-        assert!(
-            index < self.len(),
-            "row {index} of {} in {}",
-            self.len(),
-            self.path.display()
-        );
+        assert!(index < self.len(), "row {index} of {} in {}", self.len(), self.path.display());
         let batch = self.starts.partition_point(|&start| start <= index) - 1;
         (batch, index - self.starts[batch])
     }
@@ -122,11 +91,7 @@ impl Table {
     /// A fault in the rows, found after the file itself was found sound.
     pub(crate) fn damaged(&self, why: String) -> Error {
         let remedy = rewrite(Some(self.kind.producer_of(&self.path)));
-        Error::Damaged {
-            path: self.path.clone(),
-            why,
-            remedy,
-        }
+        Error::Damaged { path: self.path.clone(), why, remedy }
     }
 }
 
@@ -138,11 +103,7 @@ fn check_version(path: &Path, kind: &'static Kind, schema: &SchemaRef) -> Result
     Err(Error::Version {
         path: path.to_owned(),
         kind: kind.name,
-        found: if found.is_empty() {
-            "(none)".to_owned()
-        } else {
-            found.to_owned()
-        },
+        found: if found.is_empty() { "(none)".to_owned() } else { found.to_owned() },
         expected: kind.version,
         remedy: rewrite(Some(kind.producer_of(path))),
     })
@@ -154,11 +115,8 @@ fn check_columns(path: &Path, kind: &'static Kind, found: &Fields) -> Result<()>
     let Some(column) = (0..found.len().max(expected.len())).find(differs) else {
         return Ok(());
     };
-    let describe = |fields: &Fields| {
-        fields
-            .get(column)
-            .map_or_else(|| "none".to_owned(), |field| format!("`{field}`"))
-    };
+    let describe =
+        |fields: &Fields| fields.get(column).map_or_else(|| "none".to_owned(), |field| format!("`{field}`"));
     Err(Error::Columns {
         path: path.to_owned(),
         kind: kind.name,

@@ -49,17 +49,9 @@ impl TableWriter {
         let schema = Schema::new(kind.fields()).with_metadata(metadata);
         let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
         let file = fs_err::File::create(&temporary)?;
-        let file = FileWriter::try_new_buffered(file, &schema).map_err(|source| Error::Write {
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            temporary,
-            schema: Arc::new(schema),
-            file,
-            rows: 0,
-        })
+        let file = FileWriter::try_new_buffered(file, &schema)
+            .map_err(|source| Error::Write { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), temporary, schema: Arc::new(schema), file, rows: 0 })
     }
 
     /// Writes one record batch of these columns.
@@ -85,18 +77,11 @@ impl TableWriter {
     }
 
     pub(crate) fn error(&self, source: ArrowError) -> Error {
-        Error::Write {
-            path: self.path.clone(),
-            source,
-        }
+        Error::Write { path: self.path.clone(), source }
     }
 
     /// A row that cannot be written; `pending` rows wait for the next batch.
     pub(crate) fn bad_row(&self, pending: usize, why: String) -> Error {
-        Error::Row {
-            path: self.path.clone(),
-            row: self.rows + pending,
-            why,
-        }
+        Error::Row { path: self.path.clone(), row: self.rows + pending, why }
     }
 }

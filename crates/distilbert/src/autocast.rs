@@ -27,7 +27,11 @@ impl Autocast {
     }
 
     /// (tokens, dim)³ → (tokens, dim) in the inputs' type
-    pub(crate) fn attention(self, [query, key, value]: [Tensor<2>; 3], options: AttentionOptions) -> Tensor<2> {
+    pub(crate) fn attention(
+        self,
+        [query, key, value]: [Tensor<2>; 3],
+        options: AttentionOptions,
+    ) -> Tensor<2> {
         torch_kernels::packed_attention(query, key, value, options)
     }
 

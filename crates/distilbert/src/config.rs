@@ -73,12 +73,16 @@ impl Config {
         if self.n_heads == 0 || !self.dim.is_multiple_of(self.n_heads) {
             return refuse(format!("dim {} is not a multiple of n_heads {}", self.dim, self.n_heads));
         }
-        if [self.vocab_size, self.max_position_embeddings, self.n_layers, self.dim, self.hidden_dim].contains(&0) {
+        if [self.vocab_size, self.max_position_embeddings, self.n_layers, self.dim, self.hidden_dim]
+            .contains(&0)
+        {
             return refuse("a size is 0".to_owned());
         }
-        for (name, p) in
-            [("dropout", self.dropout), ("attention_dropout", self.attention_dropout), ("qa_dropout", self.qa_dropout)]
-        {
+        for (name, p) in [
+            ("dropout", self.dropout),
+            ("attention_dropout", self.attention_dropout),
+            ("qa_dropout", self.qa_dropout),
+        ] {
             if !(0.0..1.0).contains(&p) {
                 return refuse(format!("{name} is {p}, expected a number in [0, 1)"));
             }

@@ -35,7 +35,9 @@ pub enum Error {
     },
     /// A feature that the model cannot embed.
     #[error("feature {index} {reason}")]
-    #[diagnostic(help("lower `tokenize-features.max_length`, or use the tokenizer that belongs to the base model"))]
+    #[diagnostic(help(
+        "lower `tokenize-features.max_length`, or use the tokenizer that belongs to the base model"
+    ))]
     Feature {
         /// Its row.
         index: usize,

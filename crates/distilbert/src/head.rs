@@ -48,7 +48,9 @@ impl<'a> BaseWeights<'a> {
 impl Weights for BaseWeights<'_> {
     fn get(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), Error> {
         match name {
-            QA_HEAD_WEIGHT | QA_HEAD_BIAS if self.pretrained.contains(name) => Weights::get(self.pretrained, name),
+            QA_HEAD_WEIGHT | QA_HEAD_BIAS if self.pretrained.contains(name) => {
+                Weights::get(self.pretrained, name)
+            }
             QA_HEAD_WEIGHT => Ok((vec![2, self.dim], fresh_qa_head(self.dim, self.seed))),
             QA_HEAD_BIAS => Ok((vec![2], vec![0.0; 2])),
             _ => Weights::get(self.pretrained, name),

@@ -10,12 +10,12 @@ use burn::tensor::{Device, Tensor};
 use squad::SplitMix64;
 use torch_kernels::{AttentionOptions, Dropout};
 
+use crate::Error;
 use crate::autocast::Autocast;
 use crate::batch::PackedBatch;
 use crate::config::Config;
 use crate::head::{QA_HEAD_BIAS, QA_HEAD_WEIGHT};
 use crate::parameters::{Weights, load};
-use crate::Error;
 
 /// Whether dropout applies, and what its masks are drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,8 @@ impl DistilBertForQuestionAnswering {
             )?,
             LayerNorm: loader.layer_norm("distilbert.embeddings.LayerNorm", config.dim)?,
         };
-        let layer = (0..config.n_layers).map(|index| loader.block(config, index)).collect::<Result<_, _>>()?;
+        let layer =
+            (0..config.n_layers).map(|index| loader.block(config, index)).collect::<Result<_, _>>()?;
         let qa_outputs = Linear {
             weight: load(weights, QA_HEAD_WEIGHT, [2, config.dim], device)?,
             bias: load(weights, QA_HEAD_BIAS, [2], device)?,
@@ -157,7 +158,8 @@ impl Embeddings {
     fn forward(&self, pass: &Pass<'_>, batch: &PackedBatch, device: &Device) -> Tensor<2> {
         let device = device.clone().without_autodiff();
         let words = torch_kernels::embedding(self.word_embeddings.weight.val(), batch.input_ids(&device));
-        let positions = torch_kernels::embedding(self.position_embeddings.weight.val(), batch.positions(&device));
+        let positions =
+            torch_kernels::embedding(self.position_embeddings.weight.val(), batch.positions(&device));
         let hidden = pass.autocast.layer_norm(&self.LayerNorm, words + positions);
         pass.dropout(hidden, pass.config.dropout, Site::Embeddings)
     }

@@ -29,7 +29,8 @@ impl Split {
     /// # Errors
     /// As [`Self::train`].
     pub fn validation(ingest: &Artifact, features: &Artifact) -> Result<Self, Error> {
-        let files = [file_name::CONTEXTS_VALIDATION, file_name::EXAMPLES_VALIDATION, file_name::FEATURES_VALIDATION];
+        let files =
+            [file_name::CONTEXTS_VALIDATION, file_name::EXAMPLES_VALIDATION, file_name::FEATURES_VALIDATION];
         Self::open(ingest, features, files)
     }
 
@@ -52,10 +53,12 @@ impl Split {
         for (index, feature) in self.features.iter().enumerate() {
             let tokens = feature.input_ids.len();
             if tokens == 0 || tokens > config.max_position_embeddings {
-                let reason = format!("has {tokens} tokens, the model takes 1 to {}", config.max_position_embeddings);
+                let reason =
+                    format!("has {tokens} tokens, the model takes 1 to {}", config.max_position_embeddings);
                 return Err(Error::Feature { index, reason });
             }
-            if let Some(id) = feature.input_ids.iter().find(|&&id| id < 0 || id as usize >= config.vocab_size) {
+            if let Some(id) = feature.input_ids.iter().find(|&&id| id < 0 || id as usize >= config.vocab_size)
+            {
                 let reason = format!("has token id {id}, the model's vocabulary has {}", config.vocab_size);
                 return Err(Error::Feature { index, reason });
             }

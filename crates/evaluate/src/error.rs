@@ -17,7 +17,9 @@ pub enum Error {
     Artifact(#[from] artifact::Error),
     /// Writing `predictions.json`.
     #[error(transparent)]
-    #[diagnostic(help("check the space and the permissions of the artifacts folder, and run the stage again"))]
+    #[diagnostic(help(
+        "check the space and the permissions of the artifacts folder, and run the stage again"
+    ))]
     Io(#[from] std::io::Error),
     /// The train artifact does not say which head it began with.
     #[error("the manifest of the train artifact has no settings.run.seed")]

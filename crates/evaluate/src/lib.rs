@@ -9,8 +9,8 @@ use std::io::{BufWriter, Write};
 
 use artifact::{Artifact, Assets, Candidate, Prediction, PredictionsWriter, Tensors, file_name};
 use distilbert::{
-    AnsweredExample, BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Split, SplitScore,
-    Weights, answer_split,
+    AnsweredExample, BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Split,
+    SplitScore, Weights, answer_split,
 };
 use serde_json::{Map, Value};
 use squad::SpanSettings;
@@ -39,10 +39,8 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     let base_weights = BaseWeights::new(&pretrained, config.dim, seed_of(&train)?);
     let base = evaluation.score("base model", &base_weights, |_| Ok(()))?;
 
-    let mut predictions = PredictionsWriter::create(
-        &job.output().join(file_name::PREDICTIONS_VALIDATION),
-        job.fingerprint(),
-    )?;
+    let mut predictions =
+        PredictionsWriter::create(&job.output().join(file_name::PREDICTIONS_VALIDATION), job.fingerprint())?;
     let mut texts = Map::new();
     let checkpoint = Tensors::open(&train.file(file_name::CHECKPOINT)?)?;
     let tuned = evaluation.score("fine-tuned model", &checkpoint, |answered| {

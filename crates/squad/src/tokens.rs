@@ -47,22 +47,27 @@ impl TextTokenizer {
             tokens.push(&self.encode(text)?, 0);
             return Ok(tokens);
         };
-        // One lock for a text whose words are all known; nothing that can panic happens under either.
-        let mut kept = pieces.read().unwrap_or_else(PoisonError::into_inner);
+        // Two locks for a text, however many its pieces: threads that wait for each other cost more than
+        // a piece that two of them encode. Nothing that can panic happens under either lock.
+        let kept = pieces.read().unwrap_or_else(PoisonError::into_inner);
+        let mut new = Vec::new();
         let mut begin = 0;
         for piece in text.split(' ') {
             if let Some(known) = kept.get(piece) {
                 begin += tokens.push(known, begin) + 1;
-                continue;
+            } else {
+                let encoded = self.encode(piece)?;
+                begin += tokens.push(&encoded, begin) + 1;
+                new.push((piece, encoded));
             }
-            let room = kept.len() < KEPT_PIECES && piece.len() <= KEPT_PIECE_BYTES;
-            drop(kept);
-            let new = self.encode(piece)?;
-            begin += tokens.push(&new, begin) + 1;
-            if room {
-                pieces.write().unwrap_or_else(PoisonError::into_inner).insert(piece.into(), new);
-            }
-            kept = pieces.read().unwrap_or_else(PoisonError::into_inner);
+        }
+        let room = KEPT_PIECES.saturating_sub(kept.len());
+        drop(kept);
+        new.retain(|(piece, _)| piece.len() <= KEPT_PIECE_BYTES);
+        new.truncate(room);
+        if !new.is_empty() {
+            let mut kept = pieces.write().unwrap_or_else(PoisonError::into_inner);
+            kept.extend(new.into_iter().map(|(piece, encoded)| (piece.into(), encoded)));
         }
         Ok(tokens)
     }

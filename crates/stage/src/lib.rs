@@ -9,6 +9,7 @@ mod cli;
 mod declaration;
 mod error;
 mod exit;
+mod help;
 mod interrupt;
 mod job;
 mod logs;

@@ -28,7 +28,7 @@ pub(crate) fn init(options: &OutputOptions) {
             let start = Instant::now();
             builder.with_target(false).with_ansi(colours).with_timer(Elapsed(start)).try_init()
         }
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
 }
 

@@ -15,9 +15,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::main_of_tool::print;
-use crate::settings::section;
 use crate::{
-    CommonOptions, Declaration, Error, ExitKind, Input, Interrupt, Job, Planned, Workspace, logs, report,
+    CommonOptions, Declaration, Error, ExitKind, Input, Interrupt, Job, Planned, Workspace, help, logs,
+    report,
 };
 
 /// The environment variable by which the driver says which code it planned with.
@@ -47,10 +47,10 @@ pub fn stage_main<E>(declaration: &'static Declaration, run: fn(&mut Job) -> Res
 where
     E: Diagnostic + ExitKind,
 {
-    let matches = command(declaration).get_matches();
+    let matches = help::add(StageOptions::command(), declaration).get_matches();
     let options = StageOptions::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     logs::init(&options.common.output);
-    let span = tracing::info_span!("stage", name = declaration.name);
+    let span = span(declaration);
     let _entered = span.enter();
     match run_stage(declaration, &options, run) {
         Ok(()) => ExitCode::SUCCESS,
@@ -206,60 +206,17 @@ fn panicked(declaration: &Declaration, panic: &(dyn Any + Send)) -> Error {
     Error::Panicked { stage: declaration.name.to_owned(), message }
 }
 
+/// The name of a span is part of the program, so each stage's stands here.
+fn span(declaration: &Declaration) -> tracing::Span {
+    match declaration.name {
+        "ingest" => tracing::info_span!("ingest"),
+        "tokenize-features" => tracing::info_span!("tokenize-features"),
+        "train" => tracing::info_span!("train"),
+        "evaluate" => tracing::info_span!("evaluate"),
+        _ => tracing::info_span!("export"),
+    }
+}
+
 fn print_dir(artifact: &Artifact) -> Result<(), artifact::Error> {
     Ok(print(&format!("{}\n", artifact.dir.display()))?)
-}
-
-fn command(declaration: &Declaration) -> clap::Command {
-    let binary = declaration.binary();
-    StageOptions::command()
-        .name(declaration.name)
-        .display_name(binary.clone())
-        .bin_name(binary)
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(declaration.about)
-        .long_about(format!("{}.\n\n{}", declaration.about, declaration.details))
-        .after_long_help(details(declaration))
-}
-
-/// The rest of what a newcomer wants to know.
-fn details(declaration: &Declaration) -> String {
-    let inputs = match declaration.inputs {
-        [] => "The files that its settings name.".to_owned(),
-        stages => format!(
-            "The artifacts of {}, found in the store by the settings, or given with --input.",
-            stages.join(", ")
-        ),
-    };
-    let name = declaration.name;
-    let binary = declaration.binary();
-    format!(
-        "\
-Input:
-  {inputs}
-Output:
-  {output}
-  in artifacts/{name}/FINGERPRINT/, whose path is printed to stdout. The fingerprint is made from the
-  settings below, the inputs and the code, so that a finished artifact is never made twice.
-
-Settings (with their built-in values; change them in a settings file, or with --set):
-
-{own}
-{run}
-Examples:
-  {binary}
-  {binary} --config my/pipeline.toml --profile squad
-  {binary} --output out/{name}
-
-Exit codes:
-  0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
-  130 interrupted, with what was done kept; 1 anything else",
-        output = declaration.output,
-        own = section(name),
-        run = if declaration.settings.iter().any(|setting| setting.starts_with("run.")) {
-            section("run")
-        } else {
-            String::new()
-        },
-    )
 }

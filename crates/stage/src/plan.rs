@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use artifact::{Artifact, Manifest};
 use serde_json::{Map, Value, json};
 
-use crate::declaration::{Declaration, STAGES};
+use crate::declaration::{Declaration, STAGES, TRAIN};
 use crate::{Error, Workspace, sources};
 
 /// One stage under the present settings.
@@ -104,7 +104,8 @@ fn from_settings(
 }
 
 /// Stage → fingerprint and the given artifact that was made from it, for stages that are not given
-/// themselves. Given artifacts that contradict each other are refused.
+/// themselves. Given artifacts that contradict each other are refused, but for a trained model: it may be
+/// evaluated on other data than it was validated on.
 fn lineage(given: &BTreeMap<String, Artifact>) -> Result<BTreeMap<String, (String, PathBuf)>, Error> {
     let mut lineage: BTreeMap<String, (String, PathBuf)> = BTreeMap::new();
     for artifact in given.values() {
@@ -112,6 +113,12 @@ fn lineage(given: &BTreeMap<String, Artifact>) -> Result<BTreeMap<String, (Strin
             let stated = given.get(&input.stage).map(|other| (&other.manifest.fingerprint, &other.dir));
             let implied = lineage.get(&input.stage).map(|(fingerprint, by)| (fingerprint, by));
             match stated.or(implied) {
+                Some((found, _)) if *found != input.fingerprint && artifact.manifest.stage == TRAIN.name => {
+                    tracing::warn!(
+                        input = input.stage,
+                        "the model was trained from another artifact than the one given"
+                    );
+                }
                 Some((found, other)) if *found != input.fingerprint => {
                     return Err(Error::Lineage {
                         given: artifact.dir.clone(),

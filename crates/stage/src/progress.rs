@@ -1,10 +1,11 @@
 //! Progress of one piece of work: a bar on a terminal, log lines elsewhere, or nothing.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::ProgressMode;
 
@@ -39,12 +40,12 @@ impl Progress {
             _ => hidden(),
         };
         let template = if total == 0 {
-            "{prefix} {spinner} {human_pos} ({per_sec}) {msg}"
+            "{prefix} {spinner} {human_pos} ({rate}) {msg}"
         } else {
-            "{prefix} [{bar:30}] {human_pos}/{human_len} ({per_sec}, {eta} left) {msg}"
+            "{prefix} [{bar:30}] {human_pos}/{human_len} ({rate}, {eta} left) {msg}"
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style.progress_chars("=> "));
+        bar.set_style(style.progress_chars("=> ").with_key("rate", rate));
         bar.set_prefix(what.to_owned());
         let last_line = (mode == ProgressMode::Plain).then(|| Mutex::new(Instant::now()));
         Self { what: what.to_owned(), bar, last_line }
@@ -82,6 +83,11 @@ impl Progress {
         let eta_s = total.filter(|total| done < *total).map(|_| self.bar.eta().as_secs());
         tracing::info!(done, total, per_second = rate, eta_s, note = message, "{}", self.what);
     }
+}
+
+fn rate(state: &ProgressState, text: &mut dyn fmt::Write) {
+    // A bar without its rate is still a bar.
+    let _ = write!(text, "{:.1}/s", state.per_sec());
 }
 
 impl Drop for Progress {

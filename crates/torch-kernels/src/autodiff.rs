@@ -1,9 +1,9 @@
 //! Backward passes, by hand: each keeps what [`KernelGradients`] says it needs and no more.
 
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, TensorMetadata};
@@ -105,7 +105,11 @@ impl<B: KernelGradients> Backward<B, 3> for Linear {
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let (saved, input_dtype) = ops.state;
         let grad = grads.consume::<B>(&ops.node);
-        register::<B, 3>(grads, ops.parents.map(|parent| parent.map(|node| node.id)), B::autocast_linear_backward(grad, saved, input_dtype));
+        register::<B, 3>(
+            grads,
+            ops.parents.map(|parent| parent.map(|node| node.id)),
+            B::autocast_linear_backward(grad, saved, input_dtype),
+        );
     }
 }
 
@@ -131,7 +135,11 @@ impl<B: KernelGradients> Backward<B, 3> for LayerNorm {
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        register::<B, 3>(grads, ops.parents.map(|parent| parent.map(|node| node.id)), B::fused_layer_norm_backward(grad, ops.state));
+        register::<B, 3>(
+            grads,
+            ops.parents.map(|parent| parent.map(|node| node.id)),
+            B::fused_layer_norm_backward(grad, ops.state),
+        );
     }
 }
 
@@ -143,7 +151,11 @@ impl<B: KernelGradients> Backward<B, 1> for Gelu {
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        register::<B, 1>(grads, ops.parents.map(|parent| parent.map(|node| node.id)), [B::fused_gelu_backward(grad, ops.state)]);
+        register::<B, 1>(
+            grads,
+            ops.parents.map(|parent| parent.map(|node| node.id)),
+            [B::fused_gelu_backward(grad, ops.state)],
+        );
     }
 }
 
@@ -155,7 +167,11 @@ impl<B: KernelGradients> Backward<B, 1> for DropElements {
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        register::<B, 1>(grads, ops.parents.map(|parent| parent.map(|node| node.id)), [B::counter_dropout(grad, ops.state)]);
+        register::<B, 1>(
+            grads,
+            ops.parents.map(|parent| parent.map(|node| node.id)),
+            [B::counter_dropout(grad, ops.state)],
+        );
     }
 }
 
@@ -168,7 +184,11 @@ impl<B: KernelGradients> Backward<B, 1> for Embedding {
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let (indices, rows) = ops.state;
         let grad = grads.consume::<B>(&ops.node);
-        register::<B, 1>(grads, ops.parents.map(|parent| parent.map(|node| node.id)), [B::embedding_rows_backward(grad, indices, rows)]);
+        register::<B, 1>(
+            grads,
+            ops.parents.map(|parent| parent.map(|node| node.id)),
+            [B::embedding_rows_backward(grad, indices, rows)],
+        );
     }
 }
 

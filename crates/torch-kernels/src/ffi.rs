@@ -17,7 +17,11 @@ unsafe extern "C" {
         weight: *mut C_tensor,
         bias: *mut C_tensor,
     ) -> *mut c_char;
-    fn distilburn_global_norm(norm: *mut *mut C_tensor, tensors: *mut *mut C_tensor, count: i64) -> *mut c_char;
+    fn distilburn_global_norm(
+        norm: *mut *mut C_tensor,
+        tensors: *mut *mut C_tensor,
+        count: i64,
+    ) -> *mut c_char;
     fn distilburn_adamw(
         params: *mut *mut C_tensor,
         grads: *mut *mut C_tensor,

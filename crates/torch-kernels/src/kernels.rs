@@ -103,9 +103,16 @@ pub trait KernelGradients: Kernels {
         epsilon: f64,
     ) -> (FloatTensor<Self>, [FloatTensor<Self>; 5]);
     /// Gradients of input, weight and bias.
-    fn fused_layer_norm_backward(grad: FloatTensor<Self>, saved: [FloatTensor<Self>; 5]) -> [FloatTensor<Self>; 3];
+    fn fused_layer_norm_backward(
+        grad: FloatTensor<Self>,
+        saved: [FloatTensor<Self>; 5],
+    ) -> [FloatTensor<Self>; 3];
     /// Gradient of GELU's input.
     fn fused_gelu_backward(grad: FloatTensor<Self>, input: FloatTensor<Self>) -> FloatTensor<Self>;
     /// Gradient of an embedding's weight, dense.
-    fn embedding_rows_backward(grad: FloatTensor<Self>, indices: IntTensor<Self>, rows: usize) -> FloatTensor<Self>;
+    fn embedding_rows_backward(
+        grad: FloatTensor<Self>,
+        indices: IntTensor<Self>,
+        rows: usize,
+    ) -> FloatTensor<Self>;
 }

@@ -121,7 +121,8 @@ impl KernelGradients for LibTorch {
             let weights = dropped(&probabilities, options, start);
             copy_into(&grad_v, &weights.transpose(1, 2).bmm(&grad_out));
             let grad_weights = dropped(&grad_out.bmm(&v.transpose(1, 2)), options, start);
-            let grad_scores = Tensor::internal_softmax_backward_data(&grad_weights, &probabilities, -1, q.kind());
+            let grad_scores =
+                Tensor::internal_softmax_backward_data(&grad_weights, &probabilities, -1, q.kind());
             copy_into(&grad_q, &scaled_bmm(&grad_scores, &k, scale(&q)));
             copy_into(&grad_k, &scaled_bmm(&grad_scores.transpose(1, 2), &q, scale(&q)));
         }
@@ -141,7 +142,10 @@ impl KernelGradients for LibTorch {
         (TchTensor::new(out), saved)
     }
 
-    fn fused_layer_norm_backward(grad: FloatTensor<Self>, saved: [FloatTensor<Self>; 5]) -> [FloatTensor<Self>; 3] {
+    fn fused_layer_norm_backward(
+        grad: FloatTensor<Self>,
+        saved: [FloatTensor<Self>; 5],
+    ) -> [FloatTensor<Self>; 3] {
         ffi::layer_norm_backward(&grad.tensor, &saved.map(|tensor| tensor.tensor)).map(TchTensor::new)
     }
 
@@ -149,8 +153,18 @@ impl KernelGradients for LibTorch {
         TchTensor::new(input.tensor.gelu_backward(&grad.tensor, "none"))
     }
 
-    fn embedding_rows_backward(grad: FloatTensor<Self>, indices: IntTensor<Self>, rows: usize) -> FloatTensor<Self> {
-        TchTensor::new(Tensor::embedding_dense_backward(&grad.tensor, &indices.tensor, rows as i64, -1, false))
+    fn embedding_rows_backward(
+        grad: FloatTensor<Self>,
+        indices: IntTensor<Self>,
+        rows: usize,
+    ) -> FloatTensor<Self> {
+        TchTensor::new(Tensor::embedding_dense_backward(
+            &grad.tensor,
+            &indices.tensor,
+            rows as i64,
+            -1,
+            false,
+        ))
     }
 }
 
@@ -175,7 +189,11 @@ impl Sequence {
 
     /// The row of all probabilities → a view (n_heads, len, len)
     fn probabilities(&self, all: &Tensor) -> Tensor {
-        all.narrow(0, self.probabilities_start, self.probabilities_len()).view([self.n_heads, self.len, self.len])
+        all.narrow(0, self.probabilities_start, self.probabilities_len()).view([
+            self.n_heads,
+            self.len,
+            self.len,
+        ])
     }
 }
 

@@ -118,7 +118,8 @@ fn options(dropout: Option<Dropout>) -> AttentionOptions {
 fn plain_attention([q, k, v]: &[Tensor<2>; 3], masks: Option<&[Tensor<3>]>) -> Tensor<2> {
     let sequences = [0..5, 5..6, 6..17].into_iter().enumerate().map(|(index, rows)| {
         let len = rows.len();
-        let heads = |x: &Tensor<2>| x.clone().slice([rows.clone(), 0..12]).reshape([len, 3, 4]).swap_dims(0, 1);
+        let heads =
+            |x: &Tensor<2>| x.clone().slice([rows.clone(), 0..12]).reshape([len, 3, 4]).swap_dims(0, 1);
         let scores = heads(q).matmul(heads(k).swap_dims(1, 2)) / 4.0_f64.sqrt();
         let probabilities = softmax(scores, 2);
         let probabilities = match masks {
@@ -162,7 +163,10 @@ fn attention_dropout_masks_probabilities_alike_in_forward_and_backward() {
     }
     let v = tensor([17, 12], 3);
     let qkv = [q.clone(), k.clone(), v.clone()];
-    let found = run(kernels::packed_attention(q.clone(), k.clone(), v.clone(), options(Some(dropout))), &[&q, &k, &v]);
+    let found = run(
+        kernels::packed_attention(q.clone(), k.clone(), v.clone(), options(Some(dropout))),
+        &[&q, &k, &v],
+    );
     compare(found, run(plain_attention(&qkv, Some(&masks)), &[&q, &k, &v]), TOLERANCE);
 }
 

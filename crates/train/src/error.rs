@@ -17,7 +17,9 @@ pub enum Error {
     Artifact(#[from] artifact::Error),
     /// Writing `metrics.jsonl`.
     #[error(transparent)]
-    #[diagnostic(help("check the space and the permissions of the artifacts folder, and run the stage again"))]
+    #[diagnostic(help(
+        "check the space and the permissions of the artifacts folder, and run the stage again"
+    ))]
     Io(#[from] std::io::Error),
     /// No feature to learn from or to validate on.
     #[error("the {split} split has no features")]
@@ -28,7 +30,9 @@ pub enum Error {
     },
     /// The loss is NaN or infinite: the weights are of no use any more.
     #[error("the loss is {loss} at step {global_step}")]
-    #[diagnostic(help("lower `train.learning_rate`, or set `run.precision` to \"fp32\"; examples of the batch: {examples}"))]
+    #[diagnostic(help(
+        "lower `train.learning_rate`, or set `run.precision` to \"fp32\"; examples of the batch: {examples}"
+    ))]
     NotFinite {
         /// The loss.
         loss: f64,

@@ -55,7 +55,8 @@ impl AdamW {
     /// One update from `gradients` (in the parameters' order). Returns their global norm before clipping, on
     /// the device: reading it waits for a GPU.
     pub fn update(&mut self, gradients: &[Parameter], learning_rate: f64) -> Tensor<1> {
-        let same_names = gradients.iter().zip(&self.states).all(|(grad, state)| grad.name == state.param.name);
+        let same_names =
+            gradients.iter().zip(&self.states).all(|(grad, state)| grad.name == state.param.name);
         assert!(gradients.len() == self.states.len() && same_names, "gradients in the parameters' order");
 
         let norm = global_norm(gradients.iter().map(|grad| &grad.handle));

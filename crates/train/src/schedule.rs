@@ -32,7 +32,9 @@ mod tests {
     #[test]
     fn rate_climbs_from_zero_peaks_after_warmup_and_falls_to_zero() {
         let schedule = LinearSchedule { learning_rate: 3e-5, warmup_steps: 100, total_steps: 380 };
-        for (step, factor) in [(0, 0.0), (1, 0.01), (99, 0.99), (100, 1.0), (240, 0.5), (379, 1.0 / 280.0), (380, 0.0)] {
+        for (step, factor) in
+            [(0, 0.0), (1, 0.01), (99, 0.99), (100, 1.0), (240, 0.5), (379, 1.0 / 280.0), (380, 0.0)]
+        {
             assert!((schedule.rate(step) - 3e-5 * factor).abs() < 1e-18, "step {step}");
         }
     }

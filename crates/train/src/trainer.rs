@@ -6,20 +6,21 @@ use artifact::{HistoryKind, HistoryRow, file_name};
 use burn::tensor::Tensor;
 use burn_dataset::Dataset;
 use distilbert::{
-    Autocast, DistilBertForQuestionAnswering, DropoutSeed, Mode, PackedBatch, Parameter, Predictor, QaTargets,
-    Runtime, Split, SplitScore, answer_split, qa_loss,
+    Autocast, DistilBertForQuestionAnswering, DropoutSeed, Mode, PackedBatch, Parameter, Predictor,
+    QaTargets, Runtime, Split, SplitScore, answer_split, qa_loss,
 };
 use squad::SpanSettings;
 use stage::{Job, Settings};
 
+use crate::Error;
 use crate::data::{FeatureDataset, TrainFeature, epoch_order};
 use crate::optimizer::{AdamW, OptimizerSettings};
 use crate::records::{Records, write_checkpoint};
 use crate::schedule::LinearSchedule;
-use crate::Error;
 
 /// How validation selects spans: `run_qa`'s defaults, so that no setting of evaluate retrains.
-const VALIDATION_SPANS: SpanSettings = SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
+const VALIDATION_SPANS: SpanSettings =
+    SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
 
 /// The numbers of a training, settled from the settings and the number of features.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +131,17 @@ impl<'a> Trainer<'a> {
         [train, validation]: [&'a Split; 2],
     ) -> Self {
         let optimizer = AdamW::new(model.parameters(), recipe.optimizer);
-        Self { model, runtime, recipe, train, validation, optimizer, global_step: 0, unread: Vec::new(), best: None }
+        Self {
+            model,
+            runtime,
+            recipe,
+            train,
+            validation,
+            optimizer,
+            global_step: 0,
+            unread: Vec::new(),
+            best: None,
+        }
     }
 
     /// Trains to the end of the schedule and leaves the best model behind.
@@ -154,7 +165,10 @@ impl<'a> Trainer<'a> {
                 let features: Vec<TrainFeature<'_>> =
                     rows.iter().map(|&row| dataset.get(row).unwrap_or_else(|never| match never {})).collect();
                 self.step(epoch, &features);
-                records.count(features.len() as u64, features.iter().map(|feature| feature.input_ids.len() as u64).sum());
+                records.count(
+                    features.len() as u64,
+                    features.iter().map(|feature| feature.input_ids.len() as u64).sum(),
+                );
                 progress.inc(1);
                 if self.global_step.is_multiple_of(self.recipe.log_every_steps) {
                     self.read_losses(rows, &mut records)?;

@@ -13,8 +13,7 @@ fn store() -> (TempDir, Store) {
 }
 
 fn write_assets(partial: &Partial, data: &[u8]) {
-    let mut writer =
-        AssetsWriter::create(&partial.dir().join("assets.arrow"), FINGERPRINT).unwrap();
+    let mut writer = AssetsWriter::create(&partial.dir().join("assets.arrow"), FINGERPRINT).unwrap();
     writer.push("config.json", data).unwrap();
     writer.push("vocab.txt", b"").unwrap();
     writer.finish().unwrap();
@@ -23,15 +22,9 @@ fn write_assets(partial: &Partial, data: &[u8]) {
 fn draft() -> ManifestDraft {
     let parts = json!({"stage": "ingest", "code": "c0de", "settings": {"seed": 0}, "inputs": {}});
     ManifestDraft {
-        inputs: vec![Input {
-            stage: "none".to_owned(),
-            fingerprint: fingerprint(&parts),
-        }],
+        inputs: vec![Input { stage: "none".to_owned(), fingerprint: fingerprint(&parts) }],
         parts,
-        metrics: json!({"examples": 2, "ratio": 0.1})
-            .as_object()
-            .unwrap()
-            .clone(),
+        metrics: json!({"examples": 2, "ratio": 0.1}).as_object().unwrap().clone(),
         run: json!({"elapsed_ms": 12}).as_object().unwrap().clone(),
     }
 }
@@ -47,9 +40,7 @@ fn make(store: &Store, data: &[u8]) -> Artifact {
 
 fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -64,10 +55,7 @@ fn an_artifact_is_found_once_it_is_committed_and_not_before() {
     assert_eq!(store.find("ingest", FINGERPRINT).unwrap(), None);
     let artifact = partial.commit(draft()).unwrap();
     assert_eq!(artifact.dir, store.dir("ingest", FINGERPRINT));
-    assert_eq!(
-        store.find("ingest", FINGERPRINT).unwrap().as_ref(),
-        Some(&artifact)
-    );
+    assert_eq!(store.find("ingest", FINGERPRINT).unwrap().as_ref(), Some(&artifact));
     assert_eq!(store.latest("ingest").unwrap().as_ref(), Some(&artifact));
     assert_eq!(Artifact::open(&artifact.dir).unwrap(), artifact);
     // Nothing is left of the making.
@@ -79,19 +67,8 @@ fn an_artifact_is_found_once_it_is_committed_and_not_before() {
 fn a_manifest_lists_files_with_rows_and_no_absolute_path() {
     let (dir, store) = store();
     let artifact = make(&store, b"{}");
-    let files: Vec<_> = artifact
-        .manifest
-        .files
-        .iter()
-        .map(|file| (file.name.as_str(), file.rows))
-        .collect();
-    assert_eq!(
-        files,
-        [
-            ("assets.arrow", Some(2)),
-            ("model/1_Pooling/config.json", None)
-        ]
-    );
+    let files: Vec<_> = artifact.manifest.files.iter().map(|file| (file.name.as_str(), file.rows)).collect();
+    assert_eq!(files, [("assets.arrow", Some(2)), ("model/1_Pooling/config.json", None)]);
     assert_eq!(artifact.manifest.files[1].bytes, 2);
     artifact.verify().unwrap();
     let text = std::fs::read_to_string(artifact.dir.join("manifest.json")).unwrap();
@@ -110,28 +87,16 @@ fn an_altered_manifest_is_refused() {
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
         store.find("ingest", FINGERPRINT).unwrap_err()
     };
-    assert!(matches!(
-        rewrite("\"examples\": 2", "\"examples\": 3"),
-        Error::ManifestChecksum { .. }
-    ));
-    assert!(matches!(
-        rewrite("\"metrics\"", "\"more\": 1, \"metrics\""),
-        Error::ManifestChecksum { .. }
-    ));
+    assert!(matches!(rewrite("\"examples\": 2", "\"examples\": 3"), Error::ManifestChecksum { .. }));
+    assert!(matches!(rewrite("\"metrics\"", "\"more\": 1, \"metrics\""), Error::ManifestChecksum { .. }));
     assert!(matches!(
         rewrite("\"format_version\": 1", "\"format_version\": 9"),
         Error::ManifestVersion { .. }
     ));
-    assert!(matches!(
-        rewrite("\"stage\"", "\"stages\""),
-        Error::ManifestJson { .. }
-    ));
+    assert!(matches!(rewrite("\"stage\"", "\"stages\""), Error::ManifestJson { .. }));
     assert!(matches!(rewrite("{", ""), Error::ManifestJson { .. }));
     std::fs::remove_file(&path).unwrap();
-    assert!(matches!(
-        store.find("ingest", FINGERPRINT),
-        Err(Error::NoManifest { .. })
-    ));
+    assert!(matches!(store.find("ingest", FINGERPRINT), Err(Error::NoManifest { .. })));
     // Spacing and the order of keys are no part of the contents.
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     std::fs::write(&path, crate::canonical_json(&value)).unwrap();
@@ -152,23 +117,11 @@ fn a_changed_file_is_named_with_both_sizes_or_hashes() {
     );
     std::fs::write(&path, "[1]").unwrap();
     let error = store.find("ingest", FINGERPRINT).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        format!("{} has 3 bytes, the manifest says 2 bytes", path.display())
-    );
+    assert_eq!(error, format!("{} has 3 bytes, the manifest says 2 bytes", path.display()));
     std::fs::remove_file(&path).unwrap();
-    let error = artifact
-        .file("model/1_Pooling/config.json")
-        .unwrap_err()
-        .to_string();
-    assert_eq!(
-        error,
-        format!("{} is missing, the manifest says 2 bytes", path.display())
-    );
-    assert!(matches!(
-        artifact.file("absent.arrow"),
-        Err(Error::NotListed { .. })
-    ));
+    let error = artifact.file("model/1_Pooling/config.json").unwrap_err().to_string();
+    assert_eq!(error, format!("{} is missing, the manifest says 2 bytes", path.display()));
+    assert!(matches!(artifact.file("absent.arrow"), Err(Error::NotListed { .. })));
 }
 
 #[test]
@@ -176,10 +129,7 @@ fn an_artifact_in_the_place_of_another_is_refused() {
     let (_dir, store) = store();
     let artifact = make(&store, b"{}");
     std::fs::rename(&artifact.dir, store.dir("ingest", "other")).unwrap();
-    assert!(matches!(
-        store.find("ingest", "other"),
-        Err(Error::Misplaced { .. })
-    ));
+    assert!(matches!(store.find("ingest", "other"), Err(Error::Misplaced { .. })));
     // `latest` names a folder that is gone.
     assert_eq!(store.latest("ingest").unwrap(), None);
 }
@@ -214,11 +164,7 @@ fn two_processes_cannot_make_the_same_artifact() {
     let (_dir, store) = store();
     let partial = store.begin("train", FINGERPRINT).unwrap();
     let error = store.begin("train", FINGERPRINT).unwrap_err();
-    let expected = format!(
-        "{} is being written by process {}",
-        partial.dir().display(),
-        std::process::id()
-    );
+    let expected = format!("{} is being written by process {}", partial.dir().display(), std::process::id());
     assert_eq!(error.to_string(), expected);
     // Another artifact of the stage can be made meanwhile.
     store.begin("train", "ffff").unwrap();
@@ -235,13 +181,7 @@ fn an_interrupted_run_leaves_its_files_to_the_next() {
     std::fs::write(&path, "state").unwrap();
     drop(partial);
     // A process that is killed leaves its lock file, but no lock.
-    std::fs::write(
-        store
-            .root()
-            .join(format!("train/.partial-{FINGERPRINT}.lock")),
-        "4194305\n",
-    )
-    .unwrap();
+    std::fs::write(store.root().join(format!("train/.partial-{FINGERPRINT}.lock")), "4194305\n").unwrap();
     let partial = store.begin("train", FINGERPRINT).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"state");
     partial.clear().unwrap();
@@ -266,10 +206,7 @@ fn a_damaged_table_is_not_committed() {
     let partial = store.begin("ingest", FINGERPRINT).unwrap();
     std::fs::write(partial.dir().join("assets.arrow"), "ARROW1 and no more").unwrap();
     let dir = partial.dir().to_owned();
-    assert!(matches!(
-        partial.commit(draft()),
-        Err(Error::Damaged { .. })
-    ));
+    assert!(matches!(partial.commit(draft()), Err(Error::Damaged { .. })));
     assert_eq!(store.find("ingest", FINGERPRINT).unwrap(), None);
     assert!(dir.join("assets.arrow").exists());
 }
@@ -287,10 +224,7 @@ fn output_goes_to_an_empty_or_absent_folder_only() {
     assert_eq!(names(&dir.path().join("deep")), ["out"]);
 
     let error = Partial::at(&absent, "ingest", FINGERPRINT).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("{} is not empty", absent.display())
-    );
+    assert_eq!(error.to_string(), format!("{} is not empty", absent.display()));
 
     let empty = dir.path().join("empty");
     std::fs::create_dir(&empty).unwrap();

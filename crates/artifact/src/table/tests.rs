@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     Answer, Candidate, EXAMPLES, Example, Examples, ExamplesWriter, FEATURES, FeatureRow, Features,
-    FeaturesWriter, PREDICTIONS, Prediction, PredictionsWriter, TENSORS, Tensors, TensorsWriter,
-    describe, first_rows,
+    FeaturesWriter, PREDICTIONS, Prediction, PredictionsWriter, TENSORS, Tensors, TensorsWriter, describe,
+    first_rows,
 };
 
 /// A small table of each nesting, as the bytes of its file.
@@ -19,31 +19,10 @@ fn small_table(kind: &Kind) -> Vec<u8> {
     match kind.name {
         "examples" => {
             let mut writer = ExamplesWriter::create(&path, "f").unwrap();
-            let answers = vec![
-                Answer {
-                    text: "Zürich",
-                    start: 3,
-                },
-                Answer {
-                    text: "in Zürich",
-                    start: 0,
-                },
-            ];
-            let example = Example {
-                id: "q1",
-                context_id: 0,
-                question: "Wo?",
-                answers,
-                is_impossible: false,
-            };
+            let answers = vec![Answer { text: "Zürich", start: 3 }, Answer { text: "in Zürich", start: 0 }];
+            let example = Example { id: "q1", context_id: 0, question: "Wo?", answers, is_impossible: false };
             writer.push(&example).unwrap();
-            writer
-                .push(&Example {
-                    id: "q2",
-                    answers: vec![],
-                    ..example
-                })
-                .unwrap();
+            writer.push(&Example { id: "q2", answers: vec![], ..example }).unwrap();
             writer.finish().unwrap();
         }
         "features" => {
@@ -61,21 +40,14 @@ fn small_table(kind: &Kind) -> Vec<u8> {
         }
         "tensors" => {
             let mut writer = TensorsWriter::create(&path, "f").unwrap();
-            writer
-                .push_f32("qa_outputs.weight", &[2, 2], &[1.0, -2.0, 0.5, 4.0])
-                .unwrap();
+            writer.push_f32("qa_outputs.weight", &[2, 2], &[1.0, -2.0, 0.5, 4.0]).unwrap();
             writer.push("scale", "BF16", &[1], &[0x80, 0x3f]).unwrap();
             writer.finish().unwrap();
         }
         "predictions" => {
             let mut writer = PredictionsWriter::create(&path, "f").unwrap();
-            let candidate = Candidate {
-                text: "ü".to_owned(),
-                start_char: 1,
-                end_char: 2,
-                score: 3.0,
-                probability: 0.9,
-            };
+            let candidate =
+                Candidate { text: "ü".to_owned(), start_char: 1, end_char: 2, score: 3.0, probability: 0.9 };
             let prediction = Prediction {
                 id: "q1".to_owned(),
                 prediction_text: "ü".to_owned(),
@@ -88,13 +60,7 @@ fn small_table(kind: &Kind) -> Vec<u8> {
                 f1: 1.0,
             };
             writer.push(prediction.clone()).unwrap();
-            writer
-                .push(Prediction {
-                    null_score: Some(0.5),
-                    n_best: vec![],
-                    ..prediction
-                })
-                .unwrap();
+            writer.push(Prediction { null_score: Some(0.5), n_best: vec![], ..prediction }).unwrap();
             writer.finish().unwrap();
         }
         other => panic!("no small table of kind {other}"),
@@ -112,12 +78,10 @@ fn read_all(bytes: &[u8], kind: &'static Kind) -> Result<()> {
     }
     match kind.name {
         "examples" => Examples::new(table)?.iter().for_each(drop),
-        "features" => Features::new(table)?
-            .iter()
-            .for_each(|feature| feature.offset_mapping.iter().for_each(drop)),
-        "tensors" => Tensors::new(table)?
-            .iter()
-            .for_each(|tensor| drop(tensor.to_f32())),
+        "features" => {
+            Features::new(table)?.iter().for_each(|feature| feature.offset_mapping.iter().for_each(drop))
+        }
+        "tensors" => Tensors::new(table)?.iter().for_each(|tensor| drop(tensor.to_f32())),
         _ => {}
     }
     Ok(())
@@ -131,11 +95,7 @@ fn a_table_cut_at_any_length_is_refused() {
         for length in 0..bytes.len() {
             match read_all(&bytes[..length], kind) {
                 Err(Error::Damaged { .. } | Error::Foreign { .. }) => {}
-                other => panic!(
-                    "{} cut to {length} of {} bytes: {other:?}",
-                    kind.name,
-                    bytes.len()
-                ),
+                other => panic!("{} cut to {length} of {} bytes: {other:?}", kind.name, bytes.len()),
             }
         }
     }
@@ -153,11 +113,7 @@ fn no_flipped_bit_makes_a_reader_panic() {
                 refused += usize::from(read_all(&flipped, kind).is_err());
             }
         }
-        assert!(
-            refused > bytes.len(),
-            "only {refused} flips of {} were refused",
-            8 * bytes.len()
-        );
+        assert!(refused > bytes.len(), "only {refused} flips of {} were refused", 8 * bytes.len());
     }
 }
 
@@ -169,11 +125,7 @@ fn arrays_point_into_the_file() {
         let inside = file.as_ptr_range();
         for column in table.batches.iter().flat_map(RecordBatch::columns) {
             for buffer in column.to_data().buffers() {
-                assert!(
-                    inside.contains(&buffer.as_ptr()),
-                    "{} copies its columns",
-                    kind.name
-                );
+                assert!(inside.contains(&buffer.as_ptr()), "{} copies its columns", kind.name);
             }
         }
     }
@@ -192,37 +144,18 @@ fn a_foreign_file_is_named_with_what_it_is() {
             path.display()
         )
     );
-    assert_eq!(
-        help(&error),
-        "re-run the `ingest` stage with `--force` to rewrite it"
-    );
+    assert_eq!(help(&error), "re-run the `ingest` stage with `--force` to rewrite it");
     std::fs::write(&path, b"").unwrap();
-    assert!(
-        Examples::open(&path)
-            .unwrap_err()
-            .to_string()
-            .ends_with("table: it is empty")
-    );
-    assert!(matches!(
-        Examples::open(dir.path()),
-        Err(Error::Io(_) | Error::Foreign { .. })
-    ));
-    assert!(matches!(
-        Examples::open(&dir.path().join("absent.arrow")),
-        Err(Error::Io(_))
-    ));
+    assert!(Examples::open(&path).unwrap_err().to_string().ends_with("table: it is empty"));
+    assert!(matches!(Examples::open(dir.path()), Err(Error::Io(_) | Error::Foreign { .. })));
+    assert!(matches!(Examples::open(&dir.path().join("absent.arrow")), Err(Error::Io(_))));
 }
 
 #[test]
 fn an_arrow_file_of_other_make_is_named_so() {
     let (dir, path) = write_foreign(&[], "a");
     let error = Examples::open(&path).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("an Arrow file without `distilburn.kind`"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("an Arrow file without `distilburn.kind`"), "{error}");
     assert!(matches!(describe(&path), Err(Error::Foreign { .. })));
     drop(dir);
 }
@@ -233,35 +166,18 @@ fn another_kind_is_refused_with_both_kinds() {
     let path = dir.path().join("features-train.arrow");
     std::fs::write(&path, small_table(&EXAMPLES)).unwrap();
     let error = Features::open(&path).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("{} holds examples, expected features", path.display())
-    );
-    assert_eq!(
-        help(&error),
-        "re-run the `tokenize-features` stage with `--force` to rewrite it"
-    );
+    assert_eq!(error.to_string(), format!("{} holds examples, expected features", path.display()));
+    assert_eq!(help(&error), "re-run the `tokenize-features` stage with `--force` to rewrite it");
 }
 
 #[test]
 fn another_version_is_refused_with_both_versions() {
     let (_dir, path) = write_foreign(&[(KIND_KEY, "contexts"), (VERSION_KEY, "7")], "a");
     let error = crate::Contexts::open(&path).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("{} holds contexts v7, this build reads v1", path.display())
-    );
-    assert_eq!(
-        help(&error),
-        "re-run the `ingest` stage with `--force` to rewrite it"
-    );
+    assert_eq!(error.to_string(), format!("{} holds contexts v7, this build reads v1", path.display()));
+    assert_eq!(help(&error), "re-run the `ingest` stage with `--force` to rewrite it");
     let (_dir, path) = write_foreign(&[(KIND_KEY, "contexts")], "a");
-    assert!(
-        crate::Contexts::open(&path)
-            .unwrap_err()
-            .to_string()
-            .contains("contexts v(none)")
-    );
+    assert!(crate::Contexts::open(&path).unwrap_err().to_string().contains("contexts v(none)"));
 }
 
 #[test]
@@ -269,10 +185,7 @@ fn other_columns_are_refused_with_the_first_that_differs() {
     let (_dir, path) = write_foreign(&[(KIND_KEY, "contexts"), (VERSION_KEY, "1")], "context_id");
     let error = crate::Contexts::open(&path).unwrap_err();
     let text = error.to_string();
-    assert!(
-        text.contains("(contexts v1) has the column none where this build reads"),
-        "{text}"
-    );
+    assert!(text.contains("(contexts v1) has the column none where this build reads"), "{text}");
     assert!(text.contains("title"), "{text}");
 }
 
@@ -282,27 +195,11 @@ fn what_show_prints_of_a_table() {
     let path = dir.path().join("features-train.arrow");
     std::fs::write(&path, small_table(&FEATURES)).unwrap();
     let description = describe(&path).unwrap();
-    assert_eq!(
-        (description.kind.as_str(), description.version),
-        ("features", 1)
-    );
+    assert_eq!((description.kind.as_str(), description.version), ("features", 1));
     assert_eq!((description.rows, description.batches), (2, 1));
     assert_eq!(description.fingerprint, "f");
-    let types: Vec<_> = description
-        .columns
-        .iter()
-        .map(|(_, data_type)| data_type.as_str())
-        .collect();
-    assert_eq!(
-        types,
-        [
-            "u32",
-            "list<i32>",
-            "list<fixed_size_list<i32>[2]?>",
-            "i32",
-            "i32"
-        ]
-    );
+    let types: Vec<_> = description.columns.iter().map(|(_, data_type)| data_type.as_str()).collect();
+    assert_eq!(types, ["u32", "list<i32>", "list<fixed_size_list<i32>[2]?>", "i32", "i32"]);
     assert_eq!(
         first_rows(&path, 1).unwrap(),
         [serde_json::json!({
@@ -336,12 +233,9 @@ fn readers_can_be_shared_between_threads() {
 fn write_foreign(metadata: &[(&str, &str)], column: &str) -> (TempDir, PathBuf) {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("other.arrow");
-    let metadata = metadata
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let metadata = metadata.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let metadata: std::collections::BTreeMap<_, _> = metadata.collect();
-    let schema =
-        Schema::new(vec![Field::new(column, DataType::UInt32, false)]).with_metadata(metadata);
+    let schema = Schema::new(vec![Field::new(column, DataType::UInt32, false)]).with_metadata(metadata);
     let values: ArrayRef = Arc::new(UInt32Array::from(vec![1, 2]));
     let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![values]).unwrap();
     let mut writer = FileWriter::try_new(std::fs::File::create(&path).unwrap(), &schema).unwrap();

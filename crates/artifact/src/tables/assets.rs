@@ -12,10 +12,7 @@ use crate::table::Table;
 use crate::table_writer::TableWriter;
 
 pub(crate) fn columns() -> Vec<Field> {
-    vec![
-        column("name", DataType::Utf8),
-        column("data", DataType::LargeBinary),
-    ]
+    vec![column("name", DataType::Utf8), column("data", DataType::LargeBinary)]
 }
 
 /// The files of a model by name, memory-mapped.
@@ -27,17 +24,13 @@ pub struct Assets {
 impl Assets {
     /// Maps the file and checks all of it.
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self {
-            table: Table::open(path, &[&ASSETS])?,
-        })
+        Ok(Self { table: Table::open(path, &[&ASSETS])? })
     }
 
     /// The bytes of a file, `None` where there is none of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|&(found, _)| found == name)
-            .map(|(_, data)| data)
+        self.iter().find(|&(found, _)| found == name).map(|(_, data)| data)
     }
 
     /// The names, in the order written.
@@ -75,18 +68,13 @@ pub struct AssetsWriter {
 impl AssetsWriter {
     /// Begins the table; it is at `path` once finished.
     pub fn create(path: &Path, fingerprint: &str) -> Result<Self> {
-        Ok(Self {
-            table: TableWriter::create(path, fingerprint, &ASSETS)?,
-        })
+        Ok(Self { table: TableWriter::create(path, fingerprint, &ASSETS)? })
     }
 
     /// Adds a file.
     pub fn push(&mut self, name: &str, data: &[u8]) -> Result<()> {
         let name = StringArray::from_iter_values([name]);
-        self.table.write(vec![
-            Arc::new(name),
-            Arc::new(LargeBinaryArray::from_iter_values([data])),
-        ])
+        self.table.write(vec![Arc::new(name), Arc::new(LargeBinaryArray::from_iter_values([data]))])
     }
 
     /// Completes the table.
@@ -109,10 +97,7 @@ mod tests {
         writer.push("raw", &[0, 255, 10]).unwrap();
         writer.finish().unwrap();
         let assets = Assets::open(&path).unwrap();
-        assert_eq!(
-            assets.names().collect::<Vec<_>>(),
-            ["config.json", "empty", "raw"]
-        );
+        assert_eq!(assets.names().collect::<Vec<_>>(), ["config.json", "empty", "raw"]);
         assert_eq!(assets.get("config.json"), Some("{\"ü\": 1}".as_bytes()));
         assert_eq!(assets.get("empty"), Some(&[][..]));
         assert_eq!(assets.get("raw"), Some(&[0, 255, 10][..]));

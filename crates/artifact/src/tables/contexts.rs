@@ -78,10 +78,7 @@ impl Contexts {
     pub fn get(&self, context_id: u32) -> Context<'_> {
         let (batch, row) = self.table.locate(context_id as usize);
         let Batch { title, context } = &self.batches[batch];
-        Context {
-            title: title.value(row),
-            context: context.value(row),
-        }
+        Context { title: title.value(row), context: context.value(row) }
     }
 
     /// The paragraphs in order.
@@ -102,20 +99,14 @@ impl ContextsWriter {
     /// Begins the table; it is at `path` once finished.
     pub fn create(path: &Path, fingerprint: &str) -> Result<Self> {
         let table = TableWriter::create(path, fingerprint, &CONTEXTS)?;
-        Ok(Self {
-            table,
-            title: StringBuilder::new(),
-            context: LargeStringBuilder::new(),
-        })
+        Ok(Self { table, title: StringBuilder::new(), context: LargeStringBuilder::new() })
     }
 
     /// Adds a paragraph and returns its `context_id`.
     pub fn push(&mut self, title: &str, context: &str) -> Result<u32> {
         let pending = self.title.len();
-        let context_id = u32::try_from(self.table.rows() + pending).map_err(|_| {
-            self.table
-                .bad_row(pending, "context_id goes up to 4294967295".to_owned())
-        })?;
+        let context_id = u32::try_from(self.table.rows() + pending)
+            .map_err(|_| self.table.bad_row(pending, "context_id goes up to 4294967295".to_owned()))?;
         self.title.append_value(title);
         self.context.append_value(context);
         let bytes = self.title.values_slice().len() + self.context.values_slice().len();
@@ -138,11 +129,7 @@ impl ContextsWriter {
         }
         let first = self.table.rows() as u32;
         let context_id = UInt32Array::from_iter_values(first..first + title.len() as u32);
-        self.table.write(vec![
-            Arc::new(context_id),
-            Arc::new(title),
-            Arc::new(context),
-        ])
+        self.table.write(vec![Arc::new(context_id), Arc::new(title), Arc::new(context)])
     }
 }
 
@@ -163,18 +150,9 @@ mod tests {
         assert!(!path.exists());
         writer.finish().unwrap();
         let contexts = Contexts::open(&path).unwrap();
-        assert_eq!(
-            (contexts.len(), contexts.table.batches.len()),
-            (BATCH_ROWS + 3, 2)
-        );
+        assert_eq!((contexts.len(), contexts.table.batches.len()), (BATCH_ROWS + 3, 2));
         for (i, context) in contexts.iter().enumerate() {
-            assert_eq!(
-                context,
-                Context {
-                    title: "Zürich",
-                    context: &text(i)
-                }
-            );
+            assert_eq!(context, Context { title: "Zürich", context: &text(i) });
         }
         let ids = contexts.table.batches[1].column(0).to_data();
         assert_eq!(ids.buffers()[0].typed_data::<u32>()[0] as usize, BATCH_ROWS);
@@ -184,10 +162,7 @@ mod tests {
     fn a_table_without_rows_is_a_table() {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("contexts-train.arrow");
-        ContextsWriter::create(&path, "f")
-            .unwrap()
-            .finish()
-            .unwrap();
+        ContextsWriter::create(&path, "f").unwrap().finish().unwrap();
         assert!(Contexts::open(&path).unwrap().is_empty());
         assert_eq!(crate::describe(&path).unwrap().rows, 0);
         assert!(crate::first_rows(&path, 5).unwrap().is_empty());

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayBuilder, AsArray, BooleanArray, BooleanBuilder, Int32Builder, ListArray,
-    ListBuilder, RecordBatch, StringArray, StringBuilder, UInt32Array, UInt32Builder,
+    Array, ArrayBuilder, AsArray, BooleanArray, BooleanBuilder, Int32Builder, ListArray, ListBuilder,
+    RecordBatch, StringArray, StringBuilder, UInt32Array, UInt32Builder,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, UInt32Type};
 
@@ -75,15 +75,10 @@ impl Examples {
     pub(crate) fn new(table: Table) -> Result<Self> {
         let batches: Vec<Batch> = table.batches.iter().map(Batch::new).collect();
         for batch in &batches {
-            if !batch
-                .answer_texts
-                .offsets()
-                .lengths()
-                .eq(batch.answer_starts.offsets().lengths())
-            {
-                return Err(table.damaged(
-                    "a row has more answer_texts than answer_starts, or fewer".to_owned(),
-                ));
+            if !batch.answer_texts.offsets().lengths().eq(batch.answer_starts.offsets().lengths()) {
+                return Err(
+                    table.damaged("a row has more answer_texts than answer_starts, or fewer".to_owned())
+                );
             }
         }
         Ok(Self { table, batches })
@@ -120,22 +115,13 @@ impl Examples {
 
     /// Refuses contexts that these questions do not belong to, by the highest `context_id`.
     pub fn check_contexts(&self, contexts: &Contexts) -> Result<()> {
-        let ids = self
-            .batches
-            .iter()
-            .flat_map(|batch| batch.context_id.values());
-        match ids
-            .enumerate()
-            .find(|&(_, &context_id)| context_id as usize >= contexts.len())
-        {
+        let ids = self.batches.iter().flat_map(|batch| batch.context_id.values());
+        match ids.enumerate().find(|&(_, &context_id)| context_id as usize >= contexts.len()) {
             None => Ok(()),
             Some((row, context_id)) => Err(Error::Row {
                 path: self.table.path.clone(),
                 row,
-                why: format!(
-                    "context_id is {context_id}, but there are {} contexts",
-                    contexts.len()
-                ),
+                why: format!("context_id is {context_id}, but there are {} contexts", contexts.len()),
             }),
         }
     }
@@ -155,20 +141,13 @@ impl Batch {
 
     fn get(&self, row: usize) -> Example<'_> {
         let texts = self.answer_texts.values().as_string::<i32>();
-        let starts = self
-            .answer_starts
-            .values()
-            .as_primitive::<Int32Type>()
-            .values();
+        let starts = self.answer_starts.values().as_primitive::<Int32Type>().values();
         let (first_text, first_start) = (
             self.answer_texts.value_offsets()[row] as usize,
             self.answer_starts.value_offsets()[row] as usize,
         );
         let count = self.answer_texts.value_length(row) as usize;
-        let answer = |i| Answer {
-            text: texts.value(first_text + i),
-            start: starts[first_start + i],
-        };
+        let answer = |i| Answer { text: texts.value(first_text + i), start: starts[first_start + i] };
         Example {
             id: self.id.value(row),
             context_id: self.context_id.value(row),
@@ -259,16 +238,7 @@ mod tests {
     fn examples_come_back_with_any_number_of_answers() {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("examples-train.arrow");
-        let answers = [
-            Answer {
-                text: "Москва",
-                start: 4,
-            },
-            Answer {
-                text: "в Москве",
-                start: 0,
-            },
-        ];
+        let answers = [Answer { text: "Москва", start: 4 }, Answer { text: "в Москве", start: 0 }];
         let ids: Vec<String> = (0..BATCH_ROWS + 2).map(|i| format!("id-{i}")).collect();
         let example = |i: usize| Example {
             id: &ids[i],
@@ -292,38 +262,19 @@ mod tests {
     #[test]
     fn contexts_of_another_data_set_are_refused() {
         let dir = tempfile::TempDir::new().unwrap();
-        let (contexts, path) = (
-            dir.path().join("contexts.arrow"),
-            dir.path().join("examples.arrow"),
-        );
+        let (contexts, path) = (dir.path().join("contexts.arrow"), dir.path().join("examples.arrow"));
         let mut writer = ContextsWriter::create(&contexts, "f").unwrap();
         writer.push("t", "c").unwrap();
         writer.finish().unwrap();
         let mut writer = ExamplesWriter::create(&path, "f").unwrap();
-        let example = Example {
-            id: "a",
-            context_id: 0,
-            question: "?",
-            answers: vec![],
-            is_impossible: true,
-        };
+        let example = Example { id: "a", context_id: 0, question: "?", answers: vec![], is_impossible: true };
         writer.push(&example).unwrap();
-        writer
-            .push(&Example {
-                context_id: 1,
-                ..example
-            })
-            .unwrap();
+        writer.push(&Example { context_id: 1, ..example }).unwrap();
         writer.finish().unwrap();
-        let error = Examples::open(&path)
-            .unwrap()
-            .check_contexts(&Contexts::open(&contexts).unwrap());
+        let error = Examples::open(&path).unwrap().check_contexts(&Contexts::open(&contexts).unwrap());
         assert_eq!(
             error.unwrap_err().to_string(),
-            format!(
-                "row 1 does not fit {}: context_id is 1, but there are 1 contexts",
-                path.display()
-            )
+            format!("row 1 does not fit {}: context_id is 1, but there are 1 contexts", path.display())
         );
     }
 }

@@ -76,9 +76,7 @@ impl Offsets<'_> {
     #[must_use]
     pub fn get(&self, index: usize) -> Option<(u32, u32)> {
         let pair = self.ends.get(2 * index..2 * index + 2)?;
-        let inside = self
-            .inside
-            .is_none_or(|inside| inside.is_valid(self.first + index));
+        let inside = self.inside.is_none_or(|inside| inside.is_valid(self.first + index));
         inside.then(|| (pair[0] as u32, pair[1] as u32))
     }
 
@@ -114,15 +112,8 @@ impl Features {
     pub(crate) fn new(table: Table) -> Result<Self> {
         let batches: Vec<Batch> = table.batches.iter().map(Batch::new).collect();
         for batch in &batches {
-            if !batch
-                .input_ids
-                .offsets()
-                .lengths()
-                .eq(batch.offset_mapping.offsets().lengths())
-            {
-                return Err(
-                    table.damaged("a row has more input_ids than offsets, or fewer".to_owned())
-                );
+            if !batch.input_ids.offsets().lengths().eq(batch.offset_mapping.offsets().lengths()) {
+                return Err(table.damaged("a row has more input_ids than offsets, or fewer".to_owned()));
             }
         }
         Ok(Self { table, batches })
@@ -159,22 +150,13 @@ impl Features {
 
     /// Refuses examples that these windows do not belong to, by the highest `example_index`.
     pub fn check_examples(&self, examples: &Examples) -> Result<()> {
-        let indices = self
-            .batches
-            .iter()
-            .flat_map(|batch| batch.example_index.values());
-        match indices
-            .enumerate()
-            .find(|&(_, &index)| index as usize >= examples.len())
-        {
+        let indices = self.batches.iter().flat_map(|batch| batch.example_index.values());
+        match indices.enumerate().find(|&(_, &index)| index as usize >= examples.len()) {
             None => Ok(()),
             Some((row, index)) => Err(Error::Row {
                 path: self.table.path.clone(),
                 row,
-                why: format!(
-                    "example_index is {index}, but there are {} examples",
-                    examples.len()
-                ),
+                why: format!("example_index is {index}, but there are {} examples", examples.len()),
             }),
         }
     }
@@ -195,9 +177,8 @@ impl Batch {
         let input_ids = self.input_ids.values().as_primitive::<Int32Type>().values();
         let pairs = self.offset_mapping.values().as_fixed_size_list();
         let ends = pairs.values().as_primitive::<Int32Type>().values();
-        let tokens = |list: &ListArray| {
-            list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize
-        };
+        let tokens =
+            |list: &ListArray| list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize;
         let offsets = tokens(&self.offset_mapping);
         Feature {
             example_index: self.example_index.value(row),
@@ -221,15 +202,8 @@ mod tests {
     /// Window `i`: of varying length, with a question of two tokens.
     fn window(i: usize) -> (Vec<i32>, Vec<Option<(u32, u32)>>) {
         let tokens = 4 + i % 7;
-        let offset = |t: usize| {
-            (2..tokens - 1)
-                .contains(&t)
-                .then_some((3 * t as u32, 3 * t as u32 + 2))
-        };
-        (
-            (0..tokens).map(|t| (i + t) as i32).collect(),
-            (0..tokens).map(offset).collect(),
-        )
+        let offset = |t: usize| (2..tokens - 1).contains(&t).then_some((3 * t as u32, 3 * t as u32 + 2));
+        ((0..tokens).map(|t| (i + t) as i32).collect(), (0..tokens).map(offset).collect())
     }
 
     #[test]
@@ -255,18 +229,10 @@ mod tests {
         for (i, feature) in features.iter().enumerate() {
             let (input_ids, offset_mapping) = window(i);
             assert_eq!(feature.input_ids, input_ids, "window {i}");
-            assert_eq!(
-                feature.offset_mapping.iter().collect::<Vec<_>>(),
-                offset_mapping,
-                "window {i}"
-            );
+            assert_eq!(feature.offset_mapping.iter().collect::<Vec<_>>(), offset_mapping, "window {i}");
             assert_eq!(feature.offset_mapping.get(input_ids.len()), None);
             assert_eq!(
-                (
-                    feature.example_index,
-                    feature.start_position,
-                    feature.end_position
-                ),
+                (feature.example_index, feature.start_position, feature.end_position),
                 (i as u32 / 2, 2, 3)
             );
         }
@@ -287,10 +253,7 @@ mod tests {
         let error = writer.push(&row).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!(
-                "row 0 does not fit {}: 2 input_ids and 1 offsets",
-                path.display()
-            )
+            format!("row 0 does not fit {}: 2 input_ids and 1 offsets", path.display())
         );
     }
 
@@ -298,10 +261,7 @@ mod tests {
     fn a_split_without_windows_is_a_table() {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("features-train.arrow");
-        FeaturesWriter::create(&path, "f")
-            .unwrap()
-            .finish()
-            .unwrap();
+        FeaturesWriter::create(&path, "f").unwrap().finish().unwrap();
         assert!(Features::open(&path).unwrap().is_empty());
     }
 }

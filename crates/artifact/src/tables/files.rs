@@ -12,11 +12,7 @@ use crate::table::Table;
 use crate::table_writer::{BATCH_ROWS, TableWriter};
 
 pub(crate) fn columns() -> Vec<Field> {
-    vec![
-        column("path", DataType::Utf8),
-        column("bytes", DataType::UInt64),
-        column("sha256", DataType::Utf8),
-    ]
+    vec![column("path", DataType::Utf8), column("bytes", DataType::UInt64), column("sha256", DataType::Utf8)]
 }
 
 /// A file of an exported model.
@@ -35,15 +31,9 @@ pub fn write_files(path: &Path, fingerprint: &str, files: &[ExportedFile]) -> Re
     let mut table = TableWriter::create(path, fingerprint, &FILES)?;
     for files in files.chunks(BATCH_ROWS) {
         table.write(vec![
-            Arc::new(StringArray::from_iter_values(
-                files.iter().map(|file| &file.path),
-            )),
-            Arc::new(UInt64Array::from_iter_values(
-                files.iter().map(|file| file.bytes),
-            )),
-            Arc::new(StringArray::from_iter_values(
-                files.iter().map(|file| &file.sha256),
-            )),
+            Arc::new(StringArray::from_iter_values(files.iter().map(|file| &file.path))),
+            Arc::new(UInt64Array::from_iter_values(files.iter().map(|file| file.bytes))),
+            Arc::new(StringArray::from_iter_values(files.iter().map(|file| &file.sha256))),
         ])?;
     }
     table.finish()
@@ -73,15 +63,8 @@ mod tests {
     fn the_listing_comes_back() {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("files.arrow");
-        let file = |path: &str, bytes| ExportedFile {
-            path: path.to_owned(),
-            bytes,
-            sha256: "ab".repeat(32),
-        };
-        let files = [
-            file("model/config.json", 570),
-            file("model/1_Pooling/ü.json", u64::MAX),
-        ];
+        let file = |path: &str, bytes| ExportedFile { path: path.to_owned(), bytes, sha256: "ab".repeat(32) };
+        let files = [file("model/config.json", 570), file("model/1_Pooling/ü.json", u64::MAX)];
         write_files(&path, "f", &files).unwrap();
         assert_eq!(read_files(&path).unwrap(), files);
         write_files(&path, "f", &[]).unwrap();

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, AsArray, BooleanArray, Float64Array, PrimitiveArray, RecordBatch, StringArray,
-    UInt32Array, UInt64Array,
+    Array, AsArray, BooleanArray, Float64Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array,
+    UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Float64Type, UInt32Type, UInt64Type};
 
@@ -82,18 +82,10 @@ pub fn write_history(path: &Path, fingerprint: &str, rows: &[HistoryRow]) -> Res
             Arc::new(rows.iter().map(value).collect::<Float64Array>())
         };
         table.write(vec![
-            Arc::new(UInt64Array::from_iter_values(
-                rows.iter().map(|row| row.global_step),
-            )),
-            Arc::new(UInt32Array::from_iter_values(
-                rows.iter().map(|row| row.epoch),
-            )),
-            Arc::new(StringArray::from_iter_values(
-                rows.iter().map(|row| row.kind.as_str()),
-            )),
-            Arc::new(Float64Array::from_iter_values(
-                rows.iter().map(|row| row.loss),
-            )),
+            Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.global_step))),
+            Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.epoch))),
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.kind.as_str()))),
+            Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.loss))),
             floats(|row| row.learning_rate),
             floats(|row| row.grad_norm),
             floats(|row| row.loss_scale),

@@ -83,9 +83,7 @@ pub struct Predictions {
 impl Predictions {
     /// Maps the file and checks all of it.
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self {
-            table: Table::open(path, &[&PREDICTIONS])?,
-        })
+        Ok(Self { table: Table::open(path, &[&PREDICTIONS])? })
     }
 
     /// The number of questions.
@@ -163,11 +161,7 @@ mod tests {
         };
         Prediction {
             id: format!("q{i}"),
-            prediction_text: if i.is_multiple_of(3) {
-                String::new()
-            } else {
-                "0 北京".to_owned()
-            },
+            prediction_text: if i.is_multiple_of(3) { String::new() } else { "0 北京".to_owned() },
             start_char: if i.is_multiple_of(3) { -1 } else { 0 },
             end_char: if i.is_multiple_of(3) { -1 } else { 4 },
             score: 10.0,

@@ -42,32 +42,17 @@ impl TensorView<'_> {
         let (quads, _) = self.data.as_chunks::<4>();
         let (pairs, _) = self.data.as_chunks::<2>();
         match self.dtype {
-            "F32" => Ok(quads
-                .iter()
-                .map(|&bytes| f32::from_le_bytes(bytes))
-                .collect()),
-            "F16" => Ok(pairs
-                .iter()
-                .map(|&bytes| F16::from_le_bytes(bytes).to_f32())
-                .collect()),
+            "F32" => Ok(quads.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
+            "F16" => Ok(pairs.iter().map(|&bytes| F16::from_le_bytes(bytes).to_f32()).collect()),
             // BF16 is the upper half of an f32.
-            "BF16" => Ok(pairs
-                .iter()
-                .map(|&[low, high]| f32::from_le_bytes([0, 0, low, high]))
-                .collect()),
-            _ => Err(Error::TensorDtype {
-                name: self.name.to_owned(),
-                dtype: self.dtype.to_owned(),
-            }),
+            "BF16" => Ok(pairs.iter().map(|&[low, high]| f32::from_le_bytes([0, 0, low, high])).collect()),
+            _ => Err(Error::TensorDtype { name: self.name.to_owned(), dtype: self.dtype.to_owned() }),
         }
     }
 
     /// Checks that the data is as long as shape and dtype say.
     fn check(&self) -> Result<()> {
-        let count = self
-            .shape
-            .iter()
-            .try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?));
+        let count = self.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?));
         let expected = element_bytes(self.dtype).and_then(|bytes| count?.checked_mul(bytes));
         if expected == Some(self.data.len()) {
             return Ok(());
@@ -112,19 +97,12 @@ impl Tensors {
     }
 
     pub(crate) fn new(table: Table) -> Result<Self> {
-        let mut tensors = Self {
-            table,
-            rows: HashMap::new(),
-        };
+        let mut tensors = Self { table, rows: HashMap::new() };
         let mut rows = HashMap::with_capacity(tensors.len());
         for (row, tensor) in tensors.iter().enumerate() {
-            tensor
-                .check()
-                .map_err(|e| tensors.table.damaged(e.to_string()))?;
+            tensor.check().map_err(|e| tensors.table.damaged(e.to_string()))?;
             if rows.insert(tensor.name.to_owned(), row).is_some() {
-                return Err(tensors
-                    .table
-                    .damaged(format!("it has two tensors `{}`", tensor.name)));
+                return Err(tensors.table.damaged(format!("it has two tensors `{}`", tensor.name)));
             }
         }
         tensors.rows = rows;
@@ -204,32 +182,17 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("pretrained.arrow");
         let mut writer = TensorsWriter::create(&path, "f").unwrap();
-        writer
-            .push_f32(
-                "a.weight",
-                &[2, 3],
-                &[1.0, -2.5, f32::MIN_POSITIVE, 0.0, 1e30, -0.1],
-            )
-            .unwrap();
-        writer
-            .push("half", "F16", &[3], &[0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00])
-            .unwrap();
-        writer
-            .push("brain", "BF16", &[2], &[0x80, 0x3f, 0x40, 0xc0])
-            .unwrap();
-        writer
-            .push("position_ids", "I64", &[1, 1], &7i64.to_le_bytes())
-            .unwrap();
+        writer.push_f32("a.weight", &[2, 3], &[1.0, -2.5, f32::MIN_POSITIVE, 0.0, 1e30, -0.1]).unwrap();
+        writer.push("half", "F16", &[3], &[0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00]).unwrap();
+        writer.push("brain", "BF16", &[2], &[0x80, 0x3f, 0x40, 0xc0]).unwrap();
+        writer.push("position_ids", "I64", &[1, 1], &7i64.to_le_bytes()).unwrap();
         writer.push_f32("scalar", &[], &[4.0]).unwrap();
         writer.push_f32("empty", &[0, 8], &[]).unwrap();
         writer.finish().unwrap();
         let tensors = Tensors::open(&path).unwrap();
         assert_eq!((tensors.len(), tensors.kind()), (6, "tensors"));
         let values = |name| tensors.get(name).unwrap().to_f32().unwrap();
-        assert_eq!(
-            values("a.weight"),
-            [1.0, -2.5, f32::MIN_POSITIVE, 0.0, 1e30, -0.1]
-        );
+        assert_eq!(values("a.weight"), [1.0, -2.5, f32::MIN_POSITIVE, 0.0, 1e30, -0.1]);
         // The smallest subnormal of f16 is 2⁻²⁴.
         assert_eq!(values("half"), [1.0, -2.0, (-24f32).exp2()]);
         assert_eq!(values("brain"), [1.0, -3.0]);
@@ -237,26 +200,10 @@ mod tests {
         assert_eq!(tensors.get("a.weight").unwrap().shape, [2, 3]);
         assert_eq!(tensors.get("empty").unwrap().shape, [0, 8]);
         let error = tensors.get("position_ids").unwrap().to_f32().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "tensor `position_ids` is I64, expected F32, F16 or BF16"
-        );
-        assert!(
-            !tensors.contains("b")
-                && matches!(tensors.get("b"), Err(Error::NoTensor { count: 6, .. }))
-        );
+        assert_eq!(error.to_string(), "tensor `position_ids` is I64, expected F32, F16 or BF16");
+        assert!(!tensors.contains("b") && matches!(tensors.get("b"), Err(Error::NoTensor { count: 6, .. })));
         let names: Vec<_> = tensors.iter().map(|tensor| tensor.name).collect();
-        assert_eq!(
-            names,
-            [
-                "a.weight",
-                "half",
-                "brain",
-                "position_ids",
-                "scalar",
-                "empty"
-            ]
-        );
+        assert_eq!(names, ["a.weight", "half", "brain", "position_ids", "scalar", "empty"]);
     }
 
     #[test]
@@ -264,15 +211,9 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let mut writer = TensorsWriter::create(&dir.path().join("pretrained.arrow"), "f").unwrap();
         let error = writer.push("w", "F32", &[2, 2], &[0; 12]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "tensor `w` (F32 [2, 2]) has 12 bytes, expected 16"
-        );
+        assert_eq!(error.to_string(), "tensor `w` (F32 [2, 2]) has 12 bytes, expected 16");
         for (dtype, shape) in [("F33", 1), ("F32", -1), ("F32", i64::MAX)] {
-            assert!(matches!(
-                writer.push("w", dtype, &[shape, 4], &[0; 4]),
-                Err(Error::TensorSize { .. })
-            ));
+            assert!(matches!(writer.push("w", dtype, &[shape, 4], &[0; 4]), Err(Error::TensorSize { .. })));
         }
         writer.push_f32("w", &[1], &[1.0]).unwrap();
         let error = writer.push_f32("w", &[1], &[1.0]).unwrap_err().to_string();
@@ -285,19 +226,11 @@ mod tests {
         let path = dir.path().join("step-00000500.arrow");
         let counters = BTreeMap::from([("global_step".to_owned(), "500".to_owned())]);
         let mut writer = TensorsWriter::create_as(&path, "f", &TRAINING_STATE, counters).unwrap();
-        writer
-            .push_f32("qa_outputs.bias", &[2], &[0.0, 1.0])
-            .unwrap();
+        writer.push_f32("qa_outputs.bias", &[2], &[0.0, 1.0]).unwrap();
         writer.finish().unwrap();
         let state = Tensors::open(&path).unwrap();
-        assert_eq!(
-            (state.kind(), state.metadata("global_step")),
-            ("training-state", Some("500"))
-        );
+        assert_eq!((state.kind(), state.metadata("global_step")), ("training-state", Some("500")));
         let description = crate::describe(&path).unwrap();
-        assert_eq!(
-            description.metadata,
-            [("global_step".to_owned(), "500".to_owned())]
-        );
+        assert_eq!(description.metadata, [("global_step".to_owned(), "500".to_owned())]);
     }
 }

@@ -40,12 +40,10 @@ pub struct TimingRow {
 pub fn write_timing(path: &Path, fingerprint: &str, rows: &[TimingRow]) -> Result<()> {
     let mut table = TableWriter::create(path, fingerprint, &TIMING)?;
     for rows in rows.chunks(BATCH_ROWS) {
-        let counts = |value: fn(&TimingRow) -> u64| {
-            Arc::new(UInt64Array::from_iter_values(rows.iter().map(value)))
-        };
-        let times = |value: fn(&TimingRow) -> f64| {
-            Arc::new(Float64Array::from_iter_values(rows.iter().map(value)))
-        };
+        let counts =
+            |value: fn(&TimingRow) -> u64| Arc::new(UInt64Array::from_iter_values(rows.iter().map(value)));
+        let times =
+            |value: fn(&TimingRow) -> f64| Arc::new(Float64Array::from_iter_values(rows.iter().map(value)));
         table.write(vec![
             counts(|row| row.global_step),
             times(|row| row.elapsed_ms),

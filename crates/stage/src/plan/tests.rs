@@ -7,7 +7,7 @@ use artifact::{Input as InputEntry, ManifestDraft};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{EVALUATE, INGEST, Input, SettingsOptions, TOKENIZE_FEATURES, TRAIN};
+use crate::{EVALUATE, INGEST, Input, SettingsOptions, TOKENIZE_FEATURES};
 
 /// A folder with a settings file and a base model.
 struct Folder(TempDir);
@@ -208,6 +208,12 @@ fn given_artifacts_that_do_not_belong_together_are_refused() {
     let error = folder.workspace(&[], &inputs).unwrap().plan_to(&TRAIN).unwrap_err();
     assert!(matches!(&error, Error::Lineage { input, .. } if input == "ingest"), "{error}");
 
+    let features = folder.make(&TOKENIZE_FEATURES, &["ingest.seed=5"]);
+    let train = folder.make(&TRAIN, &["ingest.seed=7"]);
+    let workspace = folder.workspace(&[], &[input(&ingest), input(&features), input(&train)]).unwrap();
+    assert!(workspace.plan_to(&EVALUATE).is_ok(), "a model is evaluated on other data");
+
+    fs::remove_dir_all(&ingest.dir).unwrap();
     let not_there = folder.workspace(&[], &[input(&features)]).unwrap();
     let error = not_there.artifact(&INGEST, "train").unwrap_err();
     assert!(matches!(&error, Error::MissingLineage { input, .. } if input == "ingest"), "{error}");

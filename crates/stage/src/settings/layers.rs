@@ -42,6 +42,13 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
 }
 
+impl Entry {
+    /// `table.key`
+    pub(super) fn path(&self) -> String {
+        format!("{}.{}", self.table, self.key)
+    }
+}
+
 /// The text of a settings file, or the built-in one where `path` is none.
 pub(super) struct Text<'a> {
     pub(super) path: Option<PathBuf>,

@@ -5,6 +5,7 @@
 
 mod check;
 mod error;
+mod known;
 mod layers;
 mod load;
 #[cfg(test)]
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use error::SettingsError;
-pub(crate) use load::section;
+pub(crate) use load::BUILT_IN;
 pub use load::{Loaded, Request};
 
 /// All settings, one field per table of `pipeline.toml`.

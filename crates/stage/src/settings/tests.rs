@@ -6,7 +6,6 @@ use std::path::Path;
 use insta::assert_snapshot;
 use miette::Diagnostic;
 
-use super::load::BUILT_IN;
 use super::*;
 
 /// Loads `text` as the file `pipeline.toml` of a temporary folder.

@@ -68,7 +68,11 @@ fn assert_gradients(reference: &Reference, gradients: &[Parameter]) {
         let allowed = if zero { ZERO_GRADIENT * global_norm } else { GRADIENT * largest };
         for (index, expected) in expected {
             let difference = (f64::from(found[index]) - expected).abs();
-            assert!(difference <= allowed, "{name}[{index}]: {} against {expected}, allowed {allowed}", found[index]);
+            assert!(
+                difference <= allowed,
+                "{name}[{index}]: {} against {expected}, allowed {allowed}",
+                found[index]
+            );
         }
     }
 }
@@ -87,12 +91,16 @@ fn curve(reference: &Reference, model: &DistilBertForQuestionAnswering, autocast
     for (step, rate) in reference.f64s("curve.learning_rate").into_iter().enumerate() {
         assert!((schedule.rate(step as u64) - rate).abs() <= 1e-12, "rate of step {step}");
         let batch = &features[step % features.len()];
-        let (loss, gradients) = train_step(model, autocast, &Step { micro_batches: vec![batch], dropout: None });
+        let (loss, gradients) =
+            train_step(model, autocast, &Step { micro_batches: vec![batch], dropout: None });
         losses.push(scalar(loss));
         let norm = scalar(optimizer.update(&gradients, rate));
         if autocast == Autocast::FP32 {
             let expected = reference.f64s("curve.grad_norm")[step];
-            assert!((norm / expected - 1.0).abs() <= 1e-3, "gradient norm of step {step}: {norm}, PyTorch {expected}");
+            assert!(
+                (norm / expected - 1.0).abs() <= 1e-3,
+                "gradient norm of step {step}: {norm}, PyTorch {expected}"
+            );
         }
     }
     losses
@@ -100,7 +108,10 @@ fn curve(reference: &Reference, model: &DistilBertForQuestionAnswering, autocast
 
 fn assert_curve(losses: &[f64], expected: &[f64], tolerance: f64) {
     for (step, (loss, expected)) in losses.iter().zip(expected).enumerate() {
-        assert!((loss / expected - 1.0).abs() <= tolerance, "loss of step {step}: {loss}, PyTorch {expected}");
+        assert!(
+            (loss / expected - 1.0).abs() <= tolerance,
+            "loss of step {step}: {loss}, PyTorch {expected}"
+        );
     }
     // The curve must go somewhere, or it would hold for a trainer that does nothing.
     assert!(losses[losses.len() - 1] < 0.97 * losses[0], "the loss did not fall: {losses:?}");
@@ -132,7 +143,12 @@ fn tiny_model_equals_pytorch_to_its_last_weights() {
         let found = parameter.handle.to_vec();
         let distance: f64 = found.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum();
         let norm: f64 = expected.iter().map(|b| b * b).sum();
-        assert!((distance / norm).sqrt() <= CURVE, "{} is off by {:.1e}", parameter.name, (distance / norm).sqrt());
+        assert!(
+            (distance / norm).sqrt() <= CURVE,
+            "{} is off by {:.1e}",
+            parameter.name,
+            (distance / norm).sqrt()
+        );
     }
 }
 
@@ -169,7 +185,8 @@ fn accumulated_batches_have_the_gradients_of_one_batch() {
     let parts: Vec<_> = features.chunks(3).collect();
     let parts = train_step(&model, Autocast::FP32, &Step { micro_batches: parts, dropout: None });
     assert!((scalar(whole.0) / scalar(parts.0) - 1.0).abs() < 1e-6);
-    for (whole, parts) in whole.1.iter().zip(&parts.1).filter(|(whole, _)| !is_zero(&reference, &whole.name)) {
+    for (whole, parts) in whole.1.iter().zip(&parts.1).filter(|(whole, _)| !is_zero(&reference, &whole.name))
+    {
         let (whole_values, parts) = (whole.handle.to_vec(), parts.handle.to_vec());
         let largest = whole_values.iter().fold(0.0_f32, |max, value| max.max(value.abs()));
         let worst = whole_values.iter().zip(&parts).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

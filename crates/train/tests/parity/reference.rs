@@ -77,7 +77,9 @@ impl Reference {
         let view = self.file().tensor(name).unwrap_or_else(|error| panic!("{name}: {error}")).data().to_vec();
         match self.file().tensor(name).unwrap().dtype() {
             Dtype::F64 => view.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
-            Dtype::F32 => view.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect(),
+            Dtype::F32 => {
+                view.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect()
+            }
             Dtype::I64 => view.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes) as f64).collect(),
             dtype => panic!("{name} is {dtype:?}"),
         }
@@ -125,14 +127,17 @@ impl Weights for Generated {
         }
         let mut random = SplitMix64::new(fnv1a64(name));
         let unit = (self.scale / f64::from(1 << 23)) as f32;
-        let offset = if name.ends_with("LayerNorm.weight") || name.ends_with("layer_norm.weight") { 1.0 } else { 0.0 };
-        let values = (0..count).map(|_| ((random.next_u64() >> 40) as i64 - (1 << 23)) as f32 * unit + offset);
+        let offset =
+            if name.ends_with("LayerNorm.weight") || name.ends_with("layer_norm.weight") { 1.0 } else { 0.0 };
+        let values =
+            (0..count).map(|_| ((random.next_u64() >> 40) as i64 - (1 << 23)) as f32 * unit + offset);
         Ok((shape, values.collect()))
     }
 }
 
 fn fnv1a64(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn shape_of(name: &str, config: &Config) -> Vec<usize> {

@@ -97,8 +97,7 @@ impl FeaturesWriter {
         let start_positions = Buffer::from_vec(mem::take(&mut self.start_positions));
         let end_positions = Buffer::from_vec(mem::take(&mut self.end_positions));
 
-        let int32 =
-            |buffer: &Buffer| Arc::new(Int32Array::new(ScalarBuffer::from(buffer.clone()), None));
+        let int32 = |buffer: &Buffer| Arc::new(Int32Array::new(ScalarBuffer::from(buffer.clone()), None));
         let rows = OffsetBuffer::new(ScalarBuffer::from(row_offsets.clone()));
         let inside = NullBuffer::new(self.inside.finish());
         let pairs = FixedSizeListArray::try_new(end_field().into(), 2, int32(&ends), Some(inside));
@@ -107,10 +106,7 @@ impl FeaturesWriter {
         let tokens = ListArray::try_new(token_field, rows.clone(), int32(&input_ids), None);
         let offsets = ListArray::try_new(offset_field().into(), rows, Arc::new(pairs), None);
         self.table.write(vec![
-            Arc::new(UInt32Array::new(
-                ScalarBuffer::from(example_index.clone()),
-                None,
-            )),
+            Arc::new(UInt32Array::new(ScalarBuffer::from(example_index.clone()), None)),
             Arc::new(tokens.map_err(|e| self.table.error(e))?),
             Arc::new(offsets.map_err(|e| self.table.error(e))?),
             int32(&start_positions),

@@ -21,10 +21,7 @@ pub struct PredictionsWriter {
 impl PredictionsWriter {
     /// Begins the table; it is at `path` once finished.
     pub fn create(path: &Path, fingerprint: &str) -> Result<Self> {
-        Ok(Self {
-            table: TableWriter::create(path, fingerprint, &PREDICTIONS)?,
-            pending: Vec::new(),
-        })
+        Ok(Self { table: TableWriter::create(path, fingerprint, &PREDICTIONS)?, pending: Vec::new() })
     }
 
     /// Adds the prediction for the next question.
@@ -47,26 +44,19 @@ impl PredictionsWriter {
         if rows.is_empty() {
             return Ok(());
         }
-        let text = |value: fn(&Prediction) -> &str| {
-            Arc::new(StringArray::from_iter_values(rows.iter().map(value)))
-        };
-        let int = |value: fn(&Prediction) -> i32| {
-            Arc::new(Int32Array::from_iter_values(rows.iter().map(value)))
-        };
-        let float = |value: fn(&Prediction) -> f64| {
-            Arc::new(Float64Array::from_iter_values(rows.iter().map(value)))
-        };
+        let text =
+            |value: fn(&Prediction) -> &str| Arc::new(StringArray::from_iter_values(rows.iter().map(value)));
+        let int =
+            |value: fn(&Prediction) -> i32| Arc::new(Int32Array::from_iter_values(rows.iter().map(value)));
+        let float =
+            |value: fn(&Prediction) -> f64| Arc::new(Float64Array::from_iter_values(rows.iter().map(value)));
         self.table.write(vec![
             text(|row| &row.id),
             text(|row| &row.prediction_text),
             int(|row| row.start_char),
             int(|row| row.end_char),
             float(|row| row.score),
-            Arc::new(
-                rows.iter()
-                    .map(|row| row.null_score)
-                    .collect::<Float64Array>(),
-            ),
+            Arc::new(rows.iter().map(|row| row.null_score).collect::<Float64Array>()),
             Arc::new(n_best(rows)),
             float(|row| row.exact_match),
             float(|row| row.f1),
@@ -78,18 +68,13 @@ impl PredictionsWriter {
 
 fn n_best(rows: &[Prediction]) -> ListArray {
     let candidates = || rows.iter().flat_map(|row| &row.n_best);
-    let int = |value: fn(&Candidate) -> i32| {
-        Arc::new(Int32Array::from_iter_values(candidates().map(value)))
-    };
-    let float = |value: fn(&Candidate) -> f64| {
-        Arc::new(Float64Array::from_iter_values(candidates().map(value)))
-    };
+    let int = |value: fn(&Candidate) -> i32| Arc::new(Int32Array::from_iter_values(candidates().map(value)));
+    let float =
+        |value: fn(&Candidate) -> f64| Arc::new(Float64Array::from_iter_values(candidates().map(value)));
     let spans = StructArray::new(
         candidate_fields(),
         vec![
-            Arc::new(StringArray::from_iter_values(
-                candidates().map(|candidate| &candidate.text),
-            )),
+            Arc::new(StringArray::from_iter_values(candidates().map(|candidate| &candidate.text))),
             int(|candidate| candidate.start_char),
             int(|candidate| candidate.end_char),
             float(|candidate| candidate.score),

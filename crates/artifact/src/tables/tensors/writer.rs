@@ -50,13 +50,7 @@ impl TensorsWriter {
     /// Adds a tensor: little-endian bytes, rows first. Refuses a second one of the same name and data of another
     /// length than dtype and shape say.
     pub fn push(&mut self, name: &str, dtype: &str, shape: &[i64], data: &[u8]) -> Result<()> {
-        TensorView {
-            name,
-            dtype,
-            shape: shape.to_vec(),
-            data,
-        }
-        .check()?;
+        TensorView { name, dtype, shape: shape.to_vec(), data }.check()?;
         self.begin(name, dtype, shape)?;
         self.data.append_value(data);
         self.flush_if(BATCH_BYTES)
@@ -76,10 +70,7 @@ impl TensorsWriter {
 
     fn begin(&mut self, name: &str, dtype: &str, shape: &[i64]) -> Result<()> {
         if !self.names.insert(name.to_owned()) {
-            return Err(self.table.bad_row(
-                self.name.len(),
-                format!("there already is a tensor `{name}`"),
-            ));
+            return Err(self.table.bad_row(self.name.len(), format!("there already is a tensor `{name}`")));
         }
         self.name.append_value(name);
         self.dtype.append_value(dtype);

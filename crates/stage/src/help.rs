@@ -1,0 +1,77 @@
+//! The `--help` of a stage binary: a newcomer needs nothing else.
+
+use clap::Command;
+
+use crate::Declaration;
+use crate::settings::BUILT_IN;
+
+/// Names the command after the stage, and says what its options alone do not.
+pub(crate) fn add(command: Command, declaration: &Declaration) -> Command {
+    let binary = declaration.binary();
+    command
+        .name(declaration.name)
+        .display_name(binary.clone())
+        .bin_name(binary)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(declaration.about)
+        .long_about(format!("{}.\n\n{}", declaration.about, declaration.details))
+        .after_long_help(details(declaration))
+}
+
+/// The rest of what a newcomer wants to know.
+fn details(declaration: &Declaration) -> String {
+    let inputs = match declaration.inputs {
+        [] => "The files that its settings name.".to_owned(),
+        stages => format!(
+            "The artifacts of {}, found in the store by the settings, or given with --input.",
+            stages.join(", ")
+        ),
+    };
+    let name = declaration.name;
+    let binary = declaration.binary();
+    format!(
+        "\
+Reads:
+  {inputs}
+Writes:
+  {output}
+  in artifacts/{name}/FINGERPRINT/, whose path is printed to stdout. The fingerprint is made from the
+  settings below, the inputs and the code, so that a finished artifact is never made twice.
+
+Settings (with their built-in values; change them in a settings file, or with --set):
+
+{own}
+{run}
+Examples:
+  {binary}
+  {binary} --config my/pipeline.toml --profile squad
+  {binary} --output out/{name}
+
+Exit codes:
+  0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
+  130 interrupted, with what was done kept; 1 anything else",
+        output = declaration.output,
+        own = section(name),
+        run = if declaration.settings.iter().any(|setting| setting.starts_with("run.")) {
+            section("run")
+        } else {
+            String::new()
+        },
+    )
+}
+
+/// A table of the built-in settings as it is written, comments included.
+fn section(table: &str) -> String {
+    let header = format!("[{table}]");
+    let lines = BUILT_IN.lines().skip_while(|line| *line != header);
+    let mut lines: Vec<&str> = lines
+        .enumerate()
+        .take_while(|(n, line)| *n == 0 || !line.starts_with('['))
+        .map(|(_, line)| line)
+        .collect();
+    // What stands above the next table belongs to that one.
+    while lines.last().is_some_and(|line| line.starts_with('#') || line.is_empty()) {
+        lines.pop();
+    }
+    lines.iter().flat_map(|line| ["  ", line, "\n"]).collect()
+}
