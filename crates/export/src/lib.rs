@@ -68,7 +68,7 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
         progress.message(format!("reading {} back", file_of(*format)));
         match format {
             Format::Safetensors => {
-                check.weights(&path, &SafetensorsWeights::new(&fs_err::read(&path)?, &path)?)?
+                check.weights(&path, &SafetensorsWeights::new(&fs_err::read(&path)?, &path)?)?;
             }
             Format::Pytorch => check.weights(&path, &PytorchWeights::open(&path)?)?,
         }

@@ -1,7 +1,7 @@
 //! The model card: `README.md` as Hugging Face shows it.
 
 use distilbert::Config;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::facts::Facts;
 
@@ -60,7 +60,7 @@ model-index:
       value: {f1:.2}
 ---
 ",
-        train = plain(&facts.lineage["train"]),
+        train = plain(value(&facts.lineage, "train")),
         exact_match = facts.results.exact_match,
         f1 = facts.results.f1,
     )
@@ -153,27 +153,31 @@ fn training(facts: &Facts) -> String {
     };
     let hash = facts.sources["base_model"]["model.safetensors"].as_str();
     let hash = hash.map_or(String::new(), |hash| format!(", `model.safetensors` with the BLAKE3 `{hash}`"));
-    let mut text = format!(
+    let settings: Vec<String> = facts
+        .recipe
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, setting)| format!("| {key} | {} |\n", plain(setting)))
+        .collect();
+    format!(
         "## Training
 
 - Data: {} questions, {data}.
 - Base model: {family}{hash}{converted}.
-- {} optimizer steps; the weights are those after step {}, the best by F1 on the validation questions.
+- {} optimizer steps; the weights are those after step {}, the best validation by F1.
 - Ran on {}, matrix products in {}.
 
 | setting | value |
 |---|---|
-",
+{}",
         questions(facts, "train"),
-        plain(&facts.training["steps"]),
-        plain(&facts.training["best_step"]),
-        plain(facts.ran_on.get("device").unwrap_or(&Value::Null)),
-        plain(facts.ran_on.get("precision").unwrap_or(&Value::Null)),
-    );
-    for (key, value) in facts.recipe.as_object().into_iter().flatten() {
-        text.push_str(&format!("| {key} | {} |\n", plain(value)));
-    }
-    text
+        plain(value(&facts.training, "steps")),
+        plain(value(&facts.training, "best_step")),
+        plain(value(&facts.ran_on, "device")),
+        plain(value(&facts.ran_on, "precision")),
+        settings.concat(),
+    )
 }
 
 fn limits(facts: &Facts) -> String {
@@ -195,15 +199,11 @@ fn limits(facts: &Facts) -> String {
 }
 
 fn lineage(facts: &Facts) -> String {
-    let mut text = "## Lineage
-
-| stage | artifact |
-|---|---|
-"
-    .to_owned();
-    for (stage, fingerprint) in &facts.lineage {
-        text.push_str(&format!("| {stage} | `{}` |\n", plain(fingerprint)));
-    }
+    let stages: Vec<String> = facts
+        .lineage
+        .iter()
+        .map(|(stage, fingerprint)| format!("| {stage} | `{}` |\n", plain(fingerprint)))
+        .collect();
     let versions: Vec<String> = facts
         .versions
         .as_object()
@@ -211,11 +211,17 @@ fn lineage(facts: &Facts) -> String {
         .flatten()
         .map(|(name, version)| format!("{name} {}", plain(version)))
         .collect();
-    text.push_str(&format!(
-        "\nMade with {}. `training_config.json` holds all of this as JSON.\n",
-        versions.join(", ")
-    ));
-    text
+    format!(
+        "## Lineage
+
+| stage | artifact |
+|---|---|
+{}
+Made with {}. `training_config.json` holds all of this as JSON.
+",
+        stages.concat(),
+        versions.join(", "),
+    )
 }
 
 /// Where a split came from.
@@ -234,8 +240,12 @@ fn source<'a>(facts: &'a Facts, split: &str) -> Source<'a> {
 }
 
 fn questions(facts: &Facts, split: &str) -> String {
-    let counts = facts.data.get(split);
-    plain(counts.and_then(|counts| counts.get("questions")).unwrap_or(&Value::Null))
+    plain(&value(&facts.data, split)["questions"])
+}
+
+/// What a manifest says of `key`; null where it is silent.
+fn value<'a>(map: &'a Map<String, Value>, key: &str) -> &'a Value {
+    map.get(key).unwrap_or(&Value::Null)
 }
 
 /// A value as it reads in a sentence.

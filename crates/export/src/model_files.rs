@@ -45,7 +45,17 @@ mod tests {
         let base =
             br#"{"vocab_size": 12, "dim": 8, "architectures": ["BertModel"], "torch_dtype": "float16"}"#;
         let text = String::from_utf8(config_json(base).unwrap()).unwrap();
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        {
+          "architectures": [
+            "DistilBertForQuestionAnswering"
+          ],
+          "dim": 8,
+          "dtype": "float32",
+          "model_type": "distilbert",
+          "vocab_size": 12
+        }
+        "#);
         assert_eq!(config_json(b"[]"), None);
     }
 }

@@ -7,6 +7,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use squad::SplitMix64;
+
 use crate::check::Question;
 use crate::error::{Error, Result, listing};
 
@@ -75,7 +77,7 @@ impl Selection {
 fn random_subset(len: usize, count: usize, seed: u64) -> Vec<usize> {
     let count = count.min(len);
     let mut indices: Vec<usize> = (0..len).collect();
-    let mut random = SplitMix64 { state: seed };
+    let mut random = SplitMix64::new(seed);
     for place in 0..count {
         let drawn = place + random.below((len - place) as u64) as usize;
         indices.swap(place, drawn);
@@ -85,35 +87,9 @@ fn random_subset(len: usize, count: usize, seed: u64) -> Vec<usize> {
     indices
 }
 
-struct SplitMix64 {
-    state: u64,
-}
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `bound`: the high half of a product, whose bias of `bound` / 2⁶⁴ no dataset can show.
-    fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn generator_gives_the_published_sequence() {
-        // First values of the reference implementation (Vigna, prng.di.unimi.it/splitmix64.c) for seed 1234567.
-        let mut random = SplitMix64 { state: 1_234_567 };
-        assert_eq!([random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
-    }
 
     #[test]
     fn random_subset_never_changes() {

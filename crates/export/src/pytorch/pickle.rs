@@ -2,7 +2,7 @@
 //!
 //! Only what a state dict of f32 tensors needs, spelled out each time instead of through the memo.
 
-/// Protocol 2's opcodes that a state dict of `torch.save` is made of (CPython, `Lib/pickle.py`).
+/// Protocol 2's opcodes that a state dict of `torch.save` is made of (`CPython`, `Lib/pickle.py`).
 pub(super) mod op {
     pub const PROTO: u8 = 0x80;
     pub const GLOBAL: u8 = b'c';
@@ -104,7 +104,7 @@ impl Pickle {
         self.op(op::TUPLE);
     }
 
-    /// In the shortest form, as CPython does.
+    /// In the shortest form, as `CPython` does.
     fn integer(&mut self, value: u64) {
         let bytes = value.to_le_bytes();
         match value {

@@ -48,7 +48,15 @@ fn the_zip_has_the_form_of_torch_save() {
         assert_eq!(file.data_start() % u64::from(ALIGNMENT), 0, "{}", file.name());
         entries.push(format!("{} {}", file.name(), file.size()));
     }
-    insta::assert_snapshot!(entries.join("\n"), @"");
+    insta::assert_snapshot!(entries.join("\n"), @r"
+    archive/data.pkl 587
+    archive/byteorder 6
+    archive/data/0 60
+    archive/data/1 28
+    archive/data/2 168000
+    archive/data/3 4
+    archive/version 2
+    ");
 }
 
 #[test]
@@ -61,7 +69,7 @@ fn equal_tensors_give_equal_bytes() {
 #[test]
 fn the_pickle_of_one_tensor_byte_for_byte() {
     let pickle = pickle::state_dict([("w", vec![2, 300])].into_iter());
-    insta::assert_snapshot!(pickle.escape_ascii().to_string(), @"");
+    insta::assert_snapshot!(pickle.escape_ascii().to_string(), @r"\x80\x02ccollections\nOrderedDict\n)R(X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuMX\x02tQK\x00(K\x02M,\x01t(M,\x01K\x01t\x89ccollections\nOrderedDict\n)RtRu.");
 }
 
 #[test]
@@ -77,10 +85,10 @@ fn sizes_of_every_width_come_back() {
 #[test]
 fn a_foreign_call_or_opcode_is_refused() {
     let refused = |pickle: &[u8]| unpickle::state_dict(pickle).unwrap_err();
-    insta::assert_snapshot!(refused(b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R."), @"");
-    insta::assert_snapshot!(refused(b"\x80\x02}."), @"");
-    insta::assert_snapshot!(refused(b"\x80\x02"), @"");
-    insta::assert_snapshot!(refused(b"\x80\x02K\x01."), @"");
+    insta::assert_snapshot!(refused(b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R."), @"data.pkl is no state dict of f32 tensors (byte 2 of 23)");
+    insta::assert_snapshot!(refused(b"\x80\x02}."), @"data.pkl is no state dict of f32 tensors (byte 2 of 4)");
+    insta::assert_snapshot!(refused(b"\x80\x02"), @"data.pkl is no state dict of f32 tensors (byte 2 of 2)");
+    insta::assert_snapshot!(refused(b"\x80\x02K\x01."), @"data.pkl does not end with one state dict");
 }
 
 #[test]
