@@ -40,6 +40,7 @@ impl Bench {
 
     /// The same with the real stages and the real base model.
     pub fn with_real_stages() -> Self {
+        build_binaries();
         let bench = Self { folder: tempfile::tempdir().unwrap() };
         let driver = Path::new(env!("CARGO_BIN_EXE_distilburn"));
         fs::create_dir(bench.path("bin")).unwrap();
@@ -103,6 +104,18 @@ impl Bench {
         names.sort();
         names
     }
+}
+
+/// Cargo builds only the driver for these tests: the stages must be of the same sources.
+fn build_binaries() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--workspace", "--bins", "--offline", "--quiet"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().unwrap().success(), "building the stage binaries");
 }
 
 /// Puts a binary at another path: as a second name of the same file where both are on one disk.

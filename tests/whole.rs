@@ -55,14 +55,14 @@ fn the_pipeline_trains_exports_answers_and_resumes() {
         assert!(model.join(name).is_file(), "{name} is missing");
     }
 
-    // A second run does nothing.
-    let started = Instant::now();
-    assert!(ran(&bench.json(&format!("distilburn run --json {FEW}"))).is_empty());
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "a run with nothing to do took {:?}",
+    // A second run does nothing, at once.
+    let nothing_to_do = || {
+        let started = Instant::now();
+        assert!(ran(&bench.json(&format!("distilburn run --json {FEW}"))).is_empty());
         started.elapsed()
-    );
+    };
+    let fastest = (0..5).map(|_| nothing_to_do()).min().unwrap();
+    assert!(fastest < Duration::from_millis(300), "a run with nothing to do took {fastest:?}");
 
     // A store that was copied elsewhere is valid, on another number of threads; one training setting
     // re-runs what depends on it.

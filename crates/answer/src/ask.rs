@@ -13,7 +13,7 @@ use crate::Error;
 
 /// Answer one question from one context
 ///
-/// The answer goes to stdout. Without --model, the model that the settings lead to answers: the newest export
+/// The answer, always a piece of the context, goes to stdout. Without --model, the model that the settings lead to answers: the newest export
 /// of `distilburn run` with the same options.
 #[derive(Debug, Args)]
 pub struct AskOptions {

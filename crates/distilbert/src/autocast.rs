@@ -27,16 +27,12 @@ impl Autocast {
     }
 
     /// (tokens, dim)³ → (tokens, dim) in the inputs' type
-    pub(crate) fn attention(
-        self,
-        [query, key, value]: [Tensor<2>; 3],
-        options: AttentionOptions,
-    ) -> Tensor<2> {
+    pub(crate) fn attention([query, key, value]: [Tensor<2>; 3], options: AttentionOptions) -> Tensor<2> {
         torch_kernels::packed_attention(query, key, value, options)
     }
 
     /// (tokens, dim) → (tokens, dim) in f32
-    pub(crate) fn layer_norm(self, layer: &LayerNorm, input: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn layer_norm(layer: &LayerNorm, input: Tensor<2>) -> Tensor<2> {
         torch_kernels::layer_norm(input, layer.weight.val(), layer.bias.val(), Config::LAYER_NORM_EPSILON)
     }
 

@@ -36,7 +36,7 @@ pub enum Error {
     /// A feature that the model cannot embed.
     #[error("feature {index} {reason}")]
     #[diagnostic(help(
-        "lower `tokenize-features.max_length`, or use the tokenizer that belongs to the base model"
+        "re-run the `tokenize-features` stage; where a feature is too long, lower `tokenize-features.max_length`"
     ))]
     Feature {
         /// Its row.
@@ -52,6 +52,13 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A model directory without the weight file that is read here.
+    #[error("{} has no model.safetensors", path.display())]
+    #[diagnostic(help("add \"safetensors\" to `export.formats` and run `distilburn export`"))]
+    NoSafetensors {
+        /// The directory.
+        path: PathBuf,
     },
     /// A file of a model directory.
     #[error(transparent)]

@@ -23,7 +23,11 @@ impl ModelFolder {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let config = Config::from_json(&fs_err::read(path.join("config.json"))?)?;
         let tokenizer_json = fs_err::read(path.join("tokenizer.json"))?;
-        let safetensors = fs_err::read(path.join("model.safetensors"))?;
+        let weights = path.join("model.safetensors");
+        if !weights.is_file() {
+            return Err(Error::NoSafetensors { path: path.to_owned() });
+        }
+        let safetensors = fs_err::read(weights)?;
         Ok(Self { path: path.to_owned(), config, tokenizer_json, safetensors })
     }
 

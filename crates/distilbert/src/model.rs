@@ -3,7 +3,11 @@
 //! Shapes: tokens = all tokens of the batch, dim = `n_heads` × `d_head`. Fields carry the checkpoint's names,
 //! so a parameter's path in the module is its name in the checkpoint.
 
-#![allow(non_snake_case, reason = "`LayerNorm` is the checkpoint's own name; the derived code uses it too")]
+#![allow(
+    non_snake_case,
+    clippy::struct_field_names,
+    reason = "fields are the checkpoint's own names; the derived code uses them too"
+)]
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
@@ -160,7 +164,7 @@ impl Embeddings {
         let words = torch_kernels::embedding(self.word_embeddings.weight.val(), batch.input_ids(&device));
         let positions =
             torch_kernels::embedding(self.position_embeddings.weight.val(), batch.positions(&device));
-        let hidden = pass.autocast.layer_norm(&self.LayerNorm, words + positions);
+        let hidden = Autocast::layer_norm(&self.LayerNorm, words + positions);
         pass.dropout(hidden, pass.config.dropout, Site::Embeddings)
     }
 }
@@ -170,9 +174,9 @@ impl TransformerBlock {
     fn forward(&self, pass: &Pass<'_>, batch: &PackedBatch, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
         let autocast = pass.autocast;
         let attended = self.attention.forward(pass, batch, layer, hidden.clone());
-        let hidden = autocast.layer_norm(&self.sa_layer_norm, autocast.to_f32(attended) + hidden);
+        let hidden = Autocast::layer_norm(&self.sa_layer_norm, autocast.to_f32(attended) + hidden);
         let transformed = self.ffn.forward(pass, layer, hidden.clone());
-        autocast.layer_norm(&self.output_layer_norm, autocast.to_f32(transformed) + hidden)
+        Autocast::layer_norm(&self.output_layer_norm, autocast.to_f32(transformed) + hidden)
     }
 }
 
@@ -186,7 +190,7 @@ impl MultiHeadSelfAttention {
             n_heads: pass.config.n_heads,
             dropout: pass.dropout_at(pass.config.attention_dropout, Site::Attention(layer)),
         };
-        pass.autocast.linear(&self.out_lin, pass.autocast.attention(projected, options))
+        pass.autocast.linear(&self.out_lin, Autocast::attention(projected, options))
     }
 }
 

@@ -36,7 +36,9 @@ impl Parameter {
     /// Whether weight decay applies: not to biases and layer normalisations.
     #[must_use]
     pub fn decays(&self) -> bool {
-        !self.name.ends_with(".bias") && !self.name.contains("LayerNorm") && !self.name.contains("layer_norm")
+        self.name.rsplit('.').next() != Some("bias")
+            && !self.name.contains("LayerNorm")
+            && !self.name.contains("layer_norm")
     }
 }
 

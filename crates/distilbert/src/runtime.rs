@@ -1,6 +1,6 @@
 //! Device, precision and threads: what `run.device`, `run.precision` and `run.threads` become here.
 //!
-//! The only file that names burn-tch's devices.
+//! The only file that names Burn's LibTorch devices.
 
 #![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 
@@ -100,10 +100,9 @@ fn choose_device(name: &str) -> Result<(Device, String), Error> {
 
 fn choose_precision(name: &str, device: &str) -> Result<Precision, Error> {
     match name {
-        "fp32" => Ok(Precision::Fp32),
         "bf16" => Ok(Precision::Bf16),
         "auto" if device.starts_with("cuda") || (device == "cpu" && cpu_has_bf16()) => Ok(Precision::Bf16),
-        "auto" => Ok(Precision::Fp32),
+        "fp32" | "auto" => Ok(Precision::Fp32),
         _ => Err(Error::Precision {
             precision: name.to_owned(),
             device: device.to_owned(),

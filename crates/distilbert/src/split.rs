@@ -45,7 +45,7 @@ impl Split {
         Ok(split)
     }
 
-    /// Checks that the model has a position and an embedding for every token.
+    /// Checks that the model has a position and an embedding for every token, and that features stand in order.
     ///
     /// # Errors
     /// [`Error::Feature`] names the first feature that does not fit.
@@ -55,6 +55,17 @@ impl Split {
             if tokens == 0 || tokens > config.max_position_embeddings {
                 let reason =
                     format!("has {tokens} tokens, the model takes 1 to {}", config.max_position_embeddings);
+                return Err(Error::Feature { index, reason });
+            }
+            let positions = [feature.start_position, feature.end_position];
+            if let Some(position) =
+                positions.iter().find(|&&position| position < 0 || position as usize >= tokens)
+            {
+                let reason = format!("has its answer at token {position} of {tokens}");
+                return Err(Error::Feature { index, reason });
+            }
+            if index > 0 && feature.example_index < self.features.get(index - 1).example_index {
+                let reason = "belongs to an earlier question than the feature before it".to_owned();
                 return Err(Error::Feature { index, reason });
             }
             if let Some(id) = feature.input_ids.iter().find(|&&id| id < 0 || id as usize >= config.vocab_size)

@@ -35,9 +35,8 @@ impl ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Model(error) if error.is_device() => 4,
-            Self::Model(_) => 3,
             Self::Artifact(error) => error.exit_code(),
-            Self::NoSeed => 3,
+            Self::Model(_) | Self::NoSeed => 3,
             Self::Interrupted => 130,
             Self::Io(_) => 1,
         }

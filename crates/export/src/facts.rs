@@ -54,8 +54,20 @@ impl Facts {
         let of = |map: &Map<String, Value>, keys: &[&str]| -> Map<String, Value> {
             keys.iter().filter_map(|&key| Some((key.to_owned(), map.get(key)?.clone()))).collect()
         };
+        // Another ingest says nothing about what this model learned from.
+        let trained_from_it = train
+            .inputs
+            .iter()
+            .all(|input| input.stage != ingest.stage || input.fingerprint == ingest.fingerprint);
+        let mut recipe = train.parts["settings"].clone();
+        let also = [train.metrics.get("windows"), trained_from_it.then(|| &ingest.parts["settings"])];
+        for settings in also.into_iter().flatten().filter_map(Value::as_object) {
+            if let Some(recipe) = recipe.as_object_mut() {
+                recipe.extend(settings.clone());
+            }
+        }
         Ok(Self {
-            recipe: train.parts["settings"].clone(),
+            recipe,
             evaluation: evaluate.parts["settings"].clone(),
             results: Results {
                 exact_match: score("exact_match")?,
@@ -65,11 +77,11 @@ impl Facts {
             },
             training: train.metrics.clone(),
             ran_on: of(&train.run, &["device", "precision", "threads"]),
-            data: of(&ingest.metrics, &["train", "validation"]),
+            data: if trained_from_it { of(&ingest.metrics, &["train", "validation"]) } else { Map::new() },
             base_model: ingest.metrics.get("base_model").cloned().unwrap_or_default(),
-            sources: ingest.parts["inputs"].clone(),
+            sources: if trained_from_it { ingest.parts["inputs"].clone() } else { Value::Null },
             versions: train.run.get("versions").cloned().unwrap_or_default(),
-            lineage: lineage([ingest, train, evaluate], fingerprint),
+            lineage: lineage([ingest, evaluate, train], fingerprint),
         })
     }
 
@@ -87,7 +99,8 @@ fn metric(manifest: &Manifest, name: &'static str) -> Result<f64, Error> {
     })
 }
 
-/// All stages in the order in which they run; tokenize-features is known as train's input.
+/// All stages in the order in which they run; tokenize-features is known as an input. A model may be evaluated
+/// on other data: what it was trained from comes last and wins.
 fn lineage(manifests: [&Manifest; 3], export: &str) -> Map<String, Value> {
     let mut known: BTreeMap<&str, &str> = BTreeMap::from([(stage::EXPORT.name, export)]);
     for manifest in manifests {

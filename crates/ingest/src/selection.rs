@@ -1,8 +1,7 @@
 //! Which of the usable questions are kept.
 //!
-//! The random subset must be the same on every machine and in every later version, so its generator stands
-//! here: splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014) draws
-//! for a Fisher–Yates shuffle that stops after the questions that are kept.
+//! The random subset is the same on every machine and in every later version: `squad::SplitMix64` draws for a
+//! Fisher–Yates shuffle that stops after the questions that are kept.
 
 use std::collections::HashSet;
 use std::path::PathBuf;

@@ -2,8 +2,8 @@
 
 /// The process's exit code for an error.
 pub trait ExitKind {
-    /// 2 usage or settings; 3 bad input data or artifact; 4 device or library; 130 interrupted, with what
-    /// was done kept; 1 anything else.
+    /// 2 usage or settings; 3 bad input data or artifact; 4 device or library; 130 interrupted; 1
+    /// anything else.
     fn exit_code(&self) -> u8;
 }
 

@@ -44,12 +44,12 @@ Settings (with their built-in values; change them in a settings file, or with --
 {run}
 Examples:
   {binary}
-  {binary} --config my/pipeline.toml --profile squad
+  {binary} --config my/pipeline.toml --set run.threads=4
   {binary} --output out/{name}
 
 Exit codes:
   0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
-  130 interrupted, with what was done kept; 1 anything else",
+  130 interrupted; 1 anything else",
         output = declaration.output,
         own = section(name),
         run = if declaration.settings.iter().any(|setting| setting.starts_with("run.")) {

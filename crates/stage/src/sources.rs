@@ -78,7 +78,7 @@ fn model(hashes: &mut Hashes, loaded: &Loaded, folder: &Path) -> Result<Value, E
 /// BLAKE3 of files, remembered in the store so that a plan does not read gigabytes.
 struct Hashes {
     path: PathBuf,
-    known: BTreeMap<PathBuf, Remembered>,
+    known: BTreeMap<String, Remembered>,
     changed: bool,
 }
 
@@ -114,10 +114,12 @@ impl Hashes {
     }
 
     fn hash(&mut self, path: &Path) -> io::Result<String> {
+        // Keyed by a hash: a store holds no path of the machine it was made on.
         let absolute = std::path::absolute(path)?;
+        let place = blake3::hash(absolute.as_os_str().as_encoded_bytes()).to_hex().to_string();
         let metadata = fs_err::metadata(path)?;
         let modified_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-        if let Some(known) = self.known.get(&absolute)
+        if let Some(known) = self.known.get(&place)
             && (known.size_bytes, known.modified_ns, known.inode)
                 == (metadata.len(), modified_ns, metadata.ino())
         {
@@ -135,7 +137,7 @@ impl Hashes {
                 inode: metadata.ino(),
                 blake3: blake3.clone(),
             };
-            self.known.insert(absolute, remembered);
+            self.known.insert(place, remembered);
             self.changed = true;
         }
         Ok(blake3)

@@ -18,6 +18,7 @@ pub fn in_order<T: Send, E>(
     work: impl Fn(usize) -> T + Sync,
     mut consume: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
+    let threads = threads.min(count);
     if threads <= 1 {
         return (0..count).try_for_each(|index| consume(work(index)));
     }

@@ -1,5 +1,7 @@
 //! The process's allocator, told to keep what training frees.
 
+#![expect(unsafe_code, reason = "mallopt is a C call: the block says why it holds")]
+
 /// Keeps freed memory in the process instead of giving it back after every step.
 ///
 /// A training step frees and takes hundreds of MB; returned pages must be faulted in and zeroed again, which

@@ -39,7 +39,7 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         options: AttentionOptions,
     ) -> FloatTensor<Self> {
         let nodes = [query.node(), key.node(), value.node()];
-        let qkv = [query, key, value].map(|tensor| tensor.into_primitive());
+        let qkv = [query.into_primitive(), key.into_primitive(), value.into_primitive()];
         let (out, probabilities) = B::packed_attention_forward(&qkv, &options);
         match Backward::<B, 3>::prepare::<C>(PackedAttention, nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((qkv, probabilities, options), out),

@@ -1,5 +1,7 @@
 //! The C interface of `cpp/kernels.cpp`, made safe. Nothing else in the workspace calls into C++.
 
+#![expect(unsafe_code, reason = "calls into cpp/kernels.cpp: each block says why it holds")]
+
 use std::ffi::{CStr, c_char};
 
 use tch::Tensor;
@@ -77,7 +79,7 @@ pub(crate) fn global_norm(tensors: &[&Tensor]) -> Tensor {
     }
 }
 
-/// The scalars of one AdamW update.
+/// The scalars of one `AdamW` update.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AdamWScalars {
     pub learning_rate: f64,
@@ -87,7 +89,7 @@ pub(crate) struct AdamWScalars {
     pub step: f64,
 }
 
-/// One AdamW update in place of `params`, `exp_avgs` and `exp_avg_sqs`; `grads` are scratch afterwards.
+/// One `AdamW` update in place of `params`, `exp_avgs` and `exp_avg_sqs`; `grads` are scratch afterwards.
 pub(crate) fn adamw(lists: [&[&Tensor]; 4], scalars: AdamWScalars, grad_scale: &Tensor) {
     let count = lists[0].len();
     assert!(lists.iter().all(|list| list.len() == count), "adamw: lists of one length");

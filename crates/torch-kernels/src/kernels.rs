@@ -31,7 +31,7 @@ pub struct AttentionOptions {
 /// The operations, routed to the tensors' backend.
 #[expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 mod dispatch {
-    use super::*;
+    use super::{AttentionOptions, Backend, DType, Dropout, FloatTensor, IntTensor, backend_extension};
 
     /// Operations that Burn lacks or takes apart under autodiff.
     #[backend_extension(LibTorch, Autodiff)]

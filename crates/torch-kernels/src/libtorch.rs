@@ -177,7 +177,7 @@ struct Sequence {
 }
 
 impl Sequence {
-    /// (tokens, dim) → a view (n_heads, len, `d_head`)
+    /// (tokens, dim) → a view (`n_heads`, len, `d_head`)
     fn heads(&self, tensor: &Tensor) -> Tensor {
         let d_head = tensor.size()[1] / self.n_heads;
         tensor.narrow(0, self.start, self.len).view([self.len, self.n_heads, d_head]).transpose(0, 1)
@@ -187,7 +187,7 @@ impl Sequence {
         self.n_heads * self.len * self.len
     }
 
-    /// The row of all probabilities → a view (n_heads, len, len)
+    /// The row of all probabilities → a view (`n_heads`, len, len)
     fn probabilities(&self, all: &Tensor) -> Tensor {
         all.narrow(0, self.probabilities_start, self.probabilities_len()).view([
             self.n_heads,
@@ -211,7 +211,7 @@ fn scale(query: &Tensor) -> f64 {
     1.0 / (query.size()[2] as f64).sqrt()
 }
 
-/// Scaled dot products: (n_heads, len, d_head)² → (n_heads, len, len)
+/// Scaled dot products: (`n_heads`, len, `d_head`)² → (`n_heads`, len, len)
 fn scores(query: &Tensor, key: &Tensor) -> Tensor {
     scaled_bmm(query, &key.transpose(1, 2), scale(query))
 }

@@ -1,4 +1,4 @@
-//! The optimizer's arithmetic over many tensors at once: global norm and fused AdamW.
+//! The optimizer's arithmetic over many tensors at once: global norm and fused `AdamW`.
 //!
 //! Which tensor is which, schedules and state files are the training stage's.
 

@@ -28,14 +28,16 @@ pub enum Error {
         /// "train" or "validation".
         split: &'static str,
     },
-    /// The loss is NaN or infinite: the weights are of no use any more.
-    #[error("the loss is {loss} at step {global_step}")]
+    /// The loss or its gradient is NaN or infinite: the weights are of no use any more.
+    #[error("the loss is {loss} and the gradient norm {grad_norm} at step {global_step}")]
     #[diagnostic(help(
         "lower `train.learning_rate`, or set `run.precision` to \"fp32\"; examples of the batch: {examples}"
     ))]
     NotFinite {
         /// The loss.
         loss: f64,
+        /// Global norm of the gradients.
+        grad_norm: f64,
         /// The step it was met at.
         global_step: u64,
         /// Ids of the questions in the step.
@@ -56,9 +58,8 @@ impl ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Model(error) if error.is_device() => 4,
-            Self::Model(_) => 3,
             Self::Artifact(error) => error.exit_code(),
-            Self::Empty { .. } => 3,
+            Self::Model(_) | Self::Empty { .. } => 3,
             Self::Interrupted { .. } => 130,
             Self::Io(_) | Self::NotFinite { .. } => 1,
         }

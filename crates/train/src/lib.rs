@@ -32,8 +32,10 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     job.run_info("device", runtime.device_name());
     job.run_info("precision", runtime.precision_name());
     job.run_info("threads", runtime.threads());
+    job.run_info("libtorch", torch_kernels::libtorch_version());
 
     let (ingest, features) = (job.input("ingest").clone(), job.input("tokenize-features").clone());
+    job.metric("windows", features.manifest.parts["settings"].clone());
     let assets = Assets::open(&ingest.file(file_name::ASSETS)?)?;
     let config = Config::from_assets(&assets)?;
     let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?)?;

@@ -1,4 +1,4 @@
-//! AdamW over parameters keyed by checkpoint name.
+//! `AdamW` over parameters keyed by checkpoint name.
 
 use distilbert::Parameter;
 use torch_kernels::{AdamWOptions, Handle, Slot, adamw, clip_scale, global_norm};

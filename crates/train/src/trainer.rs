@@ -109,6 +109,15 @@ pub fn train_step(
     total.expect("a step has at least one batch")
 }
 
+/// A step whose loss and gradient norm were not read from the device yet.
+struct Unread {
+    row: HistoryRow,
+    loss: Tensor<1>,
+    grad_norm: Tensor<1>,
+    /// Rows of its features, for the error message.
+    features: Vec<usize>,
+}
+
 /// A model in training.
 pub(crate) struct Trainer<'a> {
     model: &'a DistilBertForQuestionAnswering,
@@ -118,8 +127,7 @@ pub(crate) struct Trainer<'a> {
     validation: &'a Split,
     optimizer: AdamW,
     global_step: u64,
-    /// Losses and norms that were not read from the device yet, with their steps.
-    unread: Vec<(HistoryRow, Tensor<1>, Tensor<1>)>,
+    unread: Vec<Unread>,
     best: Option<(u64, SplitScore)>,
 }
 
@@ -130,6 +138,14 @@ impl<'a> Trainer<'a> {
         recipe: Recipe,
         [train, validation]: [&'a Split; 2],
     ) -> Self {
+        let LinearSchedule { warmup_steps, total_steps, .. } = recipe.schedule;
+        if warmup_steps >= total_steps {
+            tracing::warn!(
+                warmup_steps,
+                total_steps,
+                "the learning rate never reaches its peak: lower train.warmup_steps"
+            );
+        }
         let optimizer = AdamW::new(model.parameters(), recipe.optimizer);
         Self {
             model,
@@ -164,19 +180,19 @@ impl<'a> Trainer<'a> {
                 }
                 let features: Vec<TrainFeature<'_>> =
                     rows.iter().map(|&row| dataset.get(row).unwrap_or_else(|never| match never {})).collect();
-                self.step(epoch, &features);
+                self.step(epoch, rows, &features);
                 records.count(
                     features.len() as u64,
                     features.iter().map(|feature| feature.input_ids.len() as u64).sum(),
                 );
                 progress.inc(1);
                 if self.global_step.is_multiple_of(self.recipe.log_every_steps) {
-                    self.read_losses(rows, &mut records)?;
+                    self.read_losses(&mut records)?;
                     let features_per_s = records.log()?;
                     progress.message(self.describe(epoch, &records.history, features_per_s));
                 }
             }
-            self.read_losses(&order[order.len().saturating_sub(per_step)..], &mut records)?;
+            self.read_losses(&mut records)?;
             self.validate(epoch, job, &mut records)?;
             if self.global_step == total_steps {
                 break;
@@ -195,7 +211,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimizer step; nothing waits for a GPU here.
-    fn step(&mut self, epoch: u32, features: &[TrainFeature<'_>]) {
+    fn step(&mut self, epoch: u32, rows: &[usize], features: &[TrainFeature<'_>]) {
         let step = Step {
             micro_batches: features.chunks(self.recipe.batch_size).collect(),
             dropout: Some((self.recipe.seed, self.global_step)),
@@ -216,21 +232,23 @@ impl<'a> Trainer<'a> {
             exact_match: None,
             f1: None,
         };
-        self.unread.push((row, loss, grad_norm));
+        self.unread.push(Unread { row, loss, grad_norm, features: rows.to_vec() });
     }
 
     /// Reads losses and norms off the device, which waits for it.
-    fn read_losses(&mut self, rows: &[usize], records: &mut Records) -> Result<(), Error> {
-        for (mut row, loss, grad_norm) in self.unread.drain(..) {
+    fn read_losses(&mut self, records: &mut Records) -> Result<(), Error> {
+        for Unread { mut row, loss, grad_norm, features } in self.unread.drain(..) {
             row.loss = f64::from(loss.into_scalar::<f32>());
             row.grad_norm = Some(f64::from(grad_norm.into_scalar::<f32>()));
-            if !row.loss.is_finite() {
-                let ids = rows.iter().map(|&row| {
-                    let example_index = self.train.features.get(row).example_index;
+            if !row.loss.is_finite() || !row.grad_norm.is_some_and(f64::is_finite) {
+                let ids = features.iter().map(|&feature| {
+                    let example_index = self.train.features.get(feature).example_index;
                     self.train.examples.get(example_index as usize).id
                 });
                 let examples = ids.collect::<Vec<_>>().join(", ");
-                return Err(Error::NotFinite { loss: row.loss, global_step: row.global_step, examples });
+                let HistoryRow { loss, grad_norm, global_step, .. } = row;
+                let grad_norm = grad_norm.unwrap_or(f64::NAN);
+                return Err(Error::NotFinite { loss, grad_norm, global_step, examples });
             }
             records.history.push(row);
         }

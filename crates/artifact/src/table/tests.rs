@@ -79,7 +79,7 @@ fn read_all(bytes: &[u8], kind: &'static Kind) -> Result<()> {
     match kind.name {
         "examples" => Examples::new(table)?.iter().for_each(drop),
         "features" => {
-            Features::new(table)?.iter().for_each(|feature| feature.offset_mapping.iter().for_each(drop))
+            Features::new(table)?.iter().for_each(|feature| feature.offset_mapping.iter().for_each(drop));
         }
         "tensors" => Tensors::new(table)?.iter().for_each(|tensor| drop(tensor.to_f32())),
         _ => {}

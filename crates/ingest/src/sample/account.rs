@@ -2,7 +2,7 @@
 
 use super::Split;
 use super::domains::{Domain, Passage, Relation};
-use super::random::SplitMix64;
+use super::random::Random;
 use super::template::{choose, fill};
 use super::vocabulary::{root, value};
 
@@ -23,7 +23,7 @@ pub(super) struct Fact {
 
 impl Account {
     /// Writes an account: an introduction, then the domain's passages in any order.
-    pub(super) fn write(domain: &'static Domain, split: Split, random: &mut SplitMix64) -> Self {
+    pub(super) fn write(domain: &'static Domain, split: Split, random: &mut Random) -> Self {
         let name = choose(domain.name, random).replace("{root}", &root(split, random));
         let facts = invent_facts(domain, split, random);
         let mut account = Self { name, text: String::new(), facts, domain };
@@ -37,14 +37,14 @@ impl Account {
     }
 
     /// A question about the fact `index`.
-    pub(super) fn question(&self, index: usize, split: Split, random: &mut SplitMix64) -> String {
+    pub(super) fn question(&self, index: usize, split: Split, random: &mut Random) -> String {
         let mut question = String::new();
         let wording = random.pick(self.facts[index].relation.wordings(split));
         fill(&choose(wording, random), |slot| self.value(slot), &mut question, |_, _| {});
         question
     }
 
-    fn push(&mut self, passage: &Passage, split: Split, random: &mut SplitMix64) {
+    fn push(&mut self, passage: &Passage, split: Split, random: &mut Random) {
         let sentence = choose(random.pick(passage.sentences(split)), random);
         let mut text = std::mem::take(&mut self.text);
         if !text.is_empty() {
@@ -70,7 +70,7 @@ impl Account {
 }
 
 /// A value for every relation, no two alike; years pass in the order of the relations.
-fn invent_facts(domain: &'static Domain, split: Split, random: &mut SplitMix64) -> Vec<Fact> {
+fn invent_facts(domain: &'static Domain, split: Split, random: &mut Random) -> Vec<Fact> {
     let mut facts: Vec<Fact> = Vec::new();
     let mut year = random.between(1780, 1900);
     for relation in domain.relations {

@@ -1,9 +1,9 @@
 //! Sentences with blanks: `[one|other]` is a choice of words, `{slot}` takes a value.
 
-use super::random::SplitMix64;
+use super::random::Random;
 
 /// Takes one of the words of every `[one|other]`.
-pub(super) fn choose(template: &str, random: &mut SplitMix64) -> String {
+pub(super) fn choose(template: &str, random: &mut Random) -> String {
     let mut chosen = String::new();
     let mut rest = template;
     while let Some((before, choice, after)) = bracketed(rest, '[', ']') {
@@ -67,7 +67,7 @@ mod tests {
         let template = "Who [made|built] the [ship|boat]?";
         let all = expansions(template);
         assert_eq!(all.len(), 4);
-        let mut random = SplitMix64::new(7);
+        let mut random = Random::new(7);
         assert!((0..20).all(|_| all.contains(&choose(template, &mut random))));
     }
 }

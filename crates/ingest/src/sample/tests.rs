@@ -11,7 +11,7 @@ use super::*;
 const SPLITS: [Split; 2] = [Split::Train, Split::Validation];
 
 /// The fingerprint of the corpus of seed 0. A change makes every published figure about the sample stale.
-const CORPUS_OF_SEED_0: &str = "1579e6e5a07527a2732d752024e4fd1e";
+const CORPUS_OF_SEED_0: &str = "7bd7c53a3540592e1ecbf6aa10800ee1";
 
 #[test]
 fn a_seed_makes_the_same_corpus_everywhere() {
@@ -25,10 +25,10 @@ fn a_seed_makes_the_same_corpus_everywhere() {
 #[test]
 fn the_splits_are_as_large_as_documented() {
     let sample = generate(0);
-    assert_eq!((sample.train.data.len(), sample.train.questions().count()), (436, 2_228));
-    assert_eq!((sample.validation.data.len(), sample.validation.questions().count()), (75, 384));
+    assert_eq!((sample.train.data.len(), sample.train.questions().count()), (672, 2_688));
+    assert_eq!((sample.validation.data.len(), sample.validation.questions().count()), (88, 352));
     let ids: BTreeSet<_> = sample.train.questions().map(|(_, qa)| &qa.id).collect();
-    assert_eq!(ids.len(), 2_228);
+    assert_eq!(ids.len(), 2_688);
     assert_eq!(sample.train.questions().next().map(|(_, qa)| qa.id.as_str()), Some("sample-train-000000"));
 }
 
@@ -54,7 +54,7 @@ fn one_context_in_twenty_five_fills_several_windows() {
         let (long, short): (Vec<_>, Vec<_>) =
             contexts.map(|context| context.split(' ').count()).partition(|&words| words > 250);
         assert!((0.03..0.05).contains(&(long.len() as f64 / (long.len() + short.len()) as f64)));
-        assert!(short.iter().all(|words| (60..130).contains(words)), "{short:?}");
+        assert!(short.iter().all(|words| (35..70).contains(words)), "{short:?}");
     }
 }
 
@@ -73,7 +73,7 @@ fn validation_shares_no_document_question_or_name_with_training() {
 
     // Titles and answers could still share a word: a given name, a material, a place in a company's name.
     let words = |split| -> BTreeSet<String> {
-        let mut random = SplitMix64::new(5);
+        let mut random = Random::new(5);
         let accounts =
             (0..400).map(|index| Account::write(&DOMAINS[index % DOMAINS.len()], split, &mut random));
         let named = |kind| !matches!(kind, Kind::Year | Kind::Date | Kind::Number(..));
@@ -81,7 +81,7 @@ fn validation_shares_no_document_question_or_name_with_training() {
         values.flat_map(|fact| fact.text.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect()
     };
     let shared: Vec<_> = words(Split::Train).intersection(&words(Split::Validation)).cloned().collect();
-    assert_eq!(shared, ["of", "the"]);
+    assert!(shared.is_empty(), "{shared:?}");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn every_wording_of_a_domain_states_every_relation_once_and_asks_for_known_ones(
 #[test]
 fn every_fact_has_two_distractors_of_its_kind() {
     for split in SPLITS {
-        let mut random = SplitMix64::new(11);
+        let mut random = Random::new(11);
         for domain in DOMAINS {
             let account = Account::write(domain, split, &mut random);
             for fact in &account.facts {

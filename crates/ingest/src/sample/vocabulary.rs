@@ -1,10 +1,9 @@
 //! Inventing values: names, dates, numbers and phrases, from the split's own words.
 
 use super::Split;
-use super::random::SplitMix64;
+use super::random::Random;
 use super::words::{
-    ARTICLES, CRAFTS, GIVEN_NAMES, MANNERS, MATERIALS, MATTERS, MONTHS, PLACE_ENDINGS, PROPERTIES, ROOTS,
-    SUBJECT_ENDINGS, SURNAME_ENDINGS, Words,
+    CRAFTS, GIVEN_NAMES, MANNERS, MONTHS, PLACE_ENDINGS, ROOTS, SUBJECT_ENDINGS, SURNAME_ENDINGS, Words,
 };
 
 /// What kind of thing an answer is.
@@ -17,16 +16,12 @@ pub(super) enum Kind {
     Date,
     /// From, to.
     Number(u32, u32),
-    /// What a manufacturer sells.
-    Goods,
-    /// What an institute studies.
-    Topic,
     /// What a school teaches.
     Lesson,
 }
 
 /// An invented value of `kind`; `year` is for the kinds that have one.
-pub(super) fn value(kind: Kind, year: u32, split: Split, random: &mut SplitMix64) -> String {
+pub(super) fn value(kind: Kind, year: u32, split: Split, random: &mut Random) -> String {
     let mut two = |first: &Words, second: &Words, between: &str| {
         let first = first.pick(split, random);
         format!("{first}{between}{}", second.pick(split, random))
@@ -39,22 +34,12 @@ pub(super) fn value(kind: Kind, year: u32, split: Split, random: &mut SplitMix64
         Kind::Place => format!("{}{}", ROOTS.pick(split, random), random.pick(PLACE_ENDINGS)),
         Kind::Year => year.to_string(),
         Kind::Date => format!("{} {} {year}", random.between(1, 28), random.pick(MONTHS)),
-        Kind::Number(low, high) => grouped(random.between(low, high)),
-        Kind::Goods => two(&MATERIALS, &ARTICLES, " "),
-        Kind::Topic => two(&PROPERTIES, &MATTERS, " of "),
+        Kind::Number(low, high) => random.between(low, high).to_string(),
         Kind::Lesson => two(&MANNERS, &CRAFTS, " "),
     }
 }
 
 /// The invented root of a subject's own name.
-pub(super) fn root(split: Split, random: &mut SplitMix64) -> String {
+pub(super) fn root(split: Split, random: &mut Random) -> String {
     format!("{}{}", ROOTS.pick(split, random), random.pick(SUBJECT_ENDINGS))
-}
-
-/// 1250 as `1,250`.
-fn grouped(number: u32) -> String {
-    match number {
-        0..1_000 => number.to_string(),
-        _ => format!("{},{:03}", number / 1_000, number % 1_000),
-    }
 }

@@ -2,7 +2,7 @@
 //! occurs in the training split.
 
 use super::Split;
-use super::random::SplitMix64;
+use super::random::Random;
 
 /// One of two lists, by split.
 pub(super) struct Words {
@@ -11,7 +11,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub(super) fn pick(&self, split: Split, random: &mut SplitMix64) -> &'static str {
+    pub(super) fn pick(&self, split: Split, random: &mut Random) -> &'static str {
         random.pick(match split {
             Split::Train => self.train,
             Split::Validation => self.validation,
@@ -95,113 +95,6 @@ pub(super) const GIVEN_NAMES: Words = Words {
     ],
 };
 
-pub(super) const MATERIALS: Words = Words {
-    train: &[
-        "brass",
-        "copper",
-        "tin",
-        "glazed",
-        "painted",
-        "folding",
-        "leather",
-        "oak",
-        "enamel",
-        "silver-plated",
-        "cork",
-        "iron",
-        "striped",
-        "woven",
-    ],
-    validation: &["pewter", "lacquered", "wicker", "gilded", "marble", "felt", "engraved", "bamboo"],
-};
-pub(super) const ARTICLES: Words = Words {
-    train: &[
-        "lanterns",
-        "kettles",
-        "door handles",
-        "umbrellas",
-        "clocks",
-        "roof tiles",
-        "writing desks",
-        "bird cages",
-        "buttons",
-        "coffee pots",
-        "weather vanes",
-        "spectacles",
-        "toy soldiers",
-        "bath tubs",
-        "picture frames",
-        "music boxes",
-    ],
-    validation: &[
-        "teapots",
-        "candlesticks",
-        "fishing rods",
-        "mirrors",
-        "hat stands",
-        "chess sets",
-        "wine coolers",
-        "bread bins",
-        "inkwells",
-        "compasses",
-    ],
-};
-pub(super) const PROPERTIES: Words = Words {
-    train: &[
-        "the colour",
-        "the growth",
-        "the decay",
-        "the hardness",
-        "the movement",
-        "the structure",
-        "the temperature",
-        "the weight",
-        "the origin",
-        "the ageing",
-        "the drying",
-    ],
-    validation: &[
-        "the shape",
-        "the spread",
-        "the density",
-        "the cooling",
-        "the breeding",
-        "the chemistry",
-        "the cracking",
-    ],
-};
-pub(super) const MATTERS: Words = Words {
-    train: &[
-        "river ice",
-        "sea salt",
-        "beetles",
-        "church bells",
-        "wheat",
-        "volcanic ash",
-        "moss",
-        "window glass",
-        "rain clouds",
-        "candle wax",
-        "pearls",
-        "comets",
-        "timber",
-        "honey",
-        "clay soils",
-        "feathers",
-    ],
-    validation: &[
-        "meteorites",
-        "silk",
-        "lichens",
-        "thunderstorms",
-        "limestone",
-        "oysters",
-        "gunpowder",
-        "varnish",
-        "potatoes",
-        "sand dunes",
-    ],
-};
 pub(super) const MANNERS: Words = Words {
     train: &[
         "advanced",

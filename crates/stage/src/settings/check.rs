@@ -43,6 +43,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn run(&self, settings: &Settings) -> Result<(), SettingsError> {
+        self.at_most("run.threads", settings.run.threads as u64, 1024)?;
         let device = settings.run.device.as_str();
         let is_cuda = device.strip_prefix("cuda:").is_some_and(|index| index.parse::<u16>().is_ok());
         if !is_cuda && !["auto", "cpu", "mps"].contains(&device) {
@@ -96,6 +97,13 @@ impl Check<'_> {
         self.at_least_one("train.batch_size", train.batch_size as u64)?;
         self.at_least_one("train.eval_batch_size", train.eval_batch_size as u64)?;
         self.at_least_one("train.gradient_accumulation_steps", train.gradient_accumulation_steps as u64)?;
+        for (key, value) in [
+            ("train.batch_size", train.batch_size),
+            ("train.eval_batch_size", train.eval_batch_size),
+            ("train.gradient_accumulation_steps", train.gradient_accumulation_steps),
+        ] {
+            self.at_most(key, value as u64, 65_536)?;
+        }
         self.at_least_one("train.log_every_steps", train.log_every_steps)?;
         for (key, value) in [("train.learning_rate", train.learning_rate), ("train.epsilon", train.epsilon)] {
             if !(value.is_finite() && value > 0.0) {
@@ -144,6 +152,15 @@ impl Check<'_> {
     fn at_least_one(&self, key: &str, value: u64) -> Result<(), SettingsError> {
         if value == 0 {
             Err(self.error(key, "must be 1 or above", "write a whole number from 1 up"))
+        } else {
+            self.at_most(key, value, u64::from(u32::MAX))
+        }
+    }
+
+    /// Numbers that no machine could serve would end in a panic somewhere below.
+    fn at_most(&self, key: &str, value: u64, limit: u64) -> Result<(), SettingsError> {
+        if value > limit {
+            Err(self.error(key, &format!("is more than {limit}"), "write a number that fits the machine"))
         } else {
             Ok(())
         }

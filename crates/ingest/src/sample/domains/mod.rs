@@ -1,32 +1,23 @@
 //! What accounts are about: for each domain the sentences that state its facts and the questions about them.
 //!
-//! The sentences and the questions share as few words as possible, three values of a kind stand in one
-//! sentence, and both have wordings that only the validation split uses: what leads from a question to
-//! its answer is what the words mean.
+//! Three values of a kind stand in one sentence, so a question is answered by telling relations apart. In the
+//! validation split sentences use one expression for a relation (`opened the first workshop`) and questions
+//! another (`founder`). In training, sentences use both in turn and one wording of each question is in the
+//! sentence's own words. Without such easy cases a small model only learns to guess among the three.
 
-mod bridge;
+mod background;
 mod company;
 mod expedition;
-mod festival;
-mod laboratory;
-mod opera;
 mod school;
 mod ship;
 
 use super::Split;
 use super::vocabulary::Kind;
 
+pub(super) use background::BACKGROUND;
+
 /// Every domain.
-pub(super) const DOMAINS: &[Domain] = &[
-    company::COMPANY,
-    expedition::EXPEDITION,
-    ship::SHIP,
-    laboratory::LABORATORY,
-    festival::FESTIVAL,
-    bridge::BRIDGE,
-    school::SCHOOL,
-    opera::OPERA,
-];
+pub(super) const DOMAINS: &[Domain] = &[company::COMPANY, expedition::EXPEDITION, ship::SHIP, school::SCHOOL];
 
 /// A sort of subject, and what can be told of it. All texts are templates.
 pub(super) struct Domain {
