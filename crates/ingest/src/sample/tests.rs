@@ -11,7 +11,7 @@ use super::*;
 const SPLITS: [Split; 2] = [Split::Train, Split::Validation];
 
 /// The fingerprint of the corpus of seed 0. A change makes every published figure about the sample stale.
-const CORPUS_OF_SEED_0: &str = "7bd7c53a3540592e1ecbf6aa10800ee1";
+const CORPUS_OF_SEED_0: &str = "6ca8ba448e1c2130c148af4b740dfb8c";
 
 #[test]
 fn a_seed_makes_the_same_corpus_everywhere() {
