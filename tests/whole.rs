@@ -2,12 +2,21 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::bench::{Bench, STAGES};
+
+/// Two trainings at once slow each other down twentyfold: OpenMP threads spin at barriers.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Holds the machine for one test, also after another has failed.
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A training of a few steps.
 const FEW: &str = "--set ingest.max_train_examples=48 --set ingest.max_validation_examples=12 \
@@ -36,6 +45,7 @@ fn manifest(bench: &Bench, dir: &str) -> Value {
 
 #[test]
 fn the_pipeline_trains_exports_answers_and_resumes() {
+    let _alone = alone();
     let bench = Bench::with_real_stages();
     let summary = bench.json(&format!("distilburn run --json {FEW}"));
     assert_eq!(ran(&summary), STAGES);
@@ -84,6 +94,7 @@ fn the_pipeline_trains_exports_answers_and_resumes() {
 
 #[test]
 fn every_stage_runs_alone_from_folders() {
+    let _alone = alone();
     let bench = Bench::with_real_stages();
     let mut inputs = String::new();
     for stage in STAGES {
@@ -97,6 +108,7 @@ fn every_stage_runs_alone_from_folders() {
 
 #[test]
 fn two_trainings_of_one_recipe_are_bit_identical() {
+    let _alone = alone();
     let bench = Bench::with_real_stages();
     let files = ["one", "two"].map(|name| {
         let said = bench.run(&format!("distilburn run --quiet --to train --artifacts {name} {FEW}"));
@@ -110,6 +122,7 @@ fn two_trainings_of_one_recipe_are_bit_identical() {
 
 #[test]
 fn an_interrupted_training_exits_130_and_leaves_no_artifact() {
+    let _alone = alone();
     let bench = Bench::with_real_stages();
     bench.run(&format!("distilburn run --quiet --to tokenize-features {FEW}"));
     let mut child =
