@@ -6,6 +6,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/full.h>
@@ -148,6 +149,18 @@ char* distilburn_global_norm(at::Tensor** norm, at::Tensor** tensors, int64_t co
   return guarded([&] {
     auto norms = at::_foreach_norm(borrow(tensors, count), 2);
     norm[0] = new at::Tensor(at::linalg_vector_norm(at::stack(norms)));
+  });
+}
+
+// All tensors × inverse_scale in place, and whether one of their elements is not finite, as
+// torch.amp.GradScaler.unscale_ does it.
+char* distilburn_unscale(at::Tensor** found_inf, at::Tensor** tensors, int64_t count, double inverse_scale) {
+  return guarded([&] {
+    auto options = at::TensorOptions().dtype(at::kFloat).device(tensors[0]->device());
+    auto found = at::full({}, 0.0, options);
+    at::_amp_foreach_non_finite_check_and_unscale_(borrow(tensors, count), found,
+                                                   at::full({}, inverse_scale, options));
+    found_inf[0] = new at::Tensor(found);
   });
 }
 

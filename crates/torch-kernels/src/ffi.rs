@@ -24,6 +24,12 @@ unsafe extern "C" {
         tensors: *mut *mut C_tensor,
         count: i64,
     ) -> *mut c_char;
+    fn distilburn_unscale(
+        found_inf: *mut *mut C_tensor,
+        tensors: *mut *mut C_tensor,
+        count: i64,
+        inverse_scale: f64,
+    ) -> *mut c_char;
     fn distilburn_adamw(
         params: *mut *mut C_tensor,
         grads: *mut *mut C_tensor,
@@ -76,6 +82,24 @@ pub(crate) fn global_norm(tensors: &[&Tensor]) -> Tensor {
     unsafe {
         check(distilburn_global_norm(norm.as_mut_ptr(), list.as_mut_ptr(), list.len() as i64));
         Tensor::from_ptr(norm[0])
+    }
+}
+
+/// Multiplies all tensors by `inverse_scale` in place. Returns 1 where one of their elements is not finite, else 0,
+/// on their device.
+pub(crate) fn unscale(tensors: &[&Tensor], inverse_scale: f64) -> Tensor {
+    let mut found_inf = [std::ptr::null_mut(); 1];
+    let mut list = pointers(tensors);
+    // SAFETY: `list` holds live tensors and its own length, which the caller means to change; on success one owned
+    // tensor has been stored.
+    unsafe {
+        check(distilburn_unscale(
+            found_inf.as_mut_ptr(),
+            list.as_mut_ptr(),
+            list.len() as i64,
+            inverse_scale,
+        ));
+        Tensor::from_ptr(found_inf[0])
     }
 }
 

@@ -60,6 +60,24 @@ impl Handle {
         values
     }
 
+    /// Whether every element is finite; reading it waits for a GPU.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.0.isfinite().all().int64_value(&[]) != 0
+    }
+
+    /// A copy in storage of its own.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self(self.0.copy())
+    }
+
+    /// Overwrites the values with `values`, row-major.
+    pub fn copy_from(&mut self, values: &[f32]) {
+        let source = tch::Tensor::from_slice(values).view_as(&self.0);
+        self.0.copy_(&source);
+    }
+
     pub(crate) fn tensor(&self) -> &tch::Tensor {
         &self.0
     }

@@ -7,11 +7,13 @@
 
 mod allocator;
 mod autodiff;
+mod cuda;
 mod ffi;
 mod handle;
 mod kernels;
 mod libtorch;
 mod optimizer;
+mod products;
 mod threads;
 
 use burn::backend::Dispatch;
@@ -20,8 +22,10 @@ use burn::tensor::{DType, Int, Tensor};
 pub use allocator::keep_freed_memory;
 pub use handle::Handle;
 pub use kernels::{AttentionOptions, Dropout, KernelGradients, Kernels};
-pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm};
-pub use threads::{cuda_devices, has_mps, libtorch_version, set_threads, threads};
+pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
+pub use threads::{
+    cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, libtorch_version, set_threads, threads,
+};
 
 /// `input` × `weight`ᵀ + `bias`, computed and returned in `compute`; gradients of the weights are f32.
 ///

@@ -10,6 +10,7 @@ use tch::{Kind, Tensor};
 
 use crate::ffi;
 use crate::kernels::{AttentionOptions, Dropout, KernelGradients, Kernels};
+use crate::products::{bmm, linear, mm, scaled_bmm};
 
 impl Kernels for LibTorch {
     fn autocast_linear(
@@ -33,7 +34,7 @@ impl Kernels for LibTorch {
             let [q, k, v] = [&query, &key, &value].map(|tensor| sequence.heads(tensor));
             let probabilities = scores(&q, &k).softmax(-1, q.kind());
             let weights = dropped(&probabilities, &options, sequence.probabilities_start);
-            sequence.heads(&out).copy_(&weights.bmm(&v));
+            sequence.heads(&out).copy_(&bmm(&weights, &v));
         }
         TchTensor::new(out)
     }
@@ -69,7 +70,7 @@ impl KernelGradients for LibTorch {
     ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]) {
         let kind = kind_of(compute);
         let [input, weight, bias] = [input, weight, bias].map(|tensor| cast(tensor, kind));
-        let out = input.tensor.linear(&weight.tensor, Some(&bias.tensor));
+        let out = linear(&input.tensor, &weight.tensor, &bias.tensor);
         (TchTensor::new(out), [input, weight])
     }
 
@@ -80,8 +81,8 @@ impl KernelGradients for LibTorch {
     ) -> [FloatTensor<Self>; 3] {
         let [input, weight] = saved;
         let grad = grad.tensor.to_kind(weight.tensor.kind());
-        let input_grad = grad.mm(&weight.tensor).to_kind(kind_of(input_dtype));
-        let weight_grad = grad.tr().mm(&input.tensor).to_kind(Kind::Float);
+        let input_grad = mm(&grad, &weight.tensor).to_kind(kind_of(input_dtype));
+        let weight_grad = mm(&grad.tr(), &input.tensor).to_kind(Kind::Float);
         let bias_grad = grad.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
         [input_grad, weight_grad, bias_grad].map(TchTensor::new)
     }
@@ -99,7 +100,7 @@ impl KernelGradients for LibTorch {
             let probabilities = sequence.probabilities(&all_probabilities);
             let _ = scores(&q, &k).internal_softmax_out(&probabilities, -1, false);
             let weights = dropped(&probabilities, options, sequence.probabilities_start);
-            sequence.heads(&out).copy_(&weights.bmm(&v));
+            sequence.heads(&out).copy_(&bmm(&weights, &v));
         }
         (TchTensor::new(out), TchTensor::new(all_probabilities))
     }
@@ -119,8 +120,8 @@ impl KernelGradients for LibTorch {
             let probabilities = sequence.probabilities(&probabilities.tensor);
             let start = sequence.probabilities_start;
             let weights = dropped(&probabilities, options, start);
-            copy_into(&grad_v, &weights.transpose(1, 2).bmm(&grad_out));
-            let grad_weights = dropped(&grad_out.bmm(&v.transpose(1, 2)), options, start);
+            copy_into(&grad_v, &bmm(&weights.transpose(1, 2), &grad_out));
+            let grad_weights = dropped(&bmm(&grad_out, &v.transpose(1, 2)), options, start);
             let grad_scores =
                 Tensor::internal_softmax_backward_data(&grad_weights, &probabilities, -1, q.kind());
             copy_into(&grad_q, &scaled_bmm(&grad_scores, &k, scale(&q)));
@@ -216,12 +217,6 @@ fn scores(query: &Tensor, key: &Tensor) -> Tensor {
     scaled_bmm(query, &key.transpose(1, 2), scale(query))
 }
 
-/// `alpha` × (`a` bmm `b`), the factor applied before rounding.
-fn scaled_bmm(a: &Tensor, b: &Tensor, alpha: f64) -> Tensor {
-    let ignored = Tensor::zeros([1], (a.kind(), a.device()));
-    ignored.baddbmm(a, b, 0.0, alpha)
-}
-
 fn dropped(probabilities: &Tensor, options: &AttentionOptions, start: i64) -> Tensor {
     match options.dropout {
         Some(dropout) => drop_elements(probabilities, dropout, start as u64),
@@ -262,7 +257,7 @@ fn cast(tensor: TchTensor, kind: Kind) -> TchTensor {
     if tensor.tensor.kind() == kind { tensor } else { TchTensor::new(tensor.tensor.to_kind(kind)) }
 }
 
-fn kind_of(dtype: DType) -> Kind {
+pub(crate) fn kind_of(dtype: DType) -> Kind {
     match dtype {
         DType::BF16 => Kind::BFloat16,
         DType::F16 => Kind::Half,

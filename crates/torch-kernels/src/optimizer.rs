@@ -42,6 +42,15 @@ pub fn global_norm<'a>(grads: impl Iterator<Item = &'a Handle>) -> Tensor<1> {
     Handle::new(ffi::global_norm(&grads).reshape([1])).to_burn()
 }
 
+/// Divides all gradients by `loss_scale` in place, as `torch.amp.GradScaler.unscale_`. Returns a scalar on their
+/// device: 0, or not 0 where a gradient is infinite or NaN.
+///
+/// `grads` must not be empty.
+pub fn unscale<'a>(grads: impl Iterator<Item = &'a Handle>, loss_scale: f64) -> Tensor<1> {
+    let grads: Vec<&tch::Tensor> = grads.map(Handle::tensor).collect();
+    Handle::new(ffi::unscale(&grads, 1.0 / loss_scale).reshape([1])).to_burn()
+}
+
 /// What `grad_scale` an update needs so that gradients of norm `norm` are clipped to `max_norm`.
 ///
 /// PyTorch's `clip_grad_norm_` multiplies by min(1, `max_norm` / (norm + 1e-6)); the fused update divides.

@@ -1,5 +1,9 @@
 //! What LibTorch knows about the machine: threads, devices, its own version.
 
+use burn::tensor::DType;
+
+use crate::{cuda, libtorch, products};
+
 /// Sets the number of threads of LibTorch's operations; 0 keeps all cores.
 pub fn set_threads(threads: usize) {
     if threads > 0 {
@@ -29,4 +33,18 @@ pub fn has_mps() -> bool {
 #[must_use]
 pub fn libtorch_version() -> &'static str {
     env!("DISTILBURN_LIBTORCH_VERSION")
+}
+
+/// Whether the CPU computes matrix products of this type in hardware. Where it does not, they are computed in f32
+/// and rounded: right, and no faster than f32.
+#[must_use]
+pub fn cpu_multiplies(dtype: DType) -> bool {
+    products::cpu_multiplies(libtorch::kind_of(dtype))
+}
+
+/// Whether CUDA device `index` has bfloat16 in its matrix units: compute capability 8.0 (Ampere) or above. `false`
+/// where the driver cannot be asked.
+#[must_use]
+pub fn cuda_has_bf16(index: usize) -> bool {
+    cuda::compute_capability(index).is_some_and(|(major, _)| major >= 8)
 }

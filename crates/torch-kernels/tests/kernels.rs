@@ -14,6 +14,9 @@ const TOLERANCE: f32 = 2e-5;
 /// bf16 has 8 significant bits: one rounding moves a value by up to 2⁻⁹, and results pass through a few.
 const BF16_TOLERANCE: f32 = 3e-2;
 
+/// f16 has 11 significant bits: an eighth of bfloat16's error.
+const F16_TOLERANCE: f32 = 4e-3;
+
 fn device() -> Device {
     Device::libtorch().autodiff()
 }
@@ -71,7 +74,8 @@ fn compare(found: Vec<Vec<f32>>, expected: Vec<Vec<f32>>, tolerance: f32) {
 
 #[test]
 fn linear_is_a_product_plus_a_bias() {
-    for (compute, tolerance) in [(DType::F32, TOLERANCE), (DType::BF16, BF16_TOLERANCE)] {
+    let types = [(DType::F32, TOLERANCE), (DType::BF16, BF16_TOLERANCE), (DType::F16, F16_TOLERANCE)];
+    for (compute, tolerance) in types {
         let (x, w, b) = (tensor([37, 24], 1), tensor([16, 24], 2), tensor([16], 3));
         let found = run(kernels::linear(x.clone(), w.clone(), b.clone(), compute), &[&x, &w, &b]);
         let plain = x.clone().matmul(w.clone().transpose()) + b.clone().unsqueeze::<2>();
@@ -233,4 +237,21 @@ fn adamw_moves_weights_as_its_formula_says_and_clips_first() {
         .collect();
     assert_close(&param.to_vec(), &expected, TOLERANCE);
     assert_close(&exp_avg.to_vec(), &clipped.iter().map(|g| 0.1 * g).collect::<Vec<_>>(), TOLERANCE);
+}
+
+#[test]
+fn unscaling_divides_and_finds_what_is_not_finite() {
+    let grad = |values: Vec<f32>| {
+        let shape = [values.len()];
+        Handle::from_burn(Tensor::<1>::from_data(TensorData::new(values, shape), &device()))
+    };
+    let finite = [grad(vec![8.0, -4.0]), grad(vec![f32::MAX])];
+    let found = |grads: &[Handle]| kernels::unscale(grads.iter(), 4.0).into_scalar::<f32>() > 0.0;
+    assert!(!found(&finite));
+    assert_eq!(finite[0].to_vec(), vec![2.0, -1.0]);
+    for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        let grads = [grad(vec![1.0; 5]), grad(vec![0.0, bad, 1.0])];
+        assert!(found(&grads), "{bad}");
+        assert_eq!(grads.map(|grad| grad.is_finite()), [true, false]);
+    }
 }

@@ -1,0 +1,55 @@
+//! Matrix products in the compute type, also on CPUs that have no instructions for it.
+//!
+//! Without them LibTorch multiplies bfloat16 and float16 one by one, far slower than f32. The product of two such
+//! numbers is exact in f32, and hardware adds them up in f32 too: widening the factors, multiplying in f32 and
+//! rounding once gives what the hardware gives, but for the order of summation.
+
+use tch::{Device, Kind, Tensor};
+
+/// (rows, in) × `weight`ᵀ (in, out) + `bias`, all of one type → (rows, out) in that type
+pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    rounded([input, weight, bias], |[input, weight, bias]| input.linear(weight, Some(bias)))
+}
+
+/// (rows, inner) × (inner, columns), of one type → (rows, columns)
+pub(crate) fn mm(a: &Tensor, b: &Tensor) -> Tensor {
+    rounded([a, b], |[a, b]| a.mm(b))
+}
+
+/// (batch, rows, inner) × (batch, inner, columns), of one type → (batch, rows, columns)
+pub(crate) fn bmm(a: &Tensor, b: &Tensor) -> Tensor {
+    rounded([a, b], |[a, b]| a.bmm(b))
+}
+
+/// `alpha` × (`a` bmm `b`), the factor applied before rounding.
+pub(crate) fn scaled_bmm(a: &Tensor, b: &Tensor, alpha: f64) -> Tensor {
+    rounded([a, b], |[a, b]| {
+        let ignored = Tensor::zeros([1], (a.kind(), a.device()));
+        ignored.baddbmm(a, b, 0.0, alpha)
+    })
+}
+
+/// `product` of the factors in their own type, or of the widened ones, rounded to it.
+fn rounded<const N: usize>(factors: [&Tensor; N], product: impl Fn([&Tensor; N]) -> Tensor) -> Tensor {
+    let kind = factors[0].kind();
+    if factors[0].device() != Device::Cpu || cpu_multiplies(kind) {
+        return product(factors);
+    }
+    let wide = factors.map(|factor| factor.to_kind(Kind::Float));
+    product(wide.each_ref()).to_kind(kind)
+}
+
+/// Whether the CPU has instructions for products of this type that LibTorch uses.
+pub(crate) fn cpu_multiplies(kind: Kind) -> bool {
+    match kind {
+        #[cfg(target_arch = "x86_64")]
+        Kind::BFloat16 => std::arch::is_x86_feature_detected!("avx512bf16"),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Half => std::arch::is_x86_feature_detected!("avx512fp16"),
+        #[cfg(target_arch = "aarch64")]
+        Kind::BFloat16 => std::arch::is_aarch64_feature_detected!("bf16"),
+        #[cfg(target_arch = "aarch64")]
+        Kind::Half => std::arch::is_aarch64_feature_detected!("fp16"),
+        kind => !matches!(kind, Kind::BFloat16 | Kind::Half),
+    }
+}
