@@ -14,7 +14,7 @@ use crate::bench::{Bench, STAGES};
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Holds the machine for one test, also after another has failed.
-fn alone() -> MutexGuard<'static, ()> {
+pub fn alone() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -27,7 +27,7 @@ fn ran(summary: &Value) -> Vec<&str> {
     stages.filter(|stage| stage["ran"] == true).map(|stage| stage["stage"].as_str().unwrap()).collect()
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

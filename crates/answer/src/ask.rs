@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use distilbert::{ModelFolder, Predictor, Runtime};
+use distilbert::{ModelFolder, Predictor, Runtime, RuntimeOptions};
 use serde_json::json;
 use squad::{FeatureLogits, FeatureTokenizer, SpanPrediction, SpanSettings, WindowSettings, select_spans};
 use stage::{CommonOptions, Settings, Workspace};
@@ -58,7 +58,12 @@ pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
         Some(folder) => folder.clone(),
         None => workspace.artifact(&stage::EXPORT, "ask")?.dir.join(artifact::file_name::MODEL),
     };
-    let runtime = Runtime::new(&settings.run.device, settings.run.precision.as_str(), settings.run.threads)?;
+    let runtime = Runtime::new(RuntimeOptions {
+        device: &settings.run.device,
+        precision: settings.run.precision.as_str(),
+        threads: settings.run.threads,
+        allow_slow_precision: settings.run.allow_slow_precision,
+    })?;
     let prediction = answer(&folder, &runtime, settings, (&options.question, &context))?;
     let text = if options.json {
         as_json(&prediction, options.top)

@@ -78,7 +78,8 @@ impl Partial {
     }
 
     /// Finishes the artifact: checks its tables, hashes its files, writes the manifest, brings everything to the
-    /// disk and only then gives the folder its name. A finished artifact of the same name is replaced.
+    /// disk and only then gives the folder its name. A finished artifact of the same name is replaced. The folder
+    /// [`file_name::CHECKPOINTS`] is of use until then: it is removed at last.
     pub fn commit(self, draft: ManifestDraft) -> Result<Artifact> {
         remove_unfinished(&self.dir)?;
         let mut files = Vec::new();
@@ -90,6 +91,7 @@ impl Partial {
         sync(&path)?;
         sync(&self.dir)?;
         self.publish()?;
+        remove_dir_if_there(&self.target.join(file_name::CHECKPOINTS))?;
         Ok(Artifact { dir: self.target, manifest })
     }
 
@@ -143,6 +145,9 @@ fn list_files(dir: &Path, prefix: &str, files: &mut Vec<FileEntry>) -> Result<()
         let entry = entry?;
         let path = entry.path();
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if name == file_name::CHECKPOINTS {
+            continue;
+        }
         if path.is_dir() {
             list_files(&path, &format!("{name}/"), files)?;
             sync(&path)?;

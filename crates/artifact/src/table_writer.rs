@@ -1,7 +1,7 @@
 //! Writes a table batch by batch, under a temporary name until it is whole.
 
 use std::collections::BTreeMap;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,9 +62,11 @@ impl TableWriter {
         self.file.write(&batch).map_err(|e| self.error(e))
     }
 
-    /// Writes the footer and gives the table its name.
+    /// Writes the footer, brings the table to the disk and only then gives it its name.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.file.finish().map_err(|e| self.error(e))?;
+        self.file.get_mut().flush()?;
+        self.file.get_ref().get_ref().sync_all()?;
         // Closed before the rename, which some file systems want.
         drop(self.file);
         fs_err::rename(&self.temporary, &self.path)?;

@@ -5,7 +5,7 @@
 use artifact::Feature;
 use squad::{FeatureLogits, SpanPrediction, SpanSettings, select_spans};
 
-use crate::{Error, PackedBatch, Predictor, QaLogits, Split};
+use crate::{PackedBatch, Predictor, QaLogits, Split};
 
 /// The answer to one question, and how it compares with the gold answers.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct SplitScore {
 ///
 /// # Errors
 /// What `each` returns.
-pub fn answer_split<E: From<Error>>(
+pub fn answer_split<E>(
     predictor: &Predictor,
     split: &Split,
     batch_size: usize,

@@ -20,6 +20,8 @@ impl Autocast {
     pub const FP32: Self = Self { compute: DType::F32 };
     /// Matrix multiplications in bfloat16.
     pub const BF16: Self = Self { compute: DType::BF16 };
+    /// Matrix multiplications in float16; its gradients need a scaled loss.
+    pub const FP16: Self = Self { compute: DType::F16 };
 
     /// (tokens, in) → (tokens, out) in the compute type
     pub(crate) fn linear(self, layer: &Linear, input: Tensor<2>) -> Tensor<2> {

@@ -33,6 +33,19 @@ pub enum Error {
         /// What the configuration implies.
         expected: Vec<usize>,
     },
+    /// A prefix of `train.freeze` that is the beginning of no parameter's name.
+    #[error("no parameter's name begins with \"{prefix}\"")]
+    #[diagnostic(help(
+        "write names such as \"embeddings\", \"transformer.layer.0\" or \"qa_outputs\" into `train.freeze`"
+    ))]
+    FreezesNothing {
+        /// As it stands in the settings.
+        prefix: String,
+    },
+    /// `train.freeze` leaves nothing to train.
+    #[error("every parameter is frozen")]
+    #[diagnostic(help("take something off the list in `train.freeze`"))]
+    FreezesAll,
     /// A feature that the model cannot embed.
     #[error("feature {index} {reason}")]
     #[diagnostic(help(
@@ -81,7 +94,7 @@ pub enum Error {
     },
     /// A precision that the device cannot run, or only very slowly.
     #[error("precision {precision} is not available on {device}: {reason}")]
-    #[diagnostic(help("set `run.precision` to \"auto\", \"fp32\" or \"bf16\""))]
+    #[diagnostic(help("set `run.precision` to \"auto\", \"fp32\" or \"bf16\"{}", .hint))]
     Precision {
         /// As it stands in the settings.
         precision: String,
@@ -89,10 +102,18 @@ pub enum Error {
         device: String,
         /// Why not.
         reason: String,
+        /// What else to do.
+        hint: &'static str,
     },
 }
 
 impl Error {
+    /// Whether a setting asks for what the model does not have.
+    #[must_use]
+    pub fn is_setting(&self) -> bool {
+        matches!(self, Self::FreezesNothing { .. } | Self::FreezesAll)
+    }
+
     /// Whether the device or its library is at fault, not the data.
     #[must_use]
     pub fn is_device(&self) -> bool {

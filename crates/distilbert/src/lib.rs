@@ -9,6 +9,7 @@
 
 mod answers;
 mod autocast;
+mod backward;
 mod batch;
 mod config;
 mod error;
@@ -23,6 +24,7 @@ mod split;
 
 pub use answers::{AnsweredExample, SplitScore, answer_split};
 pub use autocast::Autocast;
+pub use backward::{Activations, LossInput};
 pub use batch::PackedBatch;
 pub use config::Config;
 pub use error::Error;
@@ -32,5 +34,5 @@ pub use loss::{QaTargets, qa_loss};
 pub use model::{DistilBertForQuestionAnswering, DropoutSeed, Mode};
 pub use parameters::{Parameter, Weights};
 pub use predictor::{Predictor, QaLogits};
-pub use runtime::Runtime;
+pub use runtime::{Precision, Runtime, RuntimeOptions};
 pub use split::Split;

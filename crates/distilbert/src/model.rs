@@ -146,49 +146,61 @@ impl DistilBertForQuestionAnswering {
     /// `batch` → (tokens, 2)
     #[must_use]
     pub fn forward(&self, batch: &PackedBatch, autocast: Autocast, mode: Mode) -> Tensor<2> {
-        let pass = Pass { config: &self.config, autocast, mode };
-        let device = self.qa_outputs.bias.val().device();
-        let mut hidden = self.distilbert.embeddings.forward(&pass, batch, &device);
-        for (index, layer) in self.distilbert.transformer.layer.iter().enumerate() {
-            hidden = layer.forward(&pass, batch, index as u64, hidden);
-        }
+        let pass = Pass { batch, autocast, mode };
+        let hidden = (0..self.config.n_layers)
+            .fold(self.embed(&pass), |hidden, layer| self.encode_layer(&pass, layer, hidden));
+        self.score(&pass, hidden)
+    }
+
+    /// → (tokens, dim), the first layer's input
+    pub(crate) fn embed(&self, pass: &Pass<'_>) -> Tensor<2> {
+        self.distilbert.embeddings.forward(pass, &self.config)
+    }
+
+    /// (tokens, dim) → (tokens, dim), one encoder layer
+    pub(crate) fn encode_layer(&self, pass: &Pass<'_>, layer: usize, hidden: Tensor<2>) -> Tensor<2> {
+        self.distilbert.transformer.layer[layer].forward(pass, &self.config, layer as u64, hidden)
+    }
+
+    /// (tokens, dim) → (tokens, 2), in f32
+    pub(crate) fn score(&self, pass: &Pass<'_>, hidden: Tensor<2>) -> Tensor<2> {
         let hidden = pass.dropout(hidden, self.config.qa_dropout, Site::QuestionAnswering);
-        autocast.to_f32(autocast.linear(&self.qa_outputs, hidden))
+        pass.autocast.to_f32(pass.autocast.linear(&self.qa_outputs, hidden))
     }
 }
 
 impl Embeddings {
     /// → (tokens, dim)
-    fn forward(&self, pass: &Pass<'_>, batch: &PackedBatch, device: &Device) -> Tensor<2> {
-        let device = device.clone().without_autodiff();
-        let words = torch_kernels::embedding(self.word_embeddings.weight.val(), batch.input_ids(&device));
-        let positions =
-            torch_kernels::embedding(self.position_embeddings.weight.val(), batch.positions(&device));
+    fn forward(&self, pass: &Pass<'_>, config: &Config) -> Tensor<2> {
+        let (words, positions) = (self.word_embeddings.weight.val(), self.position_embeddings.weight.val());
+        let device = words.device().without_autodiff();
+        let words = torch_kernels::embedding(words, pass.batch.input_ids(&device));
+        let positions = torch_kernels::embedding(positions, pass.batch.positions(&device));
         let hidden = Autocast::layer_norm(&self.LayerNorm, words + positions);
-        pass.dropout(hidden, pass.config.dropout, Site::Embeddings)
+        pass.dropout(hidden, config.dropout, Site::Embeddings)
     }
 }
 
 impl TransformerBlock {
     /// (tokens, dim) → (tokens, dim), both f32; normalisation follows each residual sum.
-    fn forward(&self, pass: &Pass<'_>, batch: &PackedBatch, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
+    fn forward(&self, pass: &Pass<'_>, config: &Config, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
         let autocast = pass.autocast;
-        let attended = self.attention.forward(pass, batch, layer, hidden.clone());
+        let attended = self.attention.forward(pass, config, layer, hidden.clone());
         let hidden = Autocast::layer_norm(&self.sa_layer_norm, autocast.to_f32(attended) + hidden);
-        let transformed = self.ffn.forward(pass, layer, hidden.clone());
+        let transformed = self.ffn.forward(pass, config, layer, hidden.clone());
         Autocast::layer_norm(&self.output_layer_norm, autocast.to_f32(transformed) + hidden)
     }
 }
 
 impl MultiHeadSelfAttention {
     /// (tokens, dim) → (tokens, dim) in the compute type
-    fn forward(&self, pass: &Pass<'_>, batch: &PackedBatch, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
+    fn forward(&self, pass: &Pass<'_>, config: &Config, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
         let projected =
             [&self.q_lin, &self.k_lin, &self.v_lin].map(|layer| pass.autocast.linear(layer, hidden.clone()));
         let options = AttentionOptions {
-            cu_seqlens: batch.cu_seqlens().clone(),
-            n_heads: pass.config.n_heads,
-            dropout: pass.dropout_at(pass.config.attention_dropout, Site::Attention(layer)),
+            cu_seqlens: pass.batch.cu_seqlens().clone(),
+            n_heads: config.n_heads,
+            dropout: pass.dropout_at(config.attention_dropout, Site::Attention(layer)),
         };
         pass.autocast.linear(&self.out_lin, Autocast::attention(projected, options))
     }
@@ -196,17 +208,17 @@ impl MultiHeadSelfAttention {
 
 impl FeedForward {
     /// (tokens, dim) → (tokens, dim) in the compute type
-    fn forward(&self, pass: &Pass<'_>, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
+    fn forward(&self, pass: &Pass<'_>, config: &Config, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
         let wide = torch_kernels::gelu(pass.autocast.linear(&self.lin1, hidden));
-        pass.dropout(pass.autocast.linear(&self.lin2, wide), pass.config.dropout, Site::FeedForward(layer))
+        pass.dropout(pass.autocast.linear(&self.lin2, wide), config.dropout, Site::FeedForward(layer))
     }
 }
 
 /// What every layer of one forward pass shares.
-struct Pass<'a> {
-    config: &'a Config,
-    autocast: Autocast,
-    mode: Mode,
+pub(crate) struct Pass<'a> {
+    pub(crate) batch: &'a PackedBatch,
+    pub(crate) autocast: Autocast,
+    pub(crate) mode: Mode,
 }
 
 /// Where in the model a dropout mask applies.

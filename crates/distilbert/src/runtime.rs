@@ -4,7 +4,7 @@
 
 #![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 
 use crate::{Autocast, Error};
 
@@ -15,6 +15,21 @@ pub enum Precision {
     Fp32,
     /// Matrix multiplications in bfloat16.
     Bf16,
+    /// Matrix multiplications in float16.
+    Fp16,
+}
+
+/// `[run]` as far as it says where and how to compute.
+#[derive(Clone, Copy, Debug)]
+pub struct RuntimeOptions<'a> {
+    /// "auto", "cpu", "cuda:N" or "mps".
+    pub device: &'a str,
+    /// "auto", "fp32", "bf16" or "fp16".
+    pub precision: &'a str,
+    /// CPU threads; 0 = all cores.
+    pub threads: usize,
+    /// Whether fp16 may be computed where it brings nothing but its rounding: on a CPU.
+    pub allow_slow_precision: bool,
 }
 
 /// Where and how to compute.
@@ -28,17 +43,29 @@ pub struct Runtime {
 impl Runtime {
     /// Settles "auto" and checks that this machine has what is asked for.
     ///
-    /// Sets the process's thread count (0 = all cores) and tells the allocator to keep freed memory, so it is
-    /// called once, early.
+    /// Sets the process's thread count and tells the allocator to keep freed memory, so it is called once, early.
     ///
     /// # Errors
     /// [`Error::Device`] and [`Error::Precision`], with what to set instead.
-    pub fn new(device: &str, precision: &str, threads: usize) -> Result<Self, Error> {
+    pub fn new(options: RuntimeOptions<'_>) -> Result<Self, Error> {
         torch_kernels::keep_freed_memory();
-        torch_kernels::set_threads(threads);
-        let (device, device_name) = choose_device(device)?;
-        let precision = choose_precision(precision, &device_name)?;
+        torch_kernels::set_threads(options.threads);
+        let (device, device_name) = choose_device(options.device)?;
+        let precision = choose_precision(options, &device_name)?;
+        if precision == Precision::Bf16 && device_name == "cpu" && !cpu_has_bf16() {
+            tracing::warn!(
+                "this CPU has no bfloat16: its products are computed in fp32 and rounded, no faster"
+            );
+        }
         Ok(Self { device, device_name, precision })
+    }
+
+    /// The CPU in fp32 with so many threads (0 = all cores): what a comparison of logits wants.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn cpu_fp32(threads: usize) -> Result<Self, Error> {
+        Self::new(RuntimeOptions { device: "cpu", precision: "fp32", threads, allow_slow_precision: false })
     }
 
     /// Threads of LibTorch's operations on the CPU.
@@ -59,13 +86,20 @@ impl Runtime {
         &self.device_name
     }
 
-    /// "fp32" or "bf16".
+    /// "fp32", "bf16" or "fp16".
     #[must_use]
     pub fn precision_name(&self) -> &'static str {
         match self.precision {
             Precision::Fp32 => "fp32",
             Precision::Bf16 => "bf16",
+            Precision::Fp16 => "fp16",
         }
+    }
+
+    /// The precision that "auto" became.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The policy of this precision.
@@ -74,6 +108,7 @@ impl Runtime {
         match self.precision {
             Precision::Fp32 => Autocast::FP32,
             Precision::Bf16 => Autocast::BF16,
+            Precision::Fp16 => Autocast::FP16,
         }
     }
 }
@@ -98,25 +133,57 @@ fn choose_device(name: &str) -> Result<(Device, String), Error> {
     }
 }
 
-fn choose_precision(name: &str, device: &str) -> Result<Precision, Error> {
-    match name {
-        "bf16" => Ok(Precision::Bf16),
-        "auto" if device.starts_with("cuda") || (device == "cpu" && cpu_has_bf16()) => Ok(Precision::Bf16),
-        "fp32" | "auto" => Ok(Precision::Fp32),
-        _ => Err(Error::Precision {
-            precision: name.to_owned(),
+fn choose_precision(options: RuntimeOptions<'_>, device: &str) -> Result<Precision, Error> {
+    let refuse = |reason: &str, hint| {
+        Err(Error::Precision {
+            precision: options.precision.to_owned(),
             device: device.to_owned(),
-            reason: "expected auto, fp32 or bf16".to_owned(),
+            reason: reason.to_owned(),
+            hint,
+        })
+    };
+    match options.precision {
+        "fp32" => Ok(Precision::Fp32),
+        "bf16" => Ok(Precision::Bf16),
+        "fp16" if device == "cpu" && !options.allow_slow_precision => refuse(
+            "it is no faster there than fp32, and less exact",
+            ", or `run.allow_slow_precision` to true to try it all the same",
+        ),
+        "fp16" => Ok(Precision::Fp16),
+        "auto" => Ok(match device.strip_prefix("cuda:").and_then(|index| index.parse().ok()) {
+            Some(index) if torch_kernels::cuda_has_bf16(index) => Precision::Bf16,
+            Some(_) => Precision::Fp16,
+            None if device == "cpu" && cpu_has_bf16() => Precision::Bf16,
+            None => Precision::Fp32,
         }),
+        _ => refuse("expected auto, fp32, bf16 or fp16", ""),
     }
 }
 
 /// Whether the CPU multiplies bfloat16 in hardware.
 fn cpu_has_bf16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512bf16");
-    #[cfg(target_arch = "aarch64")]
-    return std::arch::is_aarch64_feature_detected!("bf16");
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    false
+    torch_kernels::cpu_multiplies(DType::BF16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_cpu(precision: &str, allow_slow_precision: bool) -> Result<Precision, Error> {
+        let options = RuntimeOptions { device: "cpu", precision, threads: 0, allow_slow_precision };
+        choose_precision(options, "cpu")
+    }
+
+    #[test]
+    fn fp16_on_a_cpu_has_to_be_allowed() {
+        let error = on_cpu("fp16", false).unwrap_err();
+        assert!(error.is_device(), "{error}");
+        assert_eq!(on_cpu("fp16", true).unwrap(), Precision::Fp16);
+    }
+
+    #[test]
+    fn auto_is_what_the_hardware_has() {
+        let expected = if cpu_has_bf16() { Precision::Bf16 } else { Precision::Fp32 };
+        assert_eq!(on_cpu("auto", false).unwrap(), expected);
+    }
 }

@@ -9,8 +9,8 @@ use std::io::{BufWriter, Write};
 
 use artifact::{Artifact, Assets, Candidate, Prediction, PredictionsWriter, Tensors, file_name};
 use distilbert::{
-    AnsweredExample, BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Split,
-    SplitScore, Weights, answer_split,
+    AnsweredExample, BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, RuntimeOptions,
+    Split, SplitScore, Weights, answer_split,
 };
 use serde_json::{Map, Value};
 use squad::SpanSettings;
@@ -24,7 +24,12 @@ pub use error::Error;
 /// [`Error`], each with its remedy.
 pub fn run(job: &mut Job) -> Result<(), Error> {
     let run = &job.settings.run;
-    let runtime = Runtime::new(&run.device, run.precision.as_str(), run.threads)?;
+    let runtime = Runtime::new(RuntimeOptions {
+        device: &run.device,
+        precision: run.precision.as_str(),
+        threads: run.threads,
+        allow_slow_precision: run.allow_slow_precision,
+    })?;
     job.run_info("device", runtime.device_name());
     job.run_info("precision", runtime.precision_name());
     job.run_info("threads", runtime.threads());

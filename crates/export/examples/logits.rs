@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         [folder, features, count] => (folder, features, count.parse()?),
         _ => return Err("usage: logits MODEL_DIR FEATURES.arrow [COUNT]".into()),
     };
-    let runtime = Runtime::new("cpu", "fp32", 0)?;
+    let runtime = Runtime::cpu_fp32(0)?;
     let model = ModelFolder::open(Path::new(folder))?.model(runtime.device())?;
     let features = Features::open(Path::new(features))?;
     let input_ids: Vec<&[i32]> = features.iter().take(count).map(|feature| feature.input_ids).collect();

@@ -48,7 +48,7 @@ impl<'a> Check<'a> {
         if input_ids != questions.encode(base_tokenizer)? {
             return Err(differs(&tokenizer_path, "it encodes other ids than the base model's".to_owned()));
         }
-        let runtime = Runtime::new("cpu", "fp32", threads)?;
+        let runtime = Runtime::cpu_fp32(threads)?;
         let expected = logits(&base_config, checkpoint, &input_ids, &runtime)?;
         Ok(Self { runtime, checkpoint, config, input_ids, expected })
     }

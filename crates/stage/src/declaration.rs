@@ -30,6 +30,17 @@ pub struct Declaration {
     pub libraries: &'static [(&'static str, &'static str)],
     /// The kinds of table it reads or writes.
     pub kinds: &'static [&'static Kind],
+    /// What a run finds of an earlier one that did not finish.
+    pub unfinished: Unfinished,
+}
+
+/// What happens to the files of a run that did not finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// The next run starts over; a failed one leaves nothing.
+    Clear,
+    /// The next run goes on from them.
+    GoOn,
 }
 
 impl Declaration {
@@ -107,6 +118,7 @@ pub static INGEST: Declaration = Declaration {
     sources: env!("DISTILBURN_CODE_INGEST"),
     libraries: &[],
     kinds: &[&artifact::ASSETS, &artifact::CONTEXTS, &artifact::EXAMPLES, &artifact::TENSORS],
+    unfinished: Unfinished::Clear,
 };
 
 /// Examples → windows of tokens.
@@ -121,6 +133,7 @@ pub static TOKENIZE_FEATURES: Declaration = Declaration {
     sources: env!("DISTILBURN_CODE_TOKENIZE_FEATURES"),
     libraries: &[TOKENIZERS],
     kinds: &[&artifact::ASSETS, &artifact::CONTEXTS, &artifact::EXAMPLES, &artifact::FEATURES],
+    unfinished: Unfinished::Clear,
 };
 
 /// Features and pretrained weights → the fine-tuned model.
@@ -128,7 +141,8 @@ pub static TRAIN: Declaration = Declaration {
     name: "train",
     about: "Fine-tunes the model on the training features",
     details: "After each epoch the validation questions are answered and scored; the best model is kept. Loss, \
-              learning rate and scores stand in history.arrow, speed in timing.arrow and metrics.jsonl.",
+              learning rate and scores stand in history.arrow, speed in timing.arrow and metrics.jsonl. Stopped or \
+              killed, it goes on from its newest training state when it is started again; --force starts over.",
     output: "checkpoint.arrow (the best model), history.arrow, timing.arrow, metrics.jsonl (live),",
     inputs: &["ingest", "tokenize-features"],
     settings: &[
@@ -136,14 +150,21 @@ pub static TRAIN: Declaration = Declaration {
         "run.seed",
         "train.batch_size",
         "train.betas",
+        "train.early_stopping_patience",
         "train.epochs",
         "train.epsilon",
         "train.eval_batch_size",
+        "train.eval_every_steps",
+        "train.freeze",
         "train.gradient_accumulation_steps",
+        "train.gradient_checkpointing",
+        "train.layerwise_lr_decay",
         "train.learning_rate",
         "train.max_grad_norm",
         "train.max_steps",
+        "train.metric_for_best",
         "train.schedule",
+        "train.warmup_ratio",
         "train.warmup_steps",
         "train.weight_decay",
     ],
@@ -157,7 +178,9 @@ pub static TRAIN: Declaration = Declaration {
         &artifact::HISTORY,
         &artifact::TENSORS,
         &artifact::TIMING,
+        &artifact::TRAINING_STATE,
     ],
+    unfinished: Unfinished::GoOn,
 };
 
 /// The fine-tuned model on the validation questions → answers and scores.
@@ -185,6 +208,7 @@ pub static EVALUATE: Declaration = Declaration {
         &artifact::PREDICTIONS,
         &artifact::TENSORS,
     ],
+    unfinished: Unfinished::Clear,
 };
 
 /// The fine-tuned model → a Hugging Face model directory.
@@ -199,6 +223,7 @@ pub static EXPORT: Declaration = Declaration {
     sources: env!("DISTILBURN_CODE_EXPORT"),
     libraries: &[BURN, TCH],
     kinds: &[&artifact::ASSETS, &artifact::FILES, &artifact::PREDICTIONS, &artifact::TENSORS],
+    unfinished: Unfinished::Clear,
 };
 
 /// All stages, in the order in which they run.

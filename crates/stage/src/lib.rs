@@ -23,7 +23,7 @@ mod sources;
 mod workspace;
 
 pub use cli::{CommonOptions, Input, LogFormat, OutputOptions, ProgressMode, SettingsOptions};
-pub use declaration::{Declaration, EVALUATE, EXPORT, INGEST, STAGES, TOKENIZE_FEATURES, TRAIN};
+pub use declaration::{Declaration, EVALUATE, EXPORT, INGEST, STAGES, TOKENIZE_FEATURES, TRAIN, Unfinished};
 pub use error::Error;
 pub use exit::ExitKind;
 pub use interrupt::Interrupt;

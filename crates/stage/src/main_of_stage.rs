@@ -16,8 +16,8 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::main_of_tool::print;
 use crate::{
-    CommonOptions, Declaration, Error, ExitKind, Input, Interrupt, Job, Planned, Workspace, help, logs,
-    report,
+    CommonOptions, Declaration, Error, ExitKind, Input, Interrupt, Job, Planned, Unfinished, Workspace, help,
+    logs, report,
 };
 
 /// The environment variable by which the driver says which code it planned with.
@@ -28,7 +28,7 @@ struct StageOptions {
     #[command(flatten)]
     common: CommonOptions,
 
-    /// Run although a finished artifact is there
+    /// Run although a finished artifact is there, and from the beginning
     #[arg(long, help_heading = "Artifacts")]
     force: bool,
 
@@ -108,7 +108,9 @@ fn run_stage<E: ExitKind>(
         Some(output) => Partial::at(output, declaration.name, &own.fingerprint)?,
         None => workspace.store.begin(declaration.name, &own.fingerprint)?,
     };
-    partial.clear()?;
+    if declaration.unfinished == Unfinished::Clear || options.force {
+        partial.clear()?;
+    }
     let mut job = Job {
         settings: workspace.settings().clone(),
         inputs,
@@ -128,7 +130,8 @@ fn run_stage<E: ExitKind>(
         Err(panic) => Some(Failure::from(panicked(declaration, &*panic))),
     };
     if let Some(failure) = failure {
-        if !matches!(&failure, Failure::Stage(error) if error.exit_code() == INTERRUPTED) {
+        let interrupted = matches!(&failure, Failure::Stage(error) if error.exit_code() == INTERRUPTED);
+        if !interrupted && declaration.unfinished == Unfinished::Clear {
             discard(&partial);
         }
         return Err(failure);
@@ -190,7 +193,7 @@ fn draft(
     Ok(ManifestDraft { parts: own.parts.clone(), inputs: inputs.collect(), metrics: job.metrics, run })
 }
 
-/// A failed run leaves nothing behind; an interrupted one keeps what it did.
+/// A failed run leaves nothing behind, but where the next one could go on from it.
 fn discard(partial: &Partial) {
     if let Err(error) = fs_err::remove_dir_all(partial.dir()) {
         tracing::warn!(%error, "unfinished files stay behind");

@@ -88,7 +88,13 @@ fn from_settings(
             let planned = upstream.iter().find(|planned| planned.declaration.name == *stage);
             ((*stage).to_owned(), json!(planned.expect("stages are planned after their inputs").fingerprint))
         };
-        Value::Object(declaration.inputs.iter().map(of_stage).collect::<Map<_, _>>())
+        let mut inputs = declaration.inputs.iter().map(of_stage).collect::<Map<_, _>>();
+        if declaration.name == TRAIN.name
+            && let Some(weights) = sources::init_from(&workspace.loaded, workspace.store.root())?
+        {
+            inputs.insert("init_from".to_owned(), weights);
+        }
+        Value::Object(inputs)
     };
     let parts = json!({
         "stage": declaration.name,

@@ -51,6 +51,12 @@ impl Progress {
         Self { what: what.to_owned(), bar, last_line }
     }
 
+    /// Counts `n` that an earlier run has done: they take no part in the speed.
+    pub fn skip(&self, n: u64) {
+        self.bar.set_position(n);
+        self.bar.reset_eta();
+    }
+
     /// Counts `n` more.
     pub fn inc(&self, n: u64) {
         self.bar.inc(n);

@@ -49,6 +49,37 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path) -> Result<Value, Error> {
     Ok(Value::Object(inputs))
 }
 
+/// What `train.init_from` counts as: a train artifact by its fingerprint, a model directory by its weights.
+pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Option<Value>, Error> {
+    const KEY: &str = "train.init_from";
+    let Some(folder) = &loaded.settings.train.init_from else { return Ok(None) };
+    if folder.join(artifact::file_name::MANIFEST).is_file() {
+        let artifact = artifact::Artifact::open(folder)?;
+        let manifest = artifact.manifest;
+        if manifest.stage != "train" {
+            let (stage, dir) = ("train".to_owned(), folder.clone());
+            return Err(Error::OtherStage { stage, dir, found: manifest.stage });
+        }
+        return Ok(Some(json!(manifest.fingerprint)));
+    }
+    let weights = folder.join("model.safetensors");
+    if !weights.is_file() {
+        return Err(Error::NoSource {
+            origin: loaded.origin(KEY).to_owned(),
+            key: KEY,
+            path: folder.clone(),
+            what: "trained model",
+            remedy: "name the folder of a train artifact (`distilburn path train`) or of an exported model \
+                     (its model/, with model.safetensors)"
+                .to_owned(),
+        });
+    }
+    let mut hashes = Hashes::open(store);
+    let hash = hashes.file(loaded, KEY, &weights)?;
+    hashes.save();
+    Ok(Some(json!(hash)))
+}
+
 fn model(hashes: &mut Hashes, loaded: &Loaded, folder: &Path) -> Result<Value, Error> {
     const KEY: &str = "ingest.base_model";
     if !folder.is_dir() {

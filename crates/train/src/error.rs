@@ -1,5 +1,7 @@
 //! What can stop a training.
 
+use std::path::PathBuf;
+
 use miette::Diagnostic;
 use stage::ExitKind;
 use thiserror::Error;
@@ -15,7 +17,7 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),
-    /// Writing `metrics.jsonl`.
+    /// Writing `metrics.jsonl` or a training state.
     #[error(transparent)]
     #[diagnostic(help(
         "check the space and the permissions of the artifacts folder, and run the stage again"
@@ -29,7 +31,7 @@ pub enum Error {
         split: &'static str,
     },
     /// The loss or its gradient is NaN or infinite: the weights are of no use any more.
-    #[error("the loss is {loss} and the gradient norm {grad_norm} at step {global_step}")]
+    #[error("the loss is {loss} and the gradient norm {grad_norm} at step {global_step}; {good}")]
     #[diagnostic(help(
         "lower `train.learning_rate`, or set `run.precision` to \"fp32\"; examples of the batch: {examples}"
     ))]
@@ -42,15 +44,74 @@ pub enum Error {
         global_step: u64,
         /// Ids of the questions in the step.
         examples: String,
+        /// What is left of before.
+        good: String,
+    },
+    /// The loss on the validation split is NaN or infinite.
+    #[error("the validation loss is {loss} after step {global_step}")]
+    #[diagnostic(help("lower `train.learning_rate`, or set `run.precision` to \"fp32\""))]
+    ValidationNotFinite {
+        /// The loss.
+        loss: f64,
+        /// Steps done.
+        global_step: u64,
+    },
+    /// float16 gradients that no scale of the loss saves.
+    #[error(
+        "gradients were not finite in {skipped} steps in a row, up to step {global_step} at a loss scale of \
+         {loss_scale}: first in {parameter}"
+    )]
+    #[diagnostic(help("set `run.precision` to \"bf16\" or \"fp32\", or lower `train.learning_rate`"))]
+    Overflow {
+        /// Steps without an update.
+        skipped: u64,
+        /// The last of them.
+        global_step: u64,
+        /// What its loss was multiplied by.
+        loss_scale: f64,
+        /// Checkpoint name of the first parameter whose gradient is not finite.
+        parameter: String,
+    },
+    /// A training state that is damaged.
+    #[error("{}: {reason}", path.display())]
+    #[diagnostic(help("start over with `--force`"))]
+    State {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// `train.init_from` holds weights that cannot be read.
+    #[error("train.init_from: {} cannot be read", path.display())]
+    #[diagnostic(help("name the folder of a train artifact or of an exported model"))]
+    InitFrom {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
     },
     /// SIGINT or SIGTERM.
-    #[error("training was interrupted at step {global_step} of {total_steps}")]
-    #[diagnostic(help("run the same command to start it again"))]
+    #[error("training was interrupted after step {global_step} of {total_steps}, which is kept")]
+    #[diagnostic(help("run the same command to go on from there"))]
     Interrupted {
         /// Steps done.
         global_step: u64,
         /// Steps planned.
         total_steps: u64,
+    },
+    /// `train.max_minutes` have passed, or are about to.
+    #[error(
+        "training stopped after step {global_step} of {total_steps}, which is kept, before train.max_minutes = \
+         {max_minutes} ran out"
+    )]
+    #[diagnostic(help("run the same command to go on from there"))]
+    TimeIsUp {
+        /// Steps done.
+        global_step: u64,
+        /// Steps planned.
+        total_steps: u64,
+        /// The setting.
+        max_minutes: f64,
     },
 }
 
@@ -58,10 +119,14 @@ impl ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Model(error) if error.is_device() => 4,
+            Self::Model(error) if error.is_setting() => 2,
             Self::Artifact(error) => error.exit_code(),
-            Self::Model(_) | Self::Empty { .. } => 3,
-            Self::Interrupted { .. } => 130,
-            Self::Io(_) | Self::NotFinite { .. } => 1,
+            Self::Model(_) | Self::Empty { .. } | Self::State { .. } | Self::InitFrom { .. } => 3,
+            Self::Interrupted { .. } | Self::TimeIsUp { .. } => 130,
+            Self::Io(_)
+            | Self::NotFinite { .. }
+            | Self::ValidationNotFinite { .. }
+            | Self::Overflow { .. } => 1,
         }
     }
 }

@@ -3,24 +3,36 @@
 //! Not here: the model (`distilbert`), the arithmetic of an update (`torch-kernels`), predictions kept for
 //! reading (`evaluate`).
 
+mod checkpoints;
 mod data;
 mod error;
+mod init;
+mod live;
 mod optimizer;
+mod recipe;
 mod records;
+mod scaler;
 mod schedule;
+mod state;
+mod step;
+mod stop;
 mod trainer;
 
 use artifact::{Assets, Tensors, file_name};
-use distilbert::{BaseWeights, Config, DistilBertForQuestionAnswering, Runtime, Split};
+use distilbert::{Config, Runtime, RuntimeOptions, Split};
 use stage::Job;
 
 pub use data::{FeatureDataset, TrainFeature, epoch_order};
 pub use error::Error;
-pub use optimizer::{AdamW, OptimizerSettings};
-pub use schedule::LinearSchedule;
-pub use trainer::{Recipe, Step, train_step};
+pub use live::LiveRow;
+pub use optimizer::{AdamW, OptimizerSettings, ParameterState};
+pub use recipe::Recipe;
+pub use scaler::{GradScaler, StepOutcome};
+pub use schedule::{Decay, Schedule};
+pub use step::{Step, train_step};
 
-use crate::trainer::Trainer;
+use crate::init::InitialWeights;
+use crate::trainer::{Subject, Trainer};
 
 /// Runs the stage.
 ///
@@ -28,7 +40,12 @@ use crate::trainer::Trainer;
 /// [`Error`], each with its remedy.
 pub fn run(job: &mut Job) -> Result<(), Error> {
     let run = job.settings.run.clone();
-    let runtime = Runtime::new(&run.device, run.precision.as_str(), run.threads)?;
+    let runtime = Runtime::new(RuntimeOptions {
+        device: &run.device,
+        precision: run.precision.as_str(),
+        threads: run.threads,
+        allow_slow_precision: run.allow_slow_precision,
+    })?;
     job.run_info("device", runtime.device_name());
     job.run_info("precision", runtime.precision_name());
     job.run_info("threads", runtime.threads());
@@ -48,9 +65,22 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
         split.check_fits(&config)?;
     }
 
-    let weights = BaseWeights::new(&pretrained, config.dim, run.seed);
+    let weights = InitialWeights::open(job.settings.train.init_from.as_deref(), &pretrained)?;
     let device = runtime.device().clone().autodiff();
-    let model = DistilBertForQuestionAnswering::new(&config, &weights, &device)?;
+    let model = weights.model(&config, run.seed, &device)?.freeze(&job.settings.train.freeze)?;
     let recipe = Recipe::new(&job.settings, train.features.len());
-    Trainer::new(&model, &runtime, recipe, [&train, &validation]).fit(job)
+    let subject = Subject { model: &model, runtime: &runtime, train: &train, validation: &validation };
+    Trainer::new(subject, recipe, job)?.fit(job)?;
+    if let Some(bytes) = peak_memory() {
+        job.run_info("peak_rss_bytes", bytes);
+    }
+    Ok(())
+}
+
+/// The most memory that this process has had resident; `None` where the system does not say.
+fn peak_memory() -> Option<u64> {
+    let status = fs_err::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
 }

@@ -3,92 +3,165 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use artifact::{HistoryRow, TensorsWriter, TimingRow, file_name, write_history, write_timing};
+use artifact::{HistoryKind, HistoryRow, TensorsWriter, TimingRow, file_name, write_history, write_timing};
 use distilbert::{DistilBertForQuestionAnswering, SplitScore};
-use fs_err::File;
-use serde_json::json;
+use fs_err::OpenOptions;
 
 use crate::Error;
+use crate::live::LiveRow;
+
+/// How much of the smoothed loss is left after one more step.
+const SMOOTHING: f64 = 0.95;
 
 /// The files of a train artifact but for the checkpoint, as they grow.
 pub(crate) struct Records {
     dir: PathBuf,
     fingerprint: String,
-    pub(crate) history: Vec<HistoryRow>,
+    history: Vec<HistoryRow>,
     timing: Vec<TimingRow>,
-    live: File,
+    live: fs_err::File,
+    /// When this start began, later by what was spent on validations.
     started: Instant,
+    /// Time spent training by the starts before.
+    earlier_ms: f64,
     since_last: Work,
+    smoothed: Smoothed,
+    total_steps: u64,
 }
 
-/// Work since the last timing row.
+/// Work since the last line.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Work {
-    pub(crate) steps: u64,
-    pub(crate) features: u64,
-    pub(crate) tokens: u64,
+struct Work {
+    steps: u64,
+    features: u64,
+    tokens: u64,
 }
 
 impl Records {
-    pub(crate) fn create(dir: &Path, fingerprint: &str) -> Result<Self, Error> {
+    /// Goes on from `history`, whose last row is of step `global_step` or before; lines of later steps are dropped.
+    pub(crate) fn resume(
+        dir: &Path,
+        fingerprint: &str,
+        (history, global_step): (Vec<HistoryRow>, u64),
+        total_steps: u64,
+    ) -> Result<Self, Error> {
+        let path = dir.join(file_name::METRICS);
+        let lines: Vec<LiveRow> = match fs_err::read_to_string(&path) {
+            // The last line may have been cut off.
+            Ok(text) => text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let kept: Vec<&LiveRow> = lines.iter().filter(|line| line.global_step <= global_step).collect();
+        let text: String = kept.iter().map(|line| line.to_line()).collect();
+        fs_err::write(&path, text)?;
+        let elapsed_ms = kept.last().map_or(0.0, |line| line.elapsed_ms);
+        let mut smoothed = Smoothed::default();
+        for row in history.iter().filter(|row| row.kind == HistoryKind::Train) {
+            smoothed.add(row.loss);
+        }
         Ok(Self {
             dir: dir.to_owned(),
             fingerprint: fingerprint.to_owned(),
-            history: Vec::new(),
-            timing: Vec::new(),
-            live: File::create(dir.join(file_name::METRICS))?,
+            history,
+            timing: kept.iter().filter_map(|line| line.timing()).collect(),
+            live: OpenOptions::new().append(true).open(path)?,
             started: Instant::now(),
+            earlier_ms: elapsed_ms,
             since_last: Work::default(),
+            smoothed,
+            total_steps,
         })
     }
 
+    pub(crate) fn history(&self) -> &[HistoryRow] {
+        &self.history
+    }
+
+    /// A step or validation that was measured.
+    pub(crate) fn push(&mut self, row: HistoryRow) {
+        if row.kind == HistoryKind::Train {
+            self.smoothed.add(row.loss);
+        }
+        self.history.push(row);
+    }
+
+    /// A step that was started.
     pub(crate) fn count(&mut self, features: u64, tokens: u64) {
         self.since_last.steps += 1;
         self.since_last.features += features;
         self.since_last.tokens += tokens;
     }
 
-    /// Writes the newest history row live, with the speed since the last call. Returns features a second.
-    pub(crate) fn log(&mut self) -> Result<f64, Error> {
-        let Some(row) = self.history.last() else { return Ok(0.0) };
-        let elapsed_ms = self.started.elapsed().as_secs_f64() * 1e3;
-        let passed_ms = elapsed_ms - self.timing.last().map_or(0.0, |row| row.elapsed_ms);
-        let work = std::mem::take(&mut self.since_last);
-        let features_per_s = work.features as f64 / (passed_ms / 1e3);
-        let line = json!({
-            "global_step": row.global_step, "epoch": row.epoch, "kind": row.kind.as_str(), "loss": row.loss,
-            "learning_rate": row.learning_rate, "grad_norm": row.grad_norm, "exact_match": row.exact_match,
-            "f1": row.f1, "elapsed_ms": elapsed_ms, "features_per_s": features_per_s,
-            "tokens_per_s": work.tokens as f64 / (passed_ms / 1e3),
-        });
-        writeln!(self.live, "{line}")?;
-        if work.steps > 0 {
-            self.timing.push(TimingRow {
-                global_step: row.global_step,
-                elapsed_ms,
-                features: work.features,
-                tokens: work.tokens,
-                step_ms: passed_ms / work.steps as f64,
-            });
-        }
-        Ok(features_per_s)
+    /// Writes the newest history row live, with the speed since the last call. Returns what was written.
+    pub(crate) fn log(&mut self, optimizer_step: u64) -> Result<Option<LiveRow>, Error> {
+        let Some(row) = self.history.last() else { return Ok(None) };
+        let elapsed_ms = self.earlier_ms + self.started.elapsed().as_secs_f64() * 1e3;
+        let passed_s = (elapsed_ms - self.timing.last().map_or(0.0, |row| row.elapsed_ms)) / 1e3;
+        let Work { steps, features, tokens } = std::mem::take(&mut self.since_last);
+        let left = self.total_steps.saturating_sub(row.global_step);
+        let line = LiveRow {
+            global_step: row.global_step,
+            optimizer_step,
+            epoch: row.epoch,
+            kind: row.kind.as_str().to_owned(),
+            loss: Some(row.loss).filter(|loss| loss.is_finite()),
+            loss_smoothed: self.smoothed.value(),
+            learning_rate: row.learning_rate,
+            grad_norm: row.grad_norm.filter(|norm| norm.is_finite()),
+            loss_scale: row.loss_scale,
+            skipped: row.skipped,
+            exact_match: row.exact_match,
+            f1: row.f1,
+            elapsed_ms,
+            steps,
+            features,
+            tokens,
+            features_per_s: features as f64 / passed_s,
+            tokens_per_s: tokens as f64 / passed_s,
+            eta_s: (steps > 0).then(|| left as f64 * passed_s / steps as f64),
+        };
+        // One write, so that whoever follows the file sees whole lines.
+        self.live.write_all(line.to_line().as_bytes())?;
+        self.timing.extend(line.timing());
+        Ok(Some(line))
     }
 
-    /// Leaves validation out of the next row's speed.
+    /// Leaves a validation out of the speed.
     pub(crate) fn pause(&mut self, seconds: f64) {
-        self.started += std::time::Duration::from_secs_f64(seconds);
+        self.started += Duration::from_secs_f64(seconds);
     }
 
-    pub(crate) fn finish(self) -> Result<(), Error> {
+    pub(crate) fn finish(&self) -> Result<(), Error> {
         write_history(&self.dir.join(file_name::HISTORY), &self.fingerprint, &self.history)?;
         write_timing(&self.dir.join(file_name::TIMING), &self.fingerprint, &self.timing)?;
         Ok(())
     }
 }
 
-/// Writes `checkpoint.arrow`: all parameters in f32 under their checkpoint names.
+/// An exponential mean that is not drawn towards its start: Adam's bias correction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Smoothed {
+    sum: f64,
+    weight: f64,
+}
+
+impl Smoothed {
+    fn add(&mut self, loss: f64) {
+        if loss.is_finite() {
+            self.sum = SMOOTHING * self.sum + (1.0 - SMOOTHING) * loss;
+            self.weight = SMOOTHING * self.weight + (1.0 - SMOOTHING);
+        }
+    }
+
+    fn value(self) -> Option<f64> {
+        (self.weight > 0.0).then(|| self.sum / self.weight)
+    }
+}
+
+/// Writes a checkpoint: all parameters in f32 under their names.
 pub(crate) fn write_checkpoint(
     path: &Path,
     fingerprint: &str,

@@ -1,4 +1,7 @@
-//! The training loop.
+//! The training loop: one step after the other, a validation or a training state where one is due.
+//!
+//! It holds no position but the counters: where in the data it is follows from the number of steps, so going on from
+//! a training state and going on from the step before are the same thing.
 
 use std::time::Instant;
 
@@ -6,313 +9,361 @@ use artifact::{HistoryKind, HistoryRow, file_name};
 use burn::tensor::Tensor;
 use burn_dataset::Dataset;
 use distilbert::{
-    Autocast, DistilBertForQuestionAnswering, DropoutSeed, Mode, PackedBatch, Parameter, Predictor,
-    QaTargets, Runtime, Split, SplitScore, answer_split, qa_loss,
+    DistilBertForQuestionAnswering, Parameter, Precision, Predictor, Runtime, Split, SplitScore, answer_split,
 };
 use squad::SpanSettings;
-use stage::{Job, Settings};
+use stage::{Job, Progress};
 
 use crate::Error;
+use crate::checkpoints::Checkpoints;
 use crate::data::{FeatureDataset, TrainFeature, epoch_order};
-use crate::optimizer::{AdamW, OptimizerSettings};
+use crate::optimizer::AdamW;
+use crate::recipe::Recipe;
 use crate::records::{Records, write_checkpoint};
-use crate::schedule::LinearSchedule;
+use crate::scaler::{GradScaler, StepOutcome};
+use crate::state::{Best, Counters, Snapshot};
+use crate::step::{Step, train_step};
+use crate::stop::{Reason, Stop};
 
 /// How validation selects spans: `run_qa`'s defaults, so that no setting of evaluate retrains.
 const VALIDATION_SPANS: SpanSettings =
     SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
 
-/// The numbers of a training, settled from the settings and the number of features.
-#[derive(Clone, Copy, Debug)]
-pub struct Recipe {
-    seed: u64,
-    epochs: u32,
-    batch_size: usize,
-    eval_batch_size: usize,
-    gradient_accumulation_steps: usize,
-    log_every_steps: u64,
-    schedule: LinearSchedule,
-    optimizer: OptimizerSettings,
-}
-
-impl Recipe {
-    /// A step takes `batch_size` × `gradient_accumulation_steps` features; an epoch's last one what is left.
-    #[must_use]
-    pub fn new(settings: &Settings, features: usize) -> Self {
-        let train = &settings.train;
-        let per_step = train.batch_size * train.gradient_accumulation_steps;
-        let all_steps = u64::from(train.epochs) * features.div_ceil(per_step) as u64;
-        let total_steps = if train.max_steps == 0 { all_steps } else { all_steps.min(train.max_steps) };
-        Self {
-            seed: settings.run.seed,
-            epochs: train.epochs,
-            batch_size: train.batch_size,
-            eval_batch_size: train.eval_batch_size,
-            gradient_accumulation_steps: train.gradient_accumulation_steps,
-            log_every_steps: train.log_every_steps.max(1),
-            schedule: LinearSchedule {
-                learning_rate: train.learning_rate,
-                warmup_steps: train.warmup_steps,
-                total_steps,
-            },
-            optimizer: OptimizerSettings {
-                betas: train.betas,
-                epsilon: train.epsilon,
-                weight_decay: train.weight_decay,
-                max_grad_norm: train.max_grad_norm,
-            },
-        }
-    }
-}
-
-/// Features of one optimizer step, and what its dropout is drawn from (`None`: no dropout).
-pub struct Step<'a> {
-    /// The batches whose gradients are averaged over all their features.
-    pub micro_batches: Vec<&'a [TrainFeature<'a>]>,
-    /// Seed and step of the dropout masks.
-    pub dropout: Option<(u64, u64)>,
-}
-
-/// Forward and backward over all batches of one step. Returns the mean loss over its features, on the device,
-/// and the gradients of that mean.
-#[must_use]
-pub fn train_step(
-    model: &DistilBertForQuestionAnswering,
-    autocast: Autocast,
-    step: &Step<'_>,
-) -> (Tensor<1>, Vec<Parameter>) {
-    let features: usize = step.micro_batches.iter().map(|batch| batch.len()).sum();
-    let mut total: Option<(Tensor<1>, Vec<Parameter>)> = None;
-    for (micro_step, micro_batch) in step.micro_batches.iter().enumerate() {
-        let input_ids: Vec<&[i32]> = micro_batch.iter().map(|feature| feature.input_ids).collect();
-        let batch = PackedBatch::pack(&input_ids);
-        let targets = QaTargets {
-            start_positions: micro_batch.iter().map(|feature| feature.start_position).collect(),
-            end_positions: micro_batch.iter().map(|feature| feature.end_position).collect(),
-        };
-        let mode = step.dropout.map_or(Mode::Inference, |(seed, global_step)| {
-            Mode::Training(DropoutSeed { seed, global_step, micro_step: micro_step as u64 })
-        });
-        let loss = qa_loss(model.forward(&batch, autocast, mode), &batch, &targets, features);
-        let gradients = model.gradients(&loss.backward());
-        let loss = loss.without_autodiff();
-        total = Some(match total {
-            None => (loss, gradients),
-            Some((earlier_loss, mut sum)) => {
-                for (sum, gradient) in sum.iter_mut().zip(&gradients) {
-                    sum.handle.add_assign(&gradient.handle);
-                }
-                (earlier_loss + loss, sum)
-            }
-        });
-    }
-    total.expect("a step has at least one batch")
-}
-
 /// A step whose loss and gradient norm were not read from the device yet.
 struct Unread {
     row: HistoryRow,
     loss: Tensor<1>,
-    grad_norm: Tensor<1>,
+    grad_norm: Option<Tensor<1>>,
     /// Rows of its features, for the error message.
     features: Vec<usize>,
 }
 
+/// What a training learns and is scored on.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) model: &'a DistilBertForQuestionAnswering,
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) train: &'a Split,
+    pub(crate) validation: &'a Split,
+}
+
 /// A model in training.
 pub(crate) struct Trainer<'a> {
-    model: &'a DistilBertForQuestionAnswering,
-    runtime: &'a Runtime,
+    subject: Subject<'a>,
     recipe: Recipe,
-    train: &'a Split,
-    validation: &'a Split,
     optimizer: AdamW,
-    global_step: u64,
+    counters: Counters,
+    /// The epoch that `order` is of.
+    order: (u32, Vec<usize>),
     unread: Vec<Unread>,
-    best: Option<(u64, SplitScore)>,
+    records: Records,
+    checkpoints: Checkpoints,
+    stop: Stop,
 }
 
 impl<'a> Trainer<'a> {
-    pub(crate) fn new(
-        model: &'a DistilBertForQuestionAnswering,
-        runtime: &'a Runtime,
-        recipe: Recipe,
-        [train, validation]: [&'a Split; 2],
-    ) -> Self {
-        let LinearSchedule { warmup_steps, total_steps, .. } = recipe.schedule;
-        if warmup_steps >= total_steps {
+    /// Goes on from the newest training state in the job's folder; without one, starts.
+    pub(crate) fn new(subject: Subject<'a>, recipe: Recipe, job: &Job) -> Result<Self, Error> {
+        if recipe.schedule.warmup_steps >= recipe.total_steps {
             tracing::warn!(
-                warmup_steps,
-                total_steps,
+                warmup_steps = recipe.schedule.warmup_steps,
+                total_steps = recipe.total_steps,
                 "the learning rate never reaches its peak: lower train.warmup_steps"
             );
         }
-        let optimizer = AdamW::new(model.parameters(), recipe.optimizer);
-        Self {
-            model,
-            runtime,
-            recipe,
-            train,
-            validation,
-            optimizer,
-            global_step: 0,
-            unread: Vec::new(),
-            best: None,
+        let n_layers = subject.model.config().n_layers;
+        let mut optimizer = AdamW::new(subject.model.parameters(), n_layers, recipe.optimizer);
+        let train = &job.settings.train;
+        let stop = Stop::new(job.interrupt(), train.max_minutes);
+        let dir = job.output().join(file_name::CHECKPOINTS);
+        let mut checkpoints = Checkpoints::open(&dir, train.keep_checkpoints, recipe.checkpoint_every_steps)?;
+        let fp16 = subject.runtime.precision() == Precision::Fp16;
+        let scaler = fp16.then(|| GradScaler::new(GradScaler::INITIAL_SCALE));
+        let mut counters = Counters { scaler, ..Counters::default() };
+        let mut history = Vec::new();
+        if let Some(state) = checkpoints.newest()? {
+            state.restore(&mut optimizer)?;
+            counters = state.counters;
+            history = state.history;
+            tracing::info!(
+                global_step = counters.global_step,
+                total_steps = recipe.total_steps,
+                "going on from a training state"
+            );
         }
+        checkpoints.note_start(counters.global_step)?;
+        let so_far = (history, counters.global_step);
+        let records = Records::resume(job.output(), job.fingerprint(), so_far, recipe.total_steps)?;
+        let (order, unread) = ((0, Vec::new()), Vec::new());
+        Ok(Self { subject, recipe, optimizer, counters, order, unread, records, checkpoints, stop })
     }
 
-    /// Trains to the end of the schedule and leaves the best model behind.
+    /// Trains to the end of the schedule, or until it is asked to stop, and leaves the best model behind.
     pub(crate) fn fit(mut self, job: &mut Job) -> Result<(), Error> {
-        let Recipe { epochs, seed, schedule, .. } = self.recipe;
-        let total_steps = schedule.total_steps;
-        let per_step = self.recipe.batch_size * self.recipe.gradient_accumulation_steps;
-        let dataset = FeatureDataset(&self.train.features);
-        let mut records = Records::create(job.output(), job.fingerprint())?;
-        let progress = job.progress("train", total_steps);
-
-        for epoch in 1..=epochs {
-            let order = epoch_order(dataset.len(), seed, epoch);
-            for rows in order.chunks(per_step) {
-                if self.global_step == total_steps {
-                    break;
+        let mut progress = Some(self.progress(job));
+        loop {
+            if self.validation_is_due() {
+                // One bar at a time.
+                progress = None;
+                if let Some(reason) = self.validate(job)? {
+                    return self.interrupted(job, reason);
                 }
-                if job.interrupted() {
-                    return Err(Error::Interrupted { global_step: self.global_step, total_steps });
-                }
-                let features: Vec<TrainFeature<'_>> =
-                    rows.iter().map(|&row| dataset.get(row).unwrap_or_else(|never| match never {})).collect();
-                self.step(epoch, rows, &features);
-                records.count(
-                    features.len() as u64,
-                    features.iter().map(|feature| feature.input_ids.len() as u64).sum(),
-                );
-                progress.inc(1);
-                if self.global_step.is_multiple_of(self.recipe.log_every_steps) {
-                    self.read_losses(&mut records)?;
-                    let features_per_s = records.log()?;
-                    progress.message(self.describe(epoch, &records.history, features_per_s));
-                }
+                self.save_if(self.recipe.checkpoint_every_steps > 0, job)?;
             }
-            self.read_losses(&mut records)?;
-            self.validate(epoch, job, &mut records)?;
-            if self.global_step == total_steps {
+            if self.is_done() {
                 break;
             }
+            if let Some(reason) = self.stop.asked() {
+                return self.interrupted(job, reason);
+            }
+            let progress = progress.get_or_insert_with(|| self.progress(job));
+            let started = Instant::now();
+            self.checkpoints.hold(self.counters.global_step)?;
+            self.step()?;
+            let step_time = started.elapsed();
+            progress.inc(1);
+            if self.counters.global_step.is_multiple_of(self.recipe.log_every_steps) {
+                self.read_losses()?;
+                if let Some(line) = self.records.log(self.optimizer.optimizer_step())? {
+                    progress.message(line.describe(self.recipe.epochs));
+                }
+            }
+            // Where a validation follows, the state is taken after it.
+            let due = self.checkpoints.is_due(self.counters.global_step, step_time);
+            let due = due && !self.validation_is_due();
+            self.save_if(due, job)?;
+            self.stop.learn(started.elapsed() + self.checkpoints.last_write);
         }
-        progress.finish();
-
-        let (best_step, score) = self.best.expect("at least one epoch was validated");
-        job.metric("steps", self.global_step);
-        job.metric("best_step", best_step);
-        job.metric("validation_loss", score.loss);
-        job.metric("exact_match", score.exact_match);
-        job.metric("f1", score.f1);
-        job.run_info("executed_steps", self.global_step);
-        records.finish()
+        self.finish(job)
     }
 
-    /// One optimizer step; nothing waits for a GPU here.
-    fn step(&mut self, epoch: u32, rows: &[usize], features: &[TrainFeature<'_>]) {
-        let step = Step {
-            micro_batches: features.chunks(self.recipe.batch_size).collect(),
-            dropout: Some((self.recipe.seed, self.global_step)),
-        };
-        let (loss, gradients) = train_step(self.model, self.runtime.autocast(), &step);
+    fn progress(&self, job: &Job) -> Progress {
+        let progress = job.progress("train", self.recipe.total_steps);
+        progress.skip(self.counters.global_step);
+        progress
+    }
+
+    fn validation_is_due(&self) -> bool {
+        let Counters { global_step, validated_step, .. } = self.counters;
+        validated_step != global_step && self.recipe.validates_after(global_step)
+    }
+
+    fn is_done(&self) -> bool {
+        let patience = self.recipe.early_stopping_patience;
+        self.counters.global_step == self.recipe.total_steps
+            || (patience > 0 && self.counters.validations_since_best >= patience)
+    }
+
+    /// One optimizer step; without loss scaling nothing waits for a GPU here.
+    fn step(&mut self) -> Result<(), Error> {
+        let Recipe { seed, batch_size, activations, .. } = self.recipe;
+        let global_step = self.counters.global_step;
+        let (epoch, place) = self.recipe.place_of_step(global_step);
+        let dataset = FeatureDataset(&self.subject.train.features);
+        if self.order.0 != epoch {
+            self.order = (epoch, epoch_order(dataset.len(), seed, epoch));
+        }
+        let per_step = self.recipe.features_per_step();
+        let rows = self.order.1.chunks(per_step).nth(place).expect("the place is within the epoch").to_vec();
+        let features: Vec<TrainFeature<'_>> =
+            rows.iter().map(|&row| dataset.get(row).unwrap_or_else(|never| match never {})).collect();
+        let loss_scale = self.counters.scaler.map(|scaler| scaler.scale());
+        let (loss, gradients) = train_step(
+            self.subject.model,
+            &Step {
+                micro_batches: features.chunks(batch_size).collect(),
+                dropout: Some((seed, global_step)),
+                autocast: self.subject.runtime.autocast(),
+                loss_scale,
+                activations,
+            },
+        );
         let learning_rate = self.recipe.schedule.rate(self.optimizer.optimizer_step());
-        let grad_norm = self.optimizer.update(&gradients, learning_rate);
-        self.global_step += 1;
+        let (outcome, grad_norm) = self.update(&gradients, learning_rate)?;
+        self.counters.global_step += 1;
+        self.checkpoints.note_step()?;
         let row = HistoryRow {
-            global_step: self.global_step,
+            global_step: self.counters.global_step,
             epoch,
             kind: HistoryKind::Train,
             loss: 0.0,
             learning_rate: Some(learning_rate),
             grad_norm: None,
-            loss_scale: None,
-            skipped: None,
+            loss_scale,
+            skipped: loss_scale.map(|_| outcome == StepOutcome::Skipped),
             exact_match: None,
             f1: None,
         };
-        self.unread.push(Unread { row, loss, grad_norm, features: rows.to_vec() });
+        let tokens = features.iter().map(|feature| feature.input_ids.len() as u64).sum();
+        self.records.count(features.len() as u64, tokens);
+        self.unread.push(Unread { row, loss, grad_norm, features: rows });
+        Ok(())
+    }
+
+    /// Updates the weights, or skips the step where float16 gradients overflowed. Returns the gradients' norm.
+    fn update(
+        &mut self,
+        gradients: &[Parameter],
+        learning_rate: f64,
+    ) -> Result<(StepOutcome, Option<Tensor<1>>), Error> {
+        let Some(scaler) = &mut self.counters.scaler else {
+            return Ok((StepOutcome::Updated, Some(self.optimizer.update(gradients, learning_rate))));
+        };
+        let found_inf = torch_kernels::unscale(gradients.iter().map(|grad| &grad.handle), scaler.scale());
+        // Waits for a GPU: the next learning rate depends on it.
+        let overflowed = found_inf.into_scalar::<f32>() > 0.0;
+        if !overflowed {
+            scaler.update(StepOutcome::Updated);
+            return Ok((StepOutcome::Updated, Some(self.optimizer.update(gradients, learning_rate))));
+        }
+        scaler.update(StepOutcome::Skipped);
+        if scaler.skipped_in_a_row() >= GradScaler::SKIPS_ALLOWED {
+            let parameter = gradients.iter().find(|grad| !grad.handle.is_finite());
+            return Err(Error::Overflow {
+                skipped: scaler.skipped_in_a_row(),
+                global_step: self.counters.global_step + 1,
+                loss_scale: scaler.scale(),
+                parameter: parameter.map_or_else(String::new, |grad| grad.name.clone()),
+            });
+        }
+        Ok((StepOutcome::Skipped, None))
     }
 
     /// Reads losses and norms off the device, which waits for it.
-    fn read_losses(&mut self, records: &mut Records) -> Result<(), Error> {
+    fn read_losses(&mut self) -> Result<(), Error> {
         for Unread { mut row, loss, grad_norm, features } in self.unread.drain(..) {
             row.loss = f64::from(loss.into_scalar::<f32>());
-            row.grad_norm = Some(f64::from(grad_norm.into_scalar::<f32>()));
-            if !row.loss.is_finite() || !row.grad_norm.is_some_and(f64::is_finite) {
+            row.grad_norm = grad_norm.map(|norm| f64::from(norm.into_scalar::<f32>()));
+            let finite = row.loss.is_finite() && row.grad_norm.is_none_or(f64::is_finite);
+            if !finite && row.skipped != Some(true) {
+                let split = self.subject.train;
                 let ids = features.iter().map(|&feature| {
-                    let example_index = self.train.features.get(feature).example_index;
-                    self.train.examples.get(example_index as usize).id
+                    let example_index = split.features.get(feature).example_index;
+                    split.examples.get(example_index as usize).id
                 });
-                let examples = ids.collect::<Vec<_>>().join(", ");
-                let HistoryRow { loss, grad_norm, global_step, .. } = row;
-                let grad_norm = grad_norm.unwrap_or(f64::NAN);
-                return Err(Error::NotFinite { loss, grad_norm, global_step, examples });
+                return Err(Error::NotFinite {
+                    loss: row.loss,
+                    grad_norm: row.grad_norm.unwrap_or(f64::NAN),
+                    global_step: row.global_step,
+                    examples: ids.collect::<Vec<_>>().join(", "),
+                    good: match self.checkpoints.newest_step {
+                        Some(step) => format!("the newest training state is of step {step}"),
+                        None => "there is no training state yet".to_owned(),
+                    },
+                });
             }
-            records.history.push(row);
+            self.records.push(row);
         }
         Ok(())
     }
 
-    /// Scores the model on the validation split and keeps it if it is the best so far, by F1.
-    fn validate(&mut self, epoch: u32, job: &Job, records: &mut Records) -> Result<(), Error> {
+    /// Scores the model on the validation split and keeps it if it is the best so far. Returns why it was asked to
+    /// stop before the end, if it was.
+    fn validate(&mut self, job: &Job) -> Result<Option<Reason>, Error> {
+        self.read_losses()?;
         let started = Instant::now();
-        let progress = job.progress("validation", self.validation.examples.len() as u64);
-        let predictor = Predictor::new(self.model, self.runtime);
-        let total_steps = self.recipe.schedule.total_steps;
+        let Subject { model, runtime, validation, .. } = self.subject;
+        let progress = job.progress("validation", validation.examples.len() as u64);
         let score = answer_split(
-            &predictor,
-            self.validation,
+            &Predictor::new(model, runtime),
+            validation,
             self.recipe.eval_batch_size,
             &VALIDATION_SPANS,
-            |_| -> Result<(), Error> {
+            |_| {
                 progress.inc(1);
-                if job.interrupted() {
-                    return Err(Error::Interrupted { global_step: self.global_step, total_steps });
-                }
-                Ok(())
+                self.stop.asked().map_or(Ok(()), Err)
             },
-        )?;
-        progress.finish();
-        tracing::info!(
-            epoch,
-            global_step = self.global_step,
-            loss = score.loss,
-            exact_match = score.exact_match,
-            f1 = score.f1,
-            "validated"
         );
-        records.history.push(HistoryRow {
-            global_step: self.global_step,
+        let score = match score {
+            Ok(score) => score,
+            Err(reason) => return Ok(Some(reason)),
+        };
+        progress.finish();
+        self.records.pause(started.elapsed().as_secs_f64());
+        self.judge(score, job)?;
+        self.records.log(self.optimizer.optimizer_step())?;
+        Ok(None)
+    }
+
+    fn judge(&mut self, score: SplitScore, job: &Job) -> Result<(), Error> {
+        let global_step = self.counters.global_step;
+        let epoch = self.recipe.epoch_after(global_step);
+        let SplitScore { loss, exact_match, f1 } = score;
+        if !loss.is_finite() {
+            return Err(Error::ValidationNotFinite { loss, global_step });
+        }
+        tracing::info!(epoch, global_step, loss, exact_match, f1, "validated");
+        self.records.push(HistoryRow {
+            global_step,
             epoch,
             kind: HistoryKind::Validation,
-            loss: score.loss,
+            loss,
             learning_rate: None,
             grad_norm: None,
             loss_scale: None,
             skipped: None,
-            exact_match: Some(score.exact_match),
-            f1: Some(score.f1),
+            exact_match: Some(exact_match),
+            f1: Some(f1),
         });
-        records.pause(started.elapsed().as_secs_f64());
-        records.log()?;
-        if self.best.is_none_or(|(_, best)| score.f1 > best.f1) {
-            self.best = Some((self.global_step, score));
-            let path = job.output().join(file_name::CHECKPOINT);
-            write_checkpoint(&path, job.fingerprint(), self.model, (self.global_step, score))?;
+        self.counters.validated_step = global_step;
+        if self.counters.best.is_none_or(|best| self.recipe.is_better(&score, &best.score())) {
+            let path = self.checkpoints.best_path(global_step);
+            write_checkpoint(&path, job.fingerprint(), self.subject.model, (global_step, score))?;
+            self.counters.best = Some(Best { global_step, loss, exact_match, f1 });
+            self.counters.validations_since_best = 0;
+        } else {
+            self.counters.validations_since_best += 1;
         }
         Ok(())
     }
 
-    fn describe(&self, epoch: u32, history: &[HistoryRow], features_per_s: f64) -> String {
-        let recent = history.iter().rev().filter(|row| row.kind == HistoryKind::Train).take(20);
-        let (sum, count) = recent.fold((0.0, 0_u32), |(sum, count), row| (sum + row.loss, count + 1));
-        let rate = self.recipe.schedule.rate(self.optimizer.optimizer_step().saturating_sub(1));
-        format!(
-            "epoch {epoch}/{}, loss {:.3}, rate {rate:.2e}, {features_per_s:.1} features/s",
-            self.recipe.epochs,
-            sum / f64::from(count.max(1)),
-        )
+    /// Takes a training state and has it written while training goes on.
+    fn save_if(&mut self, due: bool, job: &Job) -> Result<(), Error> {
+        if !due {
+            return Ok(());
+        }
+        // Only good steps come into a state.
+        self.read_losses()?;
+        self.counters.optimizer_step = self.optimizer.optimizer_step();
+        let history = self.records.history();
+        let snapshot = Snapshot::take(self.counters.clone(), history, &self.optimizer, job.fingerprint());
+        self.checkpoints.save(snapshot)
+    }
+
+    fn interrupted(mut self, job: &Job, reason: Reason) -> Result<(), Error> {
+        let Counters { global_step, .. } = self.counters;
+        self.save_if(true, job)?;
+        self.checkpoints.wait()?;
+        let total_steps = self.recipe.total_steps;
+        Err(match reason {
+            Reason::Signal => Error::Interrupted { global_step, total_steps },
+            Reason::TimeIsUp => {
+                let max_minutes = job.settings.train.max_minutes;
+                Error::TimeIsUp { global_step, total_steps, max_minutes }
+            }
+        })
+    }
+
+    fn finish(mut self, job: &mut Job) -> Result<(), Error> {
+        self.checkpoints.wait()?;
+        let best = self.counters.best.expect("the last step is followed by a validation");
+        // A second name for the same file: until the artifact is whole, the states refer to the first.
+        let (from, to) =
+            (self.checkpoints.best_path(best.global_step), job.output().join(file_name::CHECKPOINT));
+        if to.exists() {
+            fs_err::remove_file(&to)?;
+        }
+        fs_err::hard_link(&from, &to).or_else(|_| fs_err::copy(&from, &to).map(drop))?;
+        self.records.finish()?;
+        job.metric("steps", self.counters.global_step);
+        job.metric("optimizer_steps", self.optimizer.optimizer_step());
+        job.metric("best_step", best.global_step);
+        job.metric("validation_loss", best.loss);
+        job.metric("exact_match", best.exact_match);
+        job.metric("f1", best.f1);
+        let (resumed_from_steps, executed_steps) = self.checkpoints.starts()?;
+        job.run_info("executed_steps", executed_steps);
+        job.run_info("resumed_from_steps", resumed_from_steps);
+        Ok(())
     }
 }

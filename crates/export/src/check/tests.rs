@@ -41,7 +41,7 @@ fn checkpoint(folder: &Path) -> Tensors {
 }
 
 fn check(checkpoint: &Tensors) -> Check<'_> {
-    let runtime = Runtime::new("cpu", "fp32", 1).unwrap();
+    let runtime = Runtime::cpu_fp32(1).unwrap();
     let input_ids = vec![vec![2, 5, 6, 3, 7, 8, 3], vec![2, 11, 3, 9, 3]];
     let expected = logits(&config(2), checkpoint, &input_ids, &runtime).unwrap();
     Check { runtime, checkpoint, config: config(2), input_ids, expected }

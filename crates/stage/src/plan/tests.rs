@@ -63,8 +63,16 @@ fn changed(key: &str) -> &'static str {
         "ingest.subset" => "first",
         "run.precision" => "bf16",
         "train.betas" => "[0.8, 0.9]",
+        "train.freeze" => "[\"embeddings\"]",
+        "train.gradient_checkpointing" => "true",
+        "train.metric_for_best" => "loss",
+        "train.schedule" => "cosine",
         "export.formats" => "[\"pytorch\"]",
-        "train.epsilon" | "train.learning_rate" | "train.weight_decay" => "0.5",
+        "train.epsilon"
+        | "train.layerwise_lr_decay"
+        | "train.learning_rate"
+        | "train.warmup_ratio"
+        | "train.weight_decay" => "0.5",
         "evaluate.null_threshold" | "train.max_grad_norm" => "2.5",
         "train.max_steps" | "tokenize-features.max_length" => "500",
         _ => "7",
@@ -77,9 +85,6 @@ fn every_declared_setting_changes_its_stage_and_nothing_upstream() {
     let before = folder.fingerprints(&[]);
     for (index, declaration) in STAGES.into_iter().enumerate() {
         for key in declaration.settings {
-            if *key == "train.schedule" {
-                continue; // There is one so far.
-            }
             let after = folder.fingerprints(&[&format!("{key}={}", changed(key))]);
             assert_ne!(before[index], after[index], "{key} does not change {}", declaration.name);
             let first = before.iter().zip(&after).position(|(before, after)| before != after).unwrap();
@@ -91,7 +96,8 @@ fn every_declared_setting_changes_its_stage_and_nothing_upstream() {
 #[test]
 fn every_setting_is_declared_or_known_not_to_matter() {
     /// Paths count by what they hold; the others change no artifact.
-    const NOT_DECLARED: [&str; 8] = [
+    const NOT_DECLARED: [&str; 13] = [
+        "run.allow_slow_precision",
         "run.device",
         "run.threads",
         "ingest.train",
@@ -99,7 +105,11 @@ fn every_setting_is_declared_or_known_not_to_matter() {
         "ingest.base_model",
         "ingest.train_ids",
         "ingest.validation_ids",
+        "train.checkpoint_every_steps",
+        "train.init_from",
+        "train.keep_checkpoints",
         "train.log_every_steps",
+        "train.max_minutes",
     ];
     let folder = Folder::new("");
     let settings = serde_json::to_value(folder.workspace(&[], &[]).unwrap().settings()).unwrap();
@@ -115,7 +125,15 @@ fn every_setting_is_declared_or_known_not_to_matter() {
 #[test]
 fn devices_threads_and_log_intervals_change_nothing() {
     let folder = Folder::new("");
-    let set = ["run.device=cuda:0", "run.threads=3", "train.log_every_steps=1"];
+    let set = [
+        "run.device=cuda:0",
+        "run.threads=3",
+        "run.allow_slow_precision=true",
+        "train.log_every_steps=1",
+        "train.checkpoint_every_steps=7",
+        "train.keep_checkpoints=9",
+        "train.max_minutes=3.5",
+    ];
     assert_eq!(folder.fingerprints(&[]), folder.fingerprints(&set));
 }
 

@@ -6,10 +6,7 @@ use super::{Settings, SettingsError};
 /// Values that name something this version does not have; asked before the types refuse them in serde's
 /// words.
 pub(super) fn refuse_unsupported(values: &Values) -> Result<(), SettingsError> {
-    let refused = [
-        ("run.precision", "fp16", "is not in this version", "use \"auto\", \"bf16\" or \"fp32\""),
-        ("ingest.on_invalid", "realign", "is not in this version", "use \"error\" or \"skip\""),
-    ];
+    let refused = [("ingest.on_invalid", "realign", "is not in this version", "use \"error\" or \"skip\"")];
     for (key, value, why, remedy) in refused {
         if values[key].0.as_str() == Some(value) {
             return Err(Check { values }.error(key, why, remedy));
@@ -105,6 +102,24 @@ impl Check<'_> {
             self.at_most(key, value as u64, 65_536)?;
         }
         self.at_least_one("train.log_every_steps", train.log_every_steps)?;
+        self.at_least_one("train.keep_checkpoints", train.keep_checkpoints as u64)?;
+        if !(0.0..1.0).contains(&train.warmup_ratio) {
+            return Err(self.error(
+                "train.warmup_ratio",
+                "must be in 0 ≤ ratio < 1",
+                "0.1 is usual; 0 leaves it to warmup_steps",
+            ));
+        }
+        if !(train.layerwise_lr_decay > 0.0 && train.layerwise_lr_decay <= 1.0) {
+            return Err(self.error(
+                "train.layerwise_lr_decay",
+                "must be in 0 < decay ≤ 1",
+                "0.9 is usual; 1 switches it off",
+            ));
+        }
+        if !(train.max_minutes.is_finite() && train.max_minutes >= 0.0) {
+            return Err(self.error("train.max_minutes", "must be 0 or above", "0 switches it off"));
+        }
         for (key, value) in [("train.learning_rate", train.learning_rate), ("train.epsilon", train.epsilon)] {
             if !(value.is_finite() && value > 0.0) {
                 return Err(self.error(
@@ -124,7 +139,7 @@ impl Check<'_> {
         if !train.betas.iter().all(|beta| (0.0..1.0).contains(beta)) {
             return Err(self.error("train.betas", "must both be in 0 ≤ beta < 1", "[0.9, 0.999] is usual"));
         }
-        if train.max_steps > 0 && train.warmup_steps >= train.max_steps {
+        if train.max_steps > 0 && train.warmup_ratio == 0.0 && train.warmup_steps >= train.max_steps {
             let (steps, origin) = &self.values["train.max_steps"];
             let rule = format!(
                 "is not below max_steps = {steps} ({origin}): the learning rate would never get to its peak"

@@ -16,8 +16,14 @@ pub(crate) const BUILT_IN: &str = include_str!("../../../../pipeline.toml");
 const DEFAULT_FILE: &str = "pipeline.toml";
 
 /// Settings whose value is a path: relative ones count from where they are written.
-const PATHS: [&str; 5] =
-    ["ingest.train", "ingest.validation", "ingest.base_model", "ingest.train_ids", "ingest.validation_ids"];
+const PATHS: [&str; 6] = [
+    "ingest.train",
+    "ingest.validation",
+    "ingest.base_model",
+    "ingest.train_ids",
+    "ingest.validation_ids",
+    "train.init_from",
+];
 
 /// What the command line says about settings.
 #[derive(Debug, Clone, Default)]

@@ -47,6 +47,8 @@ pub struct Run {
     pub device: String,
     /// Type of the matrix products.
     pub precision: Precision,
+    /// Whether fp16 may run on a CPU, which has no use for it.
+    pub allow_slow_precision: bool,
     /// CPU threads; 0 = all cores.
     pub threads: usize,
 }
@@ -104,6 +106,8 @@ pub struct Train {
     pub learning_rate: f64,
     /// Optimizer steps in which the rate climbs to its peak.
     pub warmup_steps: u64,
+    /// The same as a share of all steps; above 0 it goes before `warmup_steps`.
+    pub warmup_ratio: f64,
     /// How the rate falls afterwards.
     pub schedule: Schedule,
     /// `AdamW`'s decoupled decay; biases and `LayerNorm`s are exempt.
@@ -114,8 +118,29 @@ pub struct Train {
     pub epsilon: f64,
     /// Global L2 norm that gradients are clipped to; 0 = never.
     pub max_grad_norm: f64,
+    /// Whether the backward pass computes the encoder layers again instead of keeping what they made.
+    pub gradient_checkpointing: bool,
+    /// Beginnings of the names of parameters that stay as they are.
+    pub freeze: Vec<String>,
+    /// What the learning rate is multiplied by from one layer to the one below; 1 = the same rate everywhere.
+    pub layerwise_lr_decay: f64,
+    /// A trained model to start from instead of the base model.
+    #[serde(with = "optional_path")]
+    pub init_from: Option<PathBuf>,
+    /// Optimizer steps between two validations; 0 = after each epoch alone.
+    pub eval_every_steps: u64,
+    /// Which score decides what the best model is.
+    pub metric_for_best: Metric,
+    /// Validations in a row without a better score after which training ends; 0 = never.
+    pub early_stopping_patience: u64,
     /// Optimizer steps between two log lines.
     pub log_every_steps: u64,
+    /// Optimizer steps between two training states on disk; 0 = only when training is stopped.
+    pub checkpoint_every_steps: u64,
+    /// Training states that are kept.
+    pub keep_checkpoints: usize,
+    /// Minutes after which training stops and can be gone on with; 0 = never.
+    pub max_minutes: f64,
 }
 
 /// From logits to answers.
@@ -171,12 +196,14 @@ impl<'de> Deserialize<'de> for Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// `bf16` where the device has it in hardware, else `fp32`.
+    /// `bf16` where the device has it in hardware, else `fp16` on a GPU and `fp32` on a CPU.
     Auto,
     /// Single precision throughout.
     Fp32,
     /// bfloat16 for matrix products, fp32 for the rest.
     Bf16,
+    /// float16 for matrix products, under a scaled loss.
+    Fp16,
 }
 
 impl Precision {
@@ -187,6 +214,7 @@ impl Precision {
             Self::Auto => "auto",
             Self::Fp32 => "fp32",
             Self::Bf16 => "bf16",
+            Self::Fp16 => "fp16",
         }
     }
 }
@@ -223,6 +251,22 @@ pub enum OnInvalid {
 pub enum Schedule {
     /// In a straight line to 0 at the last step.
     Linear,
+    /// Along half a cosine to 0 at the last step.
+    Cosine,
+    /// Not at all.
+    Constant,
+}
+
+/// A score of a validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Token overlap, per cent: higher is better.
+    F1,
+    /// Per cent: higher is better.
+    ExactMatch,
+    /// Mean cross-entropy: lower is better.
+    Loss,
 }
 
 /// A weight file of the exported directory.

@@ -136,7 +136,7 @@ fn unknown_names_are_refused_with_the_nearest() {
         "[export]\nquantum = true",
         "[telemetry]\nlevel = 3",
         "[profile.mine.train]\nepoch = 3",
-        "[train]\ncheckpoint_every_steps = 500",
+        "[train]\ncheckpoint_every_step = 500",
         "--set train.lr=1",
     ]));
 }
@@ -150,7 +150,7 @@ fn wrong_types_are_refused_with_the_right_one() {
         "[train]\nbetas = [0.9]",
         "[run]\ndevice = 0",
         "[export]\nformats = [\"safetensors\", \"onnx\"]",
-        "[train]\nschedule = \"cosine\"",
+        "[train]\nschedule = \"polynomial\"",
         "train = 3",
         "epochs = 3\n[train]\n",
         "[train\nepochs = 3",
@@ -163,7 +163,6 @@ fn wrong_types_are_refused_with_the_right_one() {
 #[test]
 fn what_this_version_lacks_is_refused_in_words() {
     assert_snapshot!(listed(&[
-        "[run]\nprecision = \"fp16\"",
         "[ingest]\non_invalid = \"realign\"",
         "--set ingest.train=https://example.org/train.json",
     ]));
@@ -178,6 +177,10 @@ fn values_out_of_range_are_refused() {
         "[train]\nlearning_rate = nan",
         "[train]\nweight_decay = -0.1",
         "[train]\nbetas = [0.9, 1.0]",
+        "[train]\nwarmup_ratio = 1.0",
+        "[train]\nlayerwise_lr_decay = 0.0",
+        "[train]\nmax_minutes = -1.0",
+        "[train]\nkeep_checkpoints = 0",
         "[evaluate]\nnull_threshold = inf",
         "[export]\nformats = []",
         "[ingest]\nbase_model = \"\"",

@@ -66,6 +66,7 @@ impl Reference {
             epsilon: self.recipe("epsilon"),
             weight_decay: self.recipe("weight_decay"),
             max_grad_norm: self.recipe("max_grad_norm"),
+            layerwise_lr_decay: 1.0,
         }
     }
 
@@ -205,6 +206,6 @@ impl Weights for MiniLm {
     }
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

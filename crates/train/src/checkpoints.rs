@@ -1,0 +1,248 @@
+//! The folder of training states: written behind the training, found again after it was stopped.
+//!
+//! A state is `step-N.arrow` with `step-N.history.arrow`; `step-N.json`, written last, holds their hashes and so says
+//! that both are whole. `best-N.arrow` are the weights of the best validation, which states refer to.
+//! `starts.txt` has a line for each time the training was started, the step it went on from, and a dot for each step
+//! that it made then.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use fs_err::{File, OpenOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::state::{SavedState, Snapshot, StatePaths};
+
+const STARTS: &str = "starts.txt";
+
+/// The folder, and the state that is being written into it.
+pub(crate) struct Checkpoints {
+    dir: PathBuf,
+    keep: usize,
+    writing: Option<JoinHandle<Result<Written, Error>>>,
+    /// How long the last one took to write.
+    pub(crate) last_write: Duration,
+    /// The step of the newest one that is whole.
+    pub(crate) newest_step: Option<u64>,
+    /// The step of the newest one that was taken, written or not.
+    taken_step: u64,
+    /// Steps that a kill may cost; 0 = any number.
+    every_steps: u64,
+    starts: File,
+}
+
+/// A state that is on the disk.
+struct Written {
+    global_step: u64,
+    took: Duration,
+}
+
+/// `step-N.json`
+#[derive(Serialize, Deserialize)]
+struct Seal {
+    /// File name → BLAKE3.
+    blake3: BTreeMap<String, String>,
+}
+
+impl Checkpoints {
+    /// Opens the folder, which may be new; `keep` states are kept, and a kill costs `every_steps` at most.
+    pub(crate) fn open(dir: &Path, keep: usize, every_steps: u64) -> Result<Self, Error> {
+        fs_err::create_dir_all(dir)?;
+        let starts = OpenOptions::new().create(true).append(true).open(dir.join(STARTS))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            keep,
+            writing: None,
+            last_write: Duration::ZERO,
+            newest_step: None,
+            taken_step: 0,
+            every_steps,
+            starts,
+        })
+    }
+
+    /// The newest state that is whole; damaged ones are reported and passed over.
+    pub(crate) fn newest(&mut self) -> Result<Option<SavedState>, Error> {
+        for global_step in self.sealed_steps()?.into_iter().rev() {
+            match self.verified(global_step) {
+                Ok(state) => {
+                    (self.newest_step, self.taken_step) = (Some(global_step), global_step);
+                    return Ok(Some(state));
+                }
+                Err(error) => {
+                    tracing::warn!(global_step, %error, "a training state is damaged: trying the one before it");
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes a start that goes on from `resumed_from_step`.
+    pub(crate) fn note_start(&mut self, resumed_from_step: u64) -> Result<(), Error> {
+        Ok(self.starts.write_all(format!("\n{resumed_from_step} ").as_bytes())?)
+    }
+
+    /// Notes a step that was made.
+    pub(crate) fn note_step(&mut self) -> Result<(), Error> {
+        Ok(self.starts.write_all(b".")?)
+    }
+
+    /// The step that each start went on from, and the steps made by all of them together.
+    pub(crate) fn starts(&self) -> Result<(Vec<u64>, u64), Error> {
+        let text = fs_err::read_to_string(self.dir.join(STARTS))?;
+        let steps = text.lines().filter_map(|line| line.split(' ').next()?.parse().ok()).collect();
+        Ok((steps, text.bytes().filter(|&byte| byte == b'.').count() as u64))
+    }
+
+    /// Where the best weights of a validation are.
+    pub(crate) fn best_path(&self, global_step: u64) -> PathBuf {
+        self.dir.join(format!("best-{global_step:08}.arrow"))
+    }
+
+    /// Whether a state is due after `global_step` steps of about `step_time`: early enough to be on the disk before
+    /// a kill would cost more steps than it may.
+    pub(crate) fn is_due(&self, global_step: u64, step_time: Duration) -> bool {
+        let while_writing = self.last_write.as_secs_f64() / step_time.as_secs_f64().max(1e-6);
+        let ahead = (while_writing.ceil() as u64).clamp(1, self.every_steps.div_ceil(2));
+        self.every_steps > 0 && global_step - self.taken_step >= (self.every_steps - ahead).max(1)
+    }
+
+    /// Waits for the disk where a kill in the step after `global_step` would cost more steps than it may.
+    pub(crate) fn hold(&mut self, global_step: u64) -> Result<(), Error> {
+        let lost = global_step + 1 - self.newest_step.unwrap_or(0);
+        if self.every_steps > 0 && lost > self.every_steps { self.wait() } else { Ok(()) }
+    }
+
+    /// Writes a state behind the training, once the one before it is written.
+    pub(crate) fn save(&mut self, snapshot: Snapshot) -> Result<(), Error> {
+        self.wait()?;
+        self.taken_step = snapshot.counters.global_step;
+        let (dir, keep) = (self.dir.clone(), self.keep);
+        self.writing = Some(std::thread::spawn(move || write(&dir, keep, &snapshot)));
+        Ok(())
+    }
+
+    /// Waits until the state that is being written is on the disk.
+    pub(crate) fn wait(&mut self) -> Result<(), Error> {
+        if let Some(writing) = self.writing.take() {
+            let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            self.newest_step = Some(written.global_step);
+            self.last_write = written.took;
+        }
+        Ok(())
+    }
+
+    fn sealed_steps(&self) -> Result<Vec<u64>, Error> {
+        sealed_steps(&self.dir)
+    }
+
+    fn verified(&self, global_step: u64) -> Result<SavedState, Error> {
+        let seal: Seal = serde_json::from_slice(&fs_err::read(seal_path(&self.dir, global_step))?)
+            .map_err(|error| self.damaged(global_step, error.to_string()))?;
+        let paths = StatePaths::new(&self.dir, global_step);
+        for path in [&paths.tensors, &paths.history] {
+            let (name, found) = (file_name(path), hash(path)?);
+            if seal.blake3.get(&name) != Some(&found) {
+                return Err(self.damaged(global_step, format!("the contents of {name} have changed")));
+            }
+        }
+        let state = SavedState::open(&paths)?;
+        match state.counters.best {
+            Some(best) if !self.best_path(best.global_step).is_file() => {
+                Err(self.damaged(global_step, format!("best-{:08}.arrow is missing", best.global_step)))
+            }
+            _ => Ok(state),
+        }
+    }
+
+    fn damaged(&self, global_step: u64, reason: String) -> Error {
+        Error::State { path: StatePaths::new(&self.dir, global_step).tensors, reason }
+    }
+}
+
+fn write(dir: &Path, keep: usize, snapshot: &Snapshot) -> Result<Written, Error> {
+    let started = Instant::now();
+    let global_step = snapshot.counters.global_step;
+    let paths = StatePaths::new(dir, global_step);
+    snapshot.write(&paths)?;
+    let blake3 = [&paths.tensors, &paths.history]
+        .map(|path| Ok((file_name(path), hash(path)?)))
+        .into_iter()
+        .collect::<io::Result<_>>()?;
+    let seal = serde_json::to_vec_pretty(&Seal { blake3 }).map_err(io::Error::from)?;
+    let path = seal_path(dir, global_step);
+    let temporary = path.with_added_extension("tmp");
+    let mut file = File::create(&temporary)?;
+    file.write_all(&seal)?;
+    file.sync_all()?;
+    fs_err::rename(&temporary, &path)?;
+    File::open(dir)?.sync_all()?;
+    prune(dir, keep, snapshot)?;
+    Ok(Written { global_step, took: started.elapsed() })
+}
+
+/// Removes all but the newest `keep` states, and the best weights that none of those refers to.
+fn prune(dir: &Path, keep: usize, newest: &Snapshot) -> Result<(), Error> {
+    let steps = sealed_steps(dir)?;
+    let (old, kept) = steps.split_at(steps.len().saturating_sub(keep));
+    let mut best: Vec<u64> = newest.counters.best.iter().map(|best| best.global_step).collect();
+    for &global_step in kept {
+        // One that cannot be read refers to nothing that could be used.
+        if let Ok(state) = SavedState::open(&StatePaths::new(dir, global_step)) {
+            best.extend(state.counters.best.iter().map(|best| best.global_step));
+        }
+    }
+    for &global_step in old {
+        // The seal first: without it the rest counts as nothing.
+        fs_err::remove_file(seal_path(dir, global_step))?;
+    }
+    let newest_step = newest.counters.global_step;
+    for entry in fs_err::read_dir(dir)? {
+        let path = entry?.path();
+        let name = file_name(&path);
+        let unused = match (number(&name, "step-"), number(&name, "best-")) {
+            (Some(step), _) => !kept.contains(&step),
+            // Those of its own step or a later one may have been written since it was taken.
+            (_, Some(step)) => step < newest_step && !best.contains(&step),
+            _ => false,
+        };
+        if unused {
+            fs_err::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Steps whose seal is there, ascending.
+fn sealed_steps(dir: &Path) -> Result<Vec<u64>, Error> {
+    let mut steps = Vec::new();
+    for entry in fs_err::read_dir(dir)? {
+        let name = file_name(&entry?.path());
+        steps.extend(name.strip_suffix(".json").and_then(|name| number(name, "step-")));
+    }
+    steps.sort_unstable();
+    Ok(steps)
+}
+
+/// The number after `prefix`, up to the first dot.
+fn number(name: &str, prefix: &str) -> Option<u64> {
+    name.strip_prefix(prefix)?.split('.').next()?.parse().ok()
+}
+
+fn seal_path(dir: &Path, global_step: u64) -> PathBuf {
+    dir.join(format!("step-{global_step:08}.json"))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn hash(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}

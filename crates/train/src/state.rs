@@ -1,0 +1,161 @@
+//! A training state: everything that a training needs to go on as if it had never stopped.
+//!
+//! Order and dropout are functions of the seed and the step, so the state is the parameters with their moments, a
+//! handful of counters, and the history so far.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use artifact::{HistoryRow, Tensors, TensorsWriter, read_history, write_history};
+use distilbert::SplitScore;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Error;
+use crate::optimizer::AdamW;
+use crate::scaler::GradScaler;
+
+/// What is counted, beside the optimizer's own step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Counters {
+    /// Steps attempted.
+    pub(crate) global_step: u64,
+    /// Updates made.
+    pub(crate) optimizer_step: u64,
+    /// In float16.
+    pub(crate) scaler: Option<GradScaler>,
+    /// The step after which the last validation was; 0 = there was none.
+    pub(crate) validated_step: u64,
+    /// The best validation.
+    pub(crate) best: Option<Best>,
+    /// Validations since then.
+    pub(crate) validations_since_best: u64,
+}
+
+/// The best validation so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Best {
+    pub(crate) global_step: u64,
+    pub(crate) loss: f64,
+    pub(crate) exact_match: f64,
+    pub(crate) f1: f64,
+}
+
+impl Best {
+    pub(crate) fn score(&self) -> SplitScore {
+        SplitScore { loss: self.loss, exact_match: self.exact_match, f1: self.f1 }
+    }
+}
+
+impl Counters {
+    /// Each counter as JSON under its name.
+    fn to_metadata(&self) -> BTreeMap<String, String> {
+        let Ok(Value::Object(counters)) = serde_json::to_value(self) else {
+            unreachable!("a struct of numbers is a JSON object")
+        };
+        counters.into_iter().map(|(name, value)| (name, value.to_string())).collect()
+    }
+
+    fn from_metadata(tensors: &Tensors) -> Result<Self, serde_json::Error> {
+        let names = Self::default().to_metadata();
+        let found = names.keys().filter_map(|name| Some((name.clone(), tensors.metadata(name)?)));
+        let counters = found
+            .map(|(name, text)| Ok((name, serde_json::from_str(text)?)))
+            .collect::<Result<Map<_, _>, serde_json::Error>>()?;
+        serde_json::from_value(Value::Object(counters))
+    }
+}
+
+/// What the rows of a parameter's moments are called after its name.
+const MOMENTS: [&str; 2] = [".exp_avg", ".exp_avg_sq"];
+
+/// A state on its way to the disk: a copy, so that training goes on while it is written.
+pub(crate) struct Snapshot {
+    pub(crate) counters: Counters,
+    pub(crate) fingerprint: String,
+    history: Vec<HistoryRow>,
+    tensors: Vec<(String, Vec<i64>, Vec<f32>)>,
+}
+
+impl Snapshot {
+    pub(crate) fn take(
+        counters: Counters,
+        history: &[HistoryRow],
+        optimizer: &AdamW,
+        fingerprint: &str,
+    ) -> Self {
+        let mut tensors = Vec::with_capacity(3 * optimizer.states().len());
+        for state in optimizer.states() {
+            let shape: Vec<i64> = state.param.shape.iter().map(|&size| size as i64).collect();
+            let name = &state.param.name;
+            tensors.push((name.clone(), shape.clone(), state.param.handle.to_vec()));
+            for (moment, handle) in MOMENTS.into_iter().zip([&state.exp_avg, &state.exp_avg_sq]) {
+                tensors.push((format!("{name}{moment}"), shape.clone(), handle.to_vec()));
+            }
+        }
+        Self { counters, fingerprint: fingerprint.to_owned(), history: history.to_vec(), tensors }
+    }
+
+    /// Writes state and history, each whole and on the disk when it gets its name.
+    pub(crate) fn write(&self, paths: &StatePaths) -> Result<(), Error> {
+        write_history(&paths.history, &self.fingerprint, &self.history)?;
+        let metadata = self.counters.to_metadata();
+        let kind = &artifact::TRAINING_STATE;
+        let mut writer = TensorsWriter::create_as(&paths.tensors, &self.fingerprint, kind, metadata)?;
+        for (name, shape, values) in &self.tensors {
+            writer.push_f32(name, shape, values)?;
+        }
+        Ok(writer.finish()?)
+    }
+}
+
+/// Where the two files of a state are.
+#[derive(Clone, Debug)]
+pub(crate) struct StatePaths {
+    pub(crate) tensors: PathBuf,
+    pub(crate) history: PathBuf,
+}
+
+impl StatePaths {
+    pub(crate) fn new(dir: &Path, global_step: u64) -> Self {
+        Self {
+            tensors: dir.join(format!("step-{global_step:08}.arrow")),
+            history: dir.join(format!("step-{global_step:08}.history.arrow")),
+        }
+    }
+}
+
+/// A state read back.
+pub(crate) struct SavedState {
+    pub(crate) counters: Counters,
+    pub(crate) history: Vec<HistoryRow>,
+    path: PathBuf,
+    tensors: Tensors,
+}
+
+impl SavedState {
+    pub(crate) fn open(paths: &StatePaths) -> Result<Self, Error> {
+        let tensors = Tensors::open(&paths.tensors)?;
+        let counters = Counters::from_metadata(&tensors)
+            .map_err(|error| Error::State { path: paths.tensors.clone(), reason: error.to_string() })?;
+        Ok(Self { counters, history: read_history(&paths.history)?, path: paths.tensors.clone(), tensors })
+    }
+
+    /// Overwrites parameters and moments with those of the state.
+    pub(crate) fn restore(&self, optimizer: &mut AdamW) -> Result<(), Error> {
+        for state in optimizer.restore(self.counters.optimizer_step) {
+            let name = state.param.name.clone();
+            let handles = [&mut state.param.handle, &mut state.exp_avg, &mut state.exp_avg_sq];
+            for (handle, suffix) in handles.into_iter().zip(["", MOMENTS[0], MOMENTS[1]]) {
+                let values = self.tensors.get(&format!("{name}{suffix}"))?.to_f32()?;
+                if values.len() != handle.numel() {
+                    let reason =
+                        format!("{name}{suffix} has {} values, expected {}", values.len(), handle.numel());
+                    return Err(Error::State { path: self.path.clone(), reason });
+                }
+                handle.copy_from(&values);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! When a training has to stop before its end: a signal, or `train.max_minutes`.
+
+use std::time::{Duration, Instant};
+
+use stage::Interrupt;
+
+/// What is asked for between two pieces of work.
+pub(crate) struct Stop {
+    interrupt: Interrupt,
+    deadline: Option<Instant>,
+    /// What is left to do once training stops, and the piece of work before: neither may pass the deadline.
+    reserve: Duration,
+}
+
+/// Why a training stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// SIGINT or SIGTERM.
+    Signal,
+    /// `train.max_minutes`
+    TimeIsUp,
+}
+
+impl Stop {
+    /// `max_minutes` count from here; 0 = no limit.
+    pub(crate) fn new(interrupt: Interrupt, max_minutes: f64) -> Self {
+        let deadline =
+            (max_minutes > 0.0).then(|| Instant::now() + Duration::from_secs_f64(60.0 * max_minutes));
+        Self { interrupt, deadline, reserve: Duration::ZERO }
+    }
+
+    /// Learns how long a step with what follows it may take: the longest so far, twice.
+    pub(crate) fn learn(&mut self, took: Duration) {
+        self.reserve = self.reserve.max(2 * took);
+    }
+
+    /// Whether to stop now.
+    pub(crate) fn asked(&self) -> Option<Reason> {
+        if self.interrupt.seen() {
+            return Some(Reason::Signal);
+        }
+        let late = self.deadline.is_some_and(|deadline| Instant::now() + self.reserve >= deadline);
+        late.then_some(Reason::TimeIsUp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_up_while_there_is_still_enough_to_save() {
+        let mut stop = Stop::new(Interrupt::default(), 1.0);
+        assert_eq!(stop.asked(), None);
+        stop.learn(Duration::from_secs(29));
+        assert_eq!(stop.asked(), None);
+        stop.learn(Duration::from_secs(31));
+        assert_eq!(stop.asked(), Some(Reason::TimeIsUp));
+        assert_eq!(Stop::new(Interrupt::default(), 0.0).asked(), None);
+    }
+}
