@@ -76,6 +76,8 @@ impl Api {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder()
             .timeout_global(Some(timeout))
+            // Seconds pass between two calls, and servers close a connection that is idle for that long.
+            .max_idle_connections(0)
             .http_status_as_error(false)
             .user_agent(concat!("distilburn/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls);
