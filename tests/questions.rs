@@ -108,3 +108,31 @@ fn help_of_the_driver() {
     assert_eq!(bench.run("distilburn").code, Some(2));
     assert_eq!(bench.run("distilburn rnu").code, Some(2));
 }
+
+#[test]
+fn watch_without_a_terminal_sums_up_the_newest_training() {
+    let bench = Bench::new();
+    let said = bench.run("distilburn watch");
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.stderr.contains("artifacts holds no training"), "{said:?}");
+    assert!(said.stderr.contains("distilburn run"), "{said:?}");
+
+    let dir = bench.path("artifacts/train/.partial-0123456789abcdef0123456789abcdef");
+    std::fs::create_dir_all(&dir).unwrap();
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/watch/metrics.jsonl");
+    let mut lines = std::fs::read_to_string(recorded).unwrap();
+    // As a process leaves it that is killed while it writes.
+    lines.push_str("{\"global_step\": 99");
+    std::fs::write(dir.join("metrics.jsonl"), lines).unwrap();
+    for line in [
+        "distilburn watch",
+        "distilburn watch artifacts",
+        "distilburn watch --once artifacts/train/0123456789abcdef0123456789abcdef",
+    ] {
+        let said = bench.run(line);
+        assert_eq!(said.code, Some(0), "{line}: {said:?}");
+        assert!(said.stdout.starts_with("train 0123456789ab: running\n"), "{line}: {said:?}");
+        assert!(said.stdout.contains("best F1"), "{line}: {said:?}");
+    }
+    assert_eq!(bench.run("distilburn watch artifacts/train/0123 --once").code, Some(3));
+}

@@ -26,6 +26,10 @@ pub const HISTORY: &str = "history.arrow";
 pub const TIMING: &str = "timing.arrow";
 /// train: history and timing as JSON lines, written live.
 pub const METRICS: &str = "metrics.jsonl";
+/// train: the folder of `TensorBoard`'s event files.
+pub const TENSORBOARD: &str = "tensorboard";
+/// train: the run on an `MLflow` server, where there is one.
+pub const MLFLOW: &str = "mlflow.json";
 /// train: the folder of training states.
 pub const CHECKPOINTS: &str = "checkpoints";
 /// evaluate: one row per question.

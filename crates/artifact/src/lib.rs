@@ -10,6 +10,7 @@ pub mod file_name;
 mod ipc;
 mod json;
 mod kind;
+mod live;
 mod lock;
 mod manifest;
 mod mmap;
@@ -27,6 +28,7 @@ pub use kind::{
     ASSETS, CONTEXTS, EXAMPLES, FEATURES, FILES, HISTORY, KINDS, Kind, PREDICTIONS, TENSORS, TIMING,
     TRAINING_STATE,
 };
+pub use live::{LiveRow, read_live};
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
 pub use partial::Partial;
 pub use show::{TableDescription, describe, first_rows};

@@ -15,6 +15,7 @@ Examples:
   distilburn run                          everything, with generated data and a small model
   distilburn run --profile squad          SQuAD v1.1 and distilbert-base-uncased
   distilburn run --set train.epochs=1     what depends on the number of epochs, again
+  distilburn watch                        the newest training, live
   distilburn plan                         what `run` would do, and why
   distilburn train --help                 what one stage reads, writes and can be told
 
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     Path(PathOptions),
     /// Print an artifact or a table: schema, lineage, first rows
     Show(ShowOptions),
+    /// Watch a training: loss, learning rate and F1 as they come
+    Watch(WatchOptions),
     /// Score a SQuAD predictions file: exact match and F1
     Score(ScoreOptions),
     /// Answer a question with the fine-tuned model
@@ -147,6 +150,22 @@ pub(crate) struct ShowOptions {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct WatchOptions {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+
+    /// A train artifact's directory, finished or in the making, or a store [default: the newest training of the store]
+    ///
+    /// Keys: q quits, + and - smooth the loss more or less. Only files are read, so that a training on another
+    /// machine can be watched through a shared folder. Where stdout is no terminal, a summary is printed instead.
+    pub(crate) path: Option<PathBuf>,
+
+    /// Print a summary, and leave
+    #[arg(long, help_heading = "Answer")]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ScoreOptions {
     /// Questions and their answers, in SQuAD's JSON form (v1.1 or v2.0), plain or .gz
     #[arg(long, value_name = "FILE")]
@@ -182,6 +201,7 @@ impl Cli {
             Command::Status(options) => &options.common.output,
             Command::Path(options) => &options.common.output,
             Command::Show(options) => &options.common.output,
+            Command::Watch(options) => &options.common.output,
             Command::Score(options) => &options.output,
             Command::Ask(rest)
             | Command::Ingest(rest)

@@ -42,6 +42,16 @@ pub(crate) enum Error {
     ))]
     NothingToShow { path: PathBuf },
 
+    #[error("{} holds no training", path.display())]
+    #[diagnostic(help("start one with `distilburn run`, or name its folder: `distilburn watch DIR`"))]
+    NoTraining { path: PathBuf },
+
+    #[error("{} is no training", path.display())]
+    #[diagnostic(help(
+        "name a train artifact's directory, finished or in the making: `distilburn status` lists them"
+    ))]
+    NothingToWatch { path: PathBuf },
+
     #[error(transparent)]
     #[diagnostic(help("check the path, and that you may read there"))]
     Io(#[from] std::io::Error),
@@ -73,7 +83,12 @@ impl ExitKind for Error {
             Self::Stage(error) => error.exit_code(),
             Self::Artifact(error) => error.exit_code(),
             Self::Range { .. } => 2,
-            Self::NothingToShow { .. } | Self::Json { .. } | Self::NoQuestions { .. } | Self::Io(_) => 3,
+            Self::NothingToShow { .. }
+            | Self::NoTraining { .. }
+            | Self::NothingToWatch { .. }
+            | Self::Json { .. }
+            | Self::NoQuestions { .. }
+            | Self::Io(_) => 3,
             Self::NoSibling { .. } | Self::Start { .. } | Self::NotMade { .. } => 1,
         }
     }

@@ -12,6 +12,7 @@ mod show;
 mod sibling;
 mod status;
 mod table;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ pub fn main() -> ExitCode {
 fn execute(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Run(options) => return run::run(&options),
+        Command::Watch(options) => return watch::watch(&options),
         Command::Plan(options) => plan::print(&options)?,
         Command::Status(options) => status::print(&options)?,
         Command::Path(options) => plan::print_path(&options)?,

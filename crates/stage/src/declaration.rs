@@ -143,7 +143,7 @@ pub static TRAIN: Declaration = Declaration {
     details: "After each epoch the validation questions are answered and scored; the best model is kept. Loss, \
               learning rate and scores stand in history.arrow, speed in timing.arrow and metrics.jsonl. Stopped or \
               killed, it goes on from its newest training state when it is started again; --force starts over.",
-    output: "checkpoint.arrow (the best model), history.arrow, timing.arrow, metrics.jsonl (live),",
+    output: "checkpoint.arrow (the best model), history.arrow, timing.arrow, metrics.jsonl (live), tensorboard/,",
     inputs: &["ingest", "tokenize-features"],
     settings: &[
         "run.precision",

@@ -12,7 +12,7 @@ use crate::ProgressMode;
 /// Every bar of the process, so that log lines can step aside for them.
 pub(crate) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-/// Time between two log lines of the same work.
+/// Time between two log lines of the same work, where it does not write its own.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// A running count towards a total. Ends when dropped.
@@ -21,8 +21,8 @@ pub struct Progress {
     what: String,
     /// Counts in every mode; drawn only where it is among [`BARS`].
     bar: ProgressBar,
-    /// When the last line was written, where lines are.
-    last_line: Option<Mutex<Instant>>,
+    /// Where lines are: when the last one was written, or none if the work itself says when.
+    last_line: Option<Mutex<Option<Instant>>>,
 }
 
 impl Progress {
@@ -47,7 +47,7 @@ impl Progress {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style.progress_chars("=> ").with_key("rate", rate));
         bar.set_prefix(what.to_owned());
-        let last_line = (mode == ProgressMode::Plain).then(|| Mutex::new(Instant::now()));
+        let last_line = (mode == ProgressMode::Plain).then(|| Mutex::new(Some(Instant::now())));
         Self { what: what.to_owned(), bar, last_line }
     }
 
@@ -62,10 +62,20 @@ impl Progress {
         self.bar.inc(n);
         if let Some(last) = &self.last_line {
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.elapsed() >= LINE_EVERY {
-                *last = Instant::now();
+            if last.is_some_and(|last| last.elapsed() >= LINE_EVERY) {
+                *last = Some(Instant::now());
                 self.line();
             }
+        }
+    }
+
+    /// The same as [`Progress::message`] for work that decides when there is something to say: where lines are,
+    /// each call writes one, and no others are written.
+    pub fn report(&self, text: impl Into<Cow<'static, str>>) {
+        self.bar.set_message(text);
+        if let Some(last) = &self.last_line {
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.line();
         }
     }
 

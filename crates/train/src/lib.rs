@@ -7,7 +7,6 @@ mod checkpoints;
 mod data;
 mod error;
 mod init;
-mod live;
 mod optimizer;
 mod recipe;
 mod records;
@@ -16,6 +15,7 @@ mod schedule;
 mod state;
 mod step;
 mod stop;
+mod trackers;
 mod trainer;
 
 use artifact::{Assets, Tensors, file_name};
@@ -24,7 +24,6 @@ use stage::Job;
 
 pub use data::{FeatureDataset, TrainFeature, epoch_order};
 pub use error::Error;
-pub use live::LiveRow;
 pub use optimizer::{AdamW, OptimizerSettings, ParameterState};
 pub use recipe::Recipe;
 pub use scaler::{GradScaler, StepOutcome};

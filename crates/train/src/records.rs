@@ -5,15 +5,21 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use artifact::{HistoryKind, HistoryRow, TensorsWriter, TimingRow, file_name, write_history, write_timing};
+use artifact::{
+    HistoryKind, HistoryRow, LiveRow, TensorsWriter, TimingRow, file_name, read_live, write_history,
+    write_timing,
+};
 use distilbert::{DistilBertForQuestionAnswering, SplitScore};
 use fs_err::OpenOptions;
 
 use crate::Error;
-use crate::live::LiveRow;
+use crate::trackers::{Outcome, RunFacts, Trackers};
 
 /// How much of the smoothed loss is left after one more step.
 const SMOOTHING: f64 = 0.95;
+
+/// A clock that stood still would make speeds infinite.
+const SHORTEST_S: f64 = 1e-6;
 
 /// The files of a train artifact but for the checkpoint, as they grow.
 pub(crate) struct Records {
@@ -22,13 +28,15 @@ pub(crate) struct Records {
     history: Vec<HistoryRow>,
     timing: Vec<TimingRow>,
     live: fs_err::File,
+    trackers: Trackers,
     /// When this start began, later by what was spent on validations.
     started: Instant,
     /// Time spent training by the starts before.
     earlier_ms: f64,
     since_last: Work,
     smoothed: Smoothed,
-    total_steps: u64,
+    /// Steps and epochs in all.
+    planned: (u64, u32),
 }
 
 /// Work since the last line.
@@ -40,22 +48,21 @@ struct Work {
 }
 
 impl Records {
-    /// Goes on from `history`, whose last row is of step `global_step` or before; lines of later steps are dropped.
+    /// Goes on from `history`, which ends at the step that training is resumed from; lines of later steps are dropped.
+    /// `planned`: steps and epochs in all.
     pub(crate) fn resume(
-        dir: &Path,
-        fingerprint: &str,
-        (history, global_step): (Vec<HistoryRow>, u64),
-        total_steps: u64,
+        facts: &RunFacts<'_>,
+        history: Vec<HistoryRow>,
+        planned: (u64, u32),
     ) -> Result<Self, Error> {
-        let path = dir.join(file_name::METRICS);
-        let lines: Vec<LiveRow> = match fs_err::read_to_string(&path) {
-            // The last line may have been cut off.
-            Ok(text) => text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        let path = facts.dir.join(file_name::METRICS);
+        let mut kept = match read_live(&path) {
+            Ok(lines) => lines,
+            Err(artifact::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let kept: Vec<&LiveRow> = lines.iter().filter(|line| line.global_step <= global_step).collect();
-        let text: String = kept.iter().map(|line| line.to_line()).collect();
+        kept.retain(|line| line.global_step <= facts.resumed_from_step);
+        let text: String = kept.iter().map(LiveRow::to_line).collect();
         fs_err::write(&path, text)?;
         let elapsed_ms = kept.last().map_or(0.0, |line| line.elapsed_ms);
         let mut smoothed = Smoothed::default();
@@ -63,16 +70,17 @@ impl Records {
             smoothed.add(row.loss);
         }
         Ok(Self {
-            dir: dir.to_owned(),
-            fingerprint: fingerprint.to_owned(),
+            dir: facts.dir.to_owned(),
+            fingerprint: facts.fingerprint.to_owned(),
             history,
-            timing: kept.iter().filter_map(|line| line.timing()).collect(),
+            timing: kept.iter().filter_map(LiveRow::timing).collect(),
             live: OpenOptions::new().append(true).open(path)?,
+            trackers: Trackers::start(facts),
             started: Instant::now(),
             earlier_ms: elapsed_ms,
             since_last: Work::default(),
             smoothed,
-            total_steps,
+            planned,
         })
     }
 
@@ -95,18 +103,23 @@ impl Records {
         self.since_last.tokens += tokens;
     }
 
-    /// Writes the newest history row live, with the speed since the last call. Returns what was written.
+    /// Writes the newest history row live, with the speed since the last call, and tells the trackers. Returns what
+    /// was written.
     pub(crate) fn log(&mut self, optimizer_step: u64) -> Result<Option<LiveRow>, Error> {
         let Some(row) = self.history.last() else { return Ok(None) };
         let elapsed_ms = self.earlier_ms + self.started.elapsed().as_secs_f64() * 1e3;
         let passed_s = (elapsed_ms - self.timing.last().map_or(0.0, |row| row.elapsed_ms)) / 1e3;
+        let passed_s = passed_s.max(SHORTEST_S);
         let Work { steps, features, tokens } = std::mem::take(&mut self.since_last);
-        let left = self.total_steps.saturating_sub(row.global_step);
+        let (total_steps, epochs) = self.planned;
+        let left = total_steps.saturating_sub(row.global_step);
         let line = LiveRow {
             global_step: row.global_step,
+            total_steps,
             optimizer_step,
             epoch: row.epoch,
-            kind: row.kind.as_str().to_owned(),
+            epochs,
+            kind: row.kind,
             loss: Some(row.loss).filter(|loss| loss.is_finite()),
             loss_smoothed: self.smoothed.value(),
             learning_rate: row.learning_rate,
@@ -119,13 +132,14 @@ impl Records {
             steps,
             features,
             tokens,
-            features_per_s: features as f64 / passed_s,
-            tokens_per_s: tokens as f64 / passed_s,
+            features_per_s: (steps > 0).then(|| features as f64 / passed_s),
+            tokens_per_s: (steps > 0).then(|| tokens as f64 / passed_s),
             eta_s: (steps > 0).then(|| left as f64 * passed_s / steps as f64),
         };
         // One write, so that whoever follows the file sees whole lines.
         self.live.write_all(line.to_line().as_bytes())?;
         self.timing.extend(line.timing());
+        self.trackers.log(&line);
         Ok(Some(line))
     }
 
@@ -134,10 +148,16 @@ impl Records {
         self.started += Duration::from_secs_f64(seconds);
     }
 
-    pub(crate) fn finish(&self) -> Result<(), Error> {
+    pub(crate) fn finish(self) -> Result<(), Error> {
         write_history(&self.dir.join(file_name::HISTORY), &self.fingerprint, &self.history)?;
         write_timing(&self.dir.join(file_name::TIMING), &self.fingerprint, &self.timing)?;
+        self.trackers.finish(Outcome::Finished);
         Ok(())
+    }
+
+    /// Leaves everything as it is until training goes on.
+    pub(crate) fn interrupted(self) {
+        self.trackers.finish(Outcome::Interrupted);
     }
 }
 

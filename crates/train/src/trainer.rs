@@ -24,6 +24,7 @@ use crate::scaler::{GradScaler, StepOutcome};
 use crate::state::{Best, Counters, Snapshot};
 use crate::step::{Step, train_step};
 use crate::stop::{Reason, Stop};
+use crate::trackers::RunFacts;
 
 /// How validation selects spans: `run_qa`'s defaults, so that no setting of evaluate retrains.
 const VALIDATION_SPANS: SpanSettings =
@@ -92,8 +93,13 @@ impl<'a> Trainer<'a> {
             );
         }
         checkpoints.note_start(counters.global_step)?;
-        let so_far = (history, counters.global_step);
-        let records = Records::resume(job.output(), job.fingerprint(), so_far, recipe.total_steps)?;
+        let facts = RunFacts {
+            settings: &job.settings,
+            dir: job.output(),
+            fingerprint: job.fingerprint(),
+            resumed_from_step: counters.global_step,
+        };
+        let records = Records::resume(&facts, history, (recipe.total_steps, recipe.epochs))?;
         let (order, unread) = ((0, Vec::new()), Vec::new());
         Ok(Self { subject, recipe, optimizer, counters, order, unread, records, checkpoints, stop })
     }
@@ -125,7 +131,7 @@ impl<'a> Trainer<'a> {
             if self.counters.global_step.is_multiple_of(self.recipe.log_every_steps) {
                 self.read_losses()?;
                 if let Some(line) = self.records.log(self.optimizer.optimizer_step())? {
-                    progress.message(line.describe(self.recipe.epochs));
+                    progress.report(line.describe());
                 }
             }
             // Where a validation follows, the state is taken after it.
@@ -334,6 +340,7 @@ impl<'a> Trainer<'a> {
         let Counters { global_step, .. } = self.counters;
         self.save_if(true, job)?;
         self.checkpoints.wait()?;
+        self.records.interrupted();
         let total_steps = self.recipe.total_steps;
         Err(match reason {
             Reason::Signal => Error::Interrupted { global_step, total_steps },

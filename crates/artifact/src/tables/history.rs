@@ -8,6 +8,7 @@ use arrow::array::{
     UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Float64Type, UInt32Type, UInt64Type};
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::kind::{HISTORY, column, nullable};
@@ -30,7 +31,8 @@ pub(crate) fn columns() -> Vec<Field> {
 }
 
 /// What a row of the history measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HistoryKind {
     /// A training step.
     Train,

@@ -31,6 +31,7 @@ pub(super) fn check(settings: &Settings, values: &Values) -> Result<(), Settings
     check.run(settings)?;
     check.windows(settings)?;
     check.train(settings)?;
+    check.trackers(settings)?;
     check.answers(settings)
 }
 
@@ -145,6 +146,20 @@ impl Check<'_> {
                 "is not below max_steps = {steps} ({origin}): the learning rate would never get to its peak"
             );
             return Err(self.error("train.warmup_steps", &rule, "lower warmup_steps or raise max_steps"));
+        }
+        Ok(())
+    }
+
+    fn trackers(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let train = &settings.train;
+        let uri = train.mlflow_uri.as_str();
+        if !(uri.is_empty() || ["http://", "https://"].iter().any(|scheme| uri.starts_with(scheme))) {
+            let remedy = "write it as \"http://localhost:5000\"; \"\" switches it off";
+            return Err(self.error("train.mlflow_uri", "is no address of a server", remedy));
+        }
+        if train.mlflow_experiment.trim().is_empty() {
+            let remedy = "\"distilburn\" is the built-in one";
+            return Err(self.error("train.mlflow_experiment", "names nothing", remedy));
         }
         Ok(())
     }

@@ -141,6 +141,10 @@ pub struct Train {
     pub keep_checkpoints: usize,
     /// Minutes after which training stops and can be gone on with; 0 = never.
     pub max_minutes: f64,
+    /// Address of an `MLflow` server; empty = none.
+    pub mlflow_uri: String,
+    /// The experiment that the run goes into.
+    pub mlflow_experiment: String,
 }
 
 /// From logits to answers.

@@ -185,6 +185,8 @@ fn values_out_of_range_are_refused() {
         "[export]\nformats = []",
         "[ingest]\nbase_model = \"\"",
         "[ingest]\ntrain = \"\"",
+        "[train]\nmlflow_uri = \"localhost:5000\"",
+        "[train]\nmlflow_experiment = \" \"",
     ]));
 }
 

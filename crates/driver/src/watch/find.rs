@@ -1,0 +1,104 @@
+//! Which folder is meant: the training under a path, or the newest of a store.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use artifact::file_name;
+
+use crate::Error;
+
+/// Folders that a training writes into begin so; a finished one is renamed.
+const PARTIAL: &str = ".partial-";
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// The training that was worked on last in the store of this root.
+    NewestOf(PathBuf),
+    /// An artifact, finished or in the making, its `metrics.jsonl`, or a store.
+    At(PathBuf),
+}
+
+impl Wanted {
+    /// The folder, or none where no training has begun yet.
+    pub(super) fn find(&self) -> Result<Option<PathBuf>, Error> {
+        let path = match self {
+            Self::NewestOf(root) => return newest(&root.join("train"), |_| true),
+            Self::At(path) if path.ends_with(file_name::METRICS) => path.parent().unwrap_or(Path::new("")),
+            Self::At(path) => path,
+        };
+        if is_training(path) {
+            return Ok(Some(path.to_owned()));
+        }
+        if path.join("train").is_dir() {
+            return newest(&path.join("train"), |_| true);
+        }
+        if path.is_file() || path.join(file_name::MANIFEST).exists() {
+            return Err(Error::NothingToWatch { path: path.to_owned() });
+        }
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
+        else {
+            return Ok(None);
+        };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match name.strip_prefix(PARTIAL) {
+            // Finished meanwhile: `.partial-<fingerprint>` of a store, `.partial-<name>-<fingerprint>` elsewhere.
+            Some(target) => {
+                let output = target.rsplit_once('-').map_or(target, |(output, _)| output);
+                Ok([target, output].map(|name| parent.join(name)).into_iter().find(|dir| is_training(dir)))
+            }
+            // Not finished yet.
+            None => newest(parent, |folder| {
+                let rest = folder.strip_prefix(PARTIAL).and_then(|folder| folder.strip_prefix(name));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            }),
+        }
+    }
+
+    /// What to say where there is nothing.
+    pub(super) fn nothing(&self) -> Error {
+        let (Self::NewestOf(path) | Self::At(path)) = self;
+        Error::NoTraining { path: path.clone() }
+    }
+
+    /// Where a training is waited for.
+    pub(super) fn path(&self) -> &Path {
+        let (Self::NewestOf(path) | Self::At(path)) = self;
+        path
+    }
+}
+
+/// The training folder in `folder` whose lines are newest, among those whose name is asked for.
+fn newest(folder: &Path, asked_for: impl Fn(&str) -> bool) -> Result<Option<PathBuf>, Error> {
+    let entries = match fs_err::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut found: Option<(SystemTime, PathBuf)> = None;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // The store keeps other hidden folders for a moment.
+        if name.starts_with('.') && !name.starts_with(PARTIAL) || !asked_for(&name) {
+            continue;
+        }
+        // It may be renamed at this moment; the next look will find it.
+        let Some(time) = last_line(&entry.path()) else { continue };
+        if found.as_ref().is_none_or(|(newest, _)| time > *newest) {
+            found = Some((time, entry.path()));
+        }
+    }
+    Ok(found.map(|(_, dir)| dir))
+}
+
+/// When its last line was written.
+pub(super) fn last_line(dir: &Path) -> Option<SystemTime> {
+    dir.join(file_name::METRICS).metadata().and_then(|metadata| metadata.modified()).ok()
+}
+
+fn is_training(dir: &Path) -> bool {
+    dir.join(file_name::METRICS).is_file()
+}

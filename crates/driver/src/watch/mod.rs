@@ -1,0 +1,38 @@
+//! `watch`: a running or finished training, from its files alone.
+//!
+//! Nothing is asked of the training and nothing is locked: it neither knows nor minds. `find` says which folder
+//! is meant, `training` reads it, `view` draws it, `plain` puts it into words.
+
+mod curve;
+mod find;
+mod plain;
+mod screen;
+mod training;
+mod view;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use stage::Workspace;
+
+use crate::Error;
+use crate::cli::WatchOptions;
+use find::Wanted;
+use training::Training;
+
+/// `distilburn watch [PATH]`
+pub(crate) fn watch(options: &WatchOptions) -> Result<ExitCode, Error> {
+    let wanted = match &options.path {
+        Some(path) => Wanted::At(path.clone()),
+        None => Wanted::NewestOf(Workspace::open(&options.common.settings, &[])?.store.root().to_owned()),
+    };
+    if options.once || !std::io::stdout().is_terminal() {
+        let dir = wanted.find()?.ok_or_else(|| wanted.nothing())?;
+        stage::print(&plain::text(&Training::read(&dir)?))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    screen::show(&wanted)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What the files of a training say.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use artifact::{HistoryKind, LiveRow, file_name};
+use rustix::process::{Pid, test_kill_process};
+
+use super::curve::Point;
+use super::find::last_line;
+use crate::Error;
+
+/// A line that is younger than this comes from a process that is there, wherever it runs.
+const FRESH: Duration = Duration::from_secs(15);
+
+/// Where a training stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// A process is at it.
+    Running,
+    /// None is, and it is not finished: the same command goes on with it.
+    Stopped,
+    /// Its artifact is sealed.
+    Finished,
+}
+
+impl State {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// A validation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Validation {
+    pub(super) global_step: u64,
+    pub(super) loss: Option<f64>,
+    pub(super) exact_match: f64,
+    pub(super) f1: f64,
+}
+
+/// A training as its files have it at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Training {
+    pub(super) dir: PathBuf,
+    pub(super) state: State,
+    /// Since the last line was written.
+    pub(super) age: Option<Duration>,
+    /// The newest line of all.
+    pub(super) last: Option<LiveRow>,
+    /// The newest line of a training step.
+    pub(super) step: Option<LiveRow>,
+    /// Over `global_step`.
+    pub(super) loss: Vec<Point>,
+    pub(super) learning_rate: Vec<Point>,
+    pub(super) validations: Vec<Validation>,
+}
+
+impl Training {
+    /// Reads the folder. A finished training has every step in `history.arrow`; before that, the lines have one of
+    /// `train.log_every_steps`.
+    pub(super) fn read(dir: &Path) -> Result<Self, Error> {
+        let rows = match artifact::read_live(&dir.join(file_name::METRICS)) {
+            Ok(rows) => rows,
+            // Renamed at this moment.
+            Err(artifact::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let state = state(dir);
+        let mut training = Self::of_rows(dir, state, rows);
+        training.age = age(dir);
+        if state == State::Finished {
+            let steps = artifact::read_history(&dir.join(file_name::HISTORY))?.into_iter();
+            let steps: Vec<_> = steps.filter(|row| row.kind == HistoryKind::Train).collect();
+            training.loss = steps.iter().map(|row| (row.global_step as f64, row.loss)).collect();
+            training.learning_rate =
+                steps.iter().filter_map(|row| Some((row.global_step as f64, row.learning_rate?))).collect();
+        }
+        Ok(training)
+    }
+
+    pub(super) fn of_rows(dir: &Path, state: State, rows: Vec<LiveRow>) -> Self {
+        let steps = || rows.iter().filter(|row| row.kind == HistoryKind::Train);
+        let validation = |row: &LiveRow| {
+            let (exact_match, f1) = (row.exact_match?, row.f1?);
+            Some(Validation { global_step: row.global_step, loss: row.loss, exact_match, f1 })
+        };
+        let points = |value: fn(&LiveRow) -> Option<f64>| {
+            steps().filter_map(|row| Some((row.global_step as f64, value(row)?))).collect()
+        };
+        Self {
+            dir: dir.to_owned(),
+            state,
+            age: None,
+            loss: points(|row| row.loss),
+            learning_rate: points(|row| row.learning_rate),
+            validations: rows.iter().filter_map(validation).collect(),
+            step: steps().next_back().cloned(),
+            last: rows.into_iter().next_back(),
+        }
+    }
+
+    /// The folder's name without what marks it as unfinished; fingerprints in their short form.
+    pub(super) fn name(&self) -> String {
+        let name = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
+        let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = name.strip_prefix(".partial-").unwrap_or(&name);
+        let is_fingerprint = name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_fingerprint { name[..12].to_owned() } else { name.to_owned() }
+    }
+
+    /// The validation with the highest F1, the earliest of equals.
+    pub(super) fn best(&self) -> Option<&Validation> {
+        self.validations.iter().rev().max_by(|a, b| a.f1.total_cmp(&b.f1))
+    }
+
+    /// Steps that changed no weight.
+    pub(super) fn skipped_steps(&self) -> u64 {
+        self.last.as_ref().map_or(0, |row| row.global_step.saturating_sub(row.optimizer_step))
+    }
+
+    /// Seconds that are left: the estimate of the last step's line, less what has passed since.
+    pub(super) fn eta(&self) -> Option<Duration> {
+        let at_last_line = Duration::try_from_secs_f64(self.step.as_ref()?.eta_s?).ok()?;
+        (self.state == State::Running).then(|| at_last_line.saturating_sub(self.age.unwrap_or_default()))
+    }
+}
+
+fn age(dir: &Path) -> Option<Duration> {
+    last_line(dir)?.elapsed().ok()
+}
+
+fn state(dir: &Path) -> State {
+    if dir.join(file_name::MANIFEST).is_file() {
+        State::Finished
+    } else if age(dir).is_some_and(|age| age < FRESH) || is_held(dir) {
+        State::Running
+    } else {
+        State::Stopped
+    }
+}
+
+/// Whether the process that is named in the folder's lock lives. The lock itself is left alone: trying it would, for
+/// a moment, keep a training out.
+fn is_held(dir: &Path) -> bool {
+    let holder = fs_err::read_to_string(dir.with_added_extension("lock")).ok();
+    let holder = holder.and_then(|pid| Pid::from_raw(pid.trim().parse().ok()?));
+    // A process of another user may not be signalled, but is there.
+    holder.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
