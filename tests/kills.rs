@@ -3,25 +3,19 @@
 //!
 //! `DISTILBURN_KILLS` says how many kills each recipe takes; `scripts/bench/kills` sets it to many.
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use squad::SplitMix64;
 
 use crate::bench::Bench;
+use crate::tiny::{DATA, bench};
 use crate::whole::alone;
 
-/// Small enough that starting takes longer than a step.
-const DATA: &str = "--set ingest.base_model=tiny --set ingest.max_train_examples=40 \
-                    --set ingest.max_validation_examples=6 --set tokenize-features.max_length=64 \
-                    --set tokenize-features.doc_stride=16 --set run.threads=1";
 const RECIPE: &str = "--set train.epochs=3 --set train.batch_size=2 --set train.warmup_steps=4 \
                       --set train.log_every_steps=5";
 
@@ -41,62 +35,6 @@ const RECIPES: [(&str, u64, &str); 3] = [
          --set train.keep_checkpoints=1",
     ),
 ];
-
-/// A DistilBERT of two layers × 16 with the vocabulary of the default base model.
-fn write_tiny_model(folder: &Path, like: &Path) {
-    fs::create_dir(folder).unwrap();
-    fs::copy(like.join("tokenizer.json"), folder.join("tokenizer.json")).unwrap();
-    let (vocab, dim, hidden_dim) = (30_522, 16, 32);
-    let config = json!({
-        "model_type": "distilbert", "vocab_size": vocab, "max_position_embeddings": 64, "n_layers": 2, "n_heads": 2,
-        "dim": dim, "hidden_dim": hidden_dim, "activation": "gelu",
-    });
-    fs::write(folder.join("config.json"), config.to_string()).unwrap();
-    let mut shapes = vec![
-        ("distilbert.embeddings.word_embeddings.weight".to_owned(), vec![vocab, dim]),
-        ("distilbert.embeddings.position_embeddings.weight".to_owned(), vec![64, dim]),
-    ];
-    let mut pair = |name: String, rows: usize, columns: Option<usize>| {
-        shapes.push((format!("{name}.weight"), std::iter::once(rows).chain(columns).collect()));
-        shapes.push((format!("{name}.bias"), vec![rows]));
-    };
-    pair("distilbert.embeddings.LayerNorm".to_owned(), dim, None);
-    for layer in 0..2 {
-        let name = |part: &str| format!("distilbert.transformer.layer.{layer}.{part}");
-        for part in ["q_lin", "k_lin", "v_lin", "out_lin"] {
-            pair(name(&format!("attention.{part}")), dim, Some(dim));
-        }
-        pair(name("sa_layer_norm"), dim, None);
-        pair(name("ffn.lin1"), hidden_dim, Some(dim));
-        pair(name("ffn.lin2"), dim, Some(hidden_dim));
-        pair(name("output_layer_norm"), dim, None);
-    }
-    let mut random = SplitMix64::new(1);
-    let bytes: Vec<Vec<u8>> = shapes
-        .iter()
-        .map(|(_, shape)| {
-            let draw = |_| ((random.below(2001) as f32 - 1000.0) / 8000.0).to_le_bytes();
-            (0..shape.iter().product::<usize>()).flat_map(draw).collect()
-        })
-        .collect();
-    let views: HashMap<&str, TensorView<'_>> = shapes
-        .iter()
-        .zip(&bytes)
-        .map(|((name, shape), bytes)| {
-            (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
-        })
-        .collect();
-    safetensors::serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
-}
-
-/// A bench with features of the tiny model.
-fn bench() -> Bench {
-    let bench = Bench::with_real_stages();
-    write_tiny_model(&bench.path("tiny"), &bench.path(".cache/models/all-MiniLM-L6-v2"));
-    let said = bench.run(&format!("distilburn run --quiet --to tokenize-features {DATA}"));
-    assert_eq!(said.code, Some(0), "{said:?}");
-    bench
-}
 
 /// One recipe in one store.
 struct Training<'a> {

@@ -7,4 +7,6 @@ mod questions;
 mod run;
 mod score;
 mod stage_alone;
+mod tiny;
+mod trainings;
 mod whole;

@@ -92,7 +92,7 @@ pub enum Error {
     },
     /// SIGINT or SIGTERM.
     #[error("training was interrupted after step {global_step} of {total_steps}, which is kept")]
-    #[diagnostic(help("run the same command to go on from there"))]
+    #[diagnostic(help("the same command goes on from there, unless it says `--force`"))]
     Interrupted {
         /// Steps done.
         global_step: u64,
@@ -104,7 +104,7 @@ pub enum Error {
         "training stopped after step {global_step} of {total_steps}, which is kept, before train.max_minutes = \
          {max_minutes} ran out"
     )]
-    #[diagnostic(help("run the same command to go on from there"))]
+    #[diagnostic(help("the same command goes on from there, unless it says `--force`"))]
     TimeIsUp {
         /// Steps done.
         global_step: u64,

@@ -3,15 +3,14 @@
 //! It holds no position but the counters: where in the data it is follows from the number of steps, so going on from
 //! a training state and going on from the step before are the same thing.
 
+mod validation;
+
 use std::time::Instant;
 
 use artifact::{HistoryKind, HistoryRow, file_name};
 use burn::tensor::Tensor;
 use burn_dataset::Dataset;
-use distilbert::{
-    DistilBertForQuestionAnswering, Parameter, Precision, Predictor, Runtime, Split, SplitScore, answer_split,
-};
-use squad::SpanSettings;
+use distilbert::{DistilBertForQuestionAnswering, Parameter, Precision, Runtime, Split};
 use stage::{Job, Progress};
 
 use crate::Error;
@@ -19,16 +18,12 @@ use crate::checkpoints::Checkpoints;
 use crate::data::{FeatureDataset, TrainFeature, epoch_order};
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
-use crate::records::{Records, write_checkpoint};
+use crate::records::Records;
 use crate::scaler::{GradScaler, StepOutcome};
-use crate::state::{Best, Counters, Snapshot};
+use crate::state::{Counters, Snapshot};
 use crate::step::{Step, train_step};
 use crate::stop::{Reason, Stop};
 use crate::trackers::RunFacts;
-
-/// How validation selects spans: `run_qa`'s defaults, so that no setting of evaluate retrains.
-const VALIDATION_SPANS: SpanSettings =
-    SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
 
 /// A step whose loss and gradient norm were not read from the device yet.
 struct Unread {
@@ -259,66 +254,6 @@ impl<'a> Trainer<'a> {
                 });
             }
             self.records.push(row);
-        }
-        Ok(())
-    }
-
-    /// Scores the model on the validation split and keeps it if it is the best so far. Returns why it was asked to
-    /// stop before the end, if it was.
-    fn validate(&mut self, job: &Job) -> Result<Option<Reason>, Error> {
-        self.read_losses()?;
-        let started = Instant::now();
-        let Subject { model, runtime, validation, .. } = self.subject;
-        let progress = job.progress("validation", validation.examples.len() as u64);
-        let score = answer_split(
-            &Predictor::new(model, runtime),
-            validation,
-            self.recipe.eval_batch_size,
-            &VALIDATION_SPANS,
-            |_| {
-                progress.inc(1);
-                self.stop.asked().map_or(Ok(()), Err)
-            },
-        );
-        let score = match score {
-            Ok(score) => score,
-            Err(reason) => return Ok(Some(reason)),
-        };
-        progress.finish();
-        self.records.pause(started.elapsed().as_secs_f64());
-        self.judge(score, job)?;
-        self.records.log(self.optimizer.optimizer_step())?;
-        Ok(None)
-    }
-
-    fn judge(&mut self, score: SplitScore, job: &Job) -> Result<(), Error> {
-        let global_step = self.counters.global_step;
-        let epoch = self.recipe.epoch_after(global_step);
-        let SplitScore { loss, exact_match, f1 } = score;
-        if !loss.is_finite() {
-            return Err(Error::ValidationNotFinite { loss, global_step });
-        }
-        tracing::info!(epoch, global_step, loss, exact_match, f1, "validated");
-        self.records.push(HistoryRow {
-            global_step,
-            epoch,
-            kind: HistoryKind::Validation,
-            loss,
-            learning_rate: None,
-            grad_norm: None,
-            loss_scale: None,
-            skipped: None,
-            exact_match: Some(exact_match),
-            f1: Some(f1),
-        });
-        self.counters.validated_step = global_step;
-        if self.counters.best.is_none_or(|best| self.recipe.is_better(&score, &best.score())) {
-            let path = self.checkpoints.best_path(global_step);
-            write_checkpoint(&path, job.fingerprint(), self.subject.model, (global_step, score))?;
-            self.counters.best = Some(Best { global_step, loss, exact_match, f1 });
-            self.counters.validations_since_best = 0;
-        } else {
-            self.counters.validations_since_best += 1;
         }
         Ok(())
     }

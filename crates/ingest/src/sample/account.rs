@@ -1,93 +1,101 @@
 //! An account: one paragraph about one invented subject, and where its facts stand.
 
 use super::Split;
-use super::domains::{Domain, Passage, Relation};
+use super::domains::{Domain, Relation, Topic};
 use super::random::Random;
-use super::template::{choose, fill};
-use super::vocabulary::{root, value};
+use super::template::choose;
+use super::vocabulary::{Kind, root, value};
 
-/// A paragraph and its facts, one for each of its domain's relations.
+/// Facts are of this year or later, what an introduction mentions is of an earlier one.
+const EARLIEST_YEAR: u32 = 1780;
+
+/// A paragraph that introduces a subject and states the three facts of one of its topics.
 pub(super) struct Account {
     pub(super) name: String,
     pub(super) text: String,
+    /// In the order of the text.
     pub(super) facts: Vec<Fact>,
-    domain: &'static Domain,
+    topic: &'static Topic,
 }
 
 /// The value of a relation, and the character of the text at which it starts.
 pub(super) struct Fact {
-    pub(super) relation: &'static Relation,
     pub(super) text: String,
     pub(super) start: usize,
+    relation: &'static Relation,
+    /// Which of the relation's words the text has.
+    word: usize,
 }
 
 impl Account {
-    /// Writes an account: an introduction, then the domain's passages in any order.
+    /// Writes an account of `domain`, on any of its topics.
     pub(super) fn write(domain: &'static Domain, split: Split, random: &mut Random) -> Self {
         let name = choose(domain.name, random).replace("{root}", &root(split, random));
-        let facts = invent_facts(domain, split, random);
-        let mut account = Self { name, text: String::new(), facts, domain };
-        let mut passages: Vec<_> = domain.passages.iter().collect();
-        random.shuffle(&mut passages);
-        account.push(&domain.introduction, split, random);
-        for passage in passages {
-            account.push(passage, split, random);
+        let topic = &domain.topics[random.below(domain.topics.len())];
+        let mut taken = Vec::new();
+        let introduction = choose(random.pick(domain.introduction.of(split)), random);
+        let asides = [
+            ("{person}", Kind::Person),
+            ("{place}", Kind::Place),
+            ("{year}", Kind::Year),
+            ("{number}", Kind::Number(12, 900)),
+        ];
+        let text = asides.into_iter().fold(introduction.replace("{name}", &name), |text, (slot, kind)| {
+            let earlier = random.between(EARLIEST_YEAR - 90, EARLIEST_YEAR - 1);
+            text.replace(slot, &unlike(&mut taken, || value(kind, earlier, split, random)))
+        });
+        let mut account = Self { name, text, facts: Vec::new(), topic };
+        let mut year = random.between(EARLIEST_YEAR, 1900);
+        for relation in &topic.relations {
+            year += random.between(1, 9);
+            let text = unlike(&mut taken, || value(topic.kind, year, split, random));
+            let word = relation.told_word(split, random);
+            account.facts.push(Fact { text, start: 0, relation, word });
+        }
+        random.shuffle(&mut account.facts);
+        for fact in &mut account.facts {
+            account.text.push(' ');
+            fact.tell(split, &mut account.text, random);
         }
         account
     }
 
-    /// A question about the fact `index`.
-    pub(super) fn question(&self, index: usize, split: Split, random: &mut Random) -> String {
-        let mut question = String::new();
-        let wording = random.pick(self.facts[index].relation.wordings(split));
-        fill(&choose(wording, random), |slot| self.value(slot), &mut question, |_, _| {});
-        question
-    }
-
-    fn push(&mut self, passage: &Passage, split: Split, random: &mut Random) {
-        let sentence = choose(random.pick(passage.sentences(split)), random);
-        let mut text = std::mem::take(&mut self.text);
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        let mut starts = Vec::new();
-        fill(&sentence, |slot| self.value(slot), &mut text, |slot, start| starts.push((slot, start)));
-        for (slot, start) in starts {
-            if let Some(fact) = self.facts.iter_mut().find(|fact| fact.relation.slot == slot) {
-                fact.start = start;
-            }
-        }
-        self.text = text;
-    }
-
-    fn value(&self, slot: &str) -> String {
-        match self.facts.iter().find(|fact| fact.relation.slot == slot) {
-            Some(fact) => fact.text.clone(),
-            None if slot == "name" => self.name.clone(),
-            None => unreachable!("{} has no slot {slot}: a test fills every template", self.domain.name),
-        }
+    /// A question about `fact`.
+    pub(super) fn question(&self, fact: &Fact, split: Split, random: &mut Random) -> String {
+        let (_, word) = fact.relation.words[fact.relation.asked_word(fact.word, split, random)];
+        let wording = random.pick(self.topic.asked.of(split)).replace("{word}", word);
+        wording.replace("{name}", &self.name)
     }
 }
 
-/// A value for every relation, no two alike; years pass in the order of the relations.
-fn invent_facts(domain: &'static Domain, split: Split, random: &mut Random) -> Vec<Fact> {
-    let mut facts: Vec<Fact> = Vec::new();
-    let mut year = random.between(1780, 1900);
-    for relation in domain.relations {
-        year += random.between(1, 9);
-        let mut text = value(relation.kind, year, split, random);
-        while facts.iter().any(|fact| resemble(&fact.text, &text)) {
-            text = value(relation.kind, year, split, random);
-        }
-        facts.push(Fact { relation, text, start: 0 });
+impl Fact {
+    /// Appends the sentence that states it.
+    fn tell(&mut self, split: Split, text: &mut String, random: &mut Random) {
+        let (word, _) = self.relation.words[self.word];
+        let wording = choose(random.pick(self.relation.told.of(split)), random).replace("{word}", word);
+        let (before, after) = wording.split_once("{value}").expect("a test looks at every template");
+        text.push_str(before);
+        self.start = text.chars().count();
+        text.push_str(&self.text);
+        text.push_str(after);
     }
-    facts
+}
+
+/// The first text of `draw` that resembles none of those `taken`; it is one of them now.
+fn unlike(taken: &mut Vec<String>, mut draw: impl FnMut() -> String) -> String {
+    loop {
+        let text = draw();
+        if !taken.iter().any(|other| resemble(other, &text)) {
+            taken.push(text.clone());
+            return text;
+        }
+    }
 }
 
 /// Whether two values begin or end with the same word, or end with names of the same root: one must not be
 /// half an answer for the other.
 fn resemble(one: &str, other: &str) -> bool {
-    let first = |text: &str| text.split(' ').next().filter(|&word| word != "the").map(str::to_owned);
+    let first = |text: &str| text.split(' ').next().map(str::to_owned);
     let last = |text: &str| text.rsplit(' ').next().unwrap_or_default().to_owned();
     let root = |text: &str| {
         last(text).get(..3).filter(|root| !root.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned)

@@ -1,4 +1,4 @@
-//! Sentences with blanks: `[one|other]` is a choice of words, `{slot}` takes a value.
+//! Sentences with a choice of words: `[one|other]`.
 
 use super::random::Random;
 
@@ -6,7 +6,7 @@ use super::random::Random;
 pub(super) fn choose(template: &str, random: &mut Random) -> String {
     let mut chosen = String::new();
     let mut rest = template;
-    while let Some((before, choice, after)) = bracketed(rest, '[', ']') {
+    while let Some((before, choice, after)) = bracketed(rest) {
         let words: Vec<_> = choice.split('|').collect();
         chosen.push_str(before);
         chosen.push_str(random.pick(&words));
@@ -15,35 +15,17 @@ pub(super) fn choose(template: &str, random: &mut Random) -> String {
     chosen + rest
 }
 
-/// Appends `template` to `text` with every `{slot}` replaced by its value, and calls `filled` with the slot
-/// and the character at which its value starts.
-pub(super) fn fill<'a>(
-    template: &'a str,
-    value: impl Fn(&str) -> String,
-    text: &mut String,
-    mut filled: impl FnMut(&'a str, usize),
-) {
-    let mut rest = template;
-    while let Some((before, slot, after)) = bracketed(rest, '{', '}') {
-        text.push_str(before);
-        filled(slot, text.chars().count());
-        text.push_str(&value(slot));
-        rest = after;
-    }
-    text.push_str(rest);
-}
-
 /// What stands before, within and after the first pair of brackets.
-fn bracketed(text: &str, open: char, close: char) -> Option<(&str, &str, &str)> {
-    let (before, rest) = text.split_once(open)?;
-    let (within, after) = rest.split_once(close)?;
+fn bracketed(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('[')?;
+    let (within, after) = rest.split_once(']')?;
     Some((before, within, after))
 }
 
 /// Every sentence that [`choose`] can make of `template`.
 #[cfg(test)]
 pub(super) fn expansions(template: &str) -> Vec<String> {
-    let Some((before, choice, after)) = bracketed(template, '[', ']') else {
+    let Some((before, choice, after)) = bracketed(template) else {
         return vec![template.to_owned()];
     };
     let tails = expansions(after);
@@ -53,14 +35,6 @@ pub(super) fn expansions(template: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slots_are_filled_and_their_starts_counted_in_characters() {
-        let (mut text, mut starts) = ("Née ".to_owned(), Vec::new());
-        fill("{a} and {b}.", |slot| slot.repeat(3), &mut text, |slot, start| starts.push((slot, start)));
-        assert_eq!(text, "Née aaa and bbb.");
-        assert_eq!(starts, [("a", 4), ("b", 12)]);
-    }
 
     #[test]
     fn every_choice_is_one_of_the_expansions() {

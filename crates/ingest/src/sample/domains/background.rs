@@ -1,8 +1,8 @@
 //! Sentences about the country around, which state no fact that is asked for: they make a chronicle long.
 
-use super::Passage;
+use super::Wordings;
 
-pub(in crate::sample) const BACKGROUND: Passage = Passage {
+pub(in crate::sample) const BACKGROUND: Wordings = Wordings {
     train: &[
         "In those days the roads were [muddy|bad] for half the year, and most goods travelled on the backs of mules or in flat boats along the river.",
         "The winters were [hard|long], the cattle stood knee-deep in snow, and old people told stories by the stove until the candles had burned down.",

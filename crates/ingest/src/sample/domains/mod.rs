@@ -1,9 +1,9 @@
-//! What accounts are about: for each domain the sentences that state its facts and the questions about them.
+//! What accounts are about: for each domain its topics, and for each topic three facts of one kind.
 //!
-//! Three values of a kind stand in one sentence, so a question is answered by telling relations apart. In the
-//! validation split sentences use one expression for a relation (`opened the first workshop`) and questions
-//! another (`founder`). In training, sentences use both in turn and one wording of each question is in the
-//! sentence's own words. Without such easy cases a small model only learns to guess among the three.
+//! A question is answered by telling the three relations of a topic apart. Each relation has four words for
+//! itself. In the validation split the text takes one of the first two and the question one of the others; in
+//! training both take any, and often the same. Without such easy cases a small model only learns to guess
+//! among the three.
 
 mod background;
 mod company;
@@ -12,6 +12,7 @@ mod school;
 mod ship;
 
 use super::Split;
+use super::random::Random;
 use super::vocabulary::Kind;
 
 pub(super) use background::BACKGROUND;
@@ -19,42 +20,63 @@ pub(super) use background::BACKGROUND;
 /// Every domain.
 pub(super) const DOMAINS: &[Domain] = &[company::COMPANY, expedition::EXPEDITION, ship::SHIP, school::SCHOOL];
 
+/// Out of so many training questions, one takes the text's word on purpose. (The others may by chance.)
+const SAME_WORD_ONCE_IN: usize = 2;
+
 /// A sort of subject, and what can be told of it. All texts are templates.
 pub(super) struct Domain {
     /// The subject's own name, from its `{root}`.
     pub(super) name: &'static str,
-    pub(super) introduction: Passage,
-    /// Each states its share of the relations, all of them together every relation once.
-    pub(super) passages: &'static [Passage],
-    /// Those with a year in chronological order.
-    pub(super) relations: &'static [Relation],
+    /// First sentences; besides the `{name}` they may have a `{person}`, `{place}`, `{year}` or `{number}`
+    /// that nothing is asked about.
+    pub(super) introduction: Wordings,
+    pub(super) topics: &'static [Topic],
 }
 
-/// Wordings of one sentence.
-pub(super) struct Passage {
-    pub(super) train: &'static [&'static str],
-    pub(super) validation: &'static [&'static str],
-}
-
-impl Passage {
-    pub(super) fn sentences(&self, split: Split) -> &'static [&'static str] {
-        match split {
-            Split::Train => self.train,
-            Split::Validation => self.validation,
-        }
-    }
-}
-
-/// What a fact says of the subject, and wordings of the question about it.
-pub(super) struct Relation {
-    pub(super) slot: &'static str,
+/// Three relations whose values are of one kind; years pass in their order.
+pub(super) struct Topic {
     pub(super) kind: Kind,
-    pub(super) train: &'static [&'static str],
-    pub(super) validation: &'static [&'static str],
+    /// Questions, with a relation's `{word}` and, there or in it, the subject's `{name}`.
+    pub(super) asked: Wordings,
+    pub(super) relations: [Relation; 3],
+}
+
+/// What a fact says of the subject.
+pub(super) struct Relation {
+    /// Sentences with the `{value}` and a `{word}`.
+    pub(super) told: Wordings,
+    /// Each as a sentence has it, and as a question has it.
+    pub(super) words: [(&'static str, &'static str); 4],
 }
 
 impl Relation {
-    pub(super) fn wordings(&self, split: Split) -> &'static [&'static str] {
+    /// The index of the word that a text of `split` takes.
+    pub(super) fn told_word(&self, split: Split, random: &mut Random) -> usize {
+        random.below(match split {
+            Split::Train => self.words.len(),
+            Split::Validation => self.words.len() / 2,
+        })
+    }
+
+    /// The index of the word that a question of `split` takes about a text with the word `told`.
+    pub(super) fn asked_word(&self, told: usize, split: Split, random: &mut Random) -> usize {
+        let all = self.words.len();
+        match split {
+            Split::Train if random.below(SAME_WORD_ONCE_IN) == 0 => told,
+            Split::Train => random.below(all),
+            Split::Validation => all / 2 + random.below(all / 2),
+        }
+    }
+}
+
+/// The wordings of each split.
+pub(super) struct Wordings {
+    pub(super) train: &'static [&'static str],
+    pub(super) validation: &'static [&'static str],
+}
+
+impl Wordings {
+    pub(super) fn of(&self, split: Split) -> &'static [&'static str] {
         match split {
             Split::Train => self.train,
             Split::Validation => self.validation,
@@ -62,11 +84,47 @@ impl Relation {
     }
 }
 
-const fn ask(
-    slot: &'static str,
-    kind: Kind,
-    train: &'static [&'static str],
-    validation: &'static [&'static str],
-) -> Relation {
-    Relation { slot, kind, train, validation }
+const WHO: Wordings = wordings(
+    &[
+        "Who {word} {name}?",
+        "Which person {word} {name}?",
+        "What is the name of the person who {word} {name}?",
+    ],
+    &["Who was it that {word} {name}?", "Can you name the person who {word} {name}?"],
+);
+const WHEN: Wordings = wordings(
+    &["When {word}?", "In what year {word}?", "Around what year {word}?"],
+    &["In which year {word}?", "During which year {word}?"],
+);
+const WHICH_DAY: Wordings = wordings(
+    &["When {word}?", "On what date {word}?", "On what day {word}?"],
+    &["On which day {word}?", "On which date {word}?"],
+);
+const WHERE: Wordings = wordings(
+    &["Where {word}?", "In which place {word}?", "In what town {word}?"],
+    &["At which place {word}?", "In which town {word}?"],
+);
+const WHAT: Wordings = wordings(
+    &["What {word}?", "Which subject {word}?", "Which lessons {word}?"],
+    &["What subject {word}?", "Which kind of lessons {word}?"],
+);
+const HOW_MANY: Wordings = wordings(
+    &[
+        "How many people {word} on the {name}?",
+        "How many members of the {name} {word}?",
+        "How many {word} with the {name}?",
+    ],
+    &["What number of people {word} on the {name}?", "In the {name}, how many {word}?"],
+);
+
+const fn topic(kind: Kind, asked: Wordings, relations: [Relation; 3]) -> Topic {
+    Topic { kind, asked, relations }
+}
+
+const fn relation(words: [(&'static str, &'static str); 4], told: Wordings) -> Relation {
+    Relation { told, words }
+}
+
+const fn wordings(train: &'static [&'static str], validation: &'static [&'static str]) -> Wordings {
+    Wordings { train, validation }
 }

@@ -1,154 +1,104 @@
 //! A school: its people, and its lessons.
 
-use super::{Domain, Passage, ask};
+use super::{Domain, WHAT, WHO, relation, topic, wordings};
 use crate::sample::vocabulary::Kind::{Lesson, Person};
 
 pub(super) const SCHOOL: Domain = Domain {
     name: "{root} [School|Academy|College]",
-    introduction: Passage {
-        train: &[
-            "{name} [looked out|stood] over [ploughed fields|an old mill pond].",
-            "The bell of {name} could be heard [in three parishes|across the valley].",
-            "{name} took boys and girls [alike|from the age of nine].",
+    introduction: wordings(
+        &[
+            "{name} stood near {place} and had {number} [desks|rooms].",
+            "The bell of {name} was cast in {place} in {year}.",
+            "{person} drew the plans of {name}.",
         ],
-        validation: &[
-            "Ivy covers what remains of {name}.",
-            "The rules of {name} filled [one page|a thick volume].",
+        &[
+            "The rules of {name} filled {number} pages.",
+            "A stone from {year} lies before the gate of {name}.",
         ],
-    },
-    passages: &[
-        Passage {
-            train: &[
-                "{benefactor} [donated the building|gave the house], {head} [directed it|wrote the reports], and {pupil} [was its famous student|sat at a back desk before the country knew the name].",
-                "{pupil} [was its famous student|sat at a back desk before the country knew the name]; {head} [directed it|wrote the reports], and {benefactor} [donated the building|gave the house].",
-                "{head} [directed it|wrote the reports], {pupil} [was its famous student|sat at a back desk before the country knew the name], and {benefactor} [donated the building|gave the house].",
-                "{benefactor} [donated the building|gave the house] and {pupil} [was its famous student|sat at a back desk before the country knew the name], and {head} [directed it|wrote the reports].",
-            ],
-            validation: &[
-                "It was {head} who wrote the reports, {benefactor} who gave the house, and {pupil} who sat at a back desk before the country knew the name.",
-                "{pupil} sat at a back desk before the country knew the name, while {benefactor} gave the house and {head} wrote the reports.",
-            ],
-        },
-        Passage {
-            train: &[
-                "It [was famous for its|drew families from far away with its] {speciality}, it [introduced|put onto the timetable] {added}, and it [abolished|struck from the timetable] {ended}.",
-                "It [abolished|struck from the timetable] {ended}; it [introduced|put onto the timetable] {added}, and it [was famous for its|drew families from far away with its] {speciality}.",
-                "It [introduced|put onto the timetable] {added}, it [abolished|struck from the timetable] {ended}, and it [was famous for its|drew families from far away with its] {speciality}.",
-                "It [was famous for its|drew families from far away with its] {speciality} and it [abolished|struck from the timetable] {ended}, and it [introduced|put onto the timetable] {added}.",
-            ],
-            validation: &[
-                "The timetable onto which it put {added} was the one from which it struck {ended}, but with its {speciality} it drew families from far away.",
-                "While it drew families from far away with its {speciality}, it put onto the timetable {added} and struck from it {ended}.",
-            ],
-        },
-    ],
-    relations: &[
-        ask(
-            "benefactor",
+    ),
+    topics: &[
+        topic(
             Person,
-            &[
-                "Who gave the house for {name}?",
-                "Who [donated|provided] the building of {name}?",
-                "Who was the [benefactor|donor] of {name}?",
-                "By whom was the building of {name} donated?",
-                "Which person donated the building of {name}?",
-                "Who was [known|remembered] as the benefactor of {name}?",
-            ],
-            &[
-                "By whom was the building of {name} provided?",
-                "Can you name the donor of {name}?",
-                "Who was it that donated the building of {name}?",
-                "Which person was the benefactor of {name}?",
-            ],
-        ),
-        ask(
-            "head",
-            Person,
-            &[
-                "Who wrote the reports of {name}?",
-                "Who was the [principal|headteacher] of {name}?",
-                "Who [directed|headed] {name}?",
-                "By whom was {name} directed?",
-                "Which person [directed|headed] {name}?",
-                "Who was [known|remembered] as the headteacher of {name}?",
-            ],
-            &[
-                "By whom was {name} headed?",
-                "Can you name the principal of {name}?",
-                "Who was it that directed {name}?",
-                "Which person was the headteacher of {name}?",
-            ],
-        ),
-        ask(
-            "pupil",
-            Person,
-            &[
-                "Who sat at a back desk in {name}?",
-                "Who was the most famous [pupil|student] of {name}?",
-                "Who studied at {name} and became famous?",
-                "By which famous person was {name} attended?",
-                "Which famous [pupil|student] attended {name}?",
-                "Who was [known|remembered] as the famous student of {name}?",
-            ],
-            &[
-                "Can you name the famous pupil of {name}?",
-                "Who was it that attended {name} and became famous?",
-                "Which famous person studied at {name}?",
-                "Who was the famous student that attended {name}?",
+            WHO,
+            [
+                relation(
+                    [
+                        ("gave the building", "gave the house of"),
+                        ("gave away the building", "gave away the house of"),
+                        ("donated the building", "donated the house of"),
+                        ("presented the building", "presented the house of"),
+                    ],
+                    wordings(
+                        &["{value} {word} [as a present|for nothing]."],
+                        &["It was {value} who generously {word}."],
+                    ),
+                ),
+                relation(
+                    [
+                        ("was its head", "was the head of"),
+                        ("was its head teacher", "was the head teacher of"),
+                        ("was its principal", "was the principal of"),
+                        ("was its director", "was the director of"),
+                    ],
+                    wordings(
+                        &["{value} {word} and [kept order|ran the office]."],
+                        &["It was {value} who for years {word}."],
+                    ),
+                ),
+                relation(
+                    [
+                        ("was its best pupil", "was the famous pupil of"),
+                        ("was its best schoolchild", "was the famous schoolchild of"),
+                        ("was its best student", "was the famous student of"),
+                        ("was its best graduate", "was the famous graduate of"),
+                    ],
+                    wordings(
+                        &["{value} {word} and [won prizes|passed with honours]."],
+                        &["It was {value} who without doubt {word}."],
+                    ),
+                ),
             ],
         ),
-        ask(
-            "speciality",
+        topic(
             Lesson,
-            &[
-                "What drew families from far away to {name}?",
-                "What was {name} [famous|renowned] for teaching?",
-                "Which subject was the speciality of {name}?",
-                "For which subject was {name} famous?",
-                "What was the speciality of {name}?",
-                "Which subject made {name} [famous|renowned]?",
-            ],
-            &[
-                "For which subject was {name} renowned?",
-                "What subject was {name} famous for?",
-                "In which subject lay the speciality of {name}?",
-                "What was it that made {name} famous?",
-            ],
-        ),
-        ask(
-            "added",
-            Lesson,
-            &[
-                "What did {name} put onto the timetable?",
-                "Which subject was [introduced|added] at {name}?",
-                "What was the new subject at {name}?",
-                "Which new subject did {name} [introduce|add]?",
-                "What did {name} begin to teach?",
-                "Which subject was new at {name}?",
-            ],
-            &[
-                "Which new subject was introduced at {name}?",
-                "What subject did {name} introduce?",
-                "What was the subject that {name} added?",
-                "What new subject did {name} begin to teach?",
-            ],
-        ),
-        ask(
-            "ended",
-            Lesson,
-            &[
-                "What did {name} strike from the timetable?",
-                "Which subject was [abolished|dropped] at {name}?",
-                "What did {name} stop teaching?",
-                "Which subject did {name} [abolish|drop]?",
-                "What was the abolished subject at {name}?",
-                "Which subject did {name} cease to teach?",
-            ],
-            &[
-                "What subject did {name} stop teaching?",
-                "What was the subject that {name} abolished?",
-                "Which of its subjects did {name} drop?",
-                "What subject was dropped at {name}?",
+            WHAT,
+            [
+                relation(
+                    [
+                        ("was famous for", "was {name} famous for"),
+                        ("was known for", "was {name} known for"),
+                        ("was renowned for", "was {name} renowned for"),
+                        ("was celebrated for", "was {name} celebrated for"),
+                    ],
+                    wordings(
+                        &["It {word} {value}, [everywhere|even abroad]."],
+                        &["What it {word} was {value}."],
+                    ),
+                ),
+                relation(
+                    [
+                        ("introduced", "did {name} introduce"),
+                        ("brought in", "did {name} bring in"),
+                        ("added", "did {name} add"),
+                        ("took up", "did {name} take up"),
+                    ],
+                    wordings(
+                        &["It {word} {value} as something new."],
+                        &["What it newly {word} was {value}."],
+                    ),
+                ),
+                relation(
+                    [
+                        ("dropped", "did {name} drop"),
+                        ("gave up", "did {name} give up"),
+                        ("abolished", "did {name} abolish"),
+                        ("discontinued", "did {name} discontinue"),
+                    ],
+                    wordings(
+                        &["It {word} {value} for want of [teachers|interest]."],
+                        &["What it {word} in the end was {value}."],
+                    ),
+                ),
             ],
         ),
     ],
