@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// crates/README.md draws this.
 const LAYERS: [&[&str]; 4] = [
-    &["artifact", "squad", "torch-kernels"],
+    &["artifact", "fetch", "pytorch-file", "squad", "torch-kernels"],
     &["distilbert", "stage"],
     &["ingest", "tokenize-features", "train", "evaluate", "export", "answer"],
     &["driver"],

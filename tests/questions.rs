@@ -1,5 +1,6 @@
 //! The commands that answer a question: plan, status, path, show.
 
+use artifact::{AuditRow, AuditWriter, Finding, Outcome};
 use insta::assert_snapshot;
 
 use crate::bench::{Bench, settled};
@@ -89,6 +90,48 @@ fn show_prints_the_schema_and_the_first_rows_of_a_table() {
     }
     contexts.finish().unwrap();
     assert_snapshot!(bench.run("distilburn show contexts-train.arrow --rows 2").stdout);
+}
+
+#[test]
+fn show_prints_an_audit_for_people_and_for_programs() {
+    let row = |split: &str, id: &str, finding, outcome| AuditRow {
+        split: split.to_owned(),
+        id: id.to_owned(),
+        finding,
+        outcome,
+        field: "answers".to_owned(),
+        answer_index: Some(0),
+        answer_text: Some("New\nYork".to_owned()),
+        answer_start: Some(-1),
+        found_text: Some("New York".to_owned()),
+        found_start: Some(7),
+        other_id: None,
+        detail: Some("white space differs".to_owned()),
+    };
+    let repeated = |id: &str| AuditRow {
+        answer_text: None,
+        answer_start: None,
+        found_text: None,
+        found_start: None,
+        other_id: Some("t9".to_owned()),
+        detail: Some("to the letter".to_owned()),
+        ..row("validation", id, Finding::QuestionInTrain, Outcome::Kept)
+    };
+    let bench = Bench::new();
+    let mut writer = AuditWriter::create(&bench.path("audit.arrow"), "0123").unwrap();
+    for row in [
+        row("train", "t1", Finding::AnswerNotAtOffset, Outcome::Realigned),
+        repeated("v1"),
+        repeated("v2"),
+        repeated("v3"),
+    ] {
+        writer.push(row).unwrap();
+    }
+    writer.finish().unwrap();
+    assert_snapshot!(bench.run("distilburn show audit.arrow --rows 2").stdout);
+    let json = bench.json("distilburn show audit.arrow --json");
+    assert_eq!(json["findings"][0]["examples"][0]["found_start"], 7);
+    assert_eq!(json["findings"][1]["count"]["validation"], 3);
 }
 
 #[test]

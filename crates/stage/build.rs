@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 /// Stage → the workspace crates whose change can change its output.
 const STAGES: [(&str, &[&str]); 5] = [
-    ("INGEST", &["ingest", "squad"]),
+    ("INGEST", &["ingest", "pytorch-file", "squad"]),
     ("TOKENIZE_FEATURES", &["tokenize-features", "squad"]),
     ("TRAIN", &["train", "distilbert", "torch-kernels", "squad"]),
     ("EVALUATE", &["evaluate", "distilbert", "torch-kernels", "squad"]),
-    ("EXPORT", &["export", "distilbert"]),
+    ("EXPORT", &["export", "distilbert", "pytorch-file"]),
 ];
 
 /// Libraries whose version can change an output.

@@ -14,6 +14,8 @@ pub const EXAMPLES_VALIDATION: &str = "examples-validation.arrow";
 pub const PRETRAINED: &str = "pretrained.arrow";
 /// ingest: `config.json`, `tokenizer.json` and the other small files of the base model.
 pub const ASSETS: &str = "assets.arrow";
+/// ingest: what is odd about the data.
+pub const AUDIT: &str = "audit.arrow";
 /// tokenize-features: the windows of the training split.
 pub const FEATURES_TRAIN: &str = "features-train.arrow";
 /// tokenize-features: the windows of the validation split.
@@ -47,9 +49,8 @@ pub const MANIFEST: &str = "manifest.json";
 pub(crate) fn producer(path: &Path) -> Option<&'static str> {
     let name = path.file_name()?.to_str()?;
     match name {
-        CONTEXTS_TRAIN | CONTEXTS_VALIDATION | EXAMPLES_TRAIN | EXAMPLES_VALIDATION | PRETRAINED | ASSETS => {
-            Some("ingest")
-        }
+        CONTEXTS_TRAIN | CONTEXTS_VALIDATION | EXAMPLES_TRAIN | EXAMPLES_VALIDATION | PRETRAINED | ASSETS
+        | AUDIT => Some("ingest"),
         FEATURES_TRAIN | FEATURES_VALIDATION => Some("tokenize-features"),
         CHECKPOINT | HISTORY | TIMING | METRICS => Some("train"),
         PREDICTIONS_VALIDATION | PREDICTIONS_JSON => Some("evaluate"),

@@ -8,7 +8,9 @@ use std::path::Path;
 use arrow::datatypes::{DataType, Field, Fields};
 
 use crate::file_name;
-use crate::tables::{assets, contexts, examples, features, files, history, predictions, tensors, timing};
+use crate::tables::{
+    assets, audit, contexts, examples, features, files, history, predictions, tensors, timing,
+};
 
 /// What a table holds, as its schema metadata states it.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub static TENSORS: Kind =
     Kind { name: "tensors", version: 1, producer: "ingest", columns: tensors::columns };
 /// Small files, verbatim: ingest/`assets.arrow`.
 pub static ASSETS: Kind = Kind { name: "assets", version: 1, producer: "ingest", columns: assets::columns };
+/// What is odd about the data: ingest/`audit.arrow`.
+pub static AUDIT: Kind = Kind { name: "audit", version: 1, producer: "ingest", columns: audit::columns };
 /// Token windows: tokenize-features/`features-….arrow`.
 pub static FEATURES: Kind =
     Kind { name: "features", version: 1, producer: "tokenize-features", columns: features::columns };
@@ -63,11 +67,12 @@ pub static PREDICTIONS: Kind =
 pub static FILES: Kind = Kind { name: "files", version: 1, producer: "export", columns: files::columns };
 
 /// Every kind that this build reads.
-pub static KINDS: [&Kind; 10] = [
+pub static KINDS: [&Kind; 11] = [
     &CONTEXTS,
     &EXAMPLES,
     &TENSORS,
     &ASSETS,
+    &AUDIT,
     &FEATURES,
     &HISTORY,
     &TIMING,

@@ -25,7 +25,7 @@ pub use artifact::Artifact;
 pub use error::{Error, Result};
 pub use json::{canonical_json, fingerprint};
 pub use kind::{
-    ASSETS, CONTEXTS, EXAMPLES, FEATURES, FILES, HISTORY, KINDS, Kind, PREDICTIONS, TENSORS, TIMING,
+    ASSETS, AUDIT, CONTEXTS, EXAMPLES, FEATURES, FILES, HISTORY, KINDS, Kind, PREDICTIONS, TENSORS, TIMING,
     TRAINING_STATE,
 };
 pub use live::{LiveRow, read_live};
@@ -34,6 +34,7 @@ pub use partial::Partial;
 pub use show::{TableDescription, describe, first_rows};
 pub use store::Store;
 pub use tables::assets::{Assets, AssetsWriter};
+pub use tables::audit::{AuditRow, AuditWriter, Finding, Outcome, Severity, read_audit};
 pub use tables::contexts::{Context, Contexts, ContextsWriter};
 pub use tables::examples::{Answer, Example, Examples, ExamplesWriter};
 pub use tables::features::{Feature, FeatureRow, Features, FeaturesWriter, Offsets};

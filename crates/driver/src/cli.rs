@@ -140,7 +140,7 @@ pub(crate) struct ShowOptions {
     #[arg(value_name = "PATH|STAGE")]
     pub(crate) path: PathBuf,
 
-    /// Rows of each table to print
+    /// Rows of each table, or examples of each finding of an audit, to print
     #[arg(long, value_name = "N", default_value_t = 3, help_heading = "Answer")]
     pub(crate) rows: usize,
 

@@ -21,6 +21,7 @@ pub(crate) fn steps(options: &PlanOptions) -> Result<(Workspace, Vec<Step>), Err
     let range = range(options)?;
     let mut workspace = Workspace::open(&options.common.settings, &options.inputs)?;
     workspace.force = options.force;
+    workspace.progress = options.common.output.progress();
     let last = STAGES[*range.end()];
     let planned = workspace.plan_to(last)?;
     let first_to_run = STAGES[*range.start()];

@@ -1,5 +1,8 @@
 //! `show`: an artifact or a table in words.
 
+mod audit;
+mod windows;
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -17,11 +20,23 @@ pub(crate) fn print(options: &ShowOptions) -> Result<(), Error> {
     let text = match (&shown, options.json) {
         (Shown::Artifact(artifact), false) => artifact_text(artifact, options.rows)?,
         (Shown::Artifact(artifact), true) => format!("{:#}\n", artifact_json(artifact, options.rows)?),
+        (Shown::Table, json) if is_audit(&options.path) => {
+            let beside = options.path.parent().and_then(|folder| Artifact::open(folder).ok());
+            let summary = beside.as_ref().and_then(|artifact| artifact.manifest.metrics.get(AUDIT_METRIC));
+            if json {
+                format!("{:#}\n", audit::json(&options.path, summary, options.rows)?)
+            } else {
+                audit::text(&options.path, summary, options.rows)?
+            }
+        }
         (Shown::Table, false) => table_text(&options.path, options.rows)?,
         (Shown::Table, true) => format!("{:#}\n", table_json(&options.path, options.rows)?),
     };
     Ok(stage::print(&text)?)
 }
+
+/// Where ingest puts the audit's summary among its metrics.
+const AUDIT_METRIC: &str = "audit";
 
 enum Shown {
     Artifact(Box<Artifact>),
@@ -47,19 +62,23 @@ fn find(options: &ShowOptions) -> Result<Shown, Error> {
 
 fn artifact_text(artifact: &Artifact, rows: usize) -> Result<String, Error> {
     let manifest = &artifact.manifest;
+    let mut metrics = manifest.metrics.clone();
+    let summary = metrics.shift_remove(AUDIT_METRIC);
+    let windows = windows::take(&mut metrics);
     let mut text = format!("{} {}\n{}\n", manifest.stage, manifest.fingerprint, artifact.dir.display());
     for (title, values) in [
         ("settings", manifest.parts["settings"].as_object()),
-        ("metrics", Some(&manifest.metrics)),
+        ("metrics", Some(&metrics)),
         ("run", Some(&manifest.run)),
     ] {
         let values = values.filter(|values| !values.is_empty());
         if let Some(values) = values {
             let rows: Vec<[String; 2]> =
-                values.iter().map(|(key, value)| [format!("  {key}"), plain(value)]).collect();
+                values.iter().flat_map(|(key, value)| value_rows(&format!("  {key}"), value)).collect();
             let _ = write!(text, "\n{title}:\n{}", align(&rows));
         }
     }
+    text.push_str(&windows);
     text.push_str("\nmade from:\n");
     text.push_str(&align(&lineage(artifact)));
     let files: Vec<[String; 3]> = manifest
@@ -73,7 +92,12 @@ fn artifact_text(artifact: &Artifact, rows: usize) -> Result<String, Error> {
     let _ = write!(text, "\nfiles:\n{}", align(&files));
     for table in tables(artifact) {
         text.push('\n');
-        text.push_str(&table_text(&artifact.file(table)?, rows)?);
+        let path = artifact.file(table)?;
+        if is_audit(&path) {
+            text.push_str(&audit::text(&path, summary.as_ref(), rows)?);
+        } else {
+            text.push_str(&table_text(&path, rows)?);
+        }
     }
     Ok(text)
 }
@@ -105,6 +129,16 @@ fn source_rows(name: &str, value: &Value) -> Vec<[String; 2]> {
     }
 }
 
+/// A value that holds others as a row for each, as settings have their names.
+fn value_rows(name: &str, value: &Value) -> Vec<[String; 2]> {
+    match value {
+        Value::Object(values) => {
+            values.iter().flat_map(|(key, value)| value_rows(&format!("{name}.{key}"), value)).collect()
+        }
+        value => vec![[name.to_owned(), plain(value)]],
+    }
+}
+
 fn table_text(path: &Path, rows: usize) -> Result<String, Error> {
     let description = artifact::describe(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -123,13 +157,22 @@ fn table_text(path: &Path, rows: usize) -> Result<String, Error> {
 fn artifact_json(artifact: &Artifact, rows: usize) -> Result<Value, Error> {
     let mut described = Map::new();
     for table in tables(artifact) {
-        described.insert(table.to_owned(), table_json(&artifact.file(table)?, rows)?);
+        let path = artifact.file(table)?;
+        let summary = artifact.manifest.metrics.get(AUDIT_METRIC);
+        let shown =
+            if is_audit(&path) { audit::json(&path, summary, rows)? } else { table_json(&path, rows)? };
+        described.insert(table.to_owned(), shown);
     }
     Ok(json!({ "path": artifact.dir, "manifest": artifact.manifest, "tables": described }))
 }
 
 fn table_json(path: &Path, rows: usize) -> Result<Value, Error> {
     Ok(json!({ "description": artifact::describe(path)?, "first_rows": artifact::first_rows(path, rows)? }))
+}
+
+/// Whether it is an audit; one that is damaged is not, and its error comes with the attempt to show it.
+fn is_audit(path: &Path) -> bool {
+    artifact::describe(path).is_ok_and(|description| description.kind == artifact::AUDIT.name)
 }
 
 fn tables(artifact: &Artifact) -> impl Iterator<Item = &str> {
@@ -149,9 +192,7 @@ fn shortened(value: &Value) -> Value {
     const CHARACTERS: usize = 80;
     const ITEMS: usize = 8;
     match value {
-        Value::String(text) if text.chars().count() > CHARACTERS => {
-            text.chars().take(CHARACTERS).chain(['…']).collect::<String>().into()
-        }
+        Value::String(text) => shorten(text, CHARACTERS).into(),
         Value::Array(items) => {
             let kept = items.iter().take(ITEMS).map(shortened);
             let rest = (items.len() > ITEMS).then(|| format!("… {} in all", items.len()).into());
@@ -161,5 +202,13 @@ fn shortened(value: &Value) -> Value {
             Value::Object(fields.iter().map(|(key, value)| (key.clone(), shortened(value))).collect())
         }
         value => value.clone(),
+    }
+}
+
+/// The beginning of a long text.
+fn shorten(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }

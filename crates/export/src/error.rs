@@ -76,13 +76,13 @@ pub enum Error {
         source: safetensors::SafeTensorError,
     },
     /// `pytorch_model.bin` does not have the form that it was written in.
-    #[error("{} is damaged: {reason}", path.display())]
+    #[error("{} does not read back", path.display())]
     #[diagnostic(help("run `distilburn export` again; if this comes back, check the disk"))]
     Pytorch {
         /// The file.
         path: PathBuf,
-        /// What was found, and expected.
-        reason: String,
+        /// What the reader said.
+        source: Box<pytorch_file::Error>,
     },
     /// The directory is not what it should be: something in it says other than the checkpoint.
     #[error("{}: {what}", path.display())]

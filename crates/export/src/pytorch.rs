@@ -1,64 +1,48 @@
-//! `pytorch_model.bin`: PyTorch's zip form of a state dict, written and read without PyTorch.
-//!
-//! As `torch.save` of 1.6 and later lays it out (`caffe2/serialize/inline_container.cc`): `data.pkl` says
-//! which tensor is which storage, `data/N` holds the bytes of storage N, stored and aligned to 64 bytes so
-//! that `torch.load(mmap=True)` works. Loads with `weights_only=True`. Equal tensors give equal files.
+//! `pytorch_model.bin` of a checkpoint. Its form is the business of `pytorch_file`.
 
-mod pickle;
-mod reader;
-#[cfg(test)]
-mod tests;
-mod unpickle;
-
-use std::io::{BufWriter, Write};
+use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 
 use artifact::Tensors;
-use fs_err::File;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use distilbert::Weights;
+use pytorch_file::{F32Tensor, StateDictFile};
 
 use crate::Error;
 
-pub(crate) use reader::PytorchWeights;
-
-/// The folder inside the zip; `torch.save` names it after the file, any name will do.
-const FOLDER: &str = "archive";
-/// `kProducedFileFormatVersion` of PyTorch when tensors alone are saved.
-const FORMAT_VERSION: &[u8] = b"3\n";
-/// PyTorch's alignment of storages.
-const ALIGNMENT: u16 = 64;
-
-/// Writes all tensors of the checkpoint, which are f32, each in a storage of its own.
+/// Writes all tensors of the checkpoint, which are f32.
 pub(crate) fn write(path: &Path, checkpoint: &Tensors) -> Result<(), Error> {
-    let shapes = checkpoint
-        .iter()
-        .map(|tensor| (tensor.name, tensor.shape.iter().map(|&size| size as u64).collect::<Vec<_>>()));
-    let mut zip = ZipWriter::new(BufWriter::new(File::create(path)?));
-    let mut entry = |name: &str, data: &[u8]| -> Result<(), std::io::Error> {
-        zip.start_file(format!("{FOLDER}/{name}"), options(data.len()))?;
-        zip.write_all(data)
-    };
-    // `data.pkl` comes first: PyTorch takes the folder's name from the first entry.
-    entry("data.pkl", &pickle::state_dict(shapes))?;
-    entry("byteorder", b"little")?;
-    for (index, tensor) in checkpoint.iter().enumerate() {
-        entry(&storage_name(index), tensor.data)?;
+    let tensors = checkpoint.iter().map(|tensor| F32Tensor {
+        name: tensor.name,
+        shape: tensor.shape.iter().map(|&size| size as u64).collect(),
+        data: tensor.data,
+    });
+    Ok(pytorch_file::write(path, &tensors.collect::<Vec<_>>())?)
+}
+
+/// The tensors of the file. Reading one checks its CRC.
+#[derive(Debug)]
+pub(crate) struct PytorchWeights {
+    file: StateDictFile,
+    /// Place of each name.
+    places: HashMap<String, usize>,
+}
+
+impl PytorchWeights {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let file = StateDictFile::open(path)
+            .map_err(|source| Error::Pytorch { path: path.to_owned(), source: Box::new(source) })?;
+        let names = file.tensors().iter().map(|(name, _)| name.clone());
+        Ok(Self { places: names.zip(0..).collect(), file })
     }
-    entry("version", FORMAT_VERSION)?;
-    zip.finish().map_err(std::io::Error::from)?.flush()?;
-    Ok(())
 }
 
-fn storage_name(key: impl std::fmt::Display) -> String {
-    format!("data/{key}")
-}
-
-fn options(size_bytes: usize) -> SimpleFileOptions {
-    SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o644)
-        .with_alignment(ALIGNMENT)
-        .large_file(size_bytes >= u32::MAX as usize)
+impl Weights for PytorchWeights {
+    fn get(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), distilbert::Error> {
+        let place = self.places.get(name);
+        let place = place.ok_or_else(|| distilbert::Error::MissingTensor { name: name.to_owned() })?;
+        let (_, tensor) = &self.file.tensors()[*place];
+        let values = self.file.read_f32(tensor).map_err(io::Error::other)?;
+        Ok((tensor.shape().to_vec(), values))
+    }
 }

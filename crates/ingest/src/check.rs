@@ -1,102 +1,152 @@
 //! The rules that a question must keep to be trained on or evaluated.
 //!
 //! An answer without its text at its offset would teach a wrong span, and a second question of an id would
-//! make the scores ambiguous. Pure: what to do with the offenders is decided by [`Checked::accept`].
+//! make the scores ambiguous. One question at a time, of which only a hash of its id stays; what to do with the
+//! offenders is decided by [`crate::tally`], and where a misplaced answer is by [`crate::realign`].
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
-use squad::json::{Dataset, Qa};
+use artifact::Finding;
+use squad::json::{Article, Qa};
 use squad::offsets::{CharIndex, CharOffset};
 use stage::settings::OnInvalid;
 
-use crate::error::{Error, Result};
+use crate::audit::SplitAudit;
+use crate::error::Result;
+use crate::hash::hash128;
+use crate::realign::{Located, Place, locate};
+use crate::tally::Tally;
 
 /// A question with the paragraph it is asked about.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Question<'a> {
     /// Of the article.
     pub title: &'a str,
     /// The paragraph.
     pub context: &'a str,
-    /// Id, question and answers.
-    pub qa: &'a Qa,
+    /// Id, question and answers; its own where answers were moved.
+    pub qa: Cow<'a, Qa>,
 }
 
-/// A question that breaks a rule.
+/// What the rules say of a question.
 #[derive(Debug)]
-pub struct Invalid<'a> {
-    /// Its id.
-    pub id: &'a str,
-    /// The first rule it breaks.
+pub enum Verdict<'a> {
+    /// It keeps them.
+    Sound,
+    /// It keeps them once these answers are moved.
+    Realigned(Vec<Moved<'a>>),
+    /// It breaks one.
+    Broken(Reason<'a>),
+}
+
+/// An answer's move.
+#[derive(Debug)]
+pub struct Moved<'a> {
+    /// Which of the question's answers.
+    pub answer_index: usize,
+    /// What was wrong.
     pub reason: Reason<'a>,
+    /// Where it goes.
+    pub place: Place<'a>,
+    /// Why there.
+    pub why: String,
 }
 
-/// The questions of a dataset, in its order, sorted by whether they can be used.
-#[derive(Debug, Default)]
-pub struct Checked<'a> {
-    /// Those that can.
-    pub questions: Vec<Question<'a>>,
-    /// Those that cannot.
-    pub invalid: Vec<Invalid<'a>>,
+/// Takes a usable question, and may stop the reading.
+pub type Visit<'a> = &'a mut dyn FnMut(&Question<'_>) -> Result<()>;
+
+/// Holds the questions of a split against the rules, one after another.
+#[derive(Debug)]
+pub struct Checker {
+    on_invalid: OnInvalid,
+    /// Hashes of the ids so far.
+    ids: HashSet<u128>,
+    /// What was found so far.
+    pub tally: Tally,
 }
 
-/// How many questions were left out, by reason.
-pub type Skipped = BTreeMap<&'static str, usize>;
+impl Checker {
+    /// Begins a split.
+    #[must_use]
+    pub fn new(on_invalid: OnInvalid) -> Self {
+        Self { on_invalid, ids: HashSet::new(), tally: Tally::default() }
+    }
 
-/// Holds every question against the rules.
-#[must_use]
-pub fn check(dataset: &Dataset) -> Checked<'_> {
-    let mut checked = Checked::default();
-    let mut ids = HashSet::new();
-    for article in &dataset.data {
-        for paragraph in &article.paragraphs {
+    /// Judges the questions of an article, shows each with its verdict to the audit if there is one, and those that
+    /// can be used to `visit`.
+    pub fn article(
+        &mut self,
+        article: &Article,
+        mut audit: Option<&mut SplitAudit<'_>>,
+        visit: Visit<'_>,
+    ) -> Result<()> {
+        let Article { title, paragraphs } = article;
+        for paragraph in paragraphs {
             let context = CharIndex::new(&paragraph.context);
-            let context_is_empty = paragraph.context.trim().is_empty();
+            let mut audited = audit.as_mut().map(|audit| audit.paragraph(&paragraph.context, &context));
             for qa in &paragraph.qas {
-                let repeated = !ids.insert(qa.id.as_str());
-                let broken = if repeated {
-                    Some(Reason::DuplicateId)
-                } else {
-                    broken_rule(qa, &context, context_is_empty)
-                };
-                match broken {
-                    Some(reason) => checked.invalid.push(Invalid { id: &qa.id, reason }),
-                    None => {
-                        checked.questions.push(Question {
-                            title: &article.title,
-                            context: &paragraph.context,
-                            qa,
-                        });
-                    }
+                let verdict = self.judge(qa, &context);
+                if let (Some(audit), Some(audited)) = (audit.as_mut(), audited.as_mut()) {
+                    audit.question(audited, qa, &verdict)?;
                 }
+                self.tally.take_in(&qa.id, &verdict);
+                let qa = match verdict {
+                    Verdict::Broken(_) => continue,
+                    Verdict::Sound => Cow::Borrowed(qa),
+                    Verdict::Realigned(moves) => Cow::Owned(realigned(qa, &moves)),
+                };
+                visit(&Question { title, context: &paragraph.context, qa })?;
             }
         }
+        Ok(())
     }
-    checked
+
+    fn judge<'a>(&mut self, qa: &'a Qa, context: &CharIndex<'a>) -> Verdict<'a> {
+        if !self.ids.insert(hash128(&qa.id)) {
+            return Verdict::Broken(Reason::DuplicateId);
+        }
+        if let Some(reason) = broken_rule(qa, context) {
+            return Verdict::Broken(reason);
+        }
+        let misplaced = qa.answers.iter().enumerate().filter_map(|(answer_index, answer)| {
+            Some((answer_index, misplaced(&answer.text, answer.answer_start, context)?))
+        });
+        let mut moves = Vec::new();
+        for (answer_index, reason) in misplaced {
+            let place = match &reason {
+                Reason::OffsetOutside { text, start, .. } | Reason::Misplaced { text, start, .. }
+                    if self.on_invalid == OnInvalid::Realign =>
+                {
+                    locate(text, *start, context)
+                }
+                _ => Located::Nowhere,
+            };
+            let Located::At(place, why) = place else { return Verdict::Broken(reason) };
+            moves.push(Moved { answer_index, reason, place, why });
+        }
+        if moves.is_empty() { Verdict::Sound } else { Verdict::Realigned(moves) }
+    }
 }
 
-impl<'a> Checked<'a> {
-    /// The usable questions, if `on_invalid` lets the others pass; `origin` is for messages.
-    pub fn accept(self, on_invalid: OnInvalid, origin: &str) -> Result<(Vec<Question<'a>>, Skipped)> {
-        if on_invalid == OnInvalid::Error && !self.invalid.is_empty() {
-            let questions = self.questions.len() + self.invalid.len();
-            return Err(Error::invalid_questions(origin.to_owned(), questions, &self.invalid));
-        }
-        let mut skipped = Skipped::new();
-        for invalid in &self.invalid {
-            *skipped.entry(invalid.reason.name()).or_default() += 1;
-        }
-        Ok((self.questions, skipped))
+/// The question with its answers where they are.
+fn realigned(qa: &Qa, moves: &[Moved<'_>]) -> Qa {
+    let mut qa = qa.clone();
+    for Moved { answer_index, place, .. } in moves {
+        let answer = &mut qa.answers[*answer_index];
+        place.text.clone_into(&mut answer.text);
+        answer.answer_start = place.start;
     }
+    qa
 }
 
-/// The first rule that a question of a new id breaks.
-fn broken_rule<'a>(qa: &'a Qa, context: &CharIndex<'a>, context_is_empty: bool) -> Option<Reason<'a>> {
+/// The first rule that a question of a new id breaks, answers at their offsets aside.
+fn broken_rule<'a>(qa: &'a Qa, context: &CharIndex<'a>) -> Option<Reason<'a>> {
     if qa.id.is_empty() {
         return Some(Reason::EmptyId);
     }
-    if context_is_empty {
+    if context.slice(CharOffset(0), context.len()).trim().is_empty() {
         return Some(Reason::EmptyContext);
     }
     if qa.question.trim().is_empty() {
@@ -105,14 +155,11 @@ fn broken_rule<'a>(qa: &'a Qa, context: &CharIndex<'a>, context_is_empty: bool) 
     if qa.is_impossible && !qa.answers.is_empty() {
         return Some(Reason::ImpossibleWithAnswers);
     }
-    qa.answers.iter().find_map(|answer| misplaced(&answer.text, answer.answer_start, context))
+    qa.answers.iter().any(|answer| answer.text.trim().is_empty()).then_some(Reason::EmptyAnswer)
 }
 
 /// What is wrong with an answer's place.
 fn misplaced<'a>(text: &'a str, start: i32, context: &CharIndex<'a>) -> Option<Reason<'a>> {
-    if text.trim().is_empty() {
-        return Some(Reason::EmptyAnswer);
-    }
     let context_chars = context.len().0;
     let Some(offset) = u32::try_from(start).ok().filter(|start| *start < context_chars) else {
         return Some(Reason::OffsetOutside { text, start, context_chars });
@@ -159,18 +206,18 @@ pub enum Reason<'a> {
 }
 
 impl Reason<'_> {
-    /// The reason's name in metrics.
+    /// The reason as a finding; its name is the one in metrics.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn finding(&self) -> Finding {
         match self {
-            Self::EmptyId => "empty_id",
-            Self::DuplicateId => "duplicate_id",
-            Self::EmptyContext => "empty_context",
-            Self::EmptyQuestion => "empty_question",
-            Self::EmptyAnswer => "empty_answer",
-            Self::OffsetOutside { .. } => "offset_outside_context",
-            Self::Misplaced { .. } => "answer_not_at_offset",
-            Self::ImpossibleWithAnswers => "impossible_with_answers",
+            Self::EmptyId => Finding::EmptyId,
+            Self::DuplicateId => Finding::DuplicateId,
+            Self::EmptyContext => Finding::EmptyContext,
+            Self::EmptyQuestion => Finding::EmptyQuestion,
+            Self::EmptyAnswer => Finding::EmptyAnswer,
+            Self::OffsetOutside { .. } => Finding::OffsetOutsideContext,
+            Self::Misplaced { .. } => Finding::AnswerNotAtOffset,
+            Self::ImpossibleWithAnswers => Finding::ImpossibleWithAnswers,
         }
     }
 }
@@ -202,29 +249,11 @@ impl fmt::Display for Reason<'_> {
 mod tests {
     use std::path::Path;
 
-    use squad::json::{Answer, Article, Paragraph};
+    use squad::json::Dataset;
 
     use super::*;
+    use crate::audit::tests::{checked, dataset, qa};
     use crate::error::tests::message;
-
-    fn qa(id: &str, question: &str, answers: &[(&str, i32)]) -> Qa {
-        let answers =
-            answers.iter().map(|(text, start)| Answer { text: (*text).to_owned(), answer_start: *start });
-        Qa {
-            id: id.to_owned(),
-            question: question.to_owned(),
-            answers: answers.collect(),
-            is_impossible: false,
-        }
-    }
-
-    fn dataset(paragraphs: Vec<(&str, Vec<Qa>)>) -> Dataset {
-        let paragraphs = paragraphs
-            .into_iter()
-            .map(|(context, qas)| Paragraph { context: context.to_owned(), qas })
-            .collect();
-        Dataset { version: None, data: vec![Article { title: "T".to_owned(), paragraphs }] }
-    }
 
     /// One question of each kind that is refused, and two that are not.
     fn broken() -> Dataset {
@@ -254,18 +283,17 @@ mod tests {
     #[test]
     fn questions_that_keep_the_rules_pass() {
         let dataset = broken();
-        let (questions, skipped) = check(&dataset).accept(OnInvalid::Skip, "data.json").unwrap();
-        assert_eq!(
-            questions.iter().map(|question| question.qa.id.as_str()).collect::<Vec<_>>(),
-            ["good", "unanswered"]
-        );
-        insta::assert_compact_debug_snapshot!(skipped, @r#"{"answer_not_at_offset": 2, "duplicate_id": 1, "empty_answer": 1, "empty_context": 1, "empty_id": 1, "empty_question": 1, "impossible_with_answers": 1, "offset_outside_context": 3}"#);
+        let (tally, questions) = checked(&dataset, OnInvalid::Skip);
+        tally.accept(OnInvalid::Skip, "data.json").unwrap();
+        assert_eq!(questions.iter().map(|qa| qa.id.as_str()).collect::<Vec<_>>(), ["good", "unanswered"]);
+        insta::assert_compact_debug_snapshot!(tally.skipped, @r#"{"answer_not_at_offset": 2, "duplicate_id": 1, "empty_answer": 1, "empty_context": 1, "empty_id": 1, "empty_question": 1, "impossible_with_answers": 1, "offset_outside_context": 3}"#);
     }
 
     #[test]
     fn every_rule_names_what_it_found() {
         let dataset = broken();
-        let error = check(&dataset).accept(OnInvalid::Error, "data.json").unwrap_err();
+        let (tally, _) = checked(&dataset, OnInvalid::Error);
+        let error = tally.accept(OnInvalid::Error, "data.json").unwrap_err();
         insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @r#"
           data.json: 11 of 13 questions cannot be used (answer_not_at_offset: 2, duplicate_id: 1, empty_answer: 1, empty_context: 1, empty_id: 1, empty_question: 1, impossible_with_answers: 1, offset_outside_context: 3)
             "good": an earlier question has this id
@@ -279,22 +307,7 @@ mod tests {
             "over the end": answer "here and there" is not at character 16 of its context, which reads "here"
             "impossible": it is_impossible and has answers
             … and 1 more
-          help: correct them, or leave them out with `--set ingest.on_invalid=skip`
-        "#);
-        let reasons: Vec<String> =
-            check(&dataset).invalid.iter().map(|invalid| invalid.reason.to_string()).collect();
-        insta::assert_snapshot!(reasons.join("\n"), @r#"
-          an earlier question has this id
-          the id is empty
-          the question is empty
-          an answer is empty
-          answer "here" starts at character 25, outside its context of 20 characters
-          answer "cät" starts at character -1, outside its context of 20 characters
-          answer "here" starts at character 2147483647, outside its context of 20 characters
-          answer "cät" is not at character 5 of its context, which reads "ät "
-          answer "here and there" is not at character 16 of its context, which reads "here"
-          it is_impossible and has answers
-          the context is empty
+          help: correct them; or leave them out with `--set ingest.on_invalid=skip`, or have misplaced answers moved where that is beyond doubt with `realign`
         "#);
     }
 }

@@ -1,10 +1,9 @@
 //! Everything that can be wrong with what comes in, each with what to do about it.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::check::Invalid;
+pub use crate::source::SourceError;
 
 /// Shorthand of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -26,27 +25,15 @@ pub enum Error {
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),
 
-    /// A file that a setting names is not there, or is a folder.
-    #[error("{} ({setting}) is {found}, expected a file", path.display())]
-    #[diagnostic(help("correct it in the settings file, or give `--set {setting}=PATH`"))]
-    NoFile {
-        /// The setting.
-        setting: &'static str,
-        /// Its value.
-        path: PathBuf,
-        /// What was found instead.
-        found: &'static str,
-    },
+    /// A file of questions cannot be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Source(Box<SourceError>),
 
-    /// A compressed file is damaged.
-    #[error("{} is not sound gzip", path.display())]
-    #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
-    Gzip {
-        /// The file.
-        path: PathBuf,
-        /// What the decoder said.
-        source: std::io::Error,
-    },
+    /// What the settings name cannot be found or fetched.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Stage(Box<stage::Error>),
 
     /// A JSON file is malformed, or of another form.
     #[error("{}, line {line}, column {column}: {message}", path.display())]
@@ -66,7 +53,10 @@ pub enum Error {
 
     /// Questions that break the rules, under `on_invalid = "error"`.
     #[error("{origin}: {count} of {questions} questions cannot be used ({reasons})\n{listing}")]
-    #[diagnostic(help("correct them, or leave them out with `--set ingest.on_invalid=skip`"))]
+    #[diagnostic(help(
+        "correct them; or leave them out with `--set ingest.on_invalid=skip`, or have misplaced answers moved where \
+         that is beyond doubt with `realign`"
+    ))]
     InvalidQuestions {
         /// The file, or the generated corpus.
         origin: String,
@@ -125,7 +115,8 @@ pub enum Error {
     /// The base model's folder lacks a file.
     #[error("{} holds no {name}", folder.display())]
     #[diagnostic(help(
-        "a base model is a folder with config.json, model.safetensors and tokenizer.json or vocab.txt"
+        "a base model is a folder with config.json, tokenizer.json or vocab.txt, and model.safetensors or \
+         pytorch_model.bin, whole or in shards with their index"
     ))]
     NoModelFile {
         /// The folder.
@@ -176,9 +167,40 @@ pub enum Error {
         source: Box<safetensors::SafeTensorError>,
     },
 
+    /// A `pytorch_model.bin` is refused.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Pytorch(#[from] pytorch_file::Error),
+
+    /// The shards of a checkpoint are not those of its index.
+    #[error("{}: {count} of its entries do not fit the files beside it\n{listing}", path.display())]
+    #[diagnostic(help("index and shards must be of the same model: fetch all of them again"))]
+    Index {
+        /// The index.
+        path: PathBuf,
+        /// How many are missing or surplus.
+        count: usize,
+        /// The first of them, one per line.
+        listing: String,
+    },
+
+    /// A tensor holds an infinity or NaN.
+    #[error("{}: {not_finite} of the {values} values of {name} are infinite or NaN", path.display())]
+    #[diagnostic(help("nothing can be learned from there: choose another base model, or fetch it again"))]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// How many.
+        not_finite: usize,
+        /// Of how many.
+        values: usize,
+    },
+
     /// The checkpoint's tensors are not those of its configuration.
     #[error("{}: {count} tensors do not fit a {model_type} model of its config.json\n{listing}", path.display())]
-    #[diagnostic(help("config.json and model.safetensors must be of the same model: fetch both again"))]
+    #[diagnostic(help("config.json and the weights must be of the same model: fetch both again"))]
     Tensors {
         /// The checkpoint.
         path: PathBuf,
@@ -282,10 +304,23 @@ pub enum Error {
     Interrupted,
 }
 
+impl From<SourceError> for Error {
+    fn from(error: SourceError) -> Self {
+        Self::Source(Box::new(error))
+    }
+}
+
+impl From<stage::Error> for Error {
+    fn from(error: stage::Error) -> Self {
+        Self::Stage(Box::new(error))
+    }
+}
+
 impl stage::ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Artifact(error) => error.exit_code(),
+            Self::Stage(error) => error.exit_code(),
             Self::Interrupted => 130,
             _ => 3,
         }
@@ -299,15 +334,9 @@ impl Error {
         Self::Json { path: path.to_owned(), line: source.line(), column: source.column(), message, expected }
     }
 
-    pub(crate) fn invalid_questions(origin: String, questions: usize, invalid: &[Invalid<'_>]) -> Self {
-        let mut counts = BTreeMap::new();
-        for question in invalid {
-            *counts.entry(question.reason.name()).or_insert(0_usize) += 1;
-        }
-        let reasons: Vec<String> = counts.iter().map(|(name, count)| format!("{name}: {count}")).collect();
-        let lines = invalid.iter().map(|question| format!("{:?}: {}", question.id, question.reason));
-        let (reasons, listing) = (reasons.join(", "), listing(lines));
-        Self::InvalidQuestions { origin, count: invalid.len(), questions, reasons, listing }
+    pub(crate) fn index(path: &Path, problems: Vec<String>) -> Self {
+        let count = problems.len();
+        Self::Index { path: path.to_owned(), count, listing: listing(problems.into_iter()) }
     }
 
     pub(crate) fn tensors(path: &Path, model_type: &'static str, problems: Vec<String>) -> Self {
@@ -316,18 +345,40 @@ impl Error {
     }
 }
 
-/// The first few items, one per line, and how many more there are.
-pub(crate) fn listing(items: impl ExactSizeIterator<Item = String>) -> String {
-    let more = items.len().saturating_sub(LISTED);
-    let mut text = items.take(LISTED).map(|item| format!("  {item}")).collect::<Vec<_>>().join("\n");
-    if more > 0 {
-        let _ = write!(text, "\n  … and {more} more");
+/// The first few of many items, one per line, and how many more there are.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    first: Vec<String>,
+    more: usize,
+}
+
+impl Listing {
+    /// Takes an item in; `text` is asked only of the first few.
+    pub(crate) fn push(&mut self, text: impl FnOnce() -> String) {
+        if self.first.len() < LISTED { self.first.push(text()) } else { self.more += 1 }
     }
-    text
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, item) in self.first.iter().enumerate() {
+            write!(formatter, "{}  {item}", if index == 0 { "" } else { "\n" })?;
+        }
+        if self.more == 0 { Ok(()) } else { write!(formatter, "\n  … and {} more", self.more) }
+    }
+}
+
+/// The same of items that are all there.
+pub(crate) fn listing(items: impl Iterator<Item = String>) -> String {
+    let mut listing = Listing::default();
+    items.for_each(|item| listing.push(|| item));
+    listing.to_string()
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::fmt::Write as _;
+
     use miette::Diagnostic as _;
 
     use super::*;

@@ -1,14 +1,16 @@
 //! Which of the usable questions are kept.
 //!
 //! The random subset is the same on every machine and in every later version: `squad::SplitMix64` draws for a
-//! Fisher–Yates shuffle that stops after the questions that are kept.
+//! Fisher–Yates shuffle that stops after the questions that are kept. It wants to know how many there are, which
+//! shows only at the end of a pass over the data; every other choice is made question by question.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::iter::Peekable;
 use std::path::PathBuf;
+use std::vec::IntoIter;
 
 use squad::SplitMix64;
 
-use crate::check::Question;
 use crate::error::{Error, Result, listing};
 
 /// A way to choose questions; the ones chosen stay in the order of the dataset.
@@ -34,41 +36,81 @@ pub enum Selection {
     },
 }
 
+/// A choice being made: asked of every usable question, in order.
+#[derive(Debug)]
+pub enum Choice {
+    /// So many more.
+    Next(usize),
+    /// Those with these numbers, ascending.
+    Drawn {
+        /// The number of the next question.
+        number: usize,
+        /// The numbers that are still to come.
+        wanted: Peekable<IntoIter<usize>>,
+    },
+    /// Those with these ids.
+    Ids {
+        /// The list.
+        path: PathBuf,
+        /// What it holds.
+        ids: Vec<String>,
+        /// Its ids, and whether there is such a question.
+        found: HashMap<String, bool>,
+    },
+}
+
 impl Selection {
-    /// The chosen ones among `questions`; `origin` and `split` are for messages.
-    pub fn choose<'a>(
-        &self,
-        questions: Vec<Question<'a>>,
-        origin: &str,
-        split: &'static str,
-    ) -> Result<Vec<Question<'a>>> {
-        match self {
-            Self::All => Ok(questions),
-            Self::First(count) => Ok(questions.into_iter().take(*count).collect()),
-            Self::Random { count, seed } => Ok(random_subset(questions.len(), *count, *seed)
-                .into_iter()
-                .map(|index| questions[index])
-                .collect()),
-            Self::Ids { path, ids } => {
-                let known: HashSet<&str> = questions.iter().map(|question| question.qa.id.as_str()).collect();
-                let unknown: Vec<&String> = ids.iter().filter(|id| !known.contains(id.as_str())).collect();
-                if !unknown.is_empty() {
-                    return Err(Error::UnknownIds {
-                        path: path.clone(),
-                        origin: origin.to_owned(),
-                        split,
-                        count: unknown.len(),
-                        ids: ids.len(),
-                        listing: listing(unknown.into_iter().map(|id| format!("{id:?}"))),
-                    });
-                }
-                let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
-                Ok(questions
-                    .into_iter()
-                    .filter(|question| wanted.contains(question.qa.id.as_str()))
-                    .collect())
+    /// Begins the choice; `None` where it needs to know how many usable questions there are and `usable` does not
+    /// say.
+    #[must_use]
+    pub fn begin(&self, usable: Option<usize>) -> Option<Choice> {
+        Some(match self {
+            Self::All => Choice::Next(usize::MAX),
+            Self::First(count) => Choice::Next(*count),
+            Self::Random { count, seed } => {
+                let wanted = random_subset(usable?, *count, *seed).into_iter().peekable();
+                Choice::Drawn { number: 0, wanted }
             }
+            Self::Ids { path, ids } => {
+                let found = ids.iter().map(|id| (id.clone(), false)).collect();
+                Choice::Ids { path: path.clone(), ids: ids.clone(), found }
+            }
+        })
+    }
+}
+
+impl Choice {
+    /// Whether the next usable question, which has this id, is kept.
+    pub fn keeps(&mut self, id: &str) -> bool {
+        match self {
+            Self::Next(more) => {
+                let keeps = *more > 0;
+                *more = more.saturating_sub(1);
+                keeps
+            }
+            Self::Drawn { number, wanted } => {
+                *number += 1;
+                wanted.next_if_eq(&(*number - 1)).is_some()
+            }
+            Self::Ids { found, .. } => found.get_mut(id).map(|found| *found = true).is_some(),
         }
+    }
+
+    /// Refuses ids that no question had; `origin` and `split` are for the message.
+    pub fn finish(self, origin: &str, split: &'static str) -> Result<()> {
+        let Self::Ids { path, ids, found } = self else { return Ok(()) };
+        let unknown: Vec<&String> = ids.iter().filter(|id| !found[*id]).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(Error::UnknownIds {
+            path,
+            origin: origin.to_owned(),
+            split,
+            count: unknown.len(),
+            ids: ids.len(),
+            listing: listing(unknown.into_iter().map(|id| format!("{id:?}"))),
+        })
     }
 }
 
@@ -105,5 +147,20 @@ mod tests {
             assert!(subset.windows(2).all(|pair| pair[0] < pair[1]));
             assert!(subset.iter().all(|index| *index < len));
         }
+    }
+
+    #[test]
+    fn a_choice_keeps_what_the_selection_says() {
+        let kept = |selection: &Selection| -> Vec<usize> {
+            let mut choice = selection.begin(Some(100)).unwrap();
+            (0..100).filter(|number| choice.keeps(&number.to_string())).collect()
+        };
+        assert_eq!(kept(&Selection::All).len(), 100);
+        assert_eq!(kept(&Selection::First(3)), [0, 1, 2]);
+        let random = Selection::Random { count: 8, seed: 0 };
+        assert_eq!(kept(&random), random_subset(100, 8, 0));
+        assert!(random.begin(None).is_none(), "how many there are must be known");
+        let ids = ["7", "3", "7"].map(str::to_owned).to_vec();
+        assert_eq!(kept(&Selection::Ids { path: PathBuf::new(), ids }), [3, 7]);
     }
 }

@@ -1,15 +1,21 @@
 //! Training and validation: where each comes from, which of its questions are kept, where they go.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use artifact::file_name;
-use squad::json::Dataset;
+use serde_json::{Value, json};
+use squad::json::Article;
 use stage::settings::{Ingest, Source, Subset};
+use stage::{Fetcher, Job};
 
-use crate::check::{Question, Skipped, check};
+use crate::audit::{Audit, SplitAudit};
+use crate::check::Checker;
 use crate::error::{Error, Result};
-use crate::selection::Selection;
-use crate::{sample, source};
+use crate::selection::{Choice, Selection};
+use crate::source::SourceFile;
+use crate::tables::{Counts, Tables};
+use crate::tally::Tally;
+use crate::{sample, source, stop_if_interrupted};
 
 /// One of the two splits, with the settings that are its own.
 #[derive(Debug)]
@@ -22,20 +28,9 @@ pub struct Split<'a> {
     ids: Option<&'a PathBuf>,
     ids_setting: &'static str,
     /// Name of its table of contexts.
-    pub contexts: &'static str,
+    contexts: &'static str,
     /// Name of its table of examples.
-    pub examples: &'static str,
-}
-
-/// The questions of a split that are kept, in the order of its dataset.
-#[derive(Debug)]
-pub struct Chosen<'a> {
-    /// Those questions.
-    pub questions: Vec<Question<'a>>,
-    /// How many were left out because they break a rule.
-    pub skipped: Skipped,
-    /// Questions of the dataset.
-    pub available: usize,
+    examples: &'static str,
 }
 
 impl<'a> Split<'a> {
@@ -65,48 +60,93 @@ impl<'a> Split<'a> {
         [train, validation]
     }
 
-    /// Everything its source holds; `seed` is the generated corpus's.
-    pub fn read(&self, seed: u64) -> Result<Dataset> {
-        match self.source {
-            Source::Sample => {
-                let sample = sample::generate(seed);
-                Ok(if self.name == "train" { sample.train } else { sample.validation })
-            }
-            Source::File(path) => source::read_squad(path, self.setting),
-        }
-    }
-
-    /// Those questions of `dataset` that keep the rules and that the settings choose; at least one.
-    pub fn choose<'data>(&self, dataset: &'data Dataset, settings: &Ingest) -> Result<Chosen<'data>> {
+    /// Shows all of its questions to the audit, and writes those that keep the rules and that the settings choose,
+    /// at least one, to its tables; returns what the manifest says of it.
+    ///
+    /// The data is gone through once, and twice where the choice needs to know how many questions there are. What
+    /// stays in memory of a question are hashes and its id.
+    pub fn ingest(&self, settings: &Ingest, audit: &mut Audit, job: &mut Job) -> Result<Value> {
         let origin = self.origin();
-        let checked = check(dataset);
-        let available = checked.questions.len() + checked.invalid.len();
-        let (usable, skipped) = checked.accept(settings.on_invalid, &origin)?;
-        let skipped_count = skipped.values().sum();
-        let questions = self.selection(settings)?.choose(usable, &origin, self.name)?;
-        if questions.is_empty() {
-            return Err(Error::NoQuestions {
-                origin,
-                split: self.name,
-                questions: available,
-                skipped: skipped_count,
-            });
+        let source = self.open(settings.seed, &mut job.fetcher)?;
+        let selection = self.selection(settings)?;
+        let mut audit = audit.split(self.name);
+        let (choice, mut audit) = if let Some(choice) = selection.begin(None) {
+            (choice, Some(audit))
+        } else {
+            let mut checker = Checker::new(settings.on_invalid);
+            each_article(&source, job, &mut |article| {
+                checker.article(article, Some(&mut audit), &mut |_| Ok(()))
+            })?;
+            audit.finish();
+            checker.tally.accept(settings.on_invalid, &origin)?;
+            (selection.begin(Some(checker.tally.usable)).expect("how many there are is known"), None)
+        };
+        let (tally, counts) = self.write(&source, settings, choice, audit.as_mut(), job)?;
+        if let Some(audit) = audit {
+            audit.finish();
         }
         tracing::info!(
             split = self.name,
             source = origin,
-            questions = available,
-            kept = questions.len(),
-            skipped = skipped_count,
+            questions = tally.questions(),
+            kept = counts.questions,
+            realigned = tally.realigned,
+            skipped = tally.skipped_count(),
             "read the questions"
         );
-        Ok(Chosen { questions, skipped, available })
+        Ok(json!({
+            "articles": counts.articles,
+            "contexts": counts.contexts,
+            "questions": counts.questions,
+            "available_questions": tally.questions(),
+            "realigned": tally.realigned,
+            "skipped": tally.skipped,
+        }))
+    }
+
+    /// Writes the questions of the choice.
+    fn write(
+        &self,
+        source: &Opened,
+        settings: &Ingest,
+        mut choice: Choice,
+        mut audit: Option<&mut SplitAudit<'_>>,
+        job: &Job,
+    ) -> Result<(Tally, Counts)> {
+        let origin = self.origin();
+        let mut checker = Checker::new(settings.on_invalid);
+        let (contexts, examples) = (job.output().join(self.contexts), job.output().join(self.examples));
+        let mut tables = Tables::create(&contexts, &examples, job.fingerprint())?;
+        each_article(source, job, &mut |article| {
+            checker.article(article, audit.as_deref_mut(), &mut |question| {
+                if choice.keeps(&question.qa.id) { tables.push(question) } else { Ok(()) }
+            })
+        })?;
+        let tally = checker.tally;
+        tally.accept(settings.on_invalid, &origin)?;
+        choice.finish(&origin, self.name)?;
+        let counts = tables.finish()?;
+        if counts.questions == 0 {
+            let (questions, skipped) = (tally.questions(), tally.skipped_count());
+            return Err(Error::NoQuestions { origin, split: self.name, questions, skipped });
+        }
+        Ok((tally, counts))
+    }
+
+    /// Where its questions are read from, fetched where they are not here; `seed` is the generated corpus's.
+    fn open(&self, seed: u64, fetcher: &mut Fetcher) -> Result<Opened> {
+        let Source::At(locations) = self.source else {
+            let sample = sample::generate(seed);
+            let dataset = if self.name == "train" { sample.train } else { sample.validation };
+            return Ok(Opened::Sample(dataset.data));
+        };
+        Ok(Opened::Files(source::files(locations, self.name, self.setting, fetcher)?))
     }
 
     fn origin(&self) -> String {
         match self.source {
             Source::Sample => "the generated corpus".to_owned(),
-            Source::File(path) => path.display().to_string(),
+            Source::At(_) => self.source.to_string(),
         }
     }
 
@@ -121,10 +161,22 @@ impl<'a> Split<'a> {
             (count, Subset::Random) => Selection::Random { count, seed: settings.seed },
         })
     }
+}
 
-    /// Where its tables go in `output`: contexts, examples.
-    #[must_use]
-    pub fn paths(&self, output: &Path) -> (PathBuf, PathBuf) {
-        (output.join(self.contexts), output.join(self.examples))
+/// What a split is read from.
+enum Opened {
+    Sample(Vec<Article>),
+    Files(Vec<SourceFile>),
+}
+
+/// Shows every article to `visit`, until the user stops the stage.
+fn each_article(source: &Opened, job: &Job, visit: &mut dyn FnMut(&Article) -> Result<()>) -> Result<()> {
+    let mut visit = |article: &Article| {
+        stop_if_interrupted(job)?;
+        visit(article)
+    };
+    match source {
+        Opened::Sample(articles) => articles.iter().try_for_each(visit),
+        Opened::Files(files) => source::each_article(files, &mut |article| visit(&article)),
     }
 }

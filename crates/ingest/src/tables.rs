@@ -1,4 +1,4 @@
-//! The chosen questions of a split as its two tables.
+//! The chosen questions of a split as its two tables, written as they come.
 //!
 //! Only contexts that a question is asked about are written, and identical ones once.
 
@@ -10,6 +10,7 @@ use artifact::{Answer, ContextsWriter, Example, ExamplesWriter};
 
 use crate::check::Question;
 use crate::error::Result;
+use crate::hash::hash128;
 
 /// What was written of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,25 +23,37 @@ pub struct Counts {
     pub questions: usize,
 }
 
-/// Writes both tables in the order of `questions`.
-pub fn write_split(
-    questions: &[Question<'_>],
-    contexts: &Path,
-    examples: &Path,
-    fingerprint: &str,
-) -> Result<Counts> {
-    let mut contexts = ContextsWriter::create(contexts, fingerprint)?;
-    let mut examples = ExamplesWriter::create(examples, fingerprint)?;
-    let mut context_ids = HashMap::new();
-    let mut articles = HashSet::new();
-    for Question { title, context, qa } in questions {
-        articles.insert(*title);
-        let context_id = match context_ids.entry(*context) {
+/// Both tables in the making. Of what is written, hashes stay.
+pub struct Tables {
+    contexts: ContextsWriter,
+    examples: ExamplesWriter,
+    context_ids: HashMap<u128, u32>,
+    articles: HashSet<u128>,
+    questions: usize,
+}
+
+impl Tables {
+    /// Begins both tables; they are at their paths once finished.
+    pub fn create(contexts: &Path, examples: &Path, fingerprint: &str) -> Result<Self> {
+        Ok(Self {
+            contexts: ContextsWriter::create(contexts, fingerprint)?,
+            examples: ExamplesWriter::create(examples, fingerprint)?,
+            context_ids: HashMap::new(),
+            articles: HashSet::new(),
+            questions: 0,
+        })
+    }
+
+    /// Adds a question.
+    pub fn push(&mut self, question: &Question<'_>) -> Result<()> {
+        let Question { title, context, qa } = question;
+        self.articles.insert(hash128(title));
+        let context_id = match self.context_ids.entry(hash128(context)) {
             Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => *new.insert(contexts.push(title, context)?),
+            Entry::Vacant(new) => *new.insert(self.contexts.push(title, context)?),
         };
         let answers = qa.answers.iter();
-        examples.push(&Example {
+        self.examples.push(&Example {
             id: &qa.id,
             context_id,
             question: &qa.question,
@@ -49,8 +62,15 @@ pub fn write_split(
                 .collect(),
             is_impossible: qa.is_impossible,
         })?;
+        self.questions += 1;
+        Ok(())
     }
-    contexts.finish()?;
-    examples.finish()?;
-    Ok(Counts { articles: articles.len(), contexts: context_ids.len(), questions: questions.len() })
+
+    /// Completes both tables.
+    pub fn finish(self) -> Result<Counts> {
+        self.contexts.finish()?;
+        self.examples.finish()?;
+        let (articles, contexts) = (self.articles.len(), self.context_ids.len());
+        Ok(Counts { articles, contexts, questions: self.questions })
+    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use artifact::{Artifact, Assets, Contexts, Examples, Tensors, file_name};
+use artifact::{Artifact, Assets, Contexts, Examples, Tensors, file_name, read_audit};
 
 const SQUAD: &str = r#"{"version": "1.1", "data": [
   {"title": "One", "paragraphs": [
@@ -207,6 +207,21 @@ fn invalid_questions_can_be_skipped() {
     let artifact = bench.artifact(&["ingest.on_invalid=skip".to_owned()]);
     assert_eq!(examples(&artifact, file_name::EXAMPLES_TRAIN).len(), 3);
     assert_eq!(artifact.manifest.metrics["train"]["skipped"]["answer_not_at_offset"], 1);
+}
+
+#[test]
+fn misplaced_answers_can_be_moved() {
+    let bench = Bench::new(&SQUAD.replace("\"answer_start\": 2", "\"answer_start\": 3"));
+    let artifact = bench.artifact(&["ingest.on_invalid=realign".to_owned()]);
+    let path = artifact.file(file_name::EXAMPLES_TRAIN).unwrap();
+    let examples = Examples::open(&path).unwrap();
+    let moved = examples.iter().find(|example| example.id == "d").unwrap();
+    assert_eq!((moved.answers[0].text, moved.answers[0].start), ("dog", 2));
+    assert_eq!(artifact.manifest.metrics["train"]["realigned"], 1);
+    assert_eq!(artifact.manifest.metrics["audit"]["train"]["findings"]["answer_not_at_offset"], 1);
+    let rows = read_audit(&artifact.file(file_name::AUDIT).unwrap()).unwrap();
+    let rows: Vec<_> = rows.map(Result::unwrap).filter(|row| row.split == "train").collect();
+    assert_eq!((rows[0].id.as_str(), rows[0].answer_start, rows[0].found_start), ("d", Some(3), Some(2)));
 }
 
 #[test]

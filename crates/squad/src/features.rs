@@ -146,6 +146,12 @@ impl TokenizedContext {
         self.tokens.input_ids.len()
     }
 
+    /// For each token the characters of the context that it stands for, start and end.
+    #[must_use]
+    pub fn offsets(&self) -> &[(u32, u32)] {
+        &self.tokens.offsets
+    }
+
     /// Whether the context has no tokens: it is empty, or nothing but spaces and control characters.
     #[must_use]
     pub fn is_empty(&self) -> bool {

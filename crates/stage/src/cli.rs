@@ -172,7 +172,8 @@ impl OutputOptions {
     }
 
     /// What `auto` means here.
-    pub(crate) fn progress(&self) -> ProgressMode {
+    #[must_use]
+    pub fn progress(&self) -> ProgressMode {
         match self.progress {
             _ if self.quiet => ProgressMode::None,
             ProgressMode::Auto if self.log_format == LogFormat::Text && std::io::stderr().is_terminal() => {

@@ -102,10 +102,13 @@ const TCH: (&str, &str) = ("tch", env!("DISTILBURN_LOCKED_TCH"));
 pub static INGEST: Declaration = Declaration {
     name: "ingest",
     about: "Reads question-answering data and a pretrained model into Arrow tables",
-    details: "Data: a corpus that distilburn generates (\"sample\"), or files in SQuAD's JSON form (v1.1, v2.0), \
-              plain or .gz. Model: a folder with config.json, model.safetensors and tokenizer.json of a DistilBERT \
-              or BERT-family model.",
-    output: "contexts-….arrow and examples-….arrow of train and validation, pretrained.arrow, assets.arrow,",
+    details: "Data: a corpus that distilburn generates (\"sample\"), or files, URLs and Hub datasets: SQuAD's JSON form \
+              (v1.1, v2.0), or JSON Lines or Parquet in the columns of `datasets`, plain, gzip or zstd. Model: a folder, or \
+              a model of the Hub, with config.json, tokenizer.json or vocab.txt, and model.safetensors or \
+              pytorch_model.bin of a DistilBERT or BERT-family model. HF_ENDPOINT, HF_HOME, HF_TOKEN and \
+              HF_HUB_OFFLINE are honoured.",
+    output: "contexts-….arrow and examples-….arrow of train and validation, audit.arrow (what is odd about them), \
+             pretrained.arrow, assets.arrow,",
     inputs: &[],
     // ingest.train, validation, base_model, train_ids and validation_ids count by what they hold.
     settings: &[
@@ -117,7 +120,13 @@ pub static INGEST: Declaration = Declaration {
     ],
     sources: env!("DISTILBURN_CODE_INGEST"),
     libraries: &[],
-    kinds: &[&artifact::ASSETS, &artifact::CONTEXTS, &artifact::EXAMPLES, &artifact::TENSORS],
+    kinds: &[
+        &artifact::ASSETS,
+        &artifact::AUDIT,
+        &artifact::CONTEXTS,
+        &artifact::EXAMPLES,
+        &artifact::TENSORS,
+    ],
     unfinished: Unfinished::Clear,
 };
 

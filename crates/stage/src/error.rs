@@ -22,6 +22,11 @@ pub enum Error {
     #[diagnostic(transparent)]
     Artifact(Box<artifact::Error>),
 
+    /// Something does not come over the network.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fetch(Box<fetch::Error>),
+
     /// A file or folder that the settings name is not there.
     #[error("{origin}: {key} = {}, which is no {what}", path.display())]
     #[diagnostic(help("{remedy}"))]
@@ -40,6 +45,7 @@ pub enum Error {
 
     /// A file that the settings name cannot be read.
     #[error("an input cannot be read")]
+    #[diagnostic(help("check that the path is right and that you may read it"))]
     ReadSource(#[source] std::io::Error),
 
     /// An upstream stage has not been run with these settings.
@@ -139,11 +145,18 @@ impl From<artifact::Error> for Error {
     }
 }
 
+impl From<fetch::Error> for Error {
+    fn from(error: fetch::Error) -> Self {
+        Self::Fetch(Box::new(error))
+    }
+}
+
 impl ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::NotUpstream { .. } => 2,
             Self::Artifact(error) => error.exit_code(),
+            Self::Fetch(error) => error.exit_code(),
             Self::NoSource { .. }
             | Self::ReadSource(_)
             | Self::MissingInput { .. }

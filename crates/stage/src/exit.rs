@@ -16,3 +16,17 @@ impl ExitKind for artifact::Error {
         }
     }
 }
+
+impl ExitKind for fetch::Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted => 130,
+            Self::Io(_)
+            | Self::Unreachable { .. }
+            | Self::TooManyRequests { .. }
+            | Self::Status { .. }
+            | Self::Busy { .. } => 1,
+            _ => 3,
+        }
+    }
+}

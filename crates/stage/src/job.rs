@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use artifact::Artifact;
 use serde_json::{Map, Value};
 
-use crate::{Interrupt, Progress, ProgressMode, Settings};
+use crate::{Fetcher, Interrupt, Progress, ProgressMode, Settings};
 
 /// One run of one stage: inputs, the folder to write into, and what to tell the manifest and the user.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Job {
     /// All settings. A stage reads those that its [`crate::Declaration`] lists, and devices, threads,
     /// paths and log intervals; another one would not be part of its fingerprint.
     pub settings: Settings,
+    /// Brings what the settings name on the network, as it was pinned when the stage was planned.
+    pub fetcher: Fetcher,
     pub(crate) inputs: BTreeMap<&'static str, Artifact>,
     pub(crate) output: PathBuf,
     pub(crate) fingerprint: String,

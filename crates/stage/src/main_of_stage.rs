@@ -89,6 +89,7 @@ fn run_stage<E: ExitKind>(
     check_inputs(declaration, &options.inputs)?;
     let mut workspace = Workspace::open(&options.common.settings, &options.inputs)?;
     workspace.force = options.force;
+    workspace.progress = options.common.output.progress();
     let mut planned = workspace.plan_to(declaration)?;
     let own = planned.pop().expect("a plan ends with its target");
 
@@ -111,7 +112,9 @@ fn run_stage<E: ExitKind>(
     if declaration.unfinished == Unfinished::Clear || options.force {
         partial.clear()?;
     }
+    let interrupt = Interrupt::install()?;
     let mut job = Job {
+        fetcher: workspace.fetcher(interrupt.clone()),
         settings: workspace.settings().clone(),
         inputs,
         output: partial.dir().to_owned(),
@@ -119,7 +122,7 @@ fn run_stage<E: ExitKind>(
         metrics: Map::new(),
         run_info: Map::new(),
         progress: options.common.output.progress(),
-        interrupt: Interrupt::install()?,
+        interrupt,
     };
     let started = (OffsetDateTime::now_utc(), Instant::now());
     tracing::info!(fingerprint = own.fingerprint, "started");

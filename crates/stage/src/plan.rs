@@ -13,7 +13,7 @@ use artifact::{Artifact, Manifest};
 use serde_json::{Map, Value, json};
 
 use crate::declaration::{Declaration, STAGES, TRAIN};
-use crate::{Error, Workspace, sources};
+use crate::{Error, Interrupt, Workspace, sources};
 
 /// One stage under the present settings.
 #[derive(Debug, Clone)]
@@ -82,7 +82,11 @@ fn from_settings(
     upstream: &[Planned],
 ) -> Result<Planned, Error> {
     let inputs = if declaration.inputs.is_empty() {
-        sources::inputs(&workspace.loaded, workspace.store.root())?
+        sources::inputs(
+            &workspace.loaded,
+            workspace.store.root(),
+            &mut workspace.fetcher(Interrupt::default()),
+        )?
     } else {
         let of_stage = |stage: &&str| {
             let planned = upstream.iter().find(|planned| planned.declaration.name == *stage);

@@ -1,4 +1,5 @@
-//! The outside files that ingest reads, as they count in its fingerprint: by their contents.
+//! The outside files that ingest reads, as they count in its fingerprint: a local file by its contents, a URL by
+//! the SHA-256 recorded at its download, a file of the Hub by id and commit.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,21 +10,14 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::Error;
-use crate::settings::{Loaded, Source};
+use fetch::RepoKind;
 
-/// What ingest reads of a base model's folder, where present.
-const MODEL_FILES: [&str; 6] = [
-    "config.json",
-    "model.safetensors",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-];
+use crate::model_files::model_files;
+use crate::settings::{BaseModel, Loaded, Location, Source};
+use crate::{Error, Fetcher};
 
 /// The `inputs` part of ingest's fingerprint.
-pub(crate) fn inputs(loaded: &Loaded, store: &Path) -> Result<Value, Error> {
+pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Result<Value, Error> {
     let mut hashes = Hashes::open(store);
     let ingest = &loaded.settings.ingest;
     let mut inputs = Map::new();
@@ -32,7 +26,14 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path) -> Result<Value, Error> {
     {
         let value = match source {
             Source::Sample => json!("sample"),
-            Source::File(path) => json!(hashes.file(loaded, setting, path)?),
+            Source::At(locations) => {
+                let mut values = Vec::new();
+                for location in locations {
+                    values.extend(location_values(location, setting, loaded, &mut hashes, fetcher)?);
+                }
+                // One file counts the same whether it was named, matched or listed.
+                if let [value] = values.as_slice() { value.clone() } else { Value::Array(values) }
+            }
         };
         inputs.insert(key.to_owned(), value);
     }
@@ -44,7 +45,14 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path) -> Result<Value, Error> {
             inputs.insert(key.to_owned(), json!(hashes.file(loaded, setting, path)?));
         }
     }
-    inputs.insert("base_model".to_owned(), model(&mut hashes, loaded, &ingest.base_model)?);
+    let base_model = match &ingest.base_model {
+        BaseModel::Folder(folder) => model(&mut hashes, loaded, folder)?,
+        BaseModel::Hub(id) => {
+            let commit = fetcher.revision(&id.repo(RepoKind::Model), &id.revision)?.commit;
+            json!(format!("{}@{commit}", id.id))
+        }
+    };
+    inputs.insert("base_model".to_owned(), base_model);
     hashes.save();
     Ok(Value::Object(inputs))
 }
@@ -80,6 +88,56 @@ pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Option<Value>, 
     Ok(Some(json!(hash)))
 }
 
+/// What the files of a location count by.
+fn location_values(
+    location: &Location,
+    setting: &'static str,
+    loaded: &Loaded,
+    hashes: &mut Hashes,
+    fetcher: &mut Fetcher,
+) -> Result<Vec<Value>, Error> {
+    Ok(match location {
+        Location::File(path) => vec![json!(hashes.file(loaded, setting, path)?)],
+        Location::Glob(pattern) => {
+            let paths = matches(pattern).map_err(Error::ReadSource)?;
+            if paths.is_empty() {
+                return Err(Error::NoSource {
+                    origin: loaded.origin(setting).to_owned(),
+                    key: setting,
+                    path: pattern.into(),
+                    what: "pattern of any file",
+                    remedy: format!("look at what is there: ls '{pattern}'"),
+                });
+            }
+            let mut values = Vec::new();
+            for path in paths {
+                values.push(json!(hashes.file(loaded, setting, &path)?));
+            }
+            values
+        }
+        Location::Url(url) => vec![json!(format!("sha256:{}", fetcher.pin_url(url)?.hex()))],
+        Location::Hub(id) => {
+            let commit = fetcher.revision(&id.repo(RepoKind::Dataset), &id.revision)?.commit;
+            vec![json!(format!("{}@{commit}", id.id))]
+        }
+    })
+}
+
+/// The files that fit a pattern, in the order of their names.
+pub fn matches(pattern: &str) -> io::Result<Vec<PathBuf>> {
+    let paths = glob::glob(pattern).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let mut files = Vec::new();
+    for path in paths {
+        let path = path.map_err(|error| {
+            io::Error::new(error.error().kind(), format!("{}: {}", error.path().display(), error.error()))
+        })?;
+        if !path.is_dir() {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
 fn model(hashes: &mut Hashes, loaded: &Loaded, folder: &Path) -> Result<Value, Error> {
     const KEY: &str = "ingest.base_model";
     if !folder.is_dir() {
@@ -92,16 +150,15 @@ fn model(hashes: &mut Hashes, loaded: &Loaded, folder: &Path) -> Result<Value, E
             remedy: if fetched_by_setup {
                 "fetch it with `scripts/setup`, or work in the folder where that was run".to_owned()
             } else {
-                "name the folder of a model: config.json, model.safetensors, tokenizer.json".to_owned()
+                "name the folder of a model (config.json, model.safetensors, tokenizer.json), or its id on the Hub"
+                    .to_owned()
             },
         });
     }
     let mut files = Map::new();
-    for name in MODEL_FILES {
-        let path = folder.join(name);
-        if path.is_file() {
-            files.insert(name.to_owned(), json!(hashes.file(loaded, KEY, &path)?));
-        }
+    for name in model_files(folder) {
+        let hash = hashes.file(loaded, KEY, &folder.join(&name))?;
+        files.insert(name, json!(hash));
     }
     Ok(Value::Object(files))
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use artifact::{Artifact, Store};
 
 use crate::settings::Loaded;
-use crate::{Declaration, EXPECTED_CODE, Error, Input, Planned, Settings, SettingsOptions, plan};
+use crate::{
+    Declaration, EXPECTED_CODE, Error, Fetcher, Input, Interrupt, Planned, ProgressMode, Settings,
+    SettingsOptions, plan,
+};
 
 /// The settings and the store that the command line names.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub struct Workspace {
     pub options: SettingsOptions,
     /// `--force`: a damaged artifact counts as none.
     pub force: bool,
+    /// How the progress of downloads is shown.
+    pub progress: ProgressMode,
     given: BTreeMap<String, Artifact>,
 }
 
@@ -36,7 +41,8 @@ impl Workspace {
         for input in inputs {
             given.insert(input.stage.clone(), open_input(input)?);
         }
-        Ok(Self { loaded, store: Store::new(root), options: options.clone(), force: false, given })
+        let progress = ProgressMode::None;
+        Ok(Self { loaded, store: Store::new(root), options: options.clone(), force: false, progress, given })
     }
 
     /// The settings.
@@ -60,6 +66,12 @@ impl Workspace {
         let planned = self.plan_to(stage)?;
         let last = planned.last().expect("a plan ends with its target");
         last.require(self, needed_by).cloned()
+    }
+
+    /// Brings what comes over the network.
+    pub(crate) fn fetcher(&self, interrupt: Interrupt) -> Fetcher {
+        let timeout_s = self.settings().ingest.download_timeout_s;
+        Fetcher::new(self.store.root(), timeout_s, self.progress, interrupt)
     }
 
     /// `--input`, by stage.

@@ -6,6 +6,7 @@
 mod blocks;
 mod error;
 mod ordered;
+mod question;
 mod split;
 mod statistics;
 
@@ -14,11 +15,11 @@ use std::thread;
 
 use artifact::{Assets, Contexts, Examples, FeatureRow, FeaturesWriter, file_name};
 use serde_json::Value;
-use squad::{FeatureTokenizer, WindowSettings};
+use squad::{FeatureTokenizer, LabelledAnswer, WindowSettings};
 use stage::Job;
 
 use crate::split::{ExampleWindows, Split};
-use crate::statistics::{Answered, Statistics};
+use crate::statistics::Statistics;
 
 pub use crate::error::{Error, Result};
 
@@ -51,11 +52,25 @@ pub fn run(job: &mut Job) -> Result<()> {
         max_length: job.settings.tokenize_features.max_length,
         doc_stride: job.settings.tokenize_features.doc_stride,
     };
-    let tokenizer = open_tokenizer(&job.input("ingest").file(file_name::ASSETS)?, settings)?;
+    let (tokenizer, positions) = open_tokenizer(&job.input("ingest").file(file_name::ASSETS)?, settings)?;
     job.run_info("threads", threads(job));
     for files in &SPLITS {
-        let statistics = write_features(job, files, &tokenizer, Statistics::new(settings.max_length))?;
+        let statistics = write_features(job, files, &tokenizer, Statistics::new(settings, positions))?;
         let metrics = statistics.metrics();
+        for row in metrics["window_settings"].as_array().into_iter().flatten() {
+            tracing::info!(
+                split = files.name,
+                max_length = %row["max_length"],
+                doc_stride = %row["doc_stride"],
+                features = %row["features"],
+                in_several_windows = %percent(&row["questions_in_several_windows_share"]),
+                too_long = %row["questions_too_long"],
+                answers_lost = %percent(&row["answers_lost_share"]),
+                padding = %percent(&row["padding_share_at_max_length"]),
+                padding_in_batches_of_8 = %percent(&row["padding_share_in_batches_of_8"]),
+                "windows of this size"
+            );
+        }
         tracing::info!(
             split = files.name,
             features = %metrics["features"],
@@ -87,8 +102,9 @@ fn write_features(
         if job.interrupted() {
             return Err(Error::Interrupted);
         }
-        let answered = if example.answers.is_empty() { Answered::No } else { Answered::Yes };
-        statistics.count(&windows, answered);
+        let answer = example.answers.first();
+        statistics
+            .count(&windows, answer.map(|answer| LabelledAnswer { start: answer.start, text: answer.text }));
         for window in &windows {
             features.push(&FeatureRow {
                 example_index,
@@ -114,8 +130,13 @@ fn threads(job: &Job) -> usize {
     }
 }
 
-/// The base model's tokenizer for windows that the model can read.
-fn open_tokenizer(path: &Path, settings: WindowSettings) -> Result<FeatureTokenizer> {
+/// A share for people.
+fn percent(share: &Value) -> String {
+    format!("{:.2} %", 100.0 * share.as_f64().unwrap_or_default())
+}
+
+/// The base model's tokenizer for windows that the model can read, and how many positions the model has.
+fn open_tokenizer(path: &Path, settings: WindowSettings) -> Result<(FeatureTokenizer, usize)> {
     let assets = Assets::open(path)?;
     let asset = |name| assets.get(name).ok_or_else(|| Error::Asset { path: path.to_owned(), name });
     let config: Value = serde_json::from_slice(asset("config.json")?).unwrap_or_default();
@@ -126,5 +147,6 @@ fn open_tokenizer(path: &Path, settings: WindowSettings) -> Result<FeatureTokeni
     if settings.max_length > positions {
         return Err(Error::MaxLength { max_length: settings.max_length, positions });
     }
-    FeatureTokenizer::new(asset("tokenizer.json")?, settings).map_err(Error::Tokenizer)
+    let tokenizer = FeatureTokenizer::new(asset("tokenizer.json")?, settings).map_err(Error::Tokenizer)?;
+    Ok((tokenizer, positions))
 }

@@ -69,7 +69,7 @@ fn bench(contexts: &[String], questions: &[Question<'_>]) -> tempfile::TempDir {
     let partial = Partial::at(&folder.path().join("ingest"), "ingest", &fingerprint).unwrap();
     let path = |name: &str| partial.dir().join(name);
     let mut assets = AssetsWriter::create(&path(file_name::ASSETS), &fingerprint).unwrap();
-    assets.push("config.json", br#"{"max_position_embeddings": 32}"#).unwrap();
+    assets.push("config.json", br#"{"max_position_embeddings": 400}"#).unwrap();
     assets.push("tokenizer.json", tokenizer_json().as_bytes()).unwrap();
     assets.finish().unwrap();
     for (contexts_name, examples_name) in [
@@ -176,8 +176,50 @@ fn a_question_that_fills_its_window_is_named() {
 fn windows_longer_than_the_model_can_read_are_refused() {
     let (contexts, questions) = questions();
     let folder = bench(&contexts, &questions);
-    let result = run(folder.path(), "out", &["tokenize-features.max_length=33"]);
+    let result = run(folder.path(), "out", &["tokenize-features.max_length=401"]);
     let stderr = String::from_utf8(result.stderr).unwrap();
     assert_eq!(result.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("max_length is 33, the base model has 32 positions"), "{stderr}");
+    assert!(stderr.contains("max_length is 401, the base model has 400 positions"), "{stderr}");
+}
+
+/// Long contexts with answers of all lengths everywhere, so that some are lost to every setting.
+#[test]
+fn what_other_settings_would_give_is_what_they_give() {
+    const SENTENCE: &str = "the cat sat on a mat . ";
+    let contexts: Vec<String> = (0..60).map(|i| SENTENCE.repeat(1 + i)).collect();
+    let questions: Vec<Question<'_>> = (0..600_usize)
+        .map(|i| {
+            let context = &contexts[i % 60];
+            let start = SENTENCE.len() * (i * 7 % (1 + i % 60)) + 4;
+            let end = (start + 3 + 40 * (i % 11)).min(context.len() - 1);
+            let answers = vec![Answer { text: &context[start..end], start: start as i32 }];
+            (format!("q{i}"), (i % 60) as u32, "where sat the cat ?", answers)
+        })
+        .collect();
+    let folder = bench(&contexts, &questions);
+    let rows = |max_length: u64, doc_stride: u64| {
+        let settings = [
+            format!("tokenize-features.max_length={max_length}"),
+            format!("tokenize-features.doc_stride={doc_stride}"),
+        ];
+        let output = format!("{max_length}-{doc_stride}");
+        let (artifact, _) = finished(folder.path(), &output, &settings.each_ref().map(String::as_str));
+        let metrics = artifact.manifest.metrics["train"].clone();
+        let rows = metrics["window_settings"].as_array().unwrap().clone();
+        assert_eq!(
+            (&rows[0]["max_length"], &rows[0]["doc_stride"]),
+            (&max_length.into(), &doc_stride.into())
+        );
+        rows
+    };
+    let all = [rows(24, 4), rows(128, 64), rows(256, 128), rows(384, 128)];
+    let mut lost = 0;
+    for present in &all[1..] {
+        let same = |row: &&Value| row["max_length"] == present[0]["max_length"];
+        for counted in all.iter().flat_map(|rows| rows.iter().filter(same)) {
+            assert_eq!(*counted, present[0]);
+        }
+        lost += present[0]["answers_lost"].as_u64().unwrap();
+    }
+    assert!(lost > 0);
 }

@@ -1,6 +1,7 @@
 //! The tables: a file each, with its columns, its writer and its reader.
 
 pub(crate) mod assets;
+pub(crate) mod audit;
 pub(crate) mod contexts;
 pub(crate) mod examples;
 pub(crate) mod features;

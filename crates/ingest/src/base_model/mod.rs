@@ -3,11 +3,15 @@
 //! Whatever the family, what is written is a `DistilBertForQuestionAnswering` in f32 with DistilBERT's
 //! configuration and tokenizer. A BERT becomes one exactly where every token type is 0, as in DistilBERT.
 
+mod checkpoint;
 mod config;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 mod weights;
 mod word_piece;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -15,6 +19,7 @@ use artifact::{AssetsWriter, TensorsWriter, file_name};
 use serde_json::json;
 use squad::{FeatureTokenizer, WindowSettings};
 
+use self::checkpoint::Checkpoint;
 use self::config::DistilBertConfig;
 use self::tokenizer::TokenizerFiles;
 use self::weights::Weights;
@@ -40,11 +45,12 @@ pub fn ingest(folder: &Path, output: &Path, fingerprint: &str) -> Result<serde_j
     config.pad_token_id = tokenizer.pad_token_id;
     loads(&tokenizer.tokenizer_json, &config, folder)?;
 
-    let checkpoint = required("model.safetensors")?;
-    let weights = Weights::open(&checkpoint, family, &config, &folder.join("model.safetensors"))?;
+    let checkpoint = Checkpoint::open(folder)?;
+    let weights = Weights::open(&checkpoint, family, &config)?;
     let mut tensors = TensorsWriter::create(&output.join(file_name::PRETRAINED), fingerprint)?;
     let mut parameters = 0;
-    for (name, shape, values) in weights.iter() {
+    for tensor in weights.iter() {
+        let (name, shape, values) = tensor?;
         let shape: Vec<i64> = shape.iter().map(|dim| *dim as i64).collect();
         tensors.push_f32(name, &shape, &values)?;
         parameters += values.len();
@@ -62,12 +68,33 @@ pub fn ingest(folder: &Path, output: &Path, fingerprint: &str) -> Result<serde_j
     assets.finish()?;
 
     let (model_type, qa_head) = (family.model_type(), weights.has_qa_head);
-    tracing::info!(model_type, parameters, qa_head, dropped = weights.dropped.len(), "read the base model");
+    let form = checkpoint.form();
+    tracing::info!(
+        model_type,
+        form,
+        parameters,
+        qa_head,
+        dropped = weights.dropped.len(),
+        "read the base model"
+    );
+    if !weights.dropped.is_empty() {
+        tracing::info!(
+            tensors = weights.dropped.join(", "),
+            "question answering has no use for these: dropped"
+        );
+    }
     if qa_head {
         tracing::info!("the base model has a question answering head already: kept");
     }
+    let mut types: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, tensor) in checkpoint.tensors() {
+        *types.entry(&tensor.dtype_name).or_default() += 1;
+    }
     Ok(json!({
         "model_type": model_type,
+        "form": form,
+        "files": checkpoint.files().collect::<Vec<_>>(),
+        "tensor_types": types,
         "parameters": parameters,
         "vocab_size": config.vocab_size,
         "dim": config.dim,

@@ -3,51 +3,48 @@
 //! Every tensor of the file must be known: either it has a place in the model, or it belongs to a head that
 //! question answering does not use. Everything else (missing, surplus, of another shape) is listed, not guessed.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-
+use super::checkpoint::{Checkpoint, Tensor};
 use super::config::{DistilBertConfig, Family};
 use crate::error::{Error, Result};
+use std::collections::BTreeMap;
 
 /// Position embeddings, into which BERT's first token type is added.
 const POSITIONS: &str = "distilbert.embeddings.position_embeddings.weight";
 
 /// A checkpoint whose tensors are known to fit its configuration.
-pub struct Weights<'data> {
-    family: Family,
+#[derive(Debug)]
+pub struct Weights<'a> {
+    checkpoint: &'a Checkpoint,
     /// By the model's own name, in the model's order.
-    tensors: Vec<(String, TensorView<'data>)>,
-    token_types: Option<TensorView<'data>>,
+    tensors: Vec<(String, Named<'a>)>,
+    /// BERT's.
+    token_types: Option<Named<'a>>,
     /// Whether the checkpoint already has `qa_outputs`.
     pub has_qa_head: bool,
     /// Tensors of the file that the model has no use for.
     pub dropped: Vec<String>,
 }
 
-impl<'data> Weights<'data> {
-    /// Finds each tensor of the model that `config` describes in the bytes of a safetensors file; `path` is
-    /// for messages.
-    pub fn open(data: &'data [u8], family: Family, config: &DistilBertConfig, path: &Path) -> Result<Self> {
-        let file = SafeTensors::deserialize(data)
-            .map_err(|source| Error::Safetensors { path: path.to_owned(), source: Box::new(source) })?;
+/// A tensor of the checkpoint.
+type Named<'a> = (&'a str, &'a Tensor);
+
+impl<'a> Weights<'a> {
+    /// Finds each tensor of the model that `config` describes in the checkpoint.
+    pub fn open(checkpoint: &'a Checkpoint, family: Family, config: &DistilBertConfig) -> Result<Self> {
         let mut problems = Vec::new();
-        let mut found: BTreeMap<String, TensorView<'data>> = BTreeMap::new();
+        let mut found: BTreeMap<String, Named<'a>> = BTreeMap::new();
         let mut token_types = None;
         let mut dropped = Vec::new();
-        let mut in_file: Vec<_> = file.tensors();
-        in_file.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (name, view) in in_file {
-            match place(family, &name) {
+        for (name, tensor) in checkpoint.tensors() {
+            match place(family, name) {
                 Place::Model(target) => {
-                    if found.insert(target.clone(), view).is_some() {
+                    if found.insert(target.clone(), (name, tensor)).is_some() {
                         problems.push(format!("surplus: {name} (a second {target})"));
                     }
                 }
-                Place::TokenTypes => token_types = Some(view),
-                Place::Unused => dropped.push(name),
-                Place::Unknown => problems.push(format!("surplus: {name} {:?}", view.shape())),
+                Place::TokenTypes => token_types = Some((name, tensor)),
+                Place::Unused => dropped.push(name.to_owned()),
+                Place::Unknown => problems.push(format!("surplus: {name} {:?}", tensor.shape)),
             }
         }
 
@@ -55,9 +52,9 @@ impl<'data> Weights<'data> {
         for (name, shape) in encoder_shapes(config) {
             match found.remove(&name) {
                 None => problems.push(format!("missing: {name} {shape:?}")),
-                Some(view) => {
-                    check(&name, &view, &shape, &mut problems);
-                    tensors.push((name, view));
+                Some(named) => {
+                    check(&name, named.1, &shape, &mut problems);
+                    tensors.push((name, named));
                 }
             }
         }
@@ -66,48 +63,47 @@ impl<'data> Weights<'data> {
             for (name, shape) in [("qa_outputs.weight", vec![2, config.dim]), ("qa_outputs.bias", vec![2])] {
                 match found.remove(name) {
                     None => problems.push(format!("missing: {name} {shape:?}")),
-                    Some(view) => {
-                        check(name, &view, &shape, &mut problems);
-                        tensors.push((name.to_owned(), view));
+                    Some(named) => {
+                        check(name, named.1, &shape, &mut problems);
+                        tensors.push((name.to_owned(), named));
                     }
                 }
             }
         }
         // A layer past n_layers has a known name and no place.
-        problems.extend(found.iter().map(|(name, view)| format!("surplus: {name} {:?}", view.shape())));
+        problems
+            .extend(found.iter().map(|(name, (_, tensor))| format!("surplus: {name} {:?}", tensor.shape)));
         match &token_types {
             None if family == Family::Bert => {
                 problems.push("missing: embeddings.token_type_embeddings.weight".to_owned());
             }
-            Some(view) => {
-                let types = view.shape().first().copied().unwrap_or(0).max(1);
-                check("embeddings.token_type_embeddings.weight", view, &[types, config.dim], &mut problems);
+            Some((name, tensor)) => {
+                let types = tensor.shape.first().copied().unwrap_or(0).max(1);
+                check(name, tensor, &[types, config.dim], &mut problems);
             }
             None => {}
         }
         if problems.is_empty() {
-            Ok(Self { family, tensors, token_types, has_qa_head, dropped })
+            Ok(Self { checkpoint, tensors, token_types, has_qa_head, dropped })
         } else {
-            Err(Error::tensors(path, family.model_type(), problems))
+            Err(Error::tensors(&checkpoint.path, family.model_type(), problems))
         }
     }
 
     /// Name, shape and values of every tensor, one at a time, in the model's order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[usize], Vec<f32>)> {
-        self.tensors.iter().map(|(name, view)| {
-            let mut values = to_f32(view);
-            if let (POSITIONS, Family::Bert, Some(token_types)) =
-                (name.as_str(), self.family, &self.token_types)
-            {
-                let dim = token_types.shape()[1];
-                let first = &to_f32(token_types)[..dim];
+    pub fn iter(&self) -> impl Iterator<Item = Result<(&str, &[usize], Vec<f32>)>> {
+        self.tensors.iter().map(|(name, (in_file, tensor))| {
+            let mut values = self.checkpoint.read_f32(in_file)?;
+            if let (POSITIONS, Some((in_file, token_types))) = (name.as_str(), self.token_types) {
+                let dim = token_types.shape[1];
+                let first = &self.checkpoint.read_f32(in_file)?[..dim];
                 for position in values.chunks_exact_mut(dim) {
                     for (value, token_type) in position.iter_mut().zip(first) {
                         *value += token_type;
                     }
                 }
             }
-            (name.as_str(), view.shape(), values)
+            Ok((name.as_str(), tensor.shape.as_slice(), values))
         })
     }
 }
@@ -124,7 +120,7 @@ enum Place {
 }
 
 /// Heads of other tasks, by the first parts of their tensors' names.
-const OTHER_HEADS: [&str; 7] = [
+const OTHER_HEADS: [&str; 9] = [
     "vocab_transform.",
     "vocab_layer_norm.",
     "vocab_projector.",
@@ -132,6 +128,9 @@ const OTHER_HEADS: [&str; 7] = [
     "classifier.",
     "cls.",
     "pooler.",
+    // TinyBERT, from its distillation.
+    "fit_dense.",
+    "fit_denses.",
 ];
 
 /// BERT's modules within a layer, and DistilBERT's for the same.
@@ -217,30 +216,20 @@ fn encoder_shapes(config: &DistilBertConfig) -> Vec<(String, Vec<usize>)> {
     shapes
 }
 
-fn check(name: &str, view: &TensorView<'_>, expected: &[usize], problems: &mut Vec<String>) {
-    if view.shape() != expected {
-        problems.push(format!("mis-shaped: {name} {:?}, expected {expected:?}", view.shape()));
-    } else if !matches!(view.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-        problems.push(format!("wrong type: {name} is {}, expected F32, F16 or BF16", view.dtype()));
-    }
-}
-
-/// The values of a tensor of a type that [`check`] lets pass; safetensors are little-endian.
-fn to_f32(view: &TensorView<'_>) -> Vec<f32> {
-    let pairs = || view.data().chunks_exact(2).map(|bytes| [bytes[0], bytes[1]]);
-    match view.dtype() {
-        Dtype::F16 => pairs().map(|bytes| half::f16::from_le_bytes(bytes).to_f32()).collect(),
-        Dtype::BF16 => pairs().map(|bytes| half::bf16::from_le_bytes(bytes).to_f32()).collect(),
-        _ => view
-            .data()
-            .chunks_exact(4)
-            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-            .collect(),
+fn check(name: &str, tensor: &Tensor, expected: &[usize], problems: &mut Vec<String>) {
+    if tensor.shape != expected {
+        problems.push(format!("mis-shaped: {name} {:?}, expected {expected:?}", tensor.shape));
+    } else if tensor.dtype.is_none() {
+        problems.push(format!("wrong type: {name} is {}, expected F32, F16, BF16 or F64", tensor.dtype_name));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
+    use std::path::Path;
+
     use super::*;
     use crate::error::tests::message;
 
@@ -248,14 +237,14 @@ mod tests {
     const CONFIG: &str = r#"{"model_type": "bert", "hidden_size": 4, "intermediate_size": 6, "num_attention_heads": 2,
         "num_hidden_layers": 2, "max_position_embeddings": 3, "vocab_size": 5}"#;
 
-    type Named = (String, Vec<usize>, Vec<f32>);
+    type Values = (String, Vec<usize>, Vec<f32>);
 
     fn config() -> DistilBertConfig {
         DistilBertConfig::from_json(CONFIG.as_bytes(), Path::new("config.json")).unwrap().1
     }
 
     /// BERT's tensors for [`config`], each with values of its own.
-    fn bert() -> Vec<Named> {
+    fn bert() -> Vec<Values> {
         let mut shapes = vec![
             ("embeddings.word_embeddings.weight".to_owned(), vec![5, 4]),
             ("embeddings.position_embeddings.weight".to_owned(), vec![3, 4]),
@@ -287,7 +276,7 @@ mod tests {
         named.collect()
     }
 
-    fn file(tensors: &[Named], dtype: Dtype) -> Vec<u8> {
+    fn file(tensors: &[Values], dtype: Dtype) -> Vec<u8> {
         let encode = |value: &f32| match dtype {
             Dtype::F16 => half::f16::from_f32(*value).to_le_bytes().to_vec(),
             Dtype::BF16 => half::bf16::from_f32(*value).to_le_bytes().to_vec(),
@@ -301,14 +290,23 @@ mod tests {
         safetensors::serialize(views, None).unwrap()
     }
 
-    fn open(tensors: &[Named], family: Family) -> std::result::Result<BTreeMap<String, Vec<f32>>, String> {
-        let data = file(tensors, Dtype::F32);
-        let weights = Weights::open(&data, family, &config(), Path::new("model.safetensors"))
-            .map_err(|error| message(&error, Path::new("/nowhere")))?;
-        Ok(weights.iter().map(|(name, _, values)| (name.to_owned(), values)).collect())
+    /// The values of the model that a file of these bytes becomes, or what is wrong with it.
+    fn read(data: &[u8], family: Family) -> std::result::Result<BTreeMap<String, Vec<f32>>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("model.safetensors"), data).unwrap();
+        let read = || -> Result<_> {
+            let checkpoint = Checkpoint::open(folder.path())?;
+            let weights = Weights::open(&checkpoint, family, &config())?;
+            weights.iter().map(|named| named.map(|(name, _, values)| (name.to_owned(), values))).collect()
+        };
+        read().map_err(|error| message(&error, folder.path()))
     }
 
-    fn values<'a>(tensors: &'a [Named], name: &str) -> &'a [f32] {
+    fn open(tensors: &[Values], family: Family) -> std::result::Result<BTreeMap<String, Vec<f32>>, String> {
+        read(&file(tensors, Dtype::F32), family)
+    }
+
+    fn values<'a>(tensors: &'a [Values], name: &str) -> &'a [f32] {
         &tensors.iter().find(|(known, _, _)| known == name).unwrap().2
     }
 
@@ -366,13 +364,13 @@ mod tests {
     fn prefixes_and_families_make_no_difference() {
         let bert = bert();
         let converted = open(&bert, Family::Bert).unwrap();
-        let prefixed: Vec<Named> =
+        let prefixed: Vec<Values> =
             bert.into_iter().map(|(name, shape, data)| (format!("bert.{name}"), shape, data)).collect();
         assert_eq!(open(&prefixed, Family::Bert).unwrap(), converted);
 
         let shapes: BTreeMap<String, Vec<usize>> = encoder_shapes(&config()).into_iter().collect();
         let named = |name: &str| (name.to_owned(), shapes[name].clone(), converted[name].clone());
-        let mut distilbert: Vec<Named> = converted.keys().map(|name| named(name)).collect();
+        let mut distilbert: Vec<Values> = converted.keys().map(|name| named(name)).collect();
         assert_eq!(open(&distilbert, Family::DistilBert).unwrap(), converted);
         for (name, _, _) in &mut distilbert {
             *name = name.strip_prefix("distilbert.").unwrap().to_owned();
@@ -395,11 +393,8 @@ mod tests {
         let exact = open(&tensors, Family::Bert).unwrap();
         // The values have at most 6 + 4 significant bits: F16 holds 11 of them, BF16 holds 8.
         for (dtype, tolerance) in [(Dtype::F16, 0.0), (Dtype::BF16, 1.0 / 256.0)] {
-            let data = file(&tensors, dtype);
-            let weights =
-                Weights::open(&data, Family::Bert, &config(), Path::new("model.safetensors")).unwrap();
-            for (name, _, values) in weights.iter() {
-                for (value, expected) in values.iter().zip(&exact[name]) {
+            for (name, values) in read(&file(&tensors, dtype), Family::Bert).unwrap() {
+                for (value, expected) in values.iter().zip(&exact[&name]) {
                     assert!(
                         (value - expected).abs() <= tolerance * expected.abs(),
                         "{name}: {value}, {expected}"
@@ -426,21 +421,27 @@ mod tests {
             mis-shaped: qa_outputs.weight [3, 4], expected [2, 4]
             missing: qa_outputs.bias [2]
             surplus: distilbert.transformer.layer.2.ffn.lin2.bias [4]
-          help: config.json and model.safetensors must be of the same model: fetch both again
+          help: config.json and the weights must be of the same model: fetch both again
         ");
     }
 
     #[test]
     fn a_damaged_file_is_named() {
         let data = file(&bert(), Dtype::F32);
-        let error =
-            Weights::open(&data[..data.len() - 4], Family::Bert, &config(), Path::new("model.safetensors"))
-                .err()
-                .unwrap();
-        insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @r"
+        insta::assert_snapshot!(read(&data[..data.len() - 4], Family::Bert).unwrap_err(), @r"
           model.safetensors is no sound safetensors file
           cause: incomplete metadata, file not fully covered
           help: it is damaged or was not copied whole: fetch it again
+        ");
+    }
+
+    #[test]
+    fn what_is_not_finite_is_named() {
+        let mut tensors = bert();
+        tensors[0].2[3] = f32::NAN;
+        insta::assert_snapshot!(open(&tensors, Family::Bert).unwrap_err(), @r"
+          model.safetensors: 1 of the 20 values of embeddings.word_embeddings.weight are infinite or NaN
+          help: nothing can be learned from there: choose another base model, or fetch it again
         ");
     }
 }

@@ -1,34 +1,13 @@
 //! Ranges, and rules between settings: what a key's type cannot say.
 
 use super::load::Values;
-use super::{Settings, SettingsError};
-
-/// Values that name something this version does not have; asked before the types refuse them in serde's
-/// words.
-pub(super) fn refuse_unsupported(values: &Values) -> Result<(), SettingsError> {
-    let refused = [("ingest.on_invalid", "realign", "is not in this version", "use \"error\" or \"skip\"")];
-    for (key, value, why, remedy) in refused {
-        if values[key].0.as_str() == Some(value) {
-            return Err(Check { values }.error(key, why, remedy));
-        }
-    }
-    for key in ["ingest.train", "ingest.validation", "ingest.base_model"] {
-        if values[key].0.as_str().is_some_and(|value| value.contains("://")) {
-            let remedy = "download it, and write the path of the file or folder";
-            return Err(Check { values }.error(
-                key,
-                "is on the network, and this version reads local files",
-                remedy,
-            ));
-        }
-    }
-    Ok(())
-}
+use super::{BaseModel, Location, Settings, SettingsError, Source};
 
 /// The rules that hold between the values of `settings`.
 pub(super) fn check(settings: &Settings, values: &Values) -> Result<(), SettingsError> {
     let check = Check { values };
     check.run(settings)?;
+    check.sources(settings)?;
     check.windows(settings)?;
     check.train(settings)?;
     check.trackers(settings)?;
@@ -51,21 +30,47 @@ impl Check<'_> {
                 "use \"auto\", \"cpu\", \"cuda:0\" or \"mps\"",
             ));
         }
-        for (key, text) in
-            [("ingest.train", &settings.ingest.train), ("ingest.validation", &settings.ingest.validation)]
-        {
-            if text.to_string().is_empty() {
-                return Err(self.error(key, "names nothing", "use \"sample\" or the path of a file"));
+        Ok(())
+    }
+
+    fn sources(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let ingest = &settings.ingest;
+        for (key, source) in [("ingest.train", &ingest.train), ("ingest.validation", &ingest.validation)] {
+            let Source::At(locations) = source else { continue };
+            for location in locations {
+                match location {
+                    Location::File(path) if path.as_os_str().is_empty() => {
+                        let remedy =
+                            "use \"sample\", a path, a URL or a dataset of the Hub: \"rajpurkar/squad\"";
+                        return Err(self.error(key, "names nothing", remedy));
+                    }
+                    Location::Url(url) if !fetch::is_allowed(url) => {
+                        let remedy = "use an https:// URL, or download the file and write its path";
+                        return Err(self.error(key, "is no address that is fetched from", remedy));
+                    }
+                    Location::Glob(pattern) => {
+                        if let Err(error) = glob::Pattern::new(pattern) {
+                            let rule = format!("is no pattern: {}", error.msg);
+                            return Err(self.error(key, &rule, "for example \"data/train-*.parquet\""));
+                        }
+                    }
+                    _ => {}
+                }
             }
         }
-        if settings.ingest.base_model.as_os_str().is_empty() {
-            return Err(self.error(
-                "ingest.base_model",
-                "names nothing",
-                "write the path of the model's folder",
-            ));
+        match &ingest.base_model {
+            BaseModel::Folder(path) if path.as_os_str().is_empty() => {
+                let remedy = "write a folder, or a model of the Hub: \"distilbert-base-uncased\"";
+                return Err(self.error("ingest.base_model", "names nothing", remedy));
+            }
+            BaseModel::Folder(path) if path.to_string_lossy().contains("://") => {
+                let remedy = "write a folder, or the model's id on the Hub: \"distilbert-base-uncased\"";
+                return Err(self.error("ingest.base_model", "is an address", remedy));
+            }
+            _ => {}
         }
-        Ok(())
+        self.at_least_one("ingest.download_timeout_s", ingest.download_timeout_s)?;
+        self.at_most("ingest.download_timeout_s", ingest.download_timeout_s, 3600)
     }
 
     fn windows(&self, settings: &Settings) -> Result<(), SettingsError> {

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::SettingsError;
 use super::layers::{Entry, Origin};
-use super::load::Values;
+use super::load::{SOURCES, Values};
 
 /// The keys that exist, with their built-in values.
 pub(super) struct Known<'a> {
@@ -19,7 +19,9 @@ impl Known<'_> {
         let Some((default, _)) = self.defaults.get(&entry.path()) else {
             return Err(self.unknown(entry));
         };
+        let is_source = SOURCES.contains(&entry.path().as_str());
         let same_type = match (default, &entry.value) {
+            (_, Value::Array(found)) if is_source => !found.is_empty() && found.iter().all(Value::is_str),
             (Value::Float(_), Value::Integer(_)) => true,
             // Every whole-numbered setting counts something.
             (Value::Integer(_), Value::Integer(value)) => *value >= 0,
@@ -35,7 +37,12 @@ impl Known<'_> {
         }
         Err(SettingsError::Value {
             origin: entry.origin.clone(),
-            message: format!("{} = {}, expected {}", entry.path(), entry.value, in_words(default)),
+            message: format!(
+                "{} = {}, expected {}",
+                entry.path(),
+                entry.value,
+                if is_source { "a string in quotes, or a list of them" } else { in_words(default) }
+            ),
             remedy: format!("the built-in value is `{} = {default}`", entry.key),
         })
     }
@@ -85,6 +92,7 @@ impl Known<'_> {
         let wants_string = self.defaults.get(path.trim()).is_some_and(|(default, _)| default.is_str());
         let value = match value {
             Some(value) if value.is_str() || !wants_string => value,
+            Some(list @ Value::Array(_)) if SOURCES.contains(&path.trim()) => list,
             _ => Value::String(text.to_owned()),
         };
         let origin = Origin::Set { argument: argument.to_owned() };

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::known::{Known, help_of};
 use super::layers::{Entry, Origin, Text};
-use super::{Settings, SettingsError, check};
+use super::{Settings, SettingsError, check, source};
 
 /// The `pipeline.toml` of the repository: the defaults of every key.
 pub(crate) const BUILT_IN: &str = include_str!("../../../../pipeline.toml");
@@ -16,14 +16,13 @@ pub(crate) const BUILT_IN: &str = include_str!("../../../../pipeline.toml");
 const DEFAULT_FILE: &str = "pipeline.toml";
 
 /// Settings whose value is a path: relative ones count from where they are written.
-const PATHS: [&str; 6] = [
-    "ingest.train",
-    "ingest.validation",
-    "ingest.base_model",
-    "ingest.train_ids",
-    "ingest.validation_ids",
-    "train.init_from",
-];
+const PATHS: [&str; 3] = ["ingest.train_ids", "ingest.validation_ids", "train.init_from"];
+
+/// Settings that name a [`Source`](super::Source): a path among other things.
+pub(super) const SOURCES: [&str; 2] = ["ingest.train", "ingest.validation"];
+
+/// The setting that names a [`BaseModel`](super::BaseModel).
+const BASE_MODEL: &str = "ingest.base_model";
 
 /// What the command line says about settings.
 #[derive(Debug, Clone, Default)]
@@ -93,11 +92,7 @@ impl Request {
             values.insert(entry.path(), (entry.value, entry.origin));
         }
 
-        for key in PATHS {
-            if let Some((Value::String(path), origin)) = values.get_mut(key) {
-                *path = resolve(path, origin);
-            }
-        }
+        resolve_paths(&mut values);
         let settings = deserialize(&values)?;
         check::check(&settings, &values)?;
         let origins = values.into_iter().map(|(key, (_, origin))| (key, origin.to_string())).collect();
@@ -144,13 +139,34 @@ fn of_profile(entries: &[Entry], name: &str, file: Option<&Path>) -> Result<Valu
 
 /// Relative paths count from the file they stand in; those on the command line, and the built-in ones,
 /// from the working directory.
-fn resolve(path: &str, origin: &Origin) -> String {
-    match origin {
-        Origin::File { path: file, .. } if !path.is_empty() && path != "sample" => {
-            let folder = file.parent().unwrap_or(Path::new(""));
-            folder.join(path).display().to_string()
+fn resolve_paths(values: &mut Values) {
+    let folder = |origin: &Origin| match origin {
+        Origin::File { path, .. } => Some(path.parent().unwrap_or(Path::new("")).to_owned()),
+        _ => None,
+    };
+    for key in PATHS {
+        if let Some((Value::String(path), origin)) = values.get_mut(key)
+            && let Some(folder) = folder(origin)
+            && !path.is_empty()
+        {
+            *path = folder.join(&*path).display().to_string();
         }
-        _ => path.to_owned(),
+    }
+    for key in SOURCES.into_iter().chain([BASE_MODEL]) {
+        let Some((value, origin)) = values.get_mut(key) else { continue };
+        let folder = folder(origin);
+        let resolve = |text: &mut String| *text = source::resolve(text, folder.as_deref(), key == BASE_MODEL);
+        match value {
+            Value::String(text) => resolve(text),
+            Value::Array(texts) => {
+                for text in texts {
+                    if let Value::String(text) = text {
+                        resolve(text);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -161,7 +177,6 @@ fn deserialize(values: &Values) -> Result<Settings, SettingsError> {
         let table = tables.entry(table).or_insert_with(|| Value::Table(Table::new()));
         table.as_table_mut().expect("made as a table above").insert(key.to_owned(), value.clone());
     }
-    check::refuse_unsupported(values)?;
     serde_path_to_error::deserialize(Value::Table(tables)).map_err(|error| {
         // `train.betas[0]` belongs to `train.betas`.
         let path = error.path().to_string();

@@ -8,17 +8,19 @@ mod error;
 mod known;
 mod layers;
 mod load;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 pub use error::SettingsError;
 pub(crate) use load::BUILT_IN;
 pub use load::{Loaded, Request};
+pub use source::{BaseModel, HubId, Location, Source};
 
 /// All settings, one field per table of `pipeline.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,8 +62,8 @@ pub struct Ingest {
     pub train: Source,
     /// Validation questions.
     pub validation: Source,
-    /// Folder of the pretrained model.
-    pub base_model: PathBuf,
+    /// The pretrained model.
+    pub base_model: BaseModel,
     /// Training questions to keep; 0 = all.
     pub max_train_examples: usize,
     /// Validation questions to keep; 0 = all.
@@ -78,6 +80,8 @@ pub struct Ingest {
     pub validation_ids: Option<PathBuf>,
     /// What to do with a question that breaks the rules.
     pub on_invalid: OnInvalid,
+    /// Seconds that a server may be silent.
+    pub download_timeout_s: u64,
 }
 
 /// How questions become windows of tokens.
@@ -165,37 +169,6 @@ pub struct Export {
     pub formats: Vec<Format>,
 }
 
-/// Where a split's questions come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// The corpus that distilburn generates.
-    Sample,
-    /// A file in SQuAD's JSON form, plain or gzip.
-    File(PathBuf),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sample => formatter.write_str("sample"),
-            Self::File(path) => path.display().fmt(formatter),
-        }
-    }
-}
-
-impl Serialize for Source {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Source {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(if text == "sample" { Self::Sample } else { Self::File(text.into()) })
-    }
-}
-
 /// Type that matrix products are computed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -247,6 +220,8 @@ pub enum OnInvalid {
     Error,
     /// Leave them out and count them.
     Skip,
+    /// Move answers to where they are, if that is beyond doubt; leave out the rest and count both.
+    Realign,
 }
 
 /// How the learning rate falls after the warm-up.

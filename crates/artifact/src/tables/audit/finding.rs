@@ -1,0 +1,131 @@
+//! What an audit can find, and how much it matters.
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The question cannot be used as it is.
+    Error,
+    /// It can, and training or scores are worse for it.
+    Warning,
+    /// Worth a look.
+    Notice,
+}
+
+impl Severity {
+    /// The word in the column.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+        }
+    }
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It is used as it came.
+    Kept,
+    /// It is used, with its answer moved.
+    Realigned,
+    /// It is left out.
+    Skipped,
+}
+
+impl Outcome {
+    /// The word in the column.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Realigned => "realigned",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    pub(super) fn of(name: &str) -> Option<Self> {
+        [Self::Kept, Self::Realigned, Self::Skipped].into_iter().find(|outcome| outcome.name() == name)
+    }
+}
+
+macro_rules! findings {
+    ($($(#[doc = $doc:literal])+ $finding:ident: $name:literal, $severity:ident, $about:literal;)+) => {
+        /// What an audit can find, the gravest first.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Finding {
+            $($(#[doc = $doc])+ $finding,)+
+        }
+
+        impl Finding {
+            /// All of them, the gravest first.
+            pub const ALL: &'static [Self] = &[$(Self::$finding),+];
+
+            /// The word in the column.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$finding => $name),+ }
+            }
+
+            /// How much it matters.
+            #[must_use]
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$finding => Severity::$severity),+ }
+            }
+
+            /// What it is and what it does, for people.
+            #[must_use]
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$finding => $about),+ }
+            }
+        }
+    };
+}
+
+findings! {
+    /// The context reads otherwise at the answer's offset.
+    AnswerNotAtOffset: "answer_not_at_offset", Error, "the context reads otherwise at answer_start";
+    /// An offset before the start or past the end of the context.
+    OffsetOutsideContext: "offset_outside_context", Error, "answer_start is before the context or past its end";
+    /// An earlier question of the split has the id.
+    DuplicateId: "duplicate_id", Error, "an earlier question has the id";
+    /// The id is the empty string.
+    EmptyId: "empty_id", Error, "the id is empty";
+    /// Nothing but white space is asked about.
+    EmptyContext: "empty_context", Error, "the context is empty";
+    /// Nothing but white space is asked.
+    EmptyQuestion: "empty_question", Error, "the question is empty";
+    /// An answer without text.
+    EmptyAnswer: "empty_answer", Error, "an answer is empty";
+    /// `is_impossible`, and yet there are answers.
+    ImpossibleWithAnswers: "impossible_with_answers", Error, "is_impossible, and yet there are answers";
+    /// A validation paragraph that stands in the training data.
+    ContextInTrain: "context_in_train", Warning, "a validation context that is a training context";
+    /// A validation question that stands in the training data with its paragraph.
+    QuestionInTrain: "question_in_train", Warning, "a validation question that is asked of the same context in training";
+    /// A validation question whose words stand in the training data with another paragraph.
+    QuestionTextInTrain: "question_text_in_train", Notice, "a validation question that is asked of another context in training";
+    /// The same question about the same paragraph, earlier in the split.
+    DuplicateQuestion: "duplicate_question", Warning, "an earlier question asks the same of the same context";
+    /// The answer begins in the middle of a token.
+    AnswerStartsInsideToken: "answer_starts_inside_token", Warning, "no token starts where the answer does: its label takes in more";
+    /// The answer ends in the middle of a token.
+    AnswerEndsInsideToken: "answer_ends_inside_token", Warning, "no token ends where the answer does: its label takes in more";
+    /// The answer begins in the middle of a word.
+    AnswerStartsInsideWord: "answer_starts_inside_word", Notice, "the answer starts in the middle of a word";
+    /// The answer ends in the middle of a word.
+    AnswerEndsInsideWord: "answer_ends_inside_word", Notice, "the answer ends in the middle of a word";
+    /// A paragraph that takes many windows.
+    OversizedContext: "oversized_context", Notice, "a context of more than 10,000 characters takes many windows";
+    /// A question that leaves the context little room.
+    OversizedQuestion: "oversized_question", Notice, "a question of more than 300 characters leaves its context little room";
+    /// An answer longer than any that evaluate gives.
+    OversizedAnswer: "oversized_answer", Notice, "an answer of more than 200 characters is longer than evaluate looks for";
+}
+
+impl Finding {
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|finding| finding.name() == name)
+    }
+}

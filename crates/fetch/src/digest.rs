@@ -1,0 +1,136 @@
+//! The two hashes by which the Hub names its files, compared with what lies on disk.
+
+use std::fmt::{self, Write as _};
+use std::io::Read;
+use std::path::Path;
+
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Result;
+
+const BUFFER_BYTES: usize = 1 << 18;
+
+/// A hash of a file's contents.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Digest {
+    /// SHA-256, as 64 hexadecimal digits: large files of the Hub, and every URL.
+    Sha256(String),
+    /// SHA-1 of git's blob, as 40 hexadecimal digits: small files of the Hub.
+    GitBlob(String),
+}
+
+impl Digest {
+    /// Reads it as the Hub writes it in an `ETag`: the length tells which one it is. `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
+        if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let hex = text.to_ascii_lowercase();
+        match hex.len() {
+            64 => Some(Self::Sha256(hex)),
+            40 => Some(Self::GitBlob(hex)),
+            _ => None,
+        }
+    }
+
+    /// The digits: also the name of the blob in the cache.
+    #[must_use]
+    pub fn hex(&self) -> &str {
+        match self {
+            Self::Sha256(hex) | Self::GitBlob(hex) => hex,
+        }
+    }
+
+    /// The same kind of hash of the file at `path`.
+    pub fn of_file_as(&self, path: &Path) -> Result<Self> {
+        match self {
+            Self::Sha256(_) => Self::sha256(path),
+            Self::GitBlob(_) => {
+                let size = fs_err::metadata(path)?.len();
+                let mut hasher = Sha1::new();
+                hasher.update(format!("blob {size}\0"));
+                each_block(path, |block| hasher.update(block))?;
+                Ok(Self::GitBlob(hex(&hasher.finalize())))
+            }
+        }
+    }
+
+    /// SHA-256 of the file at `path`.
+    pub fn sha256(path: &Path) -> Result<Self> {
+        let mut hasher = Sha256::new();
+        each_block(path, |block| hasher.update(block))?;
+        Ok(Self::Sha256(hex(&hasher.finalize())))
+    }
+}
+
+fn each_block(path: &Path, mut visit: impl FnMut(&[u8])) -> Result<()> {
+    let mut file = fs_err::File::open(path)?;
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            n => visit(&buffer[..n]),
+        }
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a String always succeeds.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sha256(hex) => write!(formatter, "sha256 {hex}"),
+            Self::GitBlob(hex) => write!(formatter, "git blob {hex}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is neither a SHA-256 nor a git blob's SHA-1"))
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.hex().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_of_git_and_sha256sum() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "hello\n").unwrap();
+        // git hash-object, sha256sum
+        let git = Digest::parse("\"ce013625030ba8dba906f756967f9e9ca394464a\"").unwrap();
+        assert_eq!(git.of_file_as(&path).unwrap(), git);
+        let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+        assert_eq!(Digest::sha256(&path).unwrap(), Digest::parse(sha256).unwrap());
+    }
+
+    #[test]
+    fn other_tags_are_no_digests() {
+        for tag in ["", "\"33a64df5\"", "W/\"abc\"", &"g".repeat(40)] {
+            assert_eq!(Digest::parse(tag), None, "{tag}");
+        }
+        assert!(Digest::parse(&format!("W/\"{}\"", "A".repeat(40))).is_some());
+    }
+}

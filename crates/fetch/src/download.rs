@@ -1,0 +1,229 @@
+//! A URL as a file: resumed where it broke off, and whole or not there at all.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use ureq::http::StatusCode;
+
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::http::{Answer, Attempt, Client, Request, Tries};
+use crate::lock::open_alone;
+use crate::{Event, Listener, tell};
+
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// What to download, and where to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order<'a> {
+    pub(crate) url: &'a str,
+    /// For people.
+    pub(crate) name: &'a str,
+    pub(crate) token: Option<&'a str>,
+    /// The hash it must have, where that is known.
+    pub(crate) expected: Option<&'a Digest>,
+    /// What to say when it has another.
+    pub(crate) remedy: &'static str,
+    /// Grows while bytes come in; its lock keeps others away.
+    pub(crate) partial: &'a Path,
+}
+
+/// A complete download, in its unfinished file's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Downloaded {
+    /// SHA-256 of the contents.
+    pub sha256: Digest,
+    /// Their size.
+    pub size_bytes: u64,
+}
+
+impl Client {
+    /// Downloads `url` into `folder`, where it is named by its SHA-256; `expected` is the one it must have.
+    ///
+    /// A download that broke off goes on where it stopped if the server says that the file is still the same.
+    pub fn download(
+        &self,
+        url: &str,
+        folder: &Path,
+        expected: Option<&Digest>,
+        listener: Listener<'_>,
+    ) -> Result<Downloaded> {
+        let mut named = [0_u8; 8];
+        named.copy_from_slice(&<sha2::Sha256 as sha2::Digest>::digest(url)[..8]);
+        let partial = folder.join(format!("{:016x}.incomplete", u64::from_be_bytes(named)));
+        let order = Order {
+            url,
+            name: url.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(url),
+            token: None,
+            expected,
+            remedy: "the file has changed since it was first used: remove its record, `.sources.json` in the store, \
+                     to take it as it is now",
+            partial: &partial,
+        };
+        let lock = self.fill(&order, listener)?;
+        let sha256 = Digest::sha256(&partial)?;
+        let size_bytes = fs_err::metadata(&partial)?.len();
+        fs_err::rename(&partial, folder.join(sha256.hex()))?;
+        forget_tag(&partial)?;
+        drop(lock);
+        Ok(Downloaded { sha256, size_bytes })
+    }
+
+    /// Fills the order's unfinished file and checks its hash. Returns the lock on it, for the renaming.
+    pub(crate) fn fill(&self, order: &Order<'_>, listener: Listener<'_>) -> Result<File> {
+        let mut file = open_alone(order.partial, listener)?;
+        let resumed = file.metadata()?.len() > 0;
+        self.receive(order, &mut file, listener)?;
+        let Some(expected) = order.expected else { return Ok(file) };
+        let mut found = expected.of_file_as(order.partial)?;
+        if found != *expected && resumed {
+            // The part that was there may have been of another file: once more, from the beginning.
+            start_over(&file, order.partial)?;
+            self.receive(order, &mut file, listener)?;
+            found = expected.of_file_as(order.partial)?;
+        }
+        if found == *expected {
+            return Ok(file);
+        }
+        start_over(&file, order.partial)?;
+        Err(Error::Hash {
+            url: order.url.to_owned(),
+            found,
+            expected: expected.clone(),
+            remedy: order.remedy,
+        })
+    }
+
+    /// Appends what is missing to `file`, as many attempts as it takes.
+    fn receive(&self, order: &Order<'_>, file: &mut File, listener: Listener<'_>) -> Result<()> {
+        let mut tries = Tries::new(self.patience, order.url);
+        loop {
+            // A known hash vouches for a resumed file; without one the server must say that it is the same.
+            let tag = read_tag(order.partial)?;
+            if order.expected.is_none() && tag.is_none() {
+                file.set_len(0)?;
+            }
+            let start = file.metadata()?.len();
+            let request = Request { url: order.url, token: order.token, start, if_range: tag.as_deref() };
+            let attempt = match self.attempt(&request) {
+                Ok(answer) => match append(answer, start, order, file, listener) {
+                    Ok(()) => return Ok(()),
+                    Err(Broken::Off(error)) => Attempt::Again { wait: None, error: ureq::Error::Io(error) },
+                    Err(Broken::For(error)) => return Err(error),
+                },
+                Err(attempt) => attempt,
+            };
+            if file.metadata()?.len() > start {
+                tries.progressed();
+            }
+            tries.failed(attempt, listener)?;
+        }
+    }
+}
+
+/// Why an answer's body did not come to its end.
+enum Broken {
+    /// The connection.
+    Off(io::Error),
+    /// Something that no other attempt mends.
+    For(Error),
+}
+
+impl<E: Into<Error>> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Self::For(error.into())
+    }
+}
+
+fn append(
+    answer: Answer,
+    start: u64,
+    order: &Order<'_>,
+    file: &mut File,
+    listener: Listener<'_>,
+) -> std::result::Result<(), Broken> {
+    let continues = match answer.status() {
+        StatusCode::PARTIAL_CONTENT => starts_at(&answer, start),
+        // Nothing is left to send if the part is the whole; whether it is, the hash tells.
+        StatusCode::RANGE_NOT_SATISFIABLE
+            if order.expected.is_some() && length_of_all(&answer) == Some(start) =>
+        {
+            return Ok(());
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            start_over(file, order.partial)?;
+            return Err(Broken::Off(io::Error::other("the server does not have the rest of it")));
+        }
+        _ => false,
+    };
+    if !continues {
+        file.set_len(0)?;
+    }
+    let present_bytes = if continues { start } else { 0 };
+    if let Some(tag) =
+        answer.header("etag").filter(|tag| !tag.starts_with("W/")).or(answer.header("last-modified"))
+    {
+        fs_err::write(tag_path(order.partial), tag)?;
+    } else {
+        forget_tag(order.partial)?;
+    }
+    let body = answer.response.into_body();
+    let total_bytes = body.content_length().map_or(0, |length| present_bytes + length);
+    tell(listener, Event::Started { name: order.name, total_bytes, present_bytes })?;
+    let mut body = body.into_reader();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        match body.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => {
+                file.write_all(&buffer[..n])?;
+                tell(listener, Event::Received(n as u64))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Broken::Off(error)),
+        }
+    }
+    file.sync_all()?;
+    if total_bytes > 0 && file.metadata()?.len() < total_bytes {
+        return Err(Broken::Off(io::ErrorKind::UnexpectedEof.into()));
+    }
+    Ok(())
+}
+
+/// Whether `Content-Range: bytes START-END/SIZE` goes on at `start`.
+fn starts_at(answer: &Answer, start: u64) -> bool {
+    let range = answer.header("content-range").and_then(|range| range.strip_prefix("bytes "));
+    let first = range.and_then(|range| range.split('-').next()).and_then(|first| first.trim().parse().ok());
+    first == Some(start)
+}
+
+/// SIZE of `Content-Range: bytes */SIZE`.
+fn length_of_all(answer: &Answer) -> Option<u64> {
+    answer.header("content-range")?.rsplit('/').next()?.trim().parse().ok()
+}
+
+fn start_over(file: &File, partial: &Path) -> Result<()> {
+    file.set_len(0)?;
+    forget_tag(partial)
+}
+
+/// Beside the unfinished file: by which tag the server can tell that it is still the same.
+fn tag_path(partial: &Path) -> PathBuf {
+    partial.with_extension("tag")
+}
+
+fn read_tag(partial: &Path) -> Result<Option<String>> {
+    match fs_err::read_to_string(tag_path(partial)) {
+        Ok(tag) => Ok(Some(tag).filter(|tag| !tag.is_empty())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) fn forget_tag(partial: &Path) -> Result<()> {
+    match fs_err::remove_file(tag_path(partial)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,299 @@
+//! One request and its answer: redirects, time-outs, and patience with a server that asks for it.
+//!
+//! Redirects are followed here and not by the library: the token stays with the server it is for, and a
+//! redirect from https to plain http is refused.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::{Response, StatusCode, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::error::{Error, Result};
+use crate::{Event, Listener, tell};
+
+const MAX_REDIRECTS: usize = 10;
+
+/// How long a server may take, and how often it is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a connection, for an answer, and between two pieces of its body.
+    pub timeout: Duration,
+    /// Attempts in a row that bring nothing, before giving up.
+    pub attempts: u32,
+    /// The longest wait that a server may ask for.
+    pub max_wait: Duration,
+    /// The wait after the first attempt, where the server asks for none; doubles each time.
+    pub first_wait: Duration,
+}
+
+impl Patience {
+    /// Five attempts, with waits of 1, 2, 4 and 8 s, and at most five minutes where the server names the wait.
+    #[must_use]
+    pub fn with_timeout(timeout: Duration) -> Self {
+        Self { timeout, attempts: 5, max_wait: Duration::from_mins(5), first_wait: Duration::from_secs(1) }
+    }
+}
+
+/// Asks servers.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: Agent,
+    pub(crate) patience: Patience,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) url: &'a str,
+    /// Sent to the server of `url` alone, not to where it redirects.
+    pub(crate) token: Option<&'a str>,
+    /// The first byte that is wanted.
+    pub(crate) start: u64,
+    /// Of the part that is already there: `ETag` or `Last-Modified`.
+    pub(crate) if_range: Option<&'a str>,
+}
+
+/// A server's answer that is a success: 200 or 206; or 416, where nothing is left to send.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) response: Response<ureq::Body>,
+}
+
+impl Answer {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        header(&self.response, name)
+    }
+}
+
+/// Why one attempt brought nothing.
+pub(crate) enum Attempt {
+    /// Another one may.
+    Again {
+        /// What the server wishes.
+        wait: Option<Duration>,
+        /// What to report when none succeeds.
+        error: ureq::Error,
+    },
+    /// No other one will.
+    Final(Error),
+}
+
+/// Counts attempts in vain, and waits between them.
+pub(crate) struct Tries<'a> {
+    patience: Patience,
+    url: &'a str,
+    failed: u32,
+}
+
+impl<'a> Tries<'a> {
+    pub(crate) fn new(patience: Patience, url: &'a str) -> Self {
+        Self { patience, url, failed: 0 }
+    }
+
+    /// Something came in: patience begins anew.
+    pub(crate) fn progressed(&mut self) {
+        self.failed = 0;
+    }
+
+    /// Waits before another attempt, or says why there is none.
+    pub(crate) fn failed(&mut self, attempt: Attempt, listener: Listener<'_>) -> Result<()> {
+        let (wait, error) = match attempt {
+            Attempt::Final(error) => return Err(error),
+            Attempt::Again { wait, error } => (wait, error),
+        };
+        self.failed += 1;
+        let asked = matches!(error, ureq::Error::StatusCode(429));
+        let too_long = wait.is_some_and(|wait| wait > self.patience.max_wait);
+        if self.failed >= self.patience.attempts || too_long {
+            let url = self.url.to_owned();
+            return Err(match (&error, wait) {
+                (_, Some(wait)) if asked => Error::TooManyRequests { url, wait_s: wait.as_secs() },
+                (ureq::Error::StatusCode(status), _) => Error::Status { url, status: *status },
+                _ => Error::Unreachable { url, attempts: self.failed, source: Box::new(error) },
+            });
+        }
+        let wait = wait.unwrap_or(self.patience.first_wait * 2_u32.saturating_pow(self.failed - 1));
+        tracing::warn!(url = self.url, reason = %error, wait_s = wait.as_secs(), "trying again");
+        wait_for(wait, listener)
+    }
+}
+
+/// Waits, and looks ten times a second whether to stop.
+fn wait_for(wait: Duration, listener: Listener<'_>) -> Result<()> {
+    const SLICE: Duration = Duration::from_millis(100);
+    let mut left = wait;
+    while !left.is_zero() {
+        tell(listener, Event::Waiting)?;
+        let slice = left.min(SLICE);
+        sleep(slice);
+        left -= slice;
+    }
+    Ok(())
+}
+
+impl Client {
+    /// A client that trusts the certificates which the platform trusts. Opens no connection yet.
+    #[must_use]
+    pub fn new(patience: Patience) -> Self {
+        let config = Agent::config_builder()
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .timeout_connect(Some(patience.timeout))
+            .timeout_recv_response(Some(patience.timeout))
+            .timeout_per_read(Some(patience.timeout))
+            .user_agent(concat!("distilburn/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+            .build();
+        Self { agent: config.into(), patience }
+    }
+
+    /// One attempt, redirects included.
+    pub(crate) fn attempt(&self, request: &Request<'_>) -> std::result::Result<Answer, Attempt> {
+        let mut url = request.url.to_owned();
+        for _ in 0..=MAX_REDIRECTS {
+            if !is_allowed(&url) {
+                return Err(Attempt::Final(Error::Insecure { url }));
+            }
+            let mut get = self.agent.get(&url).header("Accept-Encoding", "identity");
+            if let Some(token) = request.token.filter(|_| server(&url) == server(request.url)) {
+                get = get.header("Authorization", format!("Bearer {token}"));
+            }
+            if request.start > 0 {
+                get = get.header("Range", format!("bytes={}-", request.start));
+                if let Some(tag) = request.if_range {
+                    get = get.header("If-Range", tag);
+                }
+            }
+            let response = get.call().map_err(|error| Attempt::Again { wait: None, error })?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return judge(request, response);
+            }
+            let target = header(&response, "location").and_then(|location| join(&url, location));
+            url = target.ok_or(Attempt::Final(Error::Redirect {
+                url: request.url.to_owned(),
+                what: "it redirects without saying where to",
+            }))?;
+        }
+        Err(Attempt::Final(Error::Redirect {
+            url: request.url.to_owned(),
+            what: "it redirects more than ten times",
+        }))
+    }
+
+    /// Asks until there is an answer.
+    pub(crate) fn get(&self, request: &Request<'_>, listener: Listener<'_>) -> Result<Answer> {
+        let mut tries = Tries::new(self.patience, request.url);
+        loop {
+            match self.attempt(request) {
+                Ok(answer) => return Ok(answer),
+                Err(attempt) => tries.failed(attempt, listener)?,
+            }
+        }
+    }
+}
+
+fn judge(request: &Request<'_>, response: Response<ureq::Body>) -> std::result::Result<Answer, Attempt> {
+    let url = request.url.to_owned();
+    let status = response.status().as_u16();
+    Err(match status {
+        200 | 206 | 416 => return Ok(Answer { response }),
+        401 | 403 => Attempt::Final(Error::Refused {
+            url,
+            status,
+            remedy: if request.token.is_some() {
+                "the token (HF_TOKEN) does not open it: accept the repository's terms on the Hub, or use another token"
+            } else {
+                "a repository that is private, gated or misspelt is refused like this: check its name, or set HF_TOKEN"
+            },
+        }),
+        404 | 410 => Attempt::Final(Error::NotFound {
+            url,
+            status,
+            remedy: "check the address, or download the file by hand and name its path".to_owned(),
+        }),
+        408 | 429 | 500 | 502 | 503 | 504 => Attempt::Again {
+            wait: header(&response, "retry-after")
+                .and_then(|text| text.trim().parse().ok())
+                .map(Duration::from_secs),
+            error: ureq::Error::StatusCode(status),
+        },
+        _ => Attempt::Final(Error::Status { url, status }),
+    })
+}
+
+fn header<'a>(response: &'a Response<ureq::Body>, name: &str) -> Option<&'a str> {
+    response.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether a URL may be asked: over https, or a server of this machine.
+#[must_use]
+pub fn is_allowed(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let is_loopback =
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => is_loopback,
+        _ => false,
+    }
+}
+
+/// Scheme, host and port of a URL.
+fn server(url: &str) -> Option<(String, String)> {
+    let uri: Uri = url.parse().ok()?;
+    Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_owned()))
+}
+
+/// Where `location`, given by the server of `url`, leads to.
+fn join(url: &str, location: &str) -> Option<String> {
+    if location.contains("://") {
+        return Some(location.to_owned());
+    }
+    let (scheme, authority) = server(url)?;
+    if let Some(rest) = location.strip_prefix("//") {
+        return Some(format!("{scheme}://{rest}"));
+    }
+    if location.starts_with('/') {
+        return Some(format!("{scheme}://{authority}{location}"));
+    }
+    let uri: Uri = url.parse().ok()?;
+    let folder = uri.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+    Some(format!("{scheme}://{authority}{folder}/{location}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine() {
+        for url in
+            ["https://example.org/x", "http://127.0.0.1:80/x", "http://localhost/x", "http://[::1]:8/x"]
+        {
+            assert!(is_allowed(url), "{url}");
+        }
+        for url in ["http://example.org/x", "ftp://localhost/x", "https://", "file:///etc/passwd", "x", ""] {
+            assert!(!is_allowed(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn locations_are_joined_as_browsers_do() {
+        let url = "https://a.example/one/two?x=1";
+        for (location, expected) in [
+            ("https://b.example/z", "https://b.example/z"),
+            ("//b.example/z", "https://b.example/z"),
+            ("/z", "https://a.example/z"),
+            ("three", "https://a.example/one/three"),
+        ] {
+            assert_eq!(join(url, location).as_deref(), Some(expected));
+        }
+    }
+}

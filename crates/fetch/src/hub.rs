@@ -1,0 +1,266 @@
+//! Repositories of the Hugging Face Hub: which commit a revision is, which files it has, and those files.
+//!
+//! Why this is not `hf-hub`: its 1.0 brings an asynchronous runtime, and neither offline mode, hash checks nor
+//! `Retry-After`. What is needed are two addresses and the cache's layout.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::RepoFolder;
+use crate::digest::Digest;
+use crate::download::Order;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::http::{Client, Request};
+use crate::{Listener, cache};
+
+/// The longest answer of the API that is read: a listing of some hundred thousand files.
+const MAX_LISTING_BYTES: u64 = 64 << 20;
+
+/// What a repository holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepoKind {
+    /// A model.
+    Model,
+    /// A dataset.
+    Dataset,
+}
+
+impl RepoKind {
+    /// `models` or `datasets`, as in the API and in the cache.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Model => "models",
+            Self::Dataset => "datasets",
+        }
+    }
+}
+
+/// A repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repo {
+    /// What it holds.
+    pub kind: RepoKind,
+    /// `owner/name`, or `name` alone for the Hub's oldest.
+    pub id: String,
+}
+
+impl fmt::Display for Repo {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.id)
+    }
+}
+
+/// A repository at one commit: the same for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// 40 hexadecimal digits.
+    pub commit: String,
+    /// Its files, by path within the repository.
+    pub files: BTreeMap<String, RepoFile>,
+}
+
+/// A file of a [`Revision`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepoFile {
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its hash.
+    pub digest: Digest,
+}
+
+/// The Hub, and the cache of its files on this machine.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    client: Client,
+    environment: Environment,
+}
+
+/// What the API says of a repository at a revision.
+#[derive(Debug, Deserialize)]
+struct Info {
+    sha: String,
+    siblings: Vec<Sibling>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sibling {
+    rfilename: String,
+    #[serde(default)]
+    size: Option<u64>,
+    #[serde(default)]
+    blob_id: Option<String>,
+    #[serde(default)]
+    lfs: Option<Lfs>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lfs {
+    sha256: String,
+    size: u64,
+}
+
+impl Hub {
+    /// The Hub that the environment names.
+    #[must_use]
+    pub fn new(client: Client, environment: Environment) -> Self {
+        Self { client, environment }
+    }
+
+    /// The commit that `revision` (a branch, a tag, a commit) is at present, and its files.
+    ///
+    /// Offline, and where the Hub cannot be reached, it is the one that the cache knows.
+    pub fn resolve(&self, repo: &Repo, revision: &str, listener: Listener<'_>) -> Result<Revision> {
+        let cached = || cache::RepoFolder::new(&self.environment.cache, repo).revision(revision);
+        if self.environment.offline {
+            return cached()?.ok_or_else(|| Error::Offline { what: format!("{repo}@{revision}") });
+        }
+        match self.ask(repo, revision, listener) {
+            Err(error @ Error::Unreachable { .. }) => match cached()? {
+                Some(found) => {
+                    tracing::warn!(%error, commit = found.commit, "the Hub is not reached: taking what the cache has");
+                    Ok(found)
+                }
+                None => Err(error),
+            },
+            other => other,
+        }
+    }
+
+    fn ask(&self, repo: &Repo, revision: &str, listener: Listener<'_>) -> Result<Revision> {
+        let endpoint = &self.environment.endpoint;
+        let url = format!(
+            "{endpoint}/api/{}/{}/revision/{}?blobs=true",
+            repo.kind.plural(),
+            repo.id,
+            escape(revision, "")
+        );
+        let request =
+            Request { url: &url, token: self.environment.token.as_deref(), start: 0, if_range: None };
+        let answer = self.client.get(&request, listener).map_err(|error| match error {
+            Error::NotFound { url, status, .. } => Error::NotFound {
+                url,
+                status,
+                remedy: format!(
+                    "check the name and the revision of {}/{repo}@{revision} on the Hub; a local path starts with ./ or /",
+                    repo.kind.plural()
+                ),
+            },
+            error => error,
+        })?;
+        let not_the_hub = |message: String| Error::NotTheHub { url: url.clone(), message };
+        let mut body = answer.response.into_body();
+        let text = body.with_config().limit(MAX_LISTING_BYTES).read_to_vec();
+        let text = text.map_err(|error| not_the_hub(error.to_string()))?;
+        let info: Info = serde_json::from_slice(&text).map_err(|error| not_the_hub(error.to_string()))?;
+        if !is_commit(&info.sha) {
+            return Err(not_the_hub(format!("{:?} is no commit", info.sha)));
+        }
+        let mut files = BTreeMap::new();
+        for sibling in info.siblings {
+            if !cache::is_file_name(&sibling.rfilename) {
+                return Err(Error::FileName { repo: repo.to_string(), name: sibling.rfilename });
+            }
+            let (digest, size_bytes) = match &sibling.lfs {
+                Some(lfs) => (Digest::parse(&lfs.sha256), Some(lfs.size)),
+                None => (sibling.blob_id.as_deref().and_then(Digest::parse), sibling.size),
+            };
+            let (Some(digest), Some(size_bytes)) = (digest, size_bytes) else {
+                return Err(not_the_hub(format!("{} has no hash or no size", sibling.rfilename)));
+            };
+            files.insert(sibling.rfilename, RepoFile { size_bytes, digest });
+        }
+        cache::RepoFolder::new(&self.environment.cache, repo).remember(revision, &info.sha)?;
+        Ok(Revision { commit: info.sha, files })
+    }
+
+    /// The file `name` of `revision`, from the cache or else from the Hub.
+    pub fn file(
+        &self,
+        repo: &Repo,
+        revision: &Revision,
+        name: &str,
+        listener: Listener<'_>,
+    ) -> Result<PathBuf> {
+        let no_file = || Error::NoFile { repo: repo.to_string(), name: name.to_owned() };
+        let wanted = revision.files.get(name).ok_or_else(no_file)?;
+        if !cache::is_file_name(name) || !is_commit(&revision.commit) {
+            return Err(Error::FileName { repo: repo.to_string(), name: name.to_owned() });
+        }
+        let folder = RepoFolder::new(&self.environment.cache, repo);
+        if let Some(path) = folder.find(revision, name, wanted) {
+            return Ok(path);
+        }
+        let blob = folder.blob(&wanted.digest);
+        if !has_size(&blob, wanted.size_bytes) {
+            if self.environment.offline {
+                return Err(Error::Offline { what: format!("{name} of {repo}@{}", revision.commit) });
+            }
+            self.fetch(repo, revision, name, &blob, listener)?;
+        }
+        folder.link(revision, name, &wanted.digest)
+    }
+
+    fn fetch(
+        &self,
+        repo: &Repo,
+        revision: &Revision,
+        name: &str,
+        blob: &Path,
+        listener: Listener<'_>,
+    ) -> Result<()> {
+        let prefix = match repo.kind {
+            RepoKind::Model => "",
+            RepoKind::Dataset => "datasets/",
+        };
+        let url = format!(
+            "{}/{prefix}{}/resolve/{}/{}",
+            self.environment.endpoint,
+            repo.id,
+            revision.commit,
+            escape(name, "/")
+        );
+        let partial = blob.with_extension("incomplete");
+        let order = Order {
+            url: &url,
+            name: &format!("{repo}/{name}"),
+            token: self.environment.token.as_deref(),
+            expected: Some(&revision.files[name].digest),
+            remedy: "it was damaged on its way, or the server is not the Hub: try again",
+            partial: &partial,
+        };
+        let lock = self.client.fill(&order, listener)?;
+        fs_err::rename(&partial, blob)?;
+        crate::download::forget_tag(&partial)?;
+        drop(lock);
+        Ok(())
+    }
+
+    /// The folder in which the files of `revision` lie that [`Hub::file`] has given.
+    #[must_use]
+    pub fn snapshot(&self, repo: &Repo, revision: &Revision) -> PathBuf {
+        RepoFolder::new(&self.environment.cache, repo).snapshot(&revision.commit)
+    }
+}
+
+pub(crate) fn has_size(path: &Path, size_bytes: u64) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size_bytes)
+}
+
+pub(crate) fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Percent-encodes what may not stand in a URL's path; `keep` may.
+fn escape(text: &str, keep: &str) -> String {
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.as_bytes().contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

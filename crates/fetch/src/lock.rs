@@ -1,0 +1,48 @@
+//! One process at a time writes an unfinished file; the others wait for it.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::{Event, Listener, tell};
+
+/// Time between two looks at a lock that another process holds.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Looks in vain before giving up: an hour, in which a large file comes in over a slow line.
+const LOOKS: u32 = 36_000;
+
+/// Opens `path` for appending and reading, alone; released when the file is closed.
+pub(crate) fn open_alone(path: &Path, listener: Listener<'_>) -> Result<File> {
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    for _ in 0..LOOKS {
+        let file = fs_err::OpenOptions::new().create(true).append(true).read(true).open(path)?.into_file();
+        match file.try_lock() {
+            Ok(()) if is_still_at(&file, path) => return Ok(file),
+            // The one before renamed it: a new file is due.
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                tell(listener, Event::Waiting)?;
+                sleep(LOOK_EVERY);
+            }
+            Err(TryLockError::Error(source)) if source.kind() == io::ErrorKind::Unsupported => {
+                return Ok(file);
+            }
+            Err(TryLockError::Error(source)) => return Err(source.into()),
+        }
+    }
+    Err(Error::Busy { path: path.to_owned() })
+}
+
+fn is_still_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(opened), Ok(named)) => (opened.dev(), opened.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}

@@ -1,0 +1,192 @@
+//! What is odd about the data, one question at a time.
+//!
+//! Findings go to `audit.arrow` as they come; what is kept of a text is its hashes, its question's id and its
+//! length. The audit changes nothing: which questions are used is decided in [`crate::check`].
+
+mod boundaries;
+mod normal;
+mod repeats;
+mod rows;
+mod summary;
+
+use std::path::Path;
+
+use artifact::{AuditWriter, Finding, Outcome, file_name};
+use serde_json::{Map, Value};
+use squad::json::Qa;
+use squad::offsets::CharIndex;
+
+use self::boundaries::Boundaries;
+use self::normal::Hashes;
+use self::repeats::{Asked, Repeat};
+use self::rows::Rows;
+use self::summary::Summary;
+use crate::check::Verdict;
+use crate::error::Result;
+
+/// Characters of a context beyond which it is a finding: some 2,000 tokens, nine windows of 384 by 128.
+const OVERSIZED_CONTEXT: u32 = 10_000;
+/// Characters of a question beyond which it is one: some 60 tokens, a sixth of a window.
+const OVERSIZED_QUESTION: u32 = 300;
+/// Characters of an answer beyond which it is one: more than the 30 tokens that `evaluate` looks for.
+const OVERSIZED_ANSWER: u32 = 200;
+
+/// The audit of both splits, training first.
+pub struct Audit {
+    writer: AuditWriter,
+    boundaries: Boundaries,
+    /// What the splits before asked; the training split, once validation is under way.
+    train: Option<Asked>,
+    summaries: Map<String, Value>,
+}
+
+impl Audit {
+    /// Begins `audit.arrow` in `output`; `tokenizer_json` is the base model's.
+    pub fn create(output: &Path, fingerprint: &str, tokenizer_json: &[u8]) -> Result<Self> {
+        Ok(Self {
+            writer: AuditWriter::create(&output.join(file_name::AUDIT), fingerprint)?,
+            boundaries: Boundaries::new(tokenizer_json, output)?,
+            train: None,
+            summaries: Map::new(),
+        })
+    }
+
+    /// Begins a split. The first one is what later ones leak from.
+    pub fn split(&mut self, name: &'static str) -> SplitAudit<'_> {
+        let rows = Rows::new(name, &mut self.writer);
+        SplitAudit {
+            rows,
+            boundaries: &self.boundaries,
+            train: &mut self.train,
+            asked: Asked::default(),
+            summary: Summary::default(),
+            summaries: &mut self.summaries,
+        }
+    }
+
+    /// Completes the table; returns the summary of each split.
+    pub fn finish(self) -> Result<Value> {
+        self.writer.finish()?;
+        Ok(Value::Object(self.summaries))
+    }
+}
+
+/// The audit of a split under way.
+pub struct SplitAudit<'a> {
+    rows: Rows<'a>,
+    boundaries: &'a Boundaries,
+    train: &'a mut Option<Asked>,
+    asked: Asked,
+    summary: Summary,
+    summaries: &'a mut Map<String, Value>,
+}
+
+/// A paragraph whose questions are coming.
+pub struct Paragraph<'a> {
+    text: &'a str,
+    context: &'a CharIndex<'a>,
+    hashes: Hashes,
+    /// Whether a question of it has been seen: until then there is no id to report it by.
+    opened: bool,
+}
+
+impl SplitAudit<'_> {
+    /// Begins a paragraph. One that comes again, as in data with a context in every record, counts once.
+    #[must_use]
+    pub fn paragraph<'a>(&mut self, text: &'a str, context: &'a CharIndex<'a>) -> Paragraph<'a> {
+        Paragraph { text, context, hashes: self.summary.normal.hashes(text), opened: false }
+    }
+
+    /// Takes in a question of the paragraph, with what the rules say of it.
+    pub fn question(&mut self, paragraph: &mut Paragraph<'_>, qa: &Qa, verdict: &Verdict<'_>) -> Result<()> {
+        let number = self.asked.number(&qa.id);
+        if !std::mem::replace(&mut paragraph.opened, true) {
+            self.open(paragraph, qa, number)?;
+        }
+        let question_chars = qa.question.chars().count() as u32;
+        self.summary.question(&qa.question, question_chars, verdict);
+        if question_chars > OVERSIZED_QUESTION {
+            self.rows.oversized(&qa.id, Finding::OversizedQuestion, "question", question_chars)?;
+        }
+        match verdict {
+            Verdict::Broken(reason) => return self.rows.broken(qa, reason, paragraph.context),
+            Verdict::Realigned(moves) => self.rows.realigned(qa, moves)?,
+            Verdict::Sound => {}
+        }
+        self.repeated(paragraph, qa, number)?;
+        self.answers(paragraph, qa, verdict)
+    }
+
+    /// Ends the split.
+    pub fn finish(self) {
+        let Self { rows, train, asked, summary, summaries, .. } = self;
+        summaries.insert(rows.split.to_owned(), summary.to_json(&rows.counts));
+        train.get_or_insert(asked);
+    }
+
+    /// The findings about a paragraph as such.
+    fn open(&mut self, paragraph: &Paragraph<'_>, qa: &Qa, number: u32) -> Result<()> {
+        if self.asked.contexts.note(paragraph.hashes, number).is_some() {
+            return Ok(());
+        }
+        let chars = paragraph.context.len().0;
+        self.summary.context(paragraph.text, chars);
+        if chars > OVERSIZED_CONTEXT {
+            self.rows.oversized(&qa.id, Finding::OversizedContext, "context", chars)?;
+        }
+        if let Some(train) = &*self.train
+            && let Some(repeat) = train.contexts.find(paragraph.hashes)
+        {
+            self.rows.repeat(qa, Finding::ContextInTrain, "context", train, repeat)?;
+        }
+        Ok(())
+    }
+
+    /// Questions that were asked before.
+    fn repeated(&mut self, paragraph: &Paragraph<'_>, qa: &Qa, number: u32) -> Result<()> {
+        let question = self.summary.normal.hashes(&qa.question);
+        let pair = question.of(paragraph.hashes);
+        let earlier: Option<Repeat> = self.asked.pairs.note(pair, number);
+        if let Some(repeat) = earlier {
+            self.rows.repeat(qa, Finding::DuplicateQuestion, "question", &self.asked, repeat)?;
+        }
+        let Some(train) = &*self.train else {
+            self.asked.questions.note(question, number);
+            return Ok(());
+        };
+        if let Some(repeat) = train.pairs.find(pair) {
+            self.rows.repeat(qa, Finding::QuestionInTrain, "question", train, repeat)
+        } else if let Some(repeat) = train.questions.find(question) {
+            self.rows.repeat(qa, Finding::QuestionTextInTrain, "question", train, repeat)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Lengths and edges of the answers, where they are after any move; equal ones once.
+    fn answers(&mut self, paragraph: &Paragraph<'_>, qa: &Qa, verdict: &Verdict<'_>) -> Result<()> {
+        let moves = if let Verdict::Realigned(moves) = verdict { &moves[..] } else { &[] };
+        for (answer_index, answer) in qa.answers.iter().enumerate() {
+            let its_move = moves.iter().find(|moved| moved.answer_index == answer_index);
+            let (text, start) = its_move
+                .map_or((&*answer.text, answer.answer_start), |moved| (moved.place.text, moved.place.start));
+            let chars = text.chars().count() as u32;
+            self.summary.answer(chars);
+            if qa.answers[..answer_index].contains(answer) {
+                continue;
+            }
+            let outcome = if its_move.is_some() { Outcome::Realigned } else { Outcome::Kept };
+            if chars > OVERSIZED_ANSWER {
+                self.rows.oversized(&qa.id, Finding::OversizedAnswer, "answers", chars)?;
+            }
+            let edges = self.boundaries.cut(paragraph.text, paragraph.context, start as u32, chars)?;
+            for edge in edges {
+                self.rows.edge(qa, answer_index, outcome, edge)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

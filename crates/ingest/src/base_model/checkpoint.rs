@@ -1,0 +1,188 @@
+//! A checkpoint's tensors, in whatever files they are: safetensors or `pytorch_model.bin`, whole or in shards.
+//!
+//! What the tensors are for is the business of
+//! [`super::weights`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use pytorch_file::{Dtype, StateDictFile};
+use safetensors::SafeTensors;
+use safetensors::tensor::Metadata;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// Bytes before the header of a safetensors file: its length.
+const LENGTH_BYTES: usize = 8;
+
+/// All tensors of a model's folder, by name.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The weights, or the index of their shards; for messages.
+    pub path: PathBuf,
+    files: Vec<(String, Weights)>,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+/// What is known of a tensor before its elements are read.
+#[derive(Debug)]
+pub struct Tensor {
+    /// Sizes of its dimensions.
+    pub shape: Vec<usize>,
+    /// As safetensors calls the type.
+    pub dtype_name: String,
+    /// The type, where f32 can be made of it.
+    pub dtype: Option<Dtype>,
+    /// Of `files`.
+    file: usize,
+}
+
+#[derive(Debug)]
+enum Weights {
+    Safetensors { bytes: Vec<u8>, first_byte: usize, metadata: Metadata },
+    Pytorch(StateDictFile),
+}
+
+impl Checkpoint {
+    /// Reads the headers of the weights in `folder`: [`stage::weights_file`] says which those are.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let name = stage::weights_file(folder)
+            .ok_or_else(|| Error::NoModelFile { folder: folder.to_owned(), name: "model.safetensors" })?;
+        let mut checkpoint = Self { path: folder.join(name), files: Vec::new(), tensors: BTreeMap::new() };
+        let mut problems = Vec::new();
+        if name.ends_with(".index.json") {
+            let json = fs_err::read(&checkpoint.path)?;
+            let index: Value = serde_json::from_slice(&json)
+                .map_err(|source| Error::json(&checkpoint.path, "an index of shards", &source))?;
+            let shards = stage::shards(&index).ok_or_else(|| {
+                Error::index(
+                    &checkpoint.path,
+                    vec!["weight_map: expected names of files in the same folder".into()],
+                )
+            })?;
+            for shard in shards {
+                if folder.join(shard).is_file() {
+                    checkpoint.add(folder, shard, &mut problems)?;
+                } else {
+                    problems.push(format!("missing: the file {shard}"));
+                }
+            }
+            checkpoint.compare(&index, &mut problems);
+        } else {
+            checkpoint.add(folder, name, &mut problems)?;
+        }
+        if problems.is_empty() { Ok(checkpoint) } else { Err(Error::index(&checkpoint.path, problems)) }
+    }
+
+    /// Names and headers of all tensors, by name.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// The files, in their order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// `"safetensors"`, `"pytorch zip"` or `"pytorch legacy"`.
+    pub fn form(&self) -> &'static str {
+        match self.files.first() {
+            Some((_, Weights::Pytorch(file))) if file.form() == "legacy" => "pytorch legacy",
+            Some((_, Weights::Pytorch(_))) => "pytorch zip",
+            _ => "safetensors",
+        }
+    }
+
+    /// The elements, row by row, as f32: F16 and BF16 exactly, F64 rounded to nearest.
+    ///
+    /// Fails on infinities and NaN: nothing can be learned from there.
+    pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
+        let tensor = &self.tensors[name];
+        let (file_name, file) = &self.files[tensor.file];
+        let values = match file {
+            Weights::Safetensors { bytes, first_byte, metadata } => {
+                let (start, end) = metadata.info(name).expect("it was listed from here").data_offsets;
+                let bytes = &bytes[first_byte + start..first_byte + end];
+                tensor.dtype.and_then(|dtype| dtype.to_f32(bytes)).expect("its type was checked")
+            }
+            Weights::Pytorch(file) => {
+                let (_, view) =
+                    file.tensors().iter().find(|(known, _)| known == name).expect("it was listed from here");
+                file.read_f32(view)?
+            }
+        };
+        let not_finite = values.iter().filter(|value| !value.is_finite()).count();
+        if not_finite > 0 {
+            let path = self.path.with_file_name(file_name);
+            return Err(Error::NotFinite { path, name: name.to_owned(), not_finite, values: values.len() });
+        }
+        Ok(values)
+    }
+
+    /// Lists the tensors of one more file.
+    fn add(&mut self, folder: &Path, name: &str, problems: &mut Vec<String>) -> Result<()> {
+        let path = folder.join(name);
+        let weights = if Path::new(name).extension().is_some_and(|extension| extension == "bin") {
+            Weights::Pytorch(StateDictFile::open(&path)?)
+        } else {
+            open_safetensors(&path)?
+        };
+        let file = self.files.len();
+        let tensors: Vec<(String, Tensor)> = match &weights {
+            Weights::Safetensors { metadata, .. } => metadata
+                .tensors()
+                .into_iter()
+                .map(|(name, info)| {
+                    let dtype = match info.dtype {
+                        safetensors::Dtype::F64 => Some(Dtype::F64),
+                        safetensors::Dtype::F32 => Some(Dtype::F32),
+                        safetensors::Dtype::F16 => Some(Dtype::F16),
+                        safetensors::Dtype::BF16 => Some(Dtype::BF16),
+                        _ => None,
+                    };
+                    let (shape, dtype_name) = (info.shape.clone(), info.dtype.to_string());
+                    (name, Tensor { shape, dtype_name, dtype, file })
+                })
+                .collect(),
+            Weights::Pytorch(state_dict) => state_dict
+                .tensors()
+                .iter()
+                .map(|(name, tensor)| {
+                    let (shape, dtype) = (tensor.shape().to_vec(), tensor.dtype());
+                    let dtype_name = dtype.to_string();
+                    let dtype = Some(dtype).filter(|dtype| dtype.is_float());
+                    (name.clone(), Tensor { shape, dtype_name, dtype, file })
+                })
+                .collect(),
+        };
+        for (tensor, header) in tensors {
+            if let Some(other) = self.tensors.insert(tensor.clone(), header) {
+                problems.push(format!("surplus: {tensor} of {name} (also in {})", self.files[other.file].0));
+            }
+        }
+        self.files.push((name.to_owned(), weights));
+        Ok(())
+    }
+
+    /// Every tensor stands in the shard that the index says.
+    fn compare(&self, index: &Value, problems: &mut Vec<String>) {
+        let Some(weight_map) = index["weight_map"].as_object() else { return };
+        for (name, shard) in weight_map {
+            let found = self.tensors.get(name).map(|tensor| self.files[tensor.file].0.as_str());
+            if found != shard.as_str() {
+                problems.push(format!("missing: {name} in {}", shard.as_str().unwrap_or_default()));
+            }
+        }
+        for (name, tensor) in self.tensors().filter(|(name, _)| !weight_map.contains_key(*name)) {
+            problems.push(format!("surplus: {name} of {}, not in the index", self.files[tensor.file].0));
+        }
+    }
+}
+
+fn open_safetensors(path: &Path) -> Result<Weights> {
+    let bytes = fs_err::read(path)?;
+    let (header_bytes, metadata) = SafeTensors::read_metadata(&bytes)
+        .map_err(|source| Error::Safetensors { path: path.to_owned(), source: Box::new(source) })?;
+    Ok(Weights::Safetensors { bytes, first_byte: LENGTH_BYTES + header_bytes, metadata })
+}

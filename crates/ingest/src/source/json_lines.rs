@@ -1,0 +1,47 @@
+//! JSON Lines: one row a line.
+
+use std::io::{BufRead, Read as _};
+
+use super::Visit;
+use super::error::SourceError;
+use super::rows::Rows;
+use crate::error::Result;
+
+const EXPECTED: &str = "one JSON object a line: {\"id\": …, \"title\": …, \"context\": …, \"question\": …, \
+                        \"answers\": {\"text\": […], \"answer_start\": […]}}";
+
+/// The longest line.
+const MAX_LINE_MIB: u64 = 64;
+
+/// Shows the questions of `text` to `visit`.
+pub(super) fn read(mut text: impl BufRead, name: &str, visit: Visit<'_>) -> Result<()> {
+    let mut rows = Rows::new(name, visit);
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let limit = (MAX_LINE_MIB << 20) + 1;
+        text.by_ref()
+            .take(limit)
+            .read_until(b'\n', &mut line)
+            .map_err(|source| SourceError::io(name, source))?;
+        if line.is_empty() {
+            break;
+        }
+        if line.len() as u64 == limit {
+            return Err(SourceError::TooLarge {
+                name: name.to_owned(),
+                what: format!("line {number}"),
+                limit_mib: MAX_LINE_MIB,
+                help: "one question a line",
+            }
+            .into());
+        }
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let row = serde_json::from_slice(&line)
+            .map_err(|source| SourceError::json(name, EXPECTED, number - 1, source))?;
+        rows.push(row, number)?;
+    }
+    rows.flush()
+}

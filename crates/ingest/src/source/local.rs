@@ -1,0 +1,176 @@
+//! The files that a setting names, brought onto this machine.
+
+use std::path::PathBuf;
+
+use fetch::{RepoKind, Revision};
+use stage::Fetcher;
+use stage::settings::{BaseModel, HubId, Location};
+
+use super::SourceFile;
+use super::error::SourceError;
+use crate::error::Result;
+
+/// Of one split's files, the forms in the order in which they are preferred.
+const FORMS: [&[&str]; 2] = [&["parquet"], &["jsonl", "ndjson", "json"]];
+
+/// The files of `locations`, in their order; `split` and `setting` say for what.
+pub fn files(
+    locations: &[Location],
+    split: &'static str,
+    setting: &'static str,
+    fetcher: &mut Fetcher,
+) -> Result<Vec<SourceFile>> {
+    let mut files = Vec::new();
+    let mut add = |path: PathBuf, name: String| files.push(SourceFile { path, name, setting });
+    for location in locations {
+        match location {
+            Location::File(path) => add(path.clone(), path.display().to_string()),
+            Location::Glob(pattern) => {
+                for path in stage::matches(pattern)? {
+                    let name = path.display().to_string();
+                    add(path, name);
+                }
+            }
+            Location::Url(url) => add(fetcher.url(url)?, url.clone()),
+            Location::Hub(id) => {
+                let repo = id.repo(RepoKind::Dataset);
+                let revision = fetcher.revision(&repo, &id.revision)?;
+                for name in of_split(&revision, split, id)? {
+                    add(fetcher.repo_file(&repo, &revision, name)?, format!("{id}: {name}"));
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The folder of the base model; of the Hub's files those that could be read.
+pub fn model_folder(base_model: &BaseModel, fetcher: &mut Fetcher) -> Result<PathBuf> {
+    let id = match base_model {
+        BaseModel::Folder(folder) => return Ok(folder.clone()),
+        BaseModel::Hub(id) => id,
+    };
+    let repo = id.repo(RepoKind::Model);
+    let revision = fetcher.revision(&repo, &id.revision)?;
+    for name in of_model(&revision) {
+        fetcher.repo_file(&repo, &revision, name)?;
+    }
+    Ok(fetcher.snapshot(&repo, &revision))
+}
+
+/// The weights in the form that is preferred, and the small files beside them.
+fn of_model(revision: &Revision) -> Vec<&str> {
+    let has = |name: &str| revision.files.contains_key(name);
+    let weights = |prefix: &str, ending: &str| {
+        let whole = format!("{prefix}{ending}");
+        let name = move |name: &str| {
+            name == whole || name.starts_with(&format!("{prefix}-")) && name.ends_with(ending)
+        };
+        revision.files.keys().map(String::as_str).filter(|file| name(file)).collect::<Vec<_>>()
+    };
+    let mut names = if has("model.safetensors") {
+        vec!["model.safetensors"]
+    } else if has("model.safetensors.index.json") {
+        weights("model", ".safetensors")
+    } else if has("pytorch_model.bin") {
+        vec!["pytorch_model.bin"]
+    } else {
+        weights("pytorch_model", ".bin")
+    };
+    let beside = |name: &&str| {
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+        !name.contains('/') && matches!(ending, Some("json" | "txt"))
+    };
+    names.extend(revision.files.keys().map(String::as_str).filter(beside));
+    names
+}
+
+/// The files of a split, as `datasets` finds them: its name stands in theirs, between other signs than letters and
+/// digits.
+fn of_split<'a>(revision: &'a Revision, split: &'static str, id: &HubId) -> Result<Vec<&'a str>> {
+    let words: &[&str] =
+        if split == "train" { &["train", "training"] } else { &["validation", "valid", "val", "dev"] };
+    let names = |name: &&str| {
+        name.to_ascii_lowercase()
+            .split(|letter: char| !letter.is_ascii_alphanumeric())
+            .any(|word| words.contains(&word))
+    };
+    let form = |name: &str, endings: &[&str]| {
+        let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+        name.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending))
+    };
+    let error = |found: String| -> Result<Vec<&'a str>> {
+        let example = format!("https://huggingface.co/datasets/{}/resolve/{}/FILE", id.id, id.revision);
+        Err(SourceError::Split { name: id.to_string(), split, found, example }.into())
+    };
+    for endings in FORMS {
+        let all = revision.files.keys().map(String::as_str).filter(|name| form(name, endings));
+        let found: Vec<&str> = all.filter(names).collect();
+        let folder = |name: &'a str| name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut folders: Vec<&str> = found.iter().map(|name| folder(name)).collect();
+        folders.dedup();
+        match folders.as_slice() {
+            [] => {}
+            [_] => return Ok(found),
+            several => return error(format!("files in several folders ({})", several.join(", "))),
+        }
+    }
+    error("no Parquet or JSON file".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use fetch::{Digest, RepoFile};
+
+    use super::*;
+    use crate::error::tests::message;
+
+    fn revision(names: &[&str]) -> Revision {
+        let digest = Digest::parse(&"0".repeat(40)).unwrap();
+        let file = RepoFile { size_bytes: 1, digest };
+        let files: BTreeMap<_, _> = names.iter().map(|name| ((*name).to_owned(), file.clone())).collect();
+        Revision { commit: "0".repeat(40), files }
+    }
+
+    #[test]
+    fn a_split_is_found_by_its_name() {
+        let id = HubId::parse("rajpurkar/squad").unwrap();
+        let squad = revision(&[
+            "README.md",
+            "plain_text/train-00000-of-00002.parquet",
+            "plain_text/train-00001-of-00002.parquet",
+            "plain_text/validation-00000-of-00001.parquet",
+            "train.json",
+        ]);
+        assert_eq!(of_split(&squad, "train", &id).unwrap().len(), 2);
+        assert_eq!(
+            of_split(&squad, "validation", &id).unwrap(),
+            ["plain_text/validation-00000-of-00001.parquet"]
+        );
+        let lines = revision(&["training.jsonl.gz", "dev.jsonl", "trainer_state.json"]);
+        assert_eq!(of_split(&lines, "train", &id).unwrap(), ["training.jsonl.gz"]);
+        assert_eq!(of_split(&lines, "validation", &id).unwrap(), ["dev.jsonl"]);
+
+        let several = revision(&["en/train.parquet", "de/train.parquet"]);
+        let messages = [of_split(&several, "train", &id), of_split(&several, "validation", &id)]
+            .map(|found| message(&found.unwrap_err(), Path::new("/nowhere")));
+        insta::assert_snapshot!(messages.join("\n\n"));
+    }
+
+    #[test]
+    fn of_a_model_one_form_of_weights_is_fetched() {
+        let names =
+            ["config.json", "model.safetensors", "pytorch_model.bin", "onnx/config.json", "vocab.txt"];
+        assert_eq!(of_model(&revision(&names)), ["model.safetensors", "config.json", "vocab.txt"]);
+        let shards = [
+            "model-00001-of-00002.safetensors",
+            "model-00002-of-00002.safetensors",
+            "model.safetensors.index.json",
+        ];
+        assert_eq!(of_model(&revision(&shards)).len(), 3);
+        assert_eq!(of_model(&revision(&["pytorch_model.bin", "tf_model.h5"])), ["pytorch_model.bin"]);
+    }
+}

@@ -1,0 +1,153 @@
+//! Files of questions, in every form that they come in.
+//!
+//! Form and compression show in a file's first bytes, not in its name. Articles are handed on one after the
+//! other as they are read; what they say is the business of [`crate::check`].
+
+mod compression;
+mod error;
+mod json_lines;
+mod local;
+mod parquet;
+mod rows;
+mod squad_json;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, BufRead, Seek as _};
+use std::path::{Path, PathBuf};
+
+use fs_err::File;
+use squad::json::Article;
+
+use self::compression::Text;
+use crate::error::Result;
+
+pub use self::error::SourceError;
+pub use self::local::{files, model_folder};
+
+/// Takes an article, and may stop the reading.
+pub type Visit<'a> = &'a mut dyn FnMut(Article) -> Result<()>;
+
+/// A file that questions are read from.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What the user calls it: a path, a URL, a file of the Hub.
+    pub name: String,
+    /// The setting that names it.
+    pub setting: &'static str,
+}
+
+/// Shows every article of `files`, one file after the other, to `visit`.
+pub fn each_article(files: &[SourceFile], visit: Visit<'_>) -> Result<()> {
+    for file in files {
+        let mut checked = |article: Article| {
+            refuse_nul(&article, &file.name)?;
+            visit(article)
+        };
+        read(file, &mut checked)?;
+    }
+    Ok(())
+}
+
+/// Reads a list of question ids, plain or compressed.
+pub fn read_ids(path: &Path, setting: &'static str) -> Result<Vec<String>> {
+    let name = path.display().to_string();
+    let (text, _) = open(&SourceFile { path: path.to_owned(), name: name.clone(), setting })?;
+    let expected = "a list of question ids: [\"…\", \"…\"]";
+    Ok(serde_json::from_reader(text).map_err(|source| SourceError::json(&name, expected, 0, source))?)
+}
+
+fn read(file: &SourceFile, visit: Visit<'_>) -> Result<()> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let name = &file.name;
+    let (mut text, is_compressed) = open(file)?;
+    let first = text.fill_buf().map_err(|source| SourceError::io(name, source))?;
+    if first.starts_with(b"PAR1") {
+        let file =
+            if is_compressed { unpacked(&mut text, name)? } else { File::open(&file.path)?.into_file() };
+        return parquet::read(file, name, visit);
+    }
+    let mark = if first.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let is_lines = is_row(&first[mark..]);
+    text.consume(mark);
+    if is_lines { json_lines::read(text, name, visit) } else { squad_json::read(text, name, visit) }
+}
+
+/// The contents of a regular file.
+fn open(file: &SourceFile) -> Result<(Text, bool)> {
+    let SourceFile { path, name, setting } = file;
+    let no_file = |found| SourceError::NoFile { setting, name: name.clone(), found };
+    // Looked at before it is opened: opening a FIFO would wait for its writer.
+    match fs_err::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(metadata) if metadata.is_dir() => return Err(no_file("a folder").into()),
+        Ok(_) => return Err(no_file("no regular file").into()),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Err(no_file("missing").into()),
+        Err(source) => return Err(SourceError::Read { name: name.clone(), source }.into()),
+    }
+    let opened = File::open(path).and_then(compression::open);
+    Ok(opened.map_err(|source| SourceError::io(name, source))?)
+}
+
+/// Parquet is read from several places: what was compressed as a whole goes into a file without a name.
+fn unpacked(text: &mut Text, name: &str) -> Result<std::fs::File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(text, &mut file).map_err(|source| SourceError::io(name, source))?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Whether a JSON text begins with a row and not with a SQuAD file: the first of its keys that belongs to one of
+/// them decides.
+fn is_row(start: &[u8]) -> bool {
+    let (mut depth, mut position) = (0_usize, 0);
+    while let Some(byte) = start.get(position) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                let begin = position + 1;
+                position = begin;
+                while let Some(byte) = start.get(position).filter(|byte| **byte != b'"') {
+                    position += if *byte == b'\\' { 2 } else { 1 };
+                }
+                let text = start.get(begin..position).unwrap_or_default();
+                let rest = start.get(position + 1..).unwrap_or_default().trim_ascii_start();
+                if depth == 1 && rest.starts_with(b":") {
+                    match text {
+                        b"data" | b"version" => return false,
+                        b"id" | b"context" | b"question" | b"answers" => return true,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        position += 1;
+    }
+    false
+}
+
+fn refuse_nul(article: &Article, name: &str) -> Result<()> {
+    let refuse = |text: &str, place: &dyn Fn() -> String| {
+        if text.contains('\0') {
+            return Err(SourceError::Nul { name: name.to_owned(), place: place() });
+        }
+        Ok(())
+    };
+    refuse(&article.title, &|| format!("the title {:?}", article.title))?;
+    for paragraph in &article.paragraphs {
+        let first = paragraph.qas.first().map_or("", |qa| &qa.id);
+        refuse(&paragraph.context, &|| format!("the context of question {first:?}"))?;
+        for qa in &paragraph.qas {
+            refuse(&qa.id, &|| format!("the id {:?}", qa.id))?;
+            refuse(&qa.question, &|| format!("the question {:?}", qa.id))?;
+            for answer in &qa.answers {
+                refuse(&answer.text, &|| format!("an answer of question {:?}", qa.id))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! What can be wrong with a `pytorch_model.bin`.
+
+use std::path::{Path, PathBuf};
+
+/// Shorthand of this crate's functions.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What is wrong, where, and what to do next.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused; the message names the file.
+    #[error(transparent)]
+    #[diagnostic(help("check that the path is right and that you may read it"))]
+    Io(#[from] std::io::Error),
+
+    /// The pickle names something that could be code.
+    #[error("{} names {global} (byte {at} of {part}), which no state dict needs", path.display())]
+    #[diagnostic(help(
+        "nothing of the file was run. If you trust where it is from, load it there and write \
+         `torch.save(model.state_dict(), …)` or model.safetensors; else delete it"
+    ))]
+    Global {
+        /// The file.
+        path: PathBuf,
+        /// `module.name`.
+        global: String,
+        /// Where, in bytes.
+        at: u64,
+        /// Of what: the file, or an entry of the zip.
+        part: &'static str,
+    },
+
+    /// The pickle has an instruction that state dicts do not.
+    #[error("{} has the opcode {opcode} (byte {at} of {part}), which no state dict needs", path.display())]
+    #[diagnostic(help(
+        "nothing of the file was run. If you trust where it is from, load it there and write \
+         `torch.save(model.state_dict(), …)` or model.safetensors; else delete it"
+    ))]
+    Opcode {
+        /// The file.
+        path: PathBuf,
+        /// Its name, or number.
+        opcode: String,
+        /// Where, in bytes.
+        at: u64,
+        /// Of what: the file, or an entry of the zip.
+        part: &'static str,
+    },
+
+    /// The file is damaged, or of another form.
+    #[error("{}: {reason}", path.display())]
+    #[diagnostic(help(
+        "it is damaged, was not copied whole, or is no state dict: fetch it again, or write \
+         `torch.save(model.state_dict(), …)`"
+    ))]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What was found, and expected.
+        reason: String,
+    },
+}
+
+/// An [`Error`] that does not know its file yet.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Io(std::io::Error),
+    Global { global: String, at: u64 },
+    Opcode { opcode: String, at: u64 },
+    Form(String),
+}
+
+impl Fault {
+    /// `part`: what the positions count in.
+    pub(crate) fn of(self, path: &Path, part: &'static str) -> Error {
+        let path = path.to_owned();
+        match self {
+            Self::Io(source) => Error::Io(source),
+            Self::Global { global, at } => Error::Global { path, global, at, part },
+            Self::Opcode { opcode, at } => Error::Opcode { path, opcode, at, part },
+            Self::Form(reason) => Error::Form { path, reason },
+        }
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}

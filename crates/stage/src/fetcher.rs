@@ -1,0 +1,187 @@
+//! What comes over the network, pinned: the first look at a URL or a Hub revision records its hash or its
+//! commit in the store, and from then on that is what is meant, with the network or without.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fetch::{Client, Digest, Environment, Event, Hub, Patience, Repo, Revision};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Interrupt, Progress, ProgressMode};
+
+/// In the store: what was seen behind each address. Deleting it means looking again.
+const RECORDS: &str = ".sources.json";
+
+/// In the store: the files of URLs, named by their SHA-256.
+const DOWNLOADS: &str = ".downloads";
+
+/// Brings files from URLs and from the Hub.
+#[derive(Debug)]
+pub struct Fetcher {
+    store: PathBuf,
+    client: Client,
+    environment: Environment,
+    hub: Hub,
+    records: Records,
+    progress: ProgressMode,
+    interrupt: Interrupt,
+}
+
+/// What is recorded, by address.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Records {
+    /// By BLAKE3 of the URL, which may hold a password.
+    #[serde(default)]
+    urls: BTreeMap<String, UrlRecord>,
+    /// By `datasets/owner/name@revision`.
+    #[serde(default)]
+    hub: BTreeMap<String, Revision>,
+}
+
+/// What was behind a URL.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct UrlRecord {
+    sha256: Digest,
+    size_bytes: u64,
+}
+
+impl Fetcher {
+    pub(crate) fn new(store: &Path, timeout_s: u64, progress: ProgressMode, interrupt: Interrupt) -> Self {
+        let environment = Environment::from_process();
+        let client = Client::new(Patience::with_timeout(Duration::from_secs(timeout_s)));
+        let hub = Hub::new(client.clone(), environment.clone());
+        let records = Records::read(&store.join(RECORDS));
+        Self { store: store.to_owned(), client, environment, hub, records, progress, interrupt }
+    }
+
+    /// The SHA-256 of what is behind `url`: the one recorded, or else that of the file, which is downloaded.
+    pub(crate) fn pin_url(&mut self, url: &str) -> Result<Digest, Error> {
+        match self.records.urls.get(&key(url)) {
+            Some(record) => Ok(record.sha256.clone()),
+            None => self.download(url, None),
+        }
+    }
+
+    /// The file behind `url`, with the hash that is recorded for it.
+    pub fn url(&mut self, url: &str) -> Result<PathBuf, Error> {
+        let recorded = self.records.urls.get(&key(url)).cloned();
+        let path = |sha256: &Digest| self.store.join(DOWNLOADS).join(sha256.hex());
+        if let Some(record) = &recorded {
+            let path = path(&record.sha256);
+            if fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() == record.size_bytes) {
+                return Ok(path);
+            }
+        }
+        let sha256 = self.download(url, recorded.map(|record| record.sha256).as_ref())?;
+        Ok(self.store.join(DOWNLOADS).join(sha256.hex()))
+    }
+
+    fn download(&mut self, url: &str, expected: Option<&Digest>) -> Result<Digest, Error> {
+        if self.environment.offline {
+            return Err(fetch::Error::Offline { what: url.to_owned() }.into());
+        }
+        tracing::info!(url, "downloading");
+        let folder = self.store.join(DOWNLOADS);
+        let mut listener = listener(self.progress, self.interrupt.clone());
+        let downloaded = self.client.download(url, &folder, expected, &mut listener)?;
+        tracing::info!(
+            url,
+            size_bytes = downloaded.size_bytes,
+            sha256 = downloaded.sha256.hex(),
+            "downloaded"
+        );
+        let record = UrlRecord { sha256: downloaded.sha256.clone(), size_bytes: downloaded.size_bytes };
+        self.record(|records| {
+            records.urls.insert(key(url), record);
+        });
+        Ok(downloaded.sha256)
+    }
+
+    /// The commit that `revision` of `repo` is recorded as, with its files; the Hub is asked where it is not.
+    pub fn revision(&mut self, repo: &Repo, revision: &str) -> Result<Revision, Error> {
+        let key = format!("{}/{repo}@{revision}", repo.kind.plural());
+        if let Some(recorded) = self.records.hub.get(&key) {
+            return Ok(recorded.clone());
+        }
+        let mut listener = listener(self.progress, self.interrupt.clone());
+        let found = self.hub.resolve(repo, revision, &mut listener)?;
+        tracing::info!(repo = repo.id, revision, commit = found.commit, "revision of the Hub");
+        // What an incomplete cache holds is not all that the revision has.
+        if !self.environment.offline {
+            self.record(|records| {
+                records.hub.insert(key, found.clone());
+            });
+        }
+        Ok(found)
+    }
+
+    /// A file of the Hub, in the cache.
+    pub fn repo_file(&self, repo: &Repo, revision: &Revision, name: &str) -> Result<PathBuf, Error> {
+        let mut listener = listener(self.progress, self.interrupt.clone());
+        Ok(self.hub.file(repo, revision, name, &mut listener)?)
+    }
+
+    /// The folder of the cache in which [`Fetcher::repo_file`] puts the files of a revision.
+    #[must_use]
+    pub fn snapshot(&self, repo: &Repo, revision: &Revision) -> PathBuf {
+        self.hub.snapshot(repo, revision)
+    }
+
+    /// Notes something in the store, beside what other processes have noted meanwhile. A store that cannot be
+    /// written to is no reason to stop.
+    fn record(&mut self, note: impl FnOnce(&mut Records)) {
+        let path = self.store.join(RECORDS);
+        self.records = Records::read(&path);
+        note(&mut self.records);
+        if let Err(error) = self.records.write(&path) {
+            tracing::warn!(%error, "what was fetched is not recorded: the next plan asks the network again");
+        }
+    }
+}
+
+impl Records {
+    fn read(path: &Path) -> Self {
+        match fs_err::read(path) {
+            Ok(json) => serde_json::from_slice(&json).unwrap_or_else(|error| {
+                tracing::warn!(path = %path.display(), %error, "the record of sources is damaged and begun anew");
+                Self::default()
+            }),
+            Err(_) => Self::default(),
+        }
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let temporary = path.with_extension(format!("json.{}", std::process::id()));
+        fs_err::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
+        fs_err::write(&temporary, serde_json::to_vec_pretty(self)?)?;
+        fs_err::rename(temporary, path)
+    }
+}
+
+fn key(url: &str) -> String {
+    blake3::hash(url.as_bytes()).to_hex()[..32].to_owned()
+}
+
+/// Shows a download, and ends it when the process is asked to stop.
+fn listener(progress: ProgressMode, interrupt: Interrupt) -> impl FnMut(Event<'_>) -> ControlFlow<()> {
+    let mut shown: Option<Progress> = None;
+    move |event| {
+        match event {
+            Event::Started { name, total_bytes, present_bytes } => {
+                let bar = Progress::start(progress, &format!("{name} (bytes)"), total_bytes);
+                bar.inc(present_bytes);
+                shown = Some(bar);
+            }
+            Event::Received(bytes) => {
+                if let Some(bar) = &shown {
+                    bar.inc(bytes);
+                }
+            }
+            Event::Waiting => {}
+        }
+        if interrupt.seen() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}

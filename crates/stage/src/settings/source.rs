@@ -1,0 +1,271 @@
+//! Where data and models come from, as one writes it in a setting: a path, several, a glob, a URL, or an id of
+//! the Hugging Face Hub.
+//!
+//! What a text means shows in the text alone, but that an existing path goes before a Hub id; see
+//! [`Location::parse`].
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use fetch::{Repo, RepoKind};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Where a split's questions come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The corpus that distilburn generates.
+    Sample,
+    /// One place, or several one after the other.
+    At(Vec<Location>),
+}
+
+/// One place that questions come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file.
+    File(PathBuf),
+    /// Every file that fits a pattern, in the order of their names.
+    Glob(String),
+    /// `https://…`, or `http://` of this machine.
+    Url(String),
+    /// A dataset of the Hub.
+    Hub(HubId),
+}
+
+/// A repository of the Hub at a revision: `owner/name@revision`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubId {
+    /// `owner/name`; the Hub's oldest have a name alone.
+    pub id: String,
+    /// A branch, a tag or a commit.
+    pub revision: String,
+}
+
+/// Where the pretrained model comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BaseModel {
+    /// A folder.
+    Folder(PathBuf),
+    /// A model of the Hub.
+    Hub(HubId),
+}
+
+/// Endings by which `a/b.json` is a path and no Hub id.
+const DATA_ENDINGS: [&str; 7] = [".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst", ".txt"];
+
+impl Location {
+    /// Reads what one writes. `owner/name` without an ending of a data file, and whatever has an `@revision`
+    /// behind it, is a Hub id; a path that could be mistaken for one starts with `./`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        if text.contains("://") {
+            return Self::Url(text.to_owned());
+        }
+        if text.contains(['*', '?', '[']) {
+            return Self::Glob(text.to_owned());
+        }
+        match HubId::parse(text) {
+            Some(id) if text.contains(['/', '@']) => Self::Hub(id),
+            _ => Self::File(text.into()),
+        }
+    }
+}
+
+impl HubId {
+    /// Reads `name`, `owner/name` or either with `@revision`; `None` where it cannot be one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if DATA_ENDINGS.iter().any(|ending| text.ends_with(ending)) {
+            return None;
+        }
+        let (id, revision) = text.split_once('@').unwrap_or((text, "main"));
+        let sound = |part: &str| {
+            part.starts_with(|first: char| first.is_ascii_alphanumeric())
+                && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+        };
+        let parts: Vec<&str> = id.split('/').collect();
+        let is_id = parts.len() <= 2 && parts.iter().all(|part| sound(part));
+        let is_revision = revision.split('/').all(sound);
+        (is_id && is_revision).then(|| Self { id: id.to_owned(), revision: revision.to_owned() })
+    }
+
+    /// The repository.
+    #[must_use]
+    pub fn repo(&self, kind: RepoKind) -> Repo {
+        Repo { kind, id: self.id.clone() }
+    }
+}
+
+/// The text of a path that counts from `folder` (none = the working directory), so that it is read as one
+/// again. What is no path stays as it is: a Hub id does, unless there is a file or folder of that name.
+pub(super) fn resolve(text: &str, folder: Option<&Path>, is_model: bool) -> String {
+    if text.is_empty() || text == "sample" && !is_model {
+        return text.to_owned();
+    }
+    let joined = |text: &str| folder.map_or_else(|| text.into(), |folder| folder.join(text));
+    let is_id = |text: &str| match Location::parse(text) {
+        Location::Hub(_) => true,
+        Location::File(_) => is_model && HubId::parse(text).is_some(),
+        _ => false,
+    };
+    let path = match Location::parse(text) {
+        Location::Url(_) => return text.to_owned(),
+        Location::Glob(_) if !is_model && folder.is_some() && !Path::new(text).is_absolute() => {
+            let folder = folder.unwrap_or(Path::new("")).display().to_string();
+            return Path::new(&glob::Pattern::escape(&folder)).join(text).display().to_string();
+        }
+        Location::Glob(_) if !is_model => return text.to_owned(),
+        _ if is_id(text) && !joined(text).exists() => return text.to_owned(),
+        _ => joined(text).display().to_string(),
+    };
+    if is_id(&path) { format!("./{path}") } else { path }
+}
+
+impl fmt::Display for HubId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}@{}", self.id, self.revision)
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(formatter),
+            Self::Glob(text) | Self::Url(text) => formatter.write_str(text),
+            Self::Hub(id) => id.fmt(formatter),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sample => formatter.write_str("sample"),
+            Self::At(locations) => {
+                let texts: Vec<String> = locations.iter().map(Location::to_string).collect();
+                formatter.write_str(&texts.join(", "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for BaseModel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => path.display().fmt(formatter),
+            Self::Hub(id) => id.fmt(formatter),
+        }
+    }
+}
+
+/// One text, or a list of them.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::At(locations) if locations.len() > 1 => {
+                Texts::Several(locations.iter().map(Location::to_string).collect()).serialize(serializer)
+            }
+            one => serializer.collect_str(one),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let texts = match Texts::deserialize(deserializer)? {
+            Texts::One(text) if text == "sample" => return Ok(Self::Sample),
+            Texts::One(text) => vec![text],
+            Texts::Several(texts) => texts,
+        };
+        if texts.iter().any(|text| text == "sample") {
+            return Err(D::Error::custom("\"sample\" stands alone, not in a list"));
+        }
+        Ok(Self::At(texts.iter().map(|text| Location::parse(text)).collect()))
+    }
+}
+
+impl Serialize for BaseModel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for BaseModel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(match HubId::parse(&text) {
+            Some(id) => Self::Hub(id),
+            None => Self::Folder(text.into()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_says_what_it_is() {
+        let kind = |text| match Location::parse(text) {
+            Location::File(_) => "file",
+            Location::Glob(_) => "glob",
+            Location::Url(_) => "url",
+            Location::Hub(_) => "hub",
+        };
+        for (text, expected) in [
+            ("train.json", "file"),
+            ("data/train.json", "file"),
+            ("data/train.jsonl.zst", "file"),
+            ("./data/train", "file"),
+            ("/data/train", "file"),
+            ("a/b/c", "file"),
+            ("2024", "file"),
+            ("squad", "file"),
+            ("me@work.json", "file"),
+            ("parts/*.parquet", "glob"),
+            ("https://example.org/train.json", "url"),
+            ("rajpurkar/squad", "hub"),
+            ("rajpurkar/squad_v2@refs/convert", "hub"),
+            ("squad@main", "hub"),
+        ] {
+            assert_eq!(kind(text), expected, "{text}");
+            assert_eq!(
+                Location::parse(text).to_string().strip_suffix("@main").unwrap_or(text),
+                text.trim_end_matches("@main")
+            );
+        }
+    }
+
+    #[test]
+    fn ids_carry_their_revision() {
+        let id = HubId::parse("distilbert-base-uncased").unwrap();
+        assert_eq!((id.id.as_str(), id.revision.as_str()), ("distilbert-base-uncased", "main"));
+        assert_eq!(HubId::parse("o/n@v1.0").unwrap().to_string(), "o/n@v1.0");
+        for text in ["", "@main", "a/b/c", "../x", "a@", "a@../x", "a b", "-x", ".cache", "o/n@a@b"] {
+            assert_eq!(HubId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_existing_path_goes_before_a_hub_id() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("my/data")).unwrap();
+        let resolved = |text| resolve(text, Some(folder.path()), false);
+        assert_eq!(resolved("my/data"), folder.path().join("my/data").display().to_string());
+        assert_eq!(resolved("rajpurkar/squad"), "rajpurkar/squad");
+        assert_eq!(resolved("https://x/y"), "https://x/y");
+        assert_eq!(resolved("*.json"), folder.path().join("*.json").display().to_string());
+        assert_eq!(resolve("models/mine", Some(Path::new("relative")), true), "models/mine");
+        // The crate's own folder is where its tests run.
+        assert_eq!(resolve("src/settings", None, true), "./src/settings");
+        assert_eq!(resolve("settings", Some(Path::new("src")), true), "./src/settings");
+    }
+}

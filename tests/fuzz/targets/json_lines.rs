@@ -1,0 +1,9 @@
+//! JSON Lines.
+
+#![no_main]
+
+use distilburn_fuzz as fuzz;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    fuzz::questions(&[b"{\"id\": \"", data]);
+});

@@ -1,0 +1,9 @@
+//! Parquet.
+
+#![no_main]
+
+use distilburn_fuzz as fuzz;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    fuzz::questions(&[b"PAR1", data]);
+});

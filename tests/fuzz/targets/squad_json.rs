@@ -1,0 +1,9 @@
+//! SQuAD's JSON form.
+
+#![no_main]
+
+use distilburn_fuzz as fuzz;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    fuzz::questions(&[b"{\"data\": [", data]);
+});

@@ -1,0 +1,9 @@
+//! `tokenizer.json` of a base model.
+
+#![no_main]
+
+use distilburn_fuzz as fuzz;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    fuzz::base_model("tokenizer.json", data);
+});
