@@ -15,7 +15,7 @@ use ratatui::widgets::{
 
 use super::curve::{Point, Scale, label, smoothed};
 use super::training::{State, Training};
-use crate::table::duration;
+use crate::table::{duration, grouped};
 
 const RAW: Color = Color::DarkGray;
 const LOSS: Color = Color::Cyan;
@@ -286,15 +286,7 @@ fn numbers(values: &[(&str, Option<String>, Color)]) -> Line<'static> {
 
 /// A whole number in groups of three digits.
 pub(super) fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(value.round() as u64)
 }
 
 /// A time for people: whole seconds, or the driver's usual form.
