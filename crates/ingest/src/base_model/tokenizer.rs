@@ -81,6 +81,7 @@ impl TokenizerFiles {
         };
         tokenizer.insert("truncation".to_owned(), Value::Null);
         tokenizer.insert("padding".to_owned(), Value::Null);
+        name_model_type(&mut tokenizer);
 
         let vocabulary = vocabulary(&tokenizer, &tokenizer_path)?;
         if vocabulary.len() != config.vocab_size {
@@ -151,6 +152,18 @@ impl TokenizerFiles {
                 .collect(),
             pad_token_id,
         })
+    }
+}
+
+/// Files of before tokenizers 0.10, that of distilbert-base-uncased among them, do not say what their model is: a
+/// prefix of continued words belongs to WordPiece, and merges do not.
+fn name_model_type(tokenizer: &mut Map<String, Value>) {
+    if let Some(model) = tokenizer.get_mut("model").and_then(Value::as_object_mut)
+        && !model.contains_key("type")
+        && model.contains_key("continuing_subword_prefix")
+        && !model.contains_key("merges")
+    {
+        model.shift_insert(0, "type".to_owned(), "WordPiece".into());
     }
 }
 
@@ -284,6 +297,25 @@ mod tests {
         let tokenizer = object(&assets.tokenizer_json);
         assert!(tokenizer["truncation"].is_null() && tokenizer["padding"].is_null());
         assert_eq!(assets.vocab_txt, VOCAB.as_bytes());
+    }
+
+    #[test]
+    fn a_model_that_does_not_name_its_type_is_known_by_its_fields() {
+        let files = tokenizer(|tokenizer| {
+            tokenizer["model"].as_object_mut().unwrap().shift_remove("type");
+        });
+        let named = object(&assets(files).unwrap().tokenizer_json);
+        assert_eq!(named, object(&assets(tokenizer(|_| ())).unwrap().tokenizer_json));
+
+        let byte_pairs = tokenizer(|tokenizer| {
+            let model = tokenizer["model"].as_object_mut().unwrap();
+            model.shift_remove("type");
+            model.insert("merges".to_owned(), serde_json::json!([]));
+        });
+        insta::assert_snapshot!(assets(byte_pairs).unwrap_err(), @r"
+          model/tokenizer.json: model is none, expected WordPiece
+          help: DistilBERT needs a BERT tokenizer: choose another base model
+        ");
     }
 
     #[test]
