@@ -1,11 +1,11 @@
-//! Checks LibTorch's version and compiles `cpp/kernels.cpp` against its headers.
+//! Checks LibTorch's version and compiles `cpp/` against its headers.
 
 use std::path::{Path, PathBuf};
 
 const SUPPORTED: [&str; 3] = ["2.9", "2.10", "2.11"];
 
 fn main() {
-    println!("cargo:rerun-if-changed=cpp/kernels.cpp");
+    println!("cargo:rerun-if-changed=cpp");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     let libtorch = PathBuf::from(std::env::var("LIBTORCH").unwrap_or_else(|_| "/usr".to_owned()));
     let lib = libtorch.join("lib");
@@ -21,7 +21,7 @@ fn main() {
         .flag_if_supported("-fno-math-errno")
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         .flag_if_supported("-fopenmp")
-        .file("cpp/kernels.cpp")
+        .files(["cpp/attention.cpp", "cpp/kernels.cpp", "cpp/memory.cpp"])
         .compile("distilburn_kernels");
 
     println!("cargo:rustc-link-search=native={}", lib.display());

@@ -13,79 +13,36 @@
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/native_layer_norm_backward.h>
 #include <ATen/ops/stack.h>
-#include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <exception>
+#include <cstdlib>
 #include <vector>
+
+#include "common.h"
 
 namespace {
 
-template <class F>
-char* guarded(F f) {
-  try {
-    f();
-    return nullptr;
-  } catch (const std::exception& error) {
-    return strdup(error.what());
-  }
-}
-
-// lowbias32 by Chris Wellons: a 32-bit mixing function with little bias.
-inline uint32_t mix(uint32_t x) {
-  x ^= x >> 16;
-  x *= 0x7feb352dU;
-  x ^= x >> 15;
-  x *= 0x846ca68bU;
-  x ^= x >> 16;
-  return x;
-}
-
-// Counter-based: what element `index` draws depends on the seed and the index alone, so the mask is the
-// same whatever the thread count, and the backward pass draws it again instead of storing it.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define DISTILBURN_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define DISTILBURN_CLONES
-#endif
-
-DISTILBURN_CLONES void keep_factors(float* factors, int64_t begin, int64_t count, uint32_t low,
-                                    uint32_t high, uint32_t threshold, float scale) {
-  for (int64_t i = 0; i < count; ++i) {
-    const uint32_t draw = mix(mix(static_cast<uint32_t>(begin + i) ^ low) + high);
-    factors[i] = draw >= threshold ? scale : 0.0f;
-  }
-}
+using namespace distilburn;
 
 DISTILBURN_CLONES void multiply_f32(float* out, const float* in, const float* factors, int64_t count) {
   for (int64_t i = 0; i < count; ++i) out[i] = in[i] * factors[i];
 }
 
-// bfloat16 is the upper half of a float: widen by a shift, narrow with round to nearest even.
 DISTILBURN_CLONES void multiply_bf16(uint16_t* out, const uint16_t* in, const float* factors, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
-    const uint32_t bits = static_cast<uint32_t>(in[i]) << 16;
-    float value;
-    std::memcpy(&value, &bits, sizeof value);
-    value *= factors[i];
-    uint32_t product;
-    std::memcpy(&product, &value, sizeof product);
-    const bool nan = (product & 0x7fffffffU) > 0x7f800000U;
-    const uint32_t rounded = (product + 0x7fffU + ((product >> 16) & 1U)) >> 16;
-    out[i] = nan ? 0x7fc0U : static_cast<uint16_t>(rounded);
+    out[i] = narrow(widen(in[i]) * factors[i]);
   }
 }
 
-void dropout_range(at::Tensor& out, const at::Tensor& in, int64_t begin, int64_t end, uint64_t seed,
-                   uint32_t threshold, float scale) {
+void dropout_range(at::Tensor& out, const at::Tensor& in, int64_t begin, int64_t end, Draws draws) {
   constexpr int64_t kBlock = 1024;
   float factors[kBlock];
   for (int64_t at = begin; at < end; at += kBlock) {
     const int64_t count = std::min(kBlock, end - at);
-    keep_factors(factors, at, count, static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
-                 threshold, scale);
+    keep_factors(factors, at, count, draws);
     switch (in.scalar_type()) {
       case at::kFloat:
         multiply_f32(out.data_ptr<float>() + at, in.const_data_ptr<float>() + at, factors, count);
@@ -106,6 +63,133 @@ void dropout_range(at::Tensor& out, const at::Tensor& in, int64_t begin, int64_t
   }
 }
 
+// Elements that one thread takes at a time: small enough to share the work evenly, large enough to be worth it.
+constexpr int64_t kPiece = 1 << 16;
+
+// A stretch of one of many tensors.
+struct Piece {
+  int64_t tensor;
+  int64_t begin;
+  int64_t count;
+};
+
+std::vector<Piece> pieces(at::Tensor** tensors, int64_t count) {
+  std::vector<Piece> list;
+  for (int64_t tensor = 0; tensor < count; ++tensor) {
+    const int64_t size = tensors[tensor]->numel();
+    for (int64_t begin = 0; begin < size; begin += kPiece) {
+      list.push_back({tensor, begin, std::min(kPiece, size - begin)});
+    }
+  }
+  return list;
+}
+
+// What AdamW needs beside the tensors.
+struct AdamWFactors {
+  float gradient;
+  float keep;
+  float one_minus_beta1;
+  float beta2;
+  float one_minus_beta2;
+  float root_correction2;
+  float epsilon;
+  float step_size;
+};
+
+template <class Gradient>
+DISTILBURN_INLINE void adamw_piece(float* __restrict param, const Gradient* __restrict grad, float* __restrict exp_avg,
+                                   float* __restrict exp_avg_sq, int64_t count, const AdamWFactors& factors) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float gradient = widen(grad[i]) * factors.gradient;
+    const float first = exp_avg[i] + (gradient - exp_avg[i]) * factors.one_minus_beta1;
+    const float second = exp_avg_sq[i] * factors.beta2 + gradient * gradient * factors.one_minus_beta2;
+    exp_avg[i] = first;
+    exp_avg_sq[i] = second;
+    const float denominator = std::sqrt(second) / factors.root_correction2 + factors.epsilon;
+    param[i] = param[i] * factors.keep - factors.step_size * first / denominator;
+  }
+}
+
+DISTILBURN_CLONES void adamw_f32(float* param, const float* grad, float* exp_avg, float* exp_avg_sq, int64_t count,
+                                 AdamWFactors factors) {
+  adamw_piece(param, grad, exp_avg, exp_avg_sq, count, factors);
+}
+
+DISTILBURN_CLONES void adamw_bf16(float* param, const uint16_t* grad, float* exp_avg, float* exp_avg_sq,
+                                  int64_t count, AdamWFactors factors) {
+  adamw_piece(param, grad, exp_avg, exp_avg_sq, count, factors);
+}
+
+// Added up in lanes, as vector instructions do, whatever the instruction set.
+template <class Value>
+DISTILBURN_INLINE double squares_of(const Value* values, int64_t count) {
+  constexpr int64_t kLanes = 64;
+  float lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const float value = widen(values[i + lane]);
+      lanes[lane] += value * value;
+    }
+  }
+  double sum = 0.0;
+  for (; i < count; ++i) sum += static_cast<double>(widen(values[i])) * widen(values[i]);
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
+DISTILBURN_CLONES double squares_f32(const float* values, int64_t count) { return squares_of(values, count); }
+DISTILBURN_CLONES double squares_bf16(const uint16_t* values, int64_t count) { return squares_of(values, count); }
+
+void check_host_tensor(const at::Tensor& tensor, bool bf16_too) {
+  const bool type = tensor.scalar_type() == at::kFloat || (bf16_too && tensor.scalar_type() == at::kBFloat16);
+  TORCH_CHECK(tensor.is_cpu() && tensor.is_contiguous() && type, "host, contiguous, float or gradient in bfloat16");
+}
+
+at::Tensor host_norm(at::Tensor** tensors, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) check_host_tensor(*tensors[i], true);
+  const auto list = pieces(tensors, count);
+  // One sum for each piece, added in their order: the same bits whatever the number of threads.
+  std::vector<double> sums(list.size());
+  at::parallel_for(0, static_cast<int64_t>(list.size()), 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const Piece piece = list[i];
+      const at::Tensor& tensor = *tensors[piece.tensor];
+      sums[i] = tensor.scalar_type() == at::kFloat
+                    ? squares_f32(tensor.const_data_ptr<float>() + piece.begin, piece.count)
+                    : squares_bf16(static_cast<const uint16_t*>(tensor.const_data_ptr()) + piece.begin, piece.count);
+    }
+  });
+  double sum = 0.0;
+  for (const double one : sums) sum += one;
+  return at::full({}, std::sqrt(sum), at::TensorOptions().dtype(at::kFloat));
+}
+
+void host_adamw(at::Tensor** params, at::Tensor** grads, at::Tensor** exp_avgs, at::Tensor** exp_avg_sqs,
+                int64_t count, AdamWFactors factors) {
+  for (int64_t i = 0; i < count; ++i) {
+    for (at::Tensor** tensors : {params, exp_avgs, exp_avg_sqs}) check_host_tensor(*tensors[i], false);
+    check_host_tensor(*grads[i], true);
+    for (at::Tensor** tensors : {grads, exp_avgs, exp_avg_sqs}) {
+      TORCH_CHECK(tensors[i]->numel() == params[i]->numel(), "adamw: tensors of one size");
+    }
+  }
+  const auto list = pieces(params, count);
+  at::parallel_for(0, static_cast<int64_t>(list.size()), 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const Piece piece = list[i];
+      const auto at = [&](at::Tensor** tensors) { return tensors[piece.tensor]->data_ptr<float>() + piece.begin; };
+      float *param = at(params), *exp_avg = at(exp_avgs), *exp_avg_sq = at(exp_avg_sqs);
+      if (grads[piece.tensor]->scalar_type() == at::kFloat) {
+        adamw_f32(param, at(grads), exp_avg, exp_avg_sq, piece.count, factors);
+      } else {
+        const auto* grad = static_cast<const uint16_t*>(grads[piece.tensor]->const_data_ptr()) + piece.begin;
+        adamw_bf16(param, grad, exp_avg, exp_avg_sq, piece.count, factors);
+      }
+    }
+  });
+}
+
 std::vector<at::Tensor> borrow(at::Tensor** tensors, int64_t count) {
   std::vector<at::Tensor> list;
   list.reserve(count);
@@ -124,10 +208,9 @@ char* distilburn_dropout(at::Tensor* out, at::Tensor* in, double p, uint64_t see
   return guarded([&] {
     TORCH_CHECK(in->is_cpu() && in->is_contiguous() && out->is_contiguous(), "dropout: host, contiguous");
     TORCH_CHECK(in->numel() == out->numel() && in->scalar_type() == out->scalar_type(), "dropout: shapes");
-    const auto threshold = static_cast<uint32_t>(p * 4294967296.0);
-    const auto scale = static_cast<float>(1.0 / (1.0 - p));
+    const Draws draws(p, seed);
     at::parallel_for(0, in->numel(), 1 << 14, [&](int64_t begin, int64_t end) {
-      dropout_range(*out, *in, begin, end, seed, threshold, scale);
+      dropout_range(*out, *in, begin, end, draws);
     });
   });
 }
@@ -144,9 +227,14 @@ char* distilburn_layer_norm_backward(at::Tensor** grads, at::Tensor* grad, at::T
   });
 }
 
-// The 2-norm of all tensors together, as torch.nn.utils.clip_grad_norm_ takes it.
+// The 2-norm of all tensors together, as torch.nn.utils.clip_grad_norm_ takes it, in float. On the host some may be
+// bfloat16.
 char* distilburn_global_norm(at::Tensor** norm, at::Tensor** tensors, int64_t count) {
   return guarded([&] {
+    if (count > 0 && tensors[0]->is_cpu()) {
+      norm[0] = new at::Tensor(host_norm(tensors, count));
+      return;
+    }
     auto norms = at::_foreach_norm(borrow(tensors, count), 2);
     norm[0] = new at::Tensor(at::linalg_vector_norm(at::stack(norms)));
   });
@@ -165,12 +253,26 @@ char* distilburn_unscale(at::Tensor** found_inf, at::Tensor** tensors, int64_t c
 }
 
 // One AdamW update (Loshchilov and Hutter 2019) in place, as torch.optim.AdamW(fused=True):
-// gradients are divided by grad_scale first. `step` counts from 1.
+// gradients are divided by grad_scale first. `step` counts from 1. On the host, gradients may be bfloat16 and are left
+// as they are.
 char* distilburn_adamw(at::Tensor** params, at::Tensor** grads, at::Tensor** exp_avgs, at::Tensor** exp_avg_sqs,
                        int64_t count, double learning_rate, double beta1, double beta2, double weight_decay,
                        double epsilon, double step, at::Tensor* grad_scale) {
   return guarded([&] {
     if (count == 0) return;
+    if (params[0]->is_cpu()) {
+      const auto one_minus = [](double x) { return static_cast<float>(1.0 - x); };
+      const AdamWFactors factors{1.0f / grad_scale->item<float>(),
+                                 one_minus(learning_rate * weight_decay),
+                                 one_minus(beta1),
+                                 static_cast<float>(beta2),
+                                 one_minus(beta2),
+                                 static_cast<float>(std::sqrt(1.0 - std::pow(beta2, step))),
+                                 static_cast<float>(epsilon),
+                                 static_cast<float>(learning_rate / (1.0 - std::pow(beta1, step)))};
+      host_adamw(params, grads, exp_avgs, exp_avg_sqs, count, factors);
+      return;
+    }
     auto parameters = borrow(params, count);
     auto options = at::TensorOptions().dtype(at::kFloat).device(parameters[0].device());
     std::vector<at::Tensor> steps(count, at::full({}, step, options));

@@ -1,13 +1,17 @@
-//! The process's allocator, told to keep what training frees.
+//! The process's memory, kept when training frees it.
 
 #![expect(unsafe_code, reason = "mallopt is a C call: the block says why it holds")]
 
-/// Keeps freed memory in the process instead of giving it back after every step.
+use crate::ffi;
+
+/// Keeps freed memory in the process instead of giving it back after every step: large host tensors come from a region
+/// of their own (`cpp/memory.cpp`), everything else from a heap that is not trimmed.
 ///
 /// A training step frees and takes hundreds of MB; returned pages must be faulted in and zeroed again, which
-/// costs a tenth to a quarter of a step on glibc. Call it once, at the start of `main`. Elsewhere than on
-/// glibc it does nothing.
+/// costs a tenth to a quarter of a step on glibc. Call it once, at the start of `main`. The heap is left as it is
+/// elsewhere than on glibc.
 pub fn keep_freed_memory() {
+    ffi::keep_tensor_memory();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: mallopt changes parameters of the allocator and touches no memory of ours.
     unsafe {

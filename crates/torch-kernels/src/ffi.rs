@@ -1,6 +1,6 @@
-//! The C interface of `cpp/kernels.cpp`, made safe. Nothing else in the workspace calls into C++.
+//! The C interface of `cpp/`, made safe. Nothing else in the workspace calls into C++.
 
-#![expect(unsafe_code, reason = "calls into cpp/kernels.cpp: each block says why it holds")]
+#![expect(unsafe_code, reason = "calls into cpp/: each block says why it holds")]
 
 use std::ffi::{CStr, c_char};
 
@@ -8,8 +8,34 @@ use tch::Tensor;
 use torch_sys::C_tensor;
 
 unsafe extern "C" {
+    fn distilburn_keep_tensor_memory();
     fn distilburn_free_message(message: *mut c_char);
     fn distilburn_dropout(out: *mut C_tensor, input: *mut C_tensor, p: f64, seed: u64) -> *mut c_char;
+    fn distilburn_attention_forward(
+        out: *mut C_tensor,
+        probabilities: *mut C_tensor,
+        query: *mut C_tensor,
+        key: *mut C_tensor,
+        value: *mut C_tensor,
+        cu_seqlens: *const i64,
+        sequences: i64,
+        n_heads: i64,
+        p: f64,
+        seeds: *const u64,
+    ) -> *mut c_char;
+    fn distilburn_attention_backward(
+        grads: *mut *mut C_tensor,
+        grad: *mut C_tensor,
+        query: *mut C_tensor,
+        key: *mut C_tensor,
+        value: *mut C_tensor,
+        probabilities: *mut C_tensor,
+        cu_seqlens: *const i64,
+        sequences: i64,
+        n_heads: i64,
+        p: f64,
+        seeds: *const u64,
+    ) -> *mut c_char;
     fn distilburn_layer_norm_backward(
         grads: *mut *mut C_tensor,
         grad: *mut C_tensor,
@@ -46,6 +72,12 @@ unsafe extern "C" {
     ) -> *mut c_char;
 }
 
+/// Has LibTorch take large host tensors from a region that keeps what is freed; see `cpp/memory.cpp`.
+pub(crate) fn keep_tensor_memory() {
+    // SAFETY: the call takes nothing and may be made at any time, from any thread.
+    unsafe { distilburn_keep_tensor_memory() }
+}
+
 /// `input` with dropout applied, in a new tensor. Both on the host.
 pub(crate) fn dropout(input: &Tensor, p: f64, seed: u64) -> Tensor {
     let input = input.contiguous();
@@ -53,6 +85,94 @@ pub(crate) fn dropout(input: &Tensor, p: f64, seed: u64) -> Tensor {
     // SAFETY: both pointers are live tensors for the length of the call; C++ checks device, layout and type.
     check(unsafe { distilburn_dropout(pointer(&out), pointer(&input), p, seed) });
     out
+}
+
+/// How a packed batch is divided, for attention on the host.
+#[derive(Debug)]
+pub(crate) struct Division {
+    /// Sequence i holds tokens `cu_seqlens[i]..cu_seqlens[i + 1]`.
+    pub cu_seqlens: Vec<i64>,
+    pub n_heads: i64,
+    /// Probability of dropping an element; 0 = none.
+    pub p: f64,
+    /// One for each sequence.
+    pub seeds: Vec<u64>,
+}
+
+impl Division {
+    fn sequences(&self, tokens: i64) -> i64 {
+        let sequences = self.seeds.len();
+        let divides = self.cu_seqlens.len() == sequences + 1
+            && self.cu_seqlens[0] == 0
+            && self.cu_seqlens[sequences] == tokens
+            && self.cu_seqlens.is_sorted();
+        assert!(divides, "cu_seqlens ascend from 0 to the number of tokens, one seed for each sequence");
+        sequences as i64
+    }
+
+    fn probabilities(&self) -> i64 {
+        self.cu_seqlens.windows(2).map(|bounds| (bounds[1] - bounds[0]).pow(2)).sum::<i64>() * self.n_heads
+    }
+}
+
+/// Attention on the host, of bfloat16 (tokens, dim): the output, and the probabilities of all sequences in one row where
+/// they are wanted.
+pub(crate) fn attention_forward(
+    [query, key, value]: [&Tensor; 3],
+    division: &Division,
+    keep_probabilities: bool,
+) -> (Tensor, Option<Tensor>) {
+    let sequences = division.sequences(query.size()[0]);
+    let out = query.empty_like();
+    let probabilities =
+        keep_probabilities.then(|| Tensor::empty([division.probabilities()], (query.kind(), query.device())));
+    // SAFETY: all tensors are live, and C++ checks device, layout, type and shape of those of the caller; the
+    // probabilities are as many as `division` makes; `division` was checked above.
+    check(unsafe {
+        distilburn_attention_forward(
+            pointer(&out),
+            probabilities.as_ref().map_or(std::ptr::null_mut(), pointer),
+            pointer(query),
+            pointer(key),
+            pointer(value),
+            division.cu_seqlens.as_ptr(),
+            sequences,
+            division.n_heads,
+            division.p,
+            division.seeds.as_ptr(),
+        )
+    });
+    (out, probabilities)
+}
+
+/// Gradients of query, key and value of [`attention_forward`].
+pub(crate) fn attention_backward(
+    grad: &Tensor,
+    [query, key, value]: [&Tensor; 3],
+    probabilities: &Tensor,
+    division: &Division,
+) -> [Tensor; 3] {
+    let sequences = division.sequences(query.size()[0]);
+    assert_eq!(probabilities.numel() as i64, division.probabilities(), "the forward pass's probabilities");
+    let grads = [query, key, value].map(Tensor::empty_like);
+    let mut list = grads.each_ref().map(pointer);
+    // SAFETY: as in `attention_forward`; `list` holds three live tensors.
+    check(unsafe {
+        distilburn_attention_backward(
+            list.as_mut_ptr(),
+            pointer(grad),
+            pointer(query),
+            pointer(key),
+            pointer(value),
+            pointer(probabilities),
+            division.cu_seqlens.as_ptr(),
+            sequences,
+            division.n_heads,
+            division.p,
+            division.seeds.as_ptr(),
+        )
+    });
+    grads
 }
 
 /// Gradients of input, weight and bias of `layer_norm`.

@@ -40,8 +40,11 @@ impl Handle {
         Self(self.0.zeros_like())
     }
 
-    /// Adds `other` in place.
+    /// Adds `other`: in place, unless these values are narrower than f32, where sums are not.
     pub fn add_assign(&mut self, other: &Self) {
+        if self.0.kind() != tch::Kind::Float {
+            self.0 = self.0.to_kind(tch::Kind::Float);
+        }
         let _ = self.0.g_add_(&other.0);
     }
 

@@ -77,7 +77,8 @@ pub trait KernelGradients: Kernels {
         bias: FloatTensor<Self>,
         compute: DType,
     ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]);
-    /// Gradients of input (in `input_dtype`), weight and bias (in f32).
+    /// Gradients of input (in `input_dtype`), weight (in `compute` where that has f32's range and the optimizer takes it, else
+    /// in f32) and bias (in f32).
     fn autocast_linear_backward(
         grad: FloatTensor<Self>,
         saved: [FloatTensor<Self>; 2],

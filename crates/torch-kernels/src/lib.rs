@@ -27,7 +27,8 @@ pub use threads::{
     cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, libtorch_version, set_threads, threads,
 };
 
-/// `input` × `weight`ᵀ + `bias`, computed and returned in `compute`; gradients of the weights are f32.
+/// `input` × `weight`ᵀ + `bias`, computed and returned in `compute`. The gradient of `bias` is f32; that of `weight` is
+/// bfloat16 where it was computed so on the host (`global_norm` and `adamw` take both), f32 otherwise.
 ///
 /// `input` (tokens, in) with `weight` (out, in) and `bias` (out) → (tokens, out)
 #[must_use]

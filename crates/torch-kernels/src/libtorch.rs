@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 
 use crate::ffi;
 use crate::kernels::{AttentionOptions, Dropout, KernelGradients, Kernels};
-use crate::products::{bmm, linear, mm, scaled_bmm};
+use crate::products::{bmm, cpu_multiplies, linear, mm, scaled_bmm};
 
 impl Kernels for LibTorch {
     fn autocast_linear(
@@ -29,6 +29,9 @@ impl Kernels for LibTorch {
         options: AttentionOptions,
     ) -> FloatTensor<Self> {
         let [query, key, value] = [query, key, value].map(|tensor| tensor.tensor);
+        if let Some(division) = host_division(&query, &options) {
+            return TchTensor::new(ffi::attention_forward([&query, &key, &value], &division, false).0);
+        }
         let out = query.empty_like();
         for sequence in sequences(&options) {
             let [q, k, v] = [&query, &key, &value].map(|tensor| sequence.heads(tensor));
@@ -82,7 +85,7 @@ impl KernelGradients for LibTorch {
         let [input, weight] = saved;
         let grad = grad.tensor.to_kind(weight.tensor.kind());
         let input_grad = mm(&grad, &weight.tensor).to_kind(kind_of(input_dtype));
-        let weight_grad = mm(&grad.tr(), &input.tensor).to_kind(Kind::Float);
+        let weight_grad = widened(mm(&grad.tr(), &input.tensor));
         let bias_grad = grad.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
         [input_grad, weight_grad, bias_grad].map(TchTensor::new)
     }
@@ -92,6 +95,11 @@ impl KernelGradients for LibTorch {
         options: &AttentionOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let [query, key, value] = qkv.each_ref().map(|tensor| &tensor.tensor);
+        if let Some(division) = host_division(query, options) {
+            let (out, probabilities) = ffi::attention_forward([query, key, value], &division, true);
+            let probabilities = probabilities.expect("they were asked for");
+            return (TchTensor::new(out), TchTensor::new(probabilities));
+        }
         let out = query.empty_like();
         let total: i64 = sequences(options).map(|sequence| sequence.probabilities_len()).sum();
         let all_probabilities = Tensor::empty([total], (query.kind(), query.device()));
@@ -113,6 +121,11 @@ impl KernelGradients for LibTorch {
     ) -> [FloatTensor<Self>; 3] {
         let [query, key, value] = qkv.each_ref().map(|tensor| &tensor.tensor);
         let grad = grad.tensor.to_kind(query.kind()).contiguous();
+        if let Some(division) = host_division(query, options) {
+            let probabilities = &probabilities.tensor;
+            return ffi::attention_backward(&grad, [query, key, value], probabilities, &division)
+                .map(TchTensor::new);
+        }
         let grads = [query, key, value].map(Tensor::empty_like);
         for sequence in sequences(options) {
             let [q, k, v, grad_out] = [query, key, value, &grad].map(|tensor| sequence.heads(tensor));
@@ -208,6 +221,24 @@ fn sequences(options: &AttentionOptions) -> impl Iterator<Item = Sequence> {
     })
 }
 
+/// The batch as `cpp/attention.cpp` takes it; `None` where that is not for these tensors and this machine.
+fn host_division(query: &Tensor, options: &AttentionOptions) -> Option<ffi::Division> {
+    let d_head = query.size()[1] / options.n_heads as i64;
+    let host = query.device() == tch::Device::Cpu
+        && query.kind() == Kind::BFloat16
+        && d_head % 2 == 0
+        && cfg!(target_arch = "x86_64")
+        && cpu_multiplies(Kind::BFloat16);
+    let dropout = options.dropout.unwrap_or(Dropout { p: 0.0, seed: 0 });
+    let starts = sequences(options).map(|sequence| sequence.probabilities_start as u64);
+    host.then(|| ffi::Division {
+        cu_seqlens: options.cu_seqlens.iter().map(|&token| token as i64).collect(),
+        n_heads: options.n_heads as i64,
+        p: dropout.p,
+        seeds: starts.map(|start| seed_from(dropout, start)).collect(),
+    })
+}
+
 fn scale(query: &Tensor) -> f64 {
     1.0 / (query.size()[2] as f64).sqrt()
 }
@@ -226,7 +257,7 @@ fn dropped(probabilities: &Tensor, options: &AttentionOptions, start: i64) -> Te
 
 /// Dropout whose draws are those of elements `first..` of a longer tensor.
 fn drop_elements(input: &Tensor, dropout: Dropout, first: u64) -> Tensor {
-    let seed = dropout.seed ^ first.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let seed = seed_from(dropout, first);
     if input.device() == tch::Device::Cpu {
         return ffi::dropout(input, dropout.p, seed);
     }
@@ -234,7 +265,12 @@ fn drop_elements(input: &Tensor, dropout: Dropout, first: u64) -> Tensor {
     (input * keep) / (1.0 - dropout.p)
 }
 
-/// The draws of `cpp/kernels.cpp` by tensor operations, for devices: 32-bit arithmetic in 64-bit integers.
+/// What elements `first..` of a longer tensor are drawn from.
+fn seed_from(dropout: Dropout, first: u64) -> u64 {
+    dropout.seed ^ first.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The draws of `cpp/common.h` by tensor operations, for devices: 32-bit arithmetic in 64-bit integers.
 fn device_draws(input: &Tensor, seed: u64) -> Tensor {
     const MASK: i64 = 0xffff_ffff;
     let mix = |x: Tensor| {
@@ -247,6 +283,13 @@ fn device_draws(input: &Tensor, seed: u64) -> Tensor {
     let (low, high) = ((seed & 0xffff_ffff) as i64, (seed >> 32) as i64);
     let index = Tensor::arange(input.numel() as i64, (Kind::Int64, input.device())).view_as(input);
     mix((mix(index.bitwise_and(MASK).bitwise_xor(low)) + high).bitwise_and(MASK))
+}
+
+/// A weight's gradient as the optimizer takes it: bfloat16 has f32's range, and on the host the update widens it while
+/// it reads; anything else becomes f32 here.
+fn widened(grad: Tensor) -> Tensor {
+    let kept = grad.kind() == Kind::BFloat16 && grad.device() == tch::Device::Cpu;
+    if kept { grad } else { grad.to_kind(Kind::Float) }
 }
 
 fn copy_into(target: &Tensor, source: &Tensor) {

@@ -22,7 +22,8 @@ pub struct AdamWOptions {
     pub step: u64,
 }
 
-/// One parameter with its gradient and moments, all on one device and of one shape, f32.
+/// One parameter with its gradient and moments, all on one device and of one shape, f32; on the host the gradient may be
+/// bfloat16.
 pub struct Slot<'a> {
     /// The parameter, changed in place: every tensor that shares its storage sees the new values.
     pub param: &'a Handle,

@@ -174,6 +174,54 @@ fn attention_dropout_masks_probabilities_alike_in_forward_and_backward() {
     compare(found, run(plain_attention(&qkv, Some(&masks)), &[&q, &k, &v]), TOLERANCE);
 }
 
+/// Lengths on both sides of the multiples of 32 that attention on the host works in.
+fn uneven_options(dropout: Option<Dropout>) -> AttentionOptions {
+    AttentionOptions { cu_seqlens: Arc::from([0, 1, 32, 64, 97, 167]), n_heads: 3, dropout }
+}
+
+#[test]
+fn attention_in_bf16_has_the_masks_of_f32_and_its_values() {
+    // Values that bf16 holds exactly, so that the inputs are the same.
+    let [q, k, v] = [1, 2, 3].map(|seed| {
+        let rounded = (tensor([167, 48], seed) * 2.0).cast(DType::BF16).cast(DType::F32);
+        rounded.without_autodiff().autodiff().require_grad()
+    });
+    for dropout in [None, Some(Dropout { p: 0.2, seed: 11 })] {
+        let attend = |compute| {
+            let [q, k, v] = [&q, &k, &v].map(|x| x.clone().cast(compute));
+            kernels::packed_attention(q, k, v, uneven_options(dropout)).cast(DType::F32)
+        };
+        let leaves: [&dyn Leaf; 3] = [&q, &k, &v];
+        compare(run(attend(DType::BF16), &leaves), run(attend(DType::F32), &leaves), BF16_TOLERANCE);
+    }
+}
+
+#[test]
+fn attention_does_not_depend_on_the_number_of_threads() {
+    let [q, k, v] = [1, 2, 3].map(|seed| tensor([167, 48], seed));
+    let results = [1, 2, 3].map(|threads| {
+        kernels::set_threads(threads);
+        let [q16, k16, v16] = [&q, &k, &v].map(|x| x.clone().cast(DType::BF16));
+        let options = uneven_options(Some(Dropout { p: 0.1, seed: 5 }));
+        run(kernels::packed_attention(q16, k16, v16, options), &[&q, &k, &v])
+    });
+    assert!(results[0] == results[1] && results[1] == results[2]);
+}
+
+#[test]
+fn a_query_that_is_not_finite_shows_in_its_sequence_and_in_no_other() {
+    for compute in [DType::F32, DType::BF16] {
+        let [q, k, v] = [1, 2, 3].map(|seed| tensor([167, 48], seed).without_autodiff());
+        let q = q.slice_fill([40..41, 0..48], f32::NAN);
+        let [q, k, v] = [q, k, v].map(|x| x.cast(compute));
+        let out = read(kernels::packed_attention(q, k, v, uneven_options(None)));
+        let nan = |rows: std::ops::Range<usize>| {
+            out[48 * rows.start..48 * rows.end].iter().filter(|x| x.is_nan()).count()
+        };
+        assert_eq!([nan(0..40), nan(40..41), nan(41..167)], [0, 48, 0], "{compute:?}");
+    }
+}
+
 #[test]
 fn dropout_keeps_the_right_share_scales_it_and_follows_its_seed() {
     let ones = Tensor::<2>::ones([1000, 300], &device());
@@ -210,6 +258,32 @@ fn dropout_in_bf16_has_the_mask_of_f32() {
     let wide = read(kernels::dropout(x, dropout));
     assert_close(&narrow, &wide, BF16_TOLERANCE);
     assert!(narrow.iter().zip(&wide).all(|(a, b)| (*a == 0.0) == (*b == 0.0)));
+}
+
+#[test]
+fn the_optimizer_takes_bf16_gradients_for_the_f32_that_they_are() {
+    // More than one piece that a thread takes, and no whole number of them.
+    let grad = tensor([300, 257], 2).without_autodiff().cast(DType::BF16);
+    let updated = [grad.clone(), grad.cast(DType::F32)].map(|grad| {
+        let param = Handle::from_burn(tensor([300, 257], 1)).copy();
+        let grad = Handle::from_burn(grad);
+        let (exp_avg, exp_avg_sq) = (param.zeros_like(), param.zeros_like());
+        let norm = kernels::global_norm([&grad].into_iter());
+        let slot = Slot { param: &param, grad: &grad, exp_avg: &exp_avg, exp_avg_sq: &exp_avg_sq };
+        let options = AdamWOptions {
+            learning_rate: 0.1,
+            betas: [0.9, 0.999],
+            weight_decay: 0.01,
+            epsilon: 1e-8,
+            step: 1,
+        };
+        kernels::adamw(&[slot], options, kernels::clip_scale(norm.clone(), 1.0));
+        [read(norm), param.to_vec(), exp_avg.to_vec(), exp_avg_sq.to_vec()]
+    });
+    let [narrow, wide] = &updated;
+    for (narrow, wide) in narrow.iter().zip(wide) {
+        assert_close(narrow, wide, 1e-6);
+    }
 }
 
 #[test]

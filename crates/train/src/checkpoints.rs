@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use artifact::HistoryRow;
 use fs_err::{File, OpenOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::state::{SavedState, Snapshot, StatePaths};
+use crate::optimizer::AdamW;
+use crate::state::{Counters, SavedState, Snapshot, StatePaths};
 
 const STARTS: &str = "starts.txt";
 
@@ -117,12 +119,19 @@ impl Checkpoints {
         if self.every_steps > 0 && lost > self.every_steps { self.wait() } else { Ok(()) }
     }
 
-    /// Writes a state behind the training, once the one before it is written.
-    pub(crate) fn save(&mut self, snapshot: Snapshot) -> Result<(), Error> {
+    /// Takes a state, once the one before it is on the disk, and brings it there behind the training.
+    pub(crate) fn save(
+        &mut self,
+        counters: Counters,
+        history: &[HistoryRow],
+        optimizer: &AdamW,
+        fingerprint: &str,
+    ) -> Result<(), Error> {
         self.wait()?;
-        self.taken_step = snapshot.counters.global_step;
+        self.taken_step = counters.global_step;
         let (dir, keep) = (self.dir.clone(), self.keep);
-        self.writing = Some(std::thread::spawn(move || write(&dir, keep, &snapshot)));
+        let snapshot = Snapshot::take(&dir, counters, history, optimizer, fingerprint)?;
+        self.writing = Some(std::thread::spawn(move || seal(&dir, keep, snapshot)));
         Ok(())
     }
 
@@ -164,11 +173,12 @@ impl Checkpoints {
     }
 }
 
-fn write(dir: &Path, keep: usize, snapshot: &Snapshot) -> Result<Written, Error> {
+/// Brings a state to the disk, says that it is whole, and removes those that are too many.
+fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Written, Error> {
     let started = Instant::now();
-    let global_step = snapshot.counters.global_step;
-    let paths = StatePaths::new(dir, global_step);
-    snapshot.write(&paths)?;
+    let counters = snapshot.counters.clone();
+    let global_step = counters.global_step;
+    let paths = snapshot.finish()?;
     let blake3 = [&paths.tensors, &paths.history]
         .map(|path| Ok((file_name(path), hash(path)?)))
         .into_iter()
@@ -181,15 +191,15 @@ fn write(dir: &Path, keep: usize, snapshot: &Snapshot) -> Result<Written, Error>
     file.sync_all()?;
     fs_err::rename(&temporary, &path)?;
     File::open(dir)?.sync_all()?;
-    prune(dir, keep, snapshot)?;
+    prune(dir, keep, &counters)?;
     Ok(Written { global_step, took: started.elapsed() })
 }
 
 /// Removes all but the newest `keep` states, and the best weights that none of those refers to.
-fn prune(dir: &Path, keep: usize, newest: &Snapshot) -> Result<(), Error> {
+fn prune(dir: &Path, keep: usize, newest: &Counters) -> Result<(), Error> {
     let steps = sealed_steps(dir)?;
     let (old, kept) = steps.split_at(steps.len().saturating_sub(keep));
-    let mut best: Vec<u64> = newest.counters.best.iter().map(|best| best.global_step).collect();
+    let mut best: Vec<u64> = newest.best.iter().map(|best| best.global_step).collect();
     for &global_step in kept {
         // One that cannot be read refers to nothing that could be used.
         if let Ok(state) = SavedState::open(&StatePaths::new(dir, global_step)) {
@@ -200,7 +210,7 @@ fn prune(dir: &Path, keep: usize, newest: &Snapshot) -> Result<(), Error> {
         // The seal first: without it the rest counts as nothing.
         fs_err::remove_file(seal_path(dir, global_step))?;
     }
-    let newest_step = newest.counters.global_step;
+    let newest_step = newest.global_step;
     for entry in fs_err::read_dir(dir)? {
         let path = entry?.path();
         let name = file_name(&path);

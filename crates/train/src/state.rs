@@ -69,43 +69,47 @@ impl Counters {
 /// What the rows of a parameter's moments are called after its name.
 const MOMENTS: [&str; 2] = [".exp_avg", ".exp_avg_sq"];
 
-/// A state on its way to the disk: a copy, so that training goes on while it is written.
+/// A state on its way to the disk: its tensors are written, so that training goes on, but not yet known to be there.
+///
+/// The copy is the operating system's (its cache of the file), which may move it to the disk and out of memory at any
+/// time; one of ours would take three times the model's size until the file is whole.
 pub(crate) struct Snapshot {
     pub(crate) counters: Counters,
-    pub(crate) fingerprint: String,
+    paths: StatePaths,
+    fingerprint: String,
     history: Vec<HistoryRow>,
-    tensors: Vec<(String, Vec<i64>, Vec<f32>)>,
+    tensors: TensorsWriter,
 }
 
 impl Snapshot {
+    /// Copies parameters and moments into the state's file in `dir`.
     pub(crate) fn take(
+        dir: &Path,
         counters: Counters,
         history: &[HistoryRow],
         optimizer: &AdamW,
         fingerprint: &str,
-    ) -> Self {
-        let mut tensors = Vec::with_capacity(3 * optimizer.states().len());
+    ) -> Result<Self, Error> {
+        let paths = StatePaths::new(dir, counters.global_step);
+        let kind = &artifact::TRAINING_STATE;
+        let mut tensors =
+            TensorsWriter::create_as(&paths.tensors, fingerprint, kind, counters.to_metadata())?;
         for state in optimizer.states() {
             let shape: Vec<i64> = state.param.shape.iter().map(|&size| size as i64).collect();
             let name = &state.param.name;
-            tensors.push((name.clone(), shape.clone(), state.param.handle.to_vec()));
+            tensors.push_f32(name, &shape, &state.param.handle.to_vec())?;
             for (moment, handle) in MOMENTS.into_iter().zip([&state.exp_avg, &state.exp_avg_sq]) {
-                tensors.push((format!("{name}{moment}"), shape.clone(), handle.to_vec()));
+                tensors.push_f32(&format!("{name}{moment}"), &shape, &handle.to_vec())?;
             }
         }
-        Self { counters, fingerprint: fingerprint.to_owned(), history: history.to_vec(), tensors }
+        Ok(Self { counters, paths, fingerprint: fingerprint.to_owned(), history: history.to_vec(), tensors })
     }
 
-    /// Writes state and history, each whole and on the disk when it gets its name.
-    pub(crate) fn write(&self, paths: &StatePaths) -> Result<(), Error> {
-        write_history(&paths.history, &self.fingerprint, &self.history)?;
-        let metadata = self.counters.to_metadata();
-        let kind = &artifact::TRAINING_STATE;
-        let mut writer = TensorsWriter::create_as(&paths.tensors, &self.fingerprint, kind, metadata)?;
-        for (name, shape, values) in &self.tensors {
-            writer.push_f32(name, shape, values)?;
-        }
-        Ok(writer.finish()?)
+    /// Writes the history; returns when both files are whole, on the disk, and have their names.
+    pub(crate) fn finish(self) -> Result<StatePaths, Error> {
+        write_history(&self.paths.history, &self.fingerprint, &self.history)?;
+        self.tensors.finish()?;
+        Ok(self.paths)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
 use crate::records::Records;
 use crate::scaler::{GradScaler, StepOutcome};
-use crate::state::{Counters, Snapshot};
+use crate::state::Counters;
 use crate::step::{Step, train_step};
 use crate::stop::{Reason, Stop};
 use crate::trackers::RunFacts;
@@ -266,9 +266,8 @@ impl<'a> Trainer<'a> {
         // Only good steps come into a state.
         self.read_losses()?;
         self.counters.optimizer_step = self.optimizer.optimizer_step();
-        let history = self.records.history();
-        let snapshot = Snapshot::take(self.counters.clone(), history, &self.optimizer, job.fingerprint());
-        self.checkpoints.save(snapshot)
+        let (counters, history) = (self.counters.clone(), self.records.history());
+        self.checkpoints.save(counters, history, &self.optimizer, job.fingerprint())
     }
 
     fn interrupted(mut self, job: &Job, reason: Reason) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! Writes tensors one after the other; no more than a few are in memory.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -58,7 +59,11 @@ impl TensorsWriter {
 
     /// Adds an F32 tensor.
     pub fn push_f32(&mut self, name: &str, shape: &[i64], data: &[f32]) -> Result<()> {
-        let bytes: Vec<u8> = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes: Cow<'_, [u8]> = if cfg!(target_endian = "little") {
+            bytemuck::cast_slice(data).into()
+        } else {
+            data.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>().into()
+        };
         self.push(name, "F32", shape, &bytes)
     }
 
