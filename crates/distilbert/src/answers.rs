@@ -1,11 +1,18 @@
 //! Answering every question of a split: logits in batches, spans per question, loss and scores on the way.
 //!
-//! Holds one batch of logits and the windows of one question at a time, whatever the split's size.
+//! The model runs on the caller's thread; spans are selected and scored on another, behind it. A few batches of logits
+//! and the windows of one question are held at a time, whatever the split's size.
+
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::thread;
 
 use artifact::Feature;
 use squad::{FeatureLogits, SpanPrediction, SpanSettings, select_spans};
 
-use crate::{PackedBatch, Predictor, QaLogits, Split};
+use crate::{Predictor, QaLogits, Split};
+
+/// Batches of logits that may wait for their spans to be selected.
+const BATCHES_AHEAD: usize = 2;
 
 /// The answer to one question, and how it compares with the gold answers.
 #[derive(Clone, Debug)]
@@ -44,33 +51,33 @@ pub fn answer_split<E>(
     settings: &SpanSettings,
     mut each: impl FnMut(AnsweredExample) -> Result<(), E>,
 ) -> Result<SplitScore, E> {
-    let version_2 = split.has_impossible();
     let mut total = SplitScore::default();
-    let mut windows = Windows::default();
-    let mut answer = |windows: &mut Windows<'_>, total: &mut SplitScore| -> Result<(), E> {
-        let answered = windows.answer(split, settings, version_2);
-        total.exact_match += answered.exact_match;
-        total.f1 += answered.f1;
-        windows.features.clear();
-        each(answered)
+    let mut take = |answers: Answers| -> Result<(), E> {
+        total.loss += answers.loss;
+        answers.examples.into_iter().try_for_each(|answered| {
+            total.exact_match += answered.exact_match;
+            total.f1 += answered.f1;
+            each(answered)
+        })
     };
-
-    for start in (0..split.features.len()).step_by(batch_size.max(1)) {
-        let end = split.features.len().min(start + batch_size.max(1));
-        let features: Vec<Feature<'_>> = (start..end).map(|index| split.features.get(index)).collect();
-        let input_ids: Vec<&[i32]> = features.iter().map(|feature| feature.input_ids).collect();
-        let logits = predictor.predict(&PackedBatch::pack(&input_ids));
-        for (feature, logits) in features.into_iter().zip(logits) {
-            total.loss += feature_loss(&feature, &logits);
-            if windows.example_index().is_some_and(|index| index != feature.example_index) {
-                answer(&mut windows, &mut total)?;
+    thread::scope(|scope| {
+        let (to_worker, batches) = sync_channel(BATCHES_AHEAD);
+        let (to_caller, answers) = channel();
+        scope.spawn(move || select_behind(split, *settings, batches, to_caller));
+        for start in (0..split.features.len()).step_by(batch_size.max(1)) {
+            let end = split.features.len().min(start + batch_size.max(1));
+            let features: Vec<Feature<'_>> = (start..end).map(|index| split.features.get(index)).collect();
+            let input_ids: Vec<&[i32]> = features.iter().map(|feature| feature.input_ids).collect();
+            let logits = predictor.logits(&input_ids);
+            if to_worker.send(features.into_iter().zip(logits).collect()).is_err() {
+                // It panicked: leaving the scope says so.
+                break;
             }
-            windows.features.push((feature, logits));
+            answers.try_iter().try_for_each(&mut take)?;
         }
-    }
-    if windows.example_index().is_some() {
-        answer(&mut windows, &mut total)?;
-    }
+        drop(to_worker);
+        answers.iter().try_for_each(&mut take)
+    })?;
 
     let questions = split.examples.len().max(1) as f64;
     Ok(SplitScore {
@@ -78,6 +85,44 @@ pub fn answer_split<E>(
         exact_match: 100.0 * total.exact_match / questions,
         f1: 100.0 * total.f1 / questions,
     })
+}
+
+/// What became of one batch: the questions whose windows ended in it.
+#[derive(Default)]
+struct Answers {
+    examples: Vec<AnsweredExample>,
+    /// Sum over the batch's features.
+    loss: f64,
+}
+
+/// Selects and scores spans until there are no more batches, or nobody takes the answers.
+fn select_behind<'a>(
+    split: &'a Split,
+    settings: SpanSettings,
+    batches: Receiver<Vec<(Feature<'a>, QaLogits)>>,
+    to_caller: Sender<Answers>,
+) {
+    let version_2 = split.has_impossible();
+    let mut windows = Windows::default();
+    for batch in batches {
+        let mut answers = Answers::default();
+        for (feature, logits) in batch {
+            answers.loss += feature_loss(&feature, &logits);
+            if windows.example_index().is_some_and(|index| index != feature.example_index) {
+                answers.examples.push(windows.answer(split, &settings, version_2));
+                windows.features.clear();
+            }
+            windows.features.push((feature, logits));
+        }
+        if to_caller.send(answers).is_err() {
+            return;
+        }
+    }
+    if windows.example_index().is_some() {
+        let examples = vec![windows.answer(split, &settings, version_2)];
+        // Nobody takes it after an error.
+        let _ = to_caller.send(Answers { examples, loss: 0.0 });
+    }
 }
 
 /// The windows of one question, gathered over batches.

@@ -1,6 +1,6 @@
 """A training step of PyTorch, timed: what scripts/bench/compare sets beside distilburn's.
 
-    .cache/reference-venv/bin/python scripts/bench/reference_step.py VARIANT --batches FILE --model FOLDER
+    .cache/reference-venv/bin/python scripts/bench/ruler/reference/training_step.py VARIANT --batches FILE …
 
 FILE is JSON: for each step `input_ids`, `start_positions`, `end_positions` of its features. VARIANT is
 
@@ -10,7 +10,8 @@ FILE is JSON: for each step `input_ids`, `start_positions`, `end_positions` of i
     packed-manual  the same with attention as two products and a softmax
     floor          the products of the step alone, forward and backward, on the real tokens
 
-Dropout is on, AdamW is fused, gradients are clipped to 1. Prints one JSON object: seconds of each step.
+Dropout is on, AdamW is fused, gradients are clipped to 1. Prints one JSON object: `step_seconds`, those of each
+step.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import torch
 from torch.nn import functional
 from transformers import DistilBertForQuestionAnswering
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "reference"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[3] / "reference"))
 from train import base_model  # noqa: E402
 from weights import adamw  # noqa: E402
 
@@ -42,7 +43,7 @@ def main():
     batches = json.loads(options.batches.read_text())
     model = base_model(options.model, 42)
     seconds = (floor if options.variant == "floor" else train)(model, batches, options)
-    print(json.dumps({"seconds": seconds}))
+    print(json.dumps({"step_seconds": seconds}))
 
 
 def train(model: DistilBertForQuestionAnswering, batches: list[dict], options) -> list[float]:
@@ -119,7 +120,8 @@ def floor(model: DistilBertForQuestionAnswering, batches: list[dict], options) -
     dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
     width = config.dim // config.n_heads
     weights = [torch.randn(config.dim, config.dim).to(dtype) for _ in range(4)]
-    weights += [torch.randn(config.hidden_dim, config.dim).to(dtype), torch.randn(config.dim, config.hidden_dim).to(dtype)]
+    weights.append(torch.randn(config.hidden_dim, config.dim).to(dtype))
+    weights.append(torch.randn(config.dim, config.hidden_dim).to(dtype))
     seconds = []
     for batch in batches:
         lengths = [len(feature) for feature in batch["input_ids"]]
