@@ -23,6 +23,15 @@ impl Autocast {
     /// Matrix multiplications in float16; its gradients need a scaled loss.
     pub const FP16: Self = Self { compute: DType::F16 };
 
+    /// What matrix multiplications run in.
+    pub(crate) fn compute_type(self) -> FloatDType {
+        match self.compute {
+            DType::BF16 => FloatDType::BF16,
+            DType::F16 => FloatDType::F16,
+            _ => FloatDType::F32,
+        }
+    }
+
     /// (tokens, in) → (tokens, out) in the compute type
     pub(crate) fn linear(self, layer: &Linear, input: Tensor<2>) -> Tensor<2> {
         torch_kernels::linear(input, layer.weight.val(), layer.bias.val(), self.compute)

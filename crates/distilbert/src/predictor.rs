@@ -22,10 +22,11 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Shares the weights of `model`: where it is trained on, later calls see the new weights.
+    /// For `model` as it is: where it is trained on, the new weights need a new predictor.
     #[must_use]
     pub fn new(model: &DistilBertForQuestionAnswering, runtime: &Runtime) -> Self {
-        Self { model: model.valid(), autocast: runtime.autocast() }
+        let autocast = runtime.autocast();
+        Self { model: model.valid().in_compute_type(autocast), autocast }
     }
 
     /// Logits of a packed batch, in its order.

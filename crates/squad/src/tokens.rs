@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Result};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
@@ -35,6 +36,15 @@ struct Piece {
     tokens: Box<[(i32, (u32, u32))]>,
 }
 
+/// A piece that is not known yet.
+struct Gap<'a> {
+    /// How many of the known tokens stand before it.
+    at: usize,
+    /// The character of the text that it begins at.
+    begin: u32,
+    piece: &'a str,
+}
+
 impl TextTokenizer {
     pub(crate) fn new(tokenizer: Tokenizer) -> Self {
         let pieces = splits_at_spaces(&tokenizer).then(RwLock::default);
@@ -47,29 +57,46 @@ impl TextTokenizer {
             tokens.push(&self.encode(text)?, 0);
             return Ok(tokens);
         };
-        // Two locks for a text, however many its pieces: threads that wait for each other cost more than
-        // a piece that two of them encode. Nothing that can panic happens under either lock.
-        let kept = pieces.read().unwrap_or_else(PoisonError::into_inner);
-        let mut new = Vec::new();
+        let mut gaps = Vec::new();
         let mut begin = 0;
+        // Two locks for a text, however many its pieces, and neither is held while one is encoded. Nothing that can
+        // panic happens under them.
+        let kept = pieces.read().unwrap_or_else(PoisonError::into_inner);
         for piece in text.split(' ') {
             if let Some(known) = kept.get(piece) {
                 begin += tokens.push(known, begin) + 1;
             } else {
-                let encoded = self.encode(piece)?;
-                begin += tokens.push(&encoded, begin) + 1;
-                new.push((piece, encoded));
+                gaps.push(Gap { at: tokens.input_ids.len(), begin, piece });
+                begin += piece.chars().count() as u32 + 1;
             }
         }
         let room = KEPT_PIECES.saturating_sub(kept.len());
         drop(kept);
+        if gaps.is_empty() {
+            return Ok(tokens);
+        }
+        let (tokens, mut new) = self.fill(&tokens, gaps)?;
         new.retain(|(piece, _)| piece.len() <= KEPT_PIECE_BYTES);
         new.truncate(room);
-        if !new.is_empty() {
-            let mut kept = pieces.write().unwrap_or_else(PoisonError::into_inner);
-            kept.extend(new.into_iter().map(|(piece, encoded)| (piece.into(), encoded)));
-        }
+        let mut kept = pieces.write().unwrap_or_else(PoisonError::into_inner);
+        kept.extend(new.into_iter().map(|(piece, encoded)| (piece.into(), encoded)));
         Ok(tokens)
+    }
+
+    /// Encodes the pieces of the gaps and puts them in their places among the other tokens.
+    fn fill<'a>(&self, around: &Tokens, gaps: Vec<Gap<'a>>) -> Result<(Tokens, Vec<(&'a str, Piece)>)> {
+        let mut filled = Tokens::default();
+        let mut encoded = Vec::with_capacity(gaps.len());
+        let mut next = 0;
+        for Gap { at, begin, piece } in gaps {
+            filled.append(around, next..at);
+            next = at;
+            let new = self.encode(piece)?;
+            filled.push(&new, begin);
+            encoded.push((piece, new));
+        }
+        filled.append(around, next..around.input_ids.len());
+        Ok((filled, encoded))
     }
 
     fn encode(&self, text: &str) -> Result<Piece> {
@@ -87,6 +114,12 @@ impl Tokens {
         self.input_ids.extend(piece.tokens.iter().map(|(id, _)| id));
         self.offsets.extend(piece.tokens.iter().map(|(_, (start, end))| (begin + start, begin + end)));
         piece.chars
+    }
+
+    /// Appends some of another text's tokens as they are.
+    fn append(&mut self, other: &Self, range: Range<usize>) {
+        self.input_ids.extend_from_slice(&other.input_ids[range.clone()]);
+        self.offsets.extend_from_slice(&other.offsets[range]);
     }
 }
 

@@ -91,7 +91,7 @@ fn a_run_is_made_told_and_ended() {
         )
     );
     let params = requests[3].1["params"].as_array().unwrap();
-    assert!(params.contains(&json!({ "key": "train.learning_rate", "value": "0.0002" })), "{params:?}");
+    assert!(params.contains(&json!({ "key": "train.learning_rate", "value": "0.0003" })), "{params:?}");
     assert!(params.contains(&json!({ "key": "run.seed", "value": "42" })), "{params:?}");
     assert!(params.iter().all(|param| !param["key"].as_str().unwrap().contains("mlflow")), "{params:?}");
 
