@@ -38,8 +38,6 @@ fn steps_of_many_sizes_take_the_memory_of_the_largest() {
     let grown = resident().saturating_sub(after_the_largest);
     // 40 MB are one step's; the survivors are 5,000 tensors of 16 bytes.
     assert!(grown < 10_000_000, "grown by {grown} bytes");
-    assert_eq!(
-        survivors.iter().map(|one| one.clone().sum().into_scalar::<f32>()).sum::<f32>(),
-        4.0 * survivors.len() as f32
-    );
+    let total: f32 = survivors.iter().map(|one| one.clone().sum().into_scalar::<f32>()).sum();
+    assert!((total - 4.0 * survivors.len() as f32).abs() < 0.5, "the survivors hold {total}");
 }
