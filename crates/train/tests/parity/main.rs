@@ -20,9 +20,9 @@ const GRADIENT: f64 = 1e-4;
 const ZERO_GRADIENT: f64 = 1e-6;
 /// Loss curve: relative.
 const CURVE: f64 = 1e-4;
-/// Loss curve under bf16: relative. Chosen, not derived: PyTorch's own bf16 curves stay within 1.9e-3 of its
-/// fp32 curve over these 20 steps, so this is ten times wider than it should be once ours is measured.
-const BF16_CURVE: f64 = 2e-2;
+/// Loss curve under bf16: relative. Measured 1.6e-3; PyTorch's own bf16 curves are up to 1.9e-3 from its fp32 curve over
+/// these 20 steps, and two roundings may go opposite ways.
+const BF16_CURVE: f64 = 4e-3;
 
 #[expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 fn device() -> Device {
