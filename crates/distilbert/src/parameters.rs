@@ -1,10 +1,10 @@
 //! The model's parameters under their checkpoint names, for loading, saving and the optimizer.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, FloatDType, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use torch_kernels::Handle;
 
-use crate::{Autocast, DistilBertForQuestionAnswering, Error};
+use crate::{DistilBertForQuestionAnswering, Error};
 
 /// Where a model's weights come from: shape and values (row-major, f32) by checkpoint name.
 pub trait Weights {
@@ -97,39 +97,6 @@ impl DistilBertForQuestionAnswering {
             return Err(Error::FreezesAll);
         }
         Ok(self.map(&mut Freeze { path: Vec::new(), frozen: &frozen }))
-    }
-}
-
-impl DistilBertForQuestionAnswering {
-    /// The same model with the linear layers' parameters in the compute type of `autocast`, where every pass would
-    /// otherwise bring them first. Copies of them: what trains the original does not reach these.
-    #[must_use]
-    pub(crate) fn in_compute_type(self, autocast: Autocast) -> Self {
-        if autocast == Autocast::FP32 {
-            return self;
-        }
-        self.map(&mut Narrow { path: Vec::new(), compute: autocast.compute_type() })
-    }
-}
-
-struct Narrow {
-    path: Vec<String>,
-    compute: FloatDType,
-}
-
-impl ModuleMapper for Narrow {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let layer = self.path.iter().rev().nth(1).map_or("", String::as_str);
-        let linear = layer.ends_with("_lin") || matches!(layer, "lin1" | "lin2" | "qa_outputs");
-        if linear { param.map(|value| value.cast(self.compute)) } else { param }
     }
 }
 
