@@ -59,7 +59,7 @@ impl TextTokenizer {
         };
         let mut gaps = Vec::new();
         let mut begin = 0;
-        // Two locks for a text, however many its pieces, and neither is held while one is encoded. Nothing that can
+        // Two locks at most for a text, however many its pieces, and neither is held while one is encoded. Nothing that can
         // panic happens under them.
         let kept = pieces.read().unwrap_or_else(PoisonError::into_inner);
         for piece in text.split(' ') {
@@ -78,8 +78,10 @@ impl TextTokenizer {
         let (tokens, mut new) = self.fill(&tokens, gaps)?;
         new.retain(|(piece, _)| piece.len() <= KEPT_PIECE_BYTES);
         new.truncate(room);
-        let mut kept = pieces.write().unwrap_or_else(PoisonError::into_inner);
-        kept.extend(new.into_iter().map(|(piece, encoded)| (piece.into(), encoded)));
+        if !new.is_empty() {
+            let mut kept = pieces.write().unwrap_or_else(PoisonError::into_inner);
+            kept.extend(new.into_iter().map(|(piece, encoded)| (piece.into(), encoded)));
+        }
         Ok(tokens)
     }
 

@@ -180,7 +180,7 @@ void product(float* out, const uint16_t* left, const uint16_t* right, int64_t ro
 // A thread's buffers, for heads of up to `longest` tokens.
 struct Scratch {
   Scratch(int64_t longest, int64_t d_head)
-      : rows(longest * d_head), block(kRows * longest), factors(longest, 1.0f), scores(kRows * longest),
+      : rows(longest * d_head), block(kRows * longest), factors(longest, 1.0f), scores(kRows * std::max(longest, d_head)),
         out(longest * d_head) {
     for (auto& one : packed) one.resize(longest * d_head);
     for (auto& one : more_blocks) one.resize(kRows * longest);
@@ -192,6 +192,7 @@ struct Scratch {
   std::vector<uint16_t> block;
   std::vector<uint16_t> more_blocks[3];
   std::vector<float> factors;
+  // Of a block against all keys; in the backward pass the gradient of its queries too.
   std::vector<float> scores;
   std::vector<float> out;
   std::vector<float> more_out;
