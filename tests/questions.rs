@@ -167,6 +167,7 @@ fn watch_without_a_terminal_sums_up_the_newest_training() {
     // As a process leaves it that is killed while it writes.
     lines.push_str("{\"global_step\": 99");
     std::fs::write(dir.join("metrics.jsonl"), lines).unwrap();
+    std::fs::write(dir.with_added_extension("lock"), format!("{}\n", std::process::id())).unwrap();
     for line in [
         "distilburn watch",
         "distilburn watch artifacts",
@@ -177,5 +178,8 @@ fn watch_without_a_terminal_sums_up_the_newest_training() {
         assert!(said.stdout.starts_with("train 0123456789ab: running\n"), "{line}: {said:?}");
         assert!(said.stdout.contains("best F1"), "{line}: {said:?}");
     }
+    let watched = bench.json("distilburn watch --json");
+    assert_eq!(watched["state"], "running");
+    assert_eq!(watched["validations"].as_array().unwrap().last(), Some(&watched["best"]));
     assert_eq!(bench.run("distilburn watch artifacts/train/0123 --once").code, Some(3));
 }

@@ -1,6 +1,7 @@
 //! What settings make of a whole training, and what stops one: the tiny model, the real stages.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -127,4 +128,64 @@ fn float16_gradients_that_no_scale_saves_are_an_error_that_names_a_parameter() {
     let flat = flat(&said.stderr);
     assert!(flat.contains("not finite in 24 steps in a row, up to step 24"), "{flat}");
     assert!(flat.contains("first in distilbert.") || flat.contains("first in qa_outputs."), "{flat}");
+}
+
+#[test]
+fn a_warm_up_as_long_as_the_training_is_refused() {
+    let _alone = alone();
+    let bench = tiny::bench();
+    let said = train(&bench, "--set train.max_steps=4");
+    assert_eq!(said.code, Some(2), "{said:?}");
+    let flat = flat(&said.stderr);
+    assert!(flat.contains("train.warmup_steps is 4, and the training has 4 steps"), "{flat}");
+    assert!(flat.contains("train.warmup_ratio = 0.1"), "{flat}");
+    assert!(bench.names("artifacts/train").is_empty(), "nothing to go on from stays behind");
+    // A share of the steps always leaves some to learn in.
+    trained(&bench, "--set train.max_steps=1 --set train.warmup_ratio=0.5");
+}
+
+/// Blocks of 512 bytes: room for the weights of the best model, and not for a state, which is three times as large.
+const FILE_LIMIT: usize = 5_000;
+
+#[test]
+fn a_state_that_finds_no_room_stops_the_training_and_goes() {
+    let _alone = alone();
+    let bench = tiny::bench();
+    let settings = format!("{DATA} {RECIPE} --set train.checkpoint_every_steps=5");
+    let mut limited = Command::new("sh");
+    limited
+        .arg("-c")
+        .arg(format!("trap '' XFSZ; ulimit -f {FILE_LIMIT}; exec bin/distilburn-train --quiet {settings}"))
+        .current_dir(bench.path(""));
+    let said = bench.said(limited.output().unwrap());
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let flat = flat(&said.stderr);
+    assert!(flat.contains(".arrow cannot be written") && flat.contains("the disk is not full"), "{flat}");
+    let partial =
+        bench.names("artifacts/train").into_iter().find(|name| name.starts_with(".partial")).unwrap();
+    let names = bench.names(&format!("artifacts/train/{partial}/checkpoints"));
+    assert!(names.iter().all(|name| !name.contains(".tmp")), "the room is given back: {names:?}");
+    // With room again, the same command ends where it always would have.
+    let said = bench.run(&format!("distilburn-train --quiet {settings}"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
+#[test]
+fn damage_that_keeps_a_file_s_size_is_found_by_its_hash() {
+    let _alone = alone();
+    let bench = tiny::bench();
+    let training = trained(&bench, "--set run.seed=42");
+    let path = bench.path(&training.folder).join("checkpoint.arrow");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let said = bench.run(&format!("distilburn run {DATA} {RECIPE} --set run.seed=42"));
+    assert_eq!(said.code, Some(3), "{said:?}");
+    let flat = flat(&said.stderr);
+    assert!(flat.contains("checkpoint.arrow has the BLAKE3") && flat.contains("re-run `train`"), "{flat}");
+    assert!(bench.names("artifacts/export").is_empty());
+    let status = bench.run("distilburn status --verify").stdout;
+    assert_eq!(status.matches("the manifest says").count(), 1, "{status}");
+    assert_eq!(status.matches("verified").count(), 2, "{status}");
 }

@@ -90,6 +90,19 @@ fn the_pipeline_trains_exports_answers_and_resumes() {
     assert_eq!(said.code, Some(0), "{said:?}");
     let answer: Value = serde_json::from_str(&said.stdout).unwrap();
     assert!(context.contains(answer["answer"].as_str().unwrap()), "{answer}");
+
+    // One whose weights are damaged does not.
+    copy_folder(&model, &bench.path("damaged"));
+    let path = bench.path("damaged/model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.len();
+    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    let mut ask = bench.command("distilburn ask --model damaged");
+    let said =
+        bench.said(ask.args(["--question", "Who built the mill?", "--context", context]).output().unwrap());
+    assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""), "{said:?}");
+    assert!(said.stderr.contains("weights are damaged"), "{said:?}");
 }
 
 #[test]
@@ -144,4 +157,10 @@ fn an_interrupted_training_exits_130_and_leaves_no_artifact() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let said = bench.run(&format!("distilburn path train {FEW} --set train.epochs=50"));
     assert!(!bench.path(said.stdout.trim()).exists(), "an unfinished artifact is not under its name");
+    // At once, and whatever `log_every_steps` is, the step that was kept is the last one to be seen.
+    let watched = bench.json("distilburn watch --json");
+    assert_eq!(watched["state"], "stopped");
+    let said = bench.run(&format!("distilburn plan {FEW} --set train.epochs=50"));
+    let kept = format!("goes on from step {}", watched["last"]["global_step"]);
+    assert!(said.stdout.contains(&kept), "{kept} is not in\n{}", said.stdout);
 }

@@ -65,6 +65,9 @@ pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
         allow_slow_precision: settings.run.allow_slow_precision,
     })?;
     let prediction = answer(&folder, &runtime, settings, (&options.question, &context))?;
+    if !prediction.score.is_finite() {
+        return Err(Error::NotFinite { path: folder });
+    }
     let text = if options.json {
         as_json(&prediction, options.top)
     } else {

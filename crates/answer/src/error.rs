@@ -36,6 +36,13 @@ pub enum Error {
         /// "question" or "context".
         what: &'static str,
     },
+    /// Logits that are NaN or infinite.
+    #[error("the model in {} has no finite score for any answer: its weights are damaged", path.display())]
+    #[diagnostic(help("write it again with `distilburn export --force`, or fetch it again"))]
+    NotFinite {
+        /// The model's folder.
+        path: PathBuf,
+    },
     /// A context that is not text.
     #[error("{} is not UTF-8 text", path.display())]
     #[diagnostic(help("convert it, for example with `iconv -t UTF-8`"))]
@@ -51,7 +58,11 @@ impl ExitKind for Error {
             Self::Stage(error) => error.exit_code(),
             Self::Artifact(error) => error.exit_code(),
             Self::Model(error) if error.is_device() => 4,
-            Self::Model(_) | Self::Tokenize(_) | Self::Io(_) | Self::NotText { .. } => 3,
+            Self::Model(_)
+            | Self::Tokenize(_)
+            | Self::Io(_)
+            | Self::NotText { .. }
+            | Self::NotFinite { .. } => 3,
             Self::Empty { .. } => 2,
         }
     }

@@ -21,9 +21,11 @@ impl Artifact {
         let path = dir.join(file_name::MANIFEST);
         match Manifest::read(&path) {
             Ok(manifest) => Ok(Self { dir: dir.to_owned(), manifest }),
-            Err(Error::Io(e)) if e.kind() == io::ErrorKind::NotFound => {
-                Err(Error::NoManifest { dir: dir.to_owned() })
-            }
+            Err(Error::Io(e)) if e.kind() == io::ErrorKind::NotFound => Err(if dir.exists() {
+                Error::NoManifest { dir: dir.to_owned() }
+            } else {
+                Error::NoFolder { dir: dir.to_owned() }
+            }),
             Err(e) => Err(e),
         }
     }

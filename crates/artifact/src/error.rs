@@ -154,6 +154,14 @@ pub enum Error {
         dtype: String,
     },
 
+    /// There is no such folder.
+    #[error("{} does not exist", dir.display())]
+    #[diagnostic(help("`distilburn status` lists the artifacts of a store"))]
+    NoFolder {
+        /// As it was named.
+        dir: PathBuf,
+    },
+
     /// The folder holds no finished artifact.
     #[error("{} has no manifest.json, so it is no finished artifact", dir.display())]
     #[diagnostic(help("re-run the stage with `--force`, or name a folder that holds a manifest.json"))]

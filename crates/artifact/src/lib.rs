@@ -20,6 +20,7 @@ mod store;
 mod table;
 mod table_writer;
 mod tables;
+mod training_states;
 
 pub use artifact::Artifact;
 pub use error::{Error, Result};
@@ -43,3 +44,4 @@ pub use tables::history::{HistoryKind, HistoryRow, read_history, write_history};
 pub use tables::predictions::{Candidate, Prediction, Predictions, PredictionsWriter};
 pub use tables::tensors::{TensorView, Tensors, TensorsWriter};
 pub use tables::timing::{TimingRow, read_timing, write_timing};
+pub use training_states::{seal_name, sealed_steps};

@@ -42,9 +42,13 @@ impl Partial {
 
     /// Begins an artifact of a store; `stage_dir` is its stage's folder.
     pub(crate) fn in_store(stage_dir: &Path, stage: &str, fingerprint: &str) -> Result<Self> {
-        let dir = stage_dir.join(format!(".partial-{fingerprint}"));
+        let dir = Self::dir_in_store(stage_dir, fingerprint);
         let latest = stage_dir.join(crate::store::LATEST);
         Self::lock(dir, stage_dir.join(fingerprint), Some(latest), stage, fingerprint)
+    }
+
+    pub(crate) fn dir_in_store(stage_dir: &Path, fingerprint: &str) -> PathBuf {
+        stage_dir.join(format!(".partial-{fingerprint}"))
     }
 
     fn lock(
@@ -68,6 +72,11 @@ impl Partial {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Whether it holds no file.
+    pub fn is_empty(&self) -> Result<bool> {
+        is_vacant(&self.dir)
     }
 
     /// Removes what an interrupted run left.

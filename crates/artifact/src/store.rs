@@ -59,6 +59,12 @@ impl Store {
         }
     }
 
+    /// Where the artifact is while it is made, and stays where that was interrupted.
+    #[must_use]
+    pub fn unfinished_dir(&self, stage: &str, fingerprint: &str) -> PathBuf {
+        Partial::dir_in_store(&self.root.join(stage), fingerprint)
+    }
+
     /// Begins an artifact, or goes on with one that was interrupted; refuses when another process is at it.
     pub fn begin(&self, stage: &str, fingerprint: &str) -> Result<Partial> {
         Partial::in_store(&self.root.join(stage), stage, fingerprint)

@@ -9,6 +9,7 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
+use tempfile::TempPath;
 
 use crate::kind::Kind;
 use crate::table::{FINGERPRINT_KEY, KIND_KEY, VERSION_KEY};
@@ -21,10 +22,10 @@ pub(crate) const BATCH_BYTES: usize = 8 << 20;
 /// What the name of an unfinished table ends with.
 pub(crate) const TEMPORARY_EXTENSION: &str = "tmp";
 
-/// An Arrow file in the making.
+/// An Arrow file in the making, which goes unless it is finished.
 pub(crate) struct TableWriter {
     path: PathBuf,
-    temporary: PathBuf,
+    temporary: TempPath,
     schema: Arc<Schema>,
     file: FileWriter<BufWriter<fs_err::File>>,
     rows: usize,
@@ -49,6 +50,7 @@ impl TableWriter {
         let schema = Schema::new(kind.fields()).with_metadata(metadata);
         let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
         let file = fs_err::File::create(&temporary)?;
+        let temporary = TempPath::try_from_path(temporary)?;
         let file = FileWriter::try_new_buffered(file, &schema)
             .map_err(|source| Error::Write { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), temporary, schema: Arc::new(schema), file, rows: 0 })
@@ -69,7 +71,7 @@ impl TableWriter {
         self.file.get_ref().get_ref().sync_all()?;
         // Closed before the rename, which some file systems want.
         drop(self.file);
-        fs_err::rename(&self.temporary, &self.path)?;
+        self.temporary.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
     }
 

@@ -15,6 +15,18 @@ pub enum Error {
         /// What is wrong, with the value found.
         reason: String,
     },
+    /// A model directory of something else than a DistilBERT with a question answering head.
+    #[error("{}: {reason}", path.display())]
+    #[diagnostic(help(
+        "name an exported model directory; of another DistilBERT or BERT-family model, which goes into \
+         `ingest.base_model`, `distilburn run` makes one"
+    ))]
+    ModelFolder {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A tensor of the checkpoint is missing.
     #[error("the checkpoint has no tensor {name}")]
     #[diagnostic(help("re-run the stage that wrote it: `distilburn ingest` or `distilburn train`"))]

@@ -19,9 +19,10 @@ impl ModelFolder {
     /// Reads the three files.
     ///
     /// # Errors
-    /// [`Error::Io`] names the file that is not there.
+    /// [`Error::Io`] names the file that is not there, [`Error::ModelFolder`] the folder of another model.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let config = Config::from_json(&fs_err::read(path.join("config.json"))?)?;
+        let config = Config::from_json(&fs_err::read(path.join("config.json"))?)
+            .map_err(|error| Error::ModelFolder { path: path.to_owned(), reason: error.to_string() })?;
         let tokenizer_json = fs_err::read(path.join("tokenizer.json"))?;
         let weights = path.join("model.safetensors");
         if !weights.is_file() {

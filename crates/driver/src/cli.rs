@@ -112,6 +112,10 @@ pub(crate) struct StatusOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 
+    /// Read every file and compare it with the hash in its manifest
+    #[arg(long, help_heading = "Answer")]
+    pub(crate) verify: bool,
+
     /// One JSON object on stdout
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
@@ -163,6 +167,10 @@ pub(crate) struct WatchOptions {
     /// Print a summary, and leave
     #[arg(long, help_heading = "Answer")]
     pub(crate) once: bool,
+
+    /// The summary as one JSON object on stdout
+    #[arg(long, help_heading = "Answer")]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -73,8 +73,18 @@ fn decide(workspace: &Workspace, planned: &Planned, earlier: &[Step]) -> Result<
                 .any(|step| step.runs && planned.declaration.inputs.contains(&step.planned.declaration.name));
             (false, if gone { "finished, though an input is missing".to_owned() } else { String::new() })
         }
-        None => (true, reason(&workspace.store, planned, name)),
+        None => (true, [reason(&workspace.store, planned, name), progress(workspace, planned)?].concat()),
     })
+}
+
+/// Where a training that was interrupted goes on; nothing for others.
+fn progress(workspace: &Workspace, planned: &Planned) -> Result<String, Error> {
+    if workspace.force || planned.declaration.name != stage::TRAIN.name {
+        return Ok(String::new());
+    }
+    let unfinished = workspace.store.unfinished_dir(planned.declaration.name, &planned.fingerprint);
+    let steps = artifact::sealed_steps(&unfinished.join(artifact::file_name::CHECKPOINTS))?;
+    Ok(steps.last().map_or_else(String::new, |step| format!("; goes on from step {step}")))
 }
 
 /// Why there is no artifact: what differs from the newest one.

@@ -35,6 +35,9 @@ pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
     for declaration in STAGES {
         entries.extend(of_stage(&workspace, declaration.name, &current)?);
     }
+    if options.verify {
+        entries.iter_mut().for_each(verify);
+    }
     let root = workspace.store.root();
     let text =
         if options.json { format!("{:#}\n", to_json(root, &entries)) } else { to_text(root, &entries) };
@@ -88,6 +91,15 @@ fn finished(workspace: &Workspace, stage: &'static str, fingerprint: &str) -> En
         Err(error) => (None, vec![error.to_string()]),
     };
     Entry { stage, fingerprint: fingerprint.to_owned(), artifact, notes }
+}
+
+/// Notes what is damaged, and what is not.
+fn verify(entry: &mut Entry) {
+    if let Some(artifact) = &entry.artifact {
+        entry
+            .notes
+            .push(artifact.verify().map_or_else(|error| error.to_string(), |()| "verified".to_owned()));
+    }
 }
 
 fn started(entry: &Entry) -> String {

@@ -102,6 +102,8 @@ fn run_stage<E: ExitKind>(
         let input = planned.iter().find(|planned| planned.declaration.name == *stage);
         let input =
             input.expect("a plan holds the inputs of its target").require(&workspace, declaration.name)?;
+        // Before anything is made of them: damage that leaves a table readable would show nowhere else.
+        input.verify()?;
         inputs.insert(*stage, input.clone());
     }
 
@@ -134,7 +136,7 @@ fn run_stage<E: ExitKind>(
     };
     if let Some(failure) = failure {
         let interrupted = matches!(&failure, Failure::Stage(error) if error.exit_code() == INTERRUPTED);
-        if !interrupted && declaration.unfinished == Unfinished::Clear {
+        if !interrupted && (declaration.unfinished == Unfinished::Clear || partial.is_empty()?) {
             discard(&partial);
         }
         return Err(failure);

@@ -181,9 +181,9 @@ impl Planned {
                 input: self.declaration.name.to_owned(),
                 dir: self.dir.clone(),
                 remedy: format!(
-                    "make it with `{}`, or everything up to it with `{}`",
-                    workspace.options.command(&self.declaration.binary()),
+                    "make it and all that it is made of with `{}`, or it alone with `{}`",
                     workspace.options.command(&format!("distilburn run --to {}", self.declaration.name)),
+                    workspace.options.command(&self.declaration.binary()),
                 ),
             },
         })

@@ -1,7 +1,7 @@
-//! The folder of training states: written behind the training, found again after it was stopped.
+//! The folder of training states: sealed behind the training, found again after it was stopped.
 //!
 //! A state is `step-N.arrow` with `step-N.history.arrow`; `step-N.json`, written last, holds their hashes and so says
-//! that both are whole. `best-N.arrow` are the weights of the best validation, which states refer to.
+//! that both are whole; what has none counts as nothing. `best-N.arrow` are the weights of the best validation, which states refer to.
 //! `starts.txt` has a line for each time the training was started, the step it went on from, and a dot for each step
 //! that it made then.
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use artifact::HistoryRow;
+use artifact::{HistoryRow, seal_name, sealed_steps};
 use fs_err::{File, OpenOptions};
 use serde::{Deserialize, Serialize};
 
@@ -21,13 +21,13 @@ use crate::state::{Counters, SavedState, Snapshot, StatePaths};
 
 const STARTS: &str = "starts.txt";
 
-/// The folder, and the state that is being written into it.
+/// The folder, and the state that is being brought to the disk.
 pub(crate) struct Checkpoints {
     dir: PathBuf,
     keep: usize,
-    writing: Option<JoinHandle<Result<Written, Error>>>,
-    /// How long the last one took to write.
-    pub(crate) last_write: Duration,
+    sealing: Option<JoinHandle<Result<Sealed, Error>>>,
+    /// How long the last one took to reach the disk.
+    pub(crate) last_seal: Duration,
     /// The step of the newest one that is whole.
     pub(crate) newest_step: Option<u64>,
     /// The step of the newest one that was taken, written or not.
@@ -38,7 +38,7 @@ pub(crate) struct Checkpoints {
 }
 
 /// A state that is on the disk.
-struct Written {
+struct Sealed {
     global_step: u64,
     took: Duration,
 }
@@ -51,15 +51,17 @@ struct Seal {
 }
 
 impl Checkpoints {
-    /// Opens the folder, which may be new; `keep` states are kept, and a kill costs `every_steps` at most.
+    /// Opens the folder, which may be new, and removes what a kill or a full disk left unsealed. `keep` states are
+    /// kept, and a kill costs `every_steps` at most.
     pub(crate) fn open(dir: &Path, keep: usize, every_steps: u64) -> Result<Self, Error> {
         fs_err::create_dir_all(dir)?;
+        remove_unsealed(dir)?;
         let starts = OpenOptions::new().create(true).append(true).open(dir.join(STARTS))?;
         Ok(Self {
             dir: dir.to_owned(),
             keep,
-            writing: None,
-            last_write: Duration::ZERO,
+            sealing: None,
+            last_seal: Duration::ZERO,
             newest_step: None,
             taken_step: 0,
             every_steps,
@@ -67,9 +69,10 @@ impl Checkpoints {
         })
     }
 
-    /// The newest state that is whole; damaged ones are reported and passed over.
+    /// The newest state that is whole; damaged ones are reported, and lose their seal: they must not be kept in place
+    /// of whole ones.
     pub(crate) fn newest(&mut self) -> Result<Option<SavedState>, Error> {
-        for global_step in self.sealed_steps()?.into_iter().rev() {
+        for global_step in sealed_steps(&self.dir)?.into_iter().rev() {
             match self.verified(global_step) {
                 Ok(state) => {
                     (self.newest_step, self.taken_step) = (Some(global_step), global_step);
@@ -77,6 +80,7 @@ impl Checkpoints {
                 }
                 Err(error) => {
                     tracing::warn!(global_step, %error, "a training state is damaged: trying the one before it");
+                    fs_err::remove_file(seal_path(&self.dir, global_step))?;
                 }
             }
         }
@@ -108,8 +112,8 @@ impl Checkpoints {
     /// Whether a state is due after `global_step` steps of about `step_time`: early enough to be on the disk before
     /// a kill would cost more steps than it may.
     pub(crate) fn is_due(&self, global_step: u64, step_time: Duration) -> bool {
-        let while_writing = self.last_write.as_secs_f64() / step_time.as_secs_f64().max(1e-6);
-        let ahead = (while_writing.ceil() as u64).clamp(1, self.every_steps.div_ceil(2));
+        let while_sealing = self.last_seal.as_secs_f64() / step_time.as_secs_f64().max(1e-6);
+        let ahead = (while_sealing.ceil() as u64).clamp(1, self.every_steps.div_ceil(2));
         self.every_steps > 0 && global_step - self.taken_step >= (self.every_steps - ahead).max(1)
     }
 
@@ -131,22 +135,18 @@ impl Checkpoints {
         self.taken_step = counters.global_step;
         let (dir, keep) = (self.dir.clone(), self.keep);
         let snapshot = Snapshot::take(&dir, counters, history, optimizer, fingerprint)?;
-        self.writing = Some(std::thread::spawn(move || seal(&dir, keep, snapshot)));
+        self.sealing = Some(std::thread::spawn(move || seal(&dir, keep, snapshot)));
         Ok(())
     }
 
-    /// Waits until the state that is being written is on the disk.
+    /// Waits until the newest state is on the disk.
     pub(crate) fn wait(&mut self) -> Result<(), Error> {
-        if let Some(writing) = self.writing.take() {
-            let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            self.newest_step = Some(written.global_step);
-            self.last_write = written.took;
+        if let Some(sealing) = self.sealing.take() {
+            let sealed = sealing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            self.newest_step = Some(sealed.global_step);
+            self.last_seal = sealed.took;
         }
         Ok(())
-    }
-
-    fn sealed_steps(&self) -> Result<Vec<u64>, Error> {
-        sealed_steps(&self.dir)
     }
 
     fn verified(&self, global_step: u64) -> Result<SavedState, Error> {
@@ -174,7 +174,7 @@ impl Checkpoints {
 }
 
 /// Brings a state to the disk, says that it is whole, and removes those that are too many.
-fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Written, Error> {
+fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Sealed, Error> {
     let started = Instant::now();
     let counters = snapshot.counters.clone();
     let global_step = counters.global_step;
@@ -192,7 +192,21 @@ fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Written, Error> {
     fs_err::rename(&temporary, &path)?;
     File::open(dir)?.sync_all()?;
     prune(dir, keep, &counters)?;
-    Ok(Written { global_step, took: started.elapsed() })
+    Ok(Sealed { global_step, took: started.elapsed() })
+}
+
+/// Removes the files of states that have no seal.
+fn remove_unsealed(dir: &Path) -> Result<(), Error> {
+    let sealed = sealed_steps(dir)?;
+    for entry in fs_err::read_dir(dir)? {
+        let path = entry?.path();
+        let name = file_name(&path);
+        let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
+        if is_temporary || number(&name, "step-").is_some_and(|step| !sealed.contains(&step)) {
+            fs_err::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes all but the newest `keep` states, and the best weights that none of those refers to.
@@ -227,24 +241,13 @@ fn prune(dir: &Path, keep: usize, newest: &Counters) -> Result<(), Error> {
     Ok(())
 }
 
-/// Steps whose seal is there, ascending.
-fn sealed_steps(dir: &Path) -> Result<Vec<u64>, Error> {
-    let mut steps = Vec::new();
-    for entry in fs_err::read_dir(dir)? {
-        let name = file_name(&entry?.path());
-        steps.extend(name.strip_suffix(".json").and_then(|name| number(name, "step-")));
-    }
-    steps.sort_unstable();
-    Ok(steps)
-}
-
 /// The number after `prefix`, up to the first dot.
 fn number(name: &str, prefix: &str) -> Option<u64> {
     name.strip_prefix(prefix)?.split('.').next()?.parse().ok()
 }
 
 fn seal_path(dir: &Path, global_step: u64) -> PathBuf {
-    dir.join(format!("step-{global_step:08}.json"))
+    dir.join(seal_name(global_step))
 }
 
 fn file_name(path: &Path) -> String {
@@ -255,4 +258,43 @@ fn hash(path: &Path) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(File::open(path)?)?;
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs_err::read_dir(dir).unwrap().map(|entry| file_name(&entry.unwrap().path())).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_damaged_state_is_not_kept_in_place_of_a_whole_one() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["step-00000008.json", "step-00000008.arrow", "step-00000008.history.arrow"] {
+            fs_err::write(dir.path().join(name), "{}").unwrap();
+        }
+        let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
+        assert!(checkpoints.newest().unwrap().is_none());
+        // With its seal it would be the newest of one that is kept, and the state of step 4 would go.
+        assert_eq!(sealed_steps(dir.path()).unwrap(), [0; 0]);
+    }
+
+    #[test]
+    fn what_has_no_seal_goes_when_the_folder_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let left = ["best-00000004.arrow", "step-00000004.arrow", "step-00000004.history.arrow"];
+        let gone = ["best-00000008.arrow.tmp", "step-00000008.arrow.tmp", "step-00000006.history.arrow"];
+        for name in left.iter().chain(&gone).chain(&["step-00000004.json", "step-00000006.json.tmp"]) {
+            fs_err::write(dir.path().join(name), "{}").unwrap();
+        }
+        Checkpoints::open(dir.path(), 2, 4).unwrap();
+        let expected: Vec<_> = left.into_iter().chain([STARTS, "step-00000004.json"]).collect();
+        let mut expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
+        expected.sort();
+        assert_eq!(names(dir.path()), expected);
+    }
 }

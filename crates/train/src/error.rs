@@ -30,6 +30,18 @@ pub enum Error {
         /// "train" or "validation".
         split: &'static str,
     },
+    /// The warm-up is as long as the training: it would hardly learn.
+    #[error(
+        "the learning rate would never get to its peak: train.warmup_steps is {warmup_steps}, and the training has \
+         {total_steps} steps"
+    )]
+    #[diagnostic(help("for so few steps set `train.warmup_ratio = 0.1`, or lower `train.warmup_steps`"))]
+    NeverAtPeak {
+        /// Steps in which the rate climbs.
+        warmup_steps: u64,
+        /// Steps in all.
+        total_steps: u64,
+    },
     /// The loss or its gradient is NaN or infinite: the weights are of no use any more.
     #[error("the loss is {loss} and the gradient norm {grad_norm} at step {global_step}; {good}")]
     #[diagnostic(help(
@@ -120,6 +132,7 @@ impl ExitKind for Error {
         match self {
             Self::Model(error) if error.is_device() => 4,
             Self::Model(error) if error.is_setting() => 2,
+            Self::NeverAtPeak { .. } => 2,
             Self::Artifact(error) => error.exit_code(),
             Self::Model(_) | Self::Empty { .. } | Self::State { .. } | Self::InitFrom { .. } => 3,
             Self::Interrupted { .. } | Self::TimeIsUp { .. } => 130,

@@ -67,7 +67,7 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     let weights = InitialWeights::open(job.settings.train.init_from.as_deref(), &pretrained)?;
     let device = runtime.device().clone().autodiff();
     let model = weights.model(&config, run.seed, &device)?.freeze(&job.settings.train.freeze)?;
-    let recipe = Recipe::new(&job.settings, train.features.len());
+    let recipe = Recipe::new(&job.settings, train.features.len())?;
     let subject = Subject { model: &model, runtime: &runtime, train: &train, validation: &validation };
     Trainer::new(subject, recipe, job)?.fit(job)?;
     if let Some(bytes) = peak_memory() {

@@ -4,6 +4,7 @@ use distilbert::{Activations, SplitScore};
 use stage::Settings;
 use stage::settings::{Metric, Schedule as Decays};
 
+use crate::Error;
 use crate::optimizer::OptimizerSettings;
 use crate::schedule::{Decay, Schedule};
 
@@ -31,19 +32,24 @@ pub struct Recipe {
 
 impl Recipe {
     /// A step takes `batch_size` × `gradient_accumulation_steps` features; an epoch's last one what is left.
-    #[must_use]
-    pub fn new(settings: &Settings, features: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::NeverAtPeak`] where the learning rate would climb to the last step.
+    pub fn new(settings: &Settings, features: usize) -> Result<Self, Error> {
         let train = &settings.train;
         let per_step = train.batch_size * train.gradient_accumulation_steps;
         let steps_per_epoch = features.div_ceil(per_step) as u64;
         let all_steps = u64::from(train.epochs) * steps_per_epoch;
         let total_steps = if train.max_steps == 0 { all_steps } else { all_steps.min(train.max_steps) };
-        // Rounded up, as transformers' Trainer does.
+        // Rounded up, as transformers' Trainer does, but never all of them.
         let warmup_steps = match train.warmup_ratio {
-            ratio if ratio > 0.0 => (total_steps as f64 * ratio).ceil() as u64,
+            ratio if ratio > 0.0 => ((total_steps as f64 * ratio).ceil() as u64).min(total_steps - 1),
             _ => train.warmup_steps,
         };
-        Self {
+        if warmup_steps >= total_steps {
+            return Err(Error::NeverAtPeak { warmup_steps, total_steps });
+        }
+        Ok(Self {
             seed: settings.run.seed,
             epochs: train.epochs,
             steps_per_epoch,
@@ -78,7 +84,7 @@ impl Recipe {
                 max_grad_norm: train.max_grad_norm,
                 layerwise_lr_decay: train.layerwise_lr_decay,
             },
-        }
+        })
     }
 
     /// Features of one step.

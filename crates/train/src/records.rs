@@ -155,9 +155,13 @@ impl Records {
         Ok(())
     }
 
-    /// Leaves everything as it is until training goes on.
-    pub(crate) fn interrupted(self) {
+    /// Writes the line of the last steps, and leaves everything as it is until training goes on.
+    pub(crate) fn interrupted(mut self, optimizer_step: u64) -> Result<(), Error> {
+        if self.since_last.steps > 0 {
+            self.log(optimizer_step)?;
+        }
         self.trackers.finish(Outcome::Interrupted);
+        Ok(())
     }
 }
 

@@ -60,13 +60,6 @@ pub(crate) struct Trainer<'a> {
 impl<'a> Trainer<'a> {
     /// Goes on from the newest training state in the job's folder; without one, starts.
     pub(crate) fn new(subject: Subject<'a>, recipe: Recipe, job: &Job) -> Result<Self, Error> {
-        if recipe.schedule.warmup_steps >= recipe.total_steps {
-            tracing::warn!(
-                warmup_steps = recipe.schedule.warmup_steps,
-                total_steps = recipe.total_steps,
-                "the learning rate never reaches its peak: lower train.warmup_steps"
-            );
-        }
         let n_layers = subject.model.config().n_layers;
         let mut optimizer = AdamW::new(subject.model.parameters(), n_layers, recipe.optimizer);
         let train = &job.settings.train;
@@ -133,7 +126,7 @@ impl<'a> Trainer<'a> {
             let due = self.checkpoints.is_due(self.counters.global_step, step_time);
             let due = due && !self.validation_is_due();
             self.save_if(due, job)?;
-            self.stop.learn(started.elapsed() + self.checkpoints.last_write);
+            self.stop.learn(started.elapsed() + self.checkpoints.last_seal);
         }
         self.finish(job)
     }
@@ -272,9 +265,14 @@ impl<'a> Trainer<'a> {
 
     fn interrupted(mut self, job: &Job, reason: Reason) -> Result<(), Error> {
         let Counters { global_step, .. } = self.counters;
-        self.save_if(true, job)?;
-        self.checkpoints.wait()?;
-        self.records.interrupted();
+        self.read_losses()?;
+        let kept = self.save_if(true, job).and_then(|()| self.checkpoints.wait());
+        self.records.interrupted(self.optimizer.optimizer_step())?;
+        if let Err(error) = kept {
+            let newest_step = self.checkpoints.newest_step.unwrap_or(0);
+            tracing::error!(global_step, newest_step, "interrupted; steps after the newest state are lost");
+            return Err(error);
+        }
         let total_steps = self.recipe.total_steps;
         Err(match reason {
             Reason::Signal => Error::Interrupted { global_step, total_steps },

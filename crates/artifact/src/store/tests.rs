@@ -192,8 +192,12 @@ fn an_interrupted_run_leaves_its_files_to_the_next() {
 fn unfinished_tables_and_an_old_manifest_do_not_get_into_the_artifact() {
     let (_dir, store) = store();
     let partial = store.begin("ingest", FINGERPRINT).unwrap();
-    drop(AssetsWriter::create(&partial.dir().join("pretrained.arrow"), FINGERPRINT).unwrap());
+    let pretrained = AssetsWriter::create(&partial.dir().join("pretrained.arrow"), FINGERPRINT).unwrap();
     assert_eq!(names(partial.dir()), ["pretrained.arrow.tmp"]);
+    drop(pretrained);
+    assert!(names(partial.dir()).is_empty(), "a table that is given up leaves nothing");
+    // What a killed process leaves.
+    std::fs::write(partial.dir().join("pretrained.arrow.tmp"), "ARROW1").unwrap();
     std::fs::write(partial.dir().join("manifest.json"), "{}").unwrap();
     let artifact = partial.commit(draft()).unwrap();
     assert_eq!(artifact.manifest.files, []);

@@ -26,9 +26,12 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<ExitCode, Error> {
         Some(path) => Wanted::At(path.clone()),
         None => Wanted::NewestOf(Workspace::open(&options.common.settings, &[])?.store.root().to_owned()),
     };
-    if options.once || !std::io::stdout().is_terminal() {
+    if options.once || options.json || !std::io::stdout().is_terminal() {
         let dir = wanted.find()?.ok_or_else(|| wanted.nothing())?;
-        stage::print(&plain::text(&Training::read(&dir)?))?;
+        let training = Training::read(&dir)?;
+        let text =
+            if options.json { format!("{:#}\n", plain::json(&training)) } else { plain::text(&training) };
+        stage::print(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
     screen::show(&wanted)

@@ -1,9 +1,11 @@
-//! A training in a few lines of text, for pipes, logs and `--once`.
+//! A training in a few lines of text or one JSON object, for pipes, logs and `--once`.
 
 use std::fmt::Write;
 
+use serde_json::{Value, json};
+
 use super::curve::label;
-use super::training::{State, Training};
+use super::training::{State, Training, Validation};
 use super::view::{in_words, thousands};
 use crate::table::align;
 
@@ -42,4 +44,23 @@ pub(super) fn text(training: &Training) -> String {
         text.push_str("the command that started it goes on with it\n");
     }
     text
+}
+
+/// The same for a program; `last` and `step` have the fields of `metrics.jsonl`.
+pub(super) fn json(training: &Training) -> Value {
+    json!({
+        "path": training.dir,
+        "state": training.state.as_str(),
+        "last": training.last,
+        "step": training.step,
+        "skipped_steps": training.skipped_steps(),
+        "eta_s": training.eta().map(|eta| eta.as_secs()),
+        "best": training.best().map(validation),
+        "validations": training.validations.iter().map(validation).collect::<Vec<_>>(),
+    })
+}
+
+fn validation(validation: &Validation) -> Value {
+    let Validation { global_step, loss, exact_match, f1 } = validation;
+    json!({ "global_step": global_step, "loss": loss, "exact_match": exact_match, "f1": f1 })
 }

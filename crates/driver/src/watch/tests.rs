@@ -199,7 +199,16 @@ fn what_is_no_training_is_refused() {
 fn a_folder_is_running_while_its_process_lives_and_stopped_afterwards() {
     let folder = Folder::new();
     let dir = folder.put(".partial-0123");
-    assert_eq!(Training::read(&dir).unwrap().state, State::Running, "its last line is fresh");
+    assert_eq!(Training::read(&dir).unwrap().state, State::Stopped, "it took its lock away");
+    let lock = folder.path(".partial-0123.lock");
+    let mut ended = std::process::Command::new("true").spawn().unwrap();
+    ended.wait().unwrap();
+    fs_err::write(&lock, format!("{}\n", ended.id())).unwrap();
+    assert_eq!(
+        Training::read(&dir).unwrap().state,
+        State::Running,
+        "on another machine: its last line is fresh"
+    );
     let long_ago = std::time::SystemTime::now() - Duration::from_mins(10);
     let lines = dir.join(file_name::METRICS);
     let make_old = || {
@@ -208,11 +217,8 @@ fn a_folder_is_running_while_its_process_lives_and_stopped_afterwards() {
     };
     make_old();
     assert_eq!(Training::read(&dir).unwrap().state, State::Stopped);
-    let lock = folder.path(".partial-0123.lock");
     fs_err::write(&lock, format!("{}\n", std::process::id())).unwrap();
     assert_eq!(Training::read(&dir).unwrap().state, State::Running, "a long validation writes no line");
-    let mut ended = std::process::Command::new("true").spawn().unwrap();
-    ended.wait().unwrap();
     fs_err::write(&lock, format!("{}\n", ended.id())).unwrap();
     assert_eq!(Training::read(&dir).unwrap().state, State::Stopped);
 }

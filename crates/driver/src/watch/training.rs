@@ -11,7 +11,7 @@ use super::curve::Point;
 use super::find::last_line;
 use crate::Error;
 
-/// A line that is younger than this comes from a process that is there, wherever it runs.
+/// A line that is younger than this comes from a process that is there, if its lock is.
 const FRESH: Duration = Duration::from_secs(15);
 
 /// Where a training stands.
@@ -138,18 +138,20 @@ fn age(dir: &Path) -> Option<Duration> {
 fn state(dir: &Path) -> State {
     if dir.join(file_name::MANIFEST).is_file() {
         State::Finished
-    } else if age(dir).is_some_and(|age| age < FRESH) || is_held(dir) {
+    } else if is_held(dir) {
         State::Running
     } else {
         State::Stopped
     }
 }
 
-/// Whether the process that is named in the folder's lock lives. The lock itself is left alone: trying it would, for
-/// a moment, keep a training out.
+/// Whether a process has the folder's lock, by the files alone: trying the lock would, for a moment, keep a training
+/// out. A process that ends in order takes its lock file away; one that is killed leaves it, and its number says
+/// whether it lives, but for one on another machine, whose lines are fresh.
 fn is_held(dir: &Path) -> bool {
-    let holder = fs_err::read_to_string(dir.with_added_extension("lock")).ok();
-    let holder = holder.and_then(|pid| Pid::from_raw(pid.trim().parse().ok()?));
+    let Ok(holder) = fs_err::read_to_string(dir.with_added_extension("lock")) else { return false };
+    let holder = holder.trim().parse().ok().and_then(Pid::from_raw);
     // A process of another user may not be signalled, but is there.
     holder.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+        || age(dir).is_some_and(|age| age < FRESH)
 }

@@ -145,13 +145,6 @@ impl Check<'_> {
         if !train.betas.iter().all(|beta| (0.0..1.0).contains(beta)) {
             return Err(self.error("train.betas", "must both be in 0 ≤ beta < 1", "[0.9, 0.999] is usual"));
         }
-        if train.max_steps > 0 && train.warmup_ratio == 0.0 && train.warmup_steps >= train.max_steps {
-            let (steps, origin) = &self.values["train.max_steps"];
-            let rule = format!(
-                "is not below max_steps = {steps} ({origin}): the learning rate would never get to its peak"
-            );
-            return Err(self.error("train.warmup_steps", &rule, "lower warmup_steps or raise max_steps"));
-        }
         Ok(())
     }
 

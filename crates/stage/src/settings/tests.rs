@@ -225,7 +225,6 @@ fn values_that_contradict_each_other_are_refused_with_both_places() {
     assert_snapshot!(listed(&[
         "[tokenize-features]\nmax_length = 100\ndoc_stride = 96",
         "[tokenize-features]\nmax_length = 4",
-        "[train]\nmax_steps = 50",
     ]));
 }
 
