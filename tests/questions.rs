@@ -157,7 +157,7 @@ fn watch_without_a_terminal_sums_up_the_newest_training() {
     let bench = Bench::new();
     let said = bench.run("distilburn watch");
     assert_eq!(said.code, Some(3), "{said:?}");
-    assert!(said.stderr.contains("artifacts holds no training"), "{said:?}");
+    assert!(said.stderr.contains("artifacts does not exist"), "{said:?}");
     assert!(said.stderr.contains("distilburn run"), "{said:?}");
 
     let dir = bench.path("artifacts/train/.partial-0123456789abcdef0123456789abcdef");

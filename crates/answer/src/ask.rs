@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use distilbert::{ModelFolder, Predictor, Runtime, RuntimeOptions};
 use serde_json::json;
 use squad::{FeatureLogits, FeatureTokenizer, SpanPrediction, SpanSettings, WindowSettings, select_spans};
@@ -16,17 +16,18 @@ use crate::Error;
 /// The answer, always a piece of the context, goes to stdout. Without --model, the model that the settings lead to answers: the newest export
 /// of `distilburn run` with the same options.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("text").required(true).args(["context", "context_file"])))]
 pub struct AskOptions {
     /// The question
     #[arg(long, short = 'Q', value_name = "TEXT")]
     question: String,
 
     /// The text to find the answer in
-    #[arg(long, short = 'C', value_name = "TEXT", required_unless_present = "context_file")]
+    #[arg(long, short = 'C', value_name = "TEXT")]
     context: Option<String>,
 
     /// Read that text from FILE; - is stdin
-    #[arg(long, value_name = "FILE", conflicts_with = "context")]
+    #[arg(long, value_name = "FILE")]
     context_file: Option<PathBuf>,
 
     /// An exported model directory, instead of the one the settings lead to

@@ -164,7 +164,10 @@ pub enum Error {
 
     /// The folder holds no finished artifact.
     #[error("{} has no manifest.json, so it is no finished artifact", dir.display())]
-    #[diagnostic(help("re-run the stage with `--force`, or name a folder that holds a manifest.json"))]
+    #[diagnostic(help(
+        "name a folder that holds a manifest.json: `distilburn status` lists those of a store; a stage that was \
+         interrupted makes one when it is run again"
+    ))]
     NoManifest {
         /// The folder.
         dir: PathBuf,

@@ -42,7 +42,7 @@ pub(crate) enum Error {
     ))]
     NothingToShow { path: PathBuf },
 
-    #[error("{} holds no training", path.display())]
+    #[error("{} {}", path.display(), if path.exists() { "holds no training" } else { "does not exist" })]
     #[diagnostic(help("start one with `distilburn run`, or name its folder: `distilburn watch DIR`"))]
     NoTraining { path: PathBuf },
 

@@ -12,7 +12,7 @@ use super::layers::Origin;
 #[non_exhaustive]
 pub enum SettingsError {
     /// `--config` names no file.
-    #[error("{} does not exist", path.display())]
+    #[error("--config {} {}", path.display(), if path.is_dir() { "is a folder, expected a settings file" } else { "does not exist" })]
     #[diagnostic(help(
         "name an existing file with --config, or leave it out to use ./pipeline.toml, or else the built-in settings"
     ))]

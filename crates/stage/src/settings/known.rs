@@ -56,7 +56,7 @@ impl Known<'_> {
                 None => format!("the tables are {}", tables.into_iter().collect::<Vec<_>>().join(", ")),
             };
             return SettingsError::Unknown {
-                origin: entry.origin.clone(),
+                origin: entry.table_origin.clone(),
                 what: "table",
                 name: entry.table.clone(),
                 remedy,
@@ -96,7 +96,8 @@ impl Known<'_> {
             _ => Value::String(text.to_owned()),
         };
         let origin = Origin::Set { argument: argument.to_owned() };
-        Ok(Entry { profile: None, table: table.to_owned(), key: key.to_owned(), value, origin })
+        let (table, table_origin) = (table.to_owned(), origin.clone());
+        Ok(Entry { profile: None, table, table_origin, key: key.to_owned(), value, origin })
     }
 }
 

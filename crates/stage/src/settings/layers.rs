@@ -37,6 +37,8 @@ impl fmt::Display for Origin {
 pub(super) struct Entry {
     pub(super) profile: Option<String>,
     pub(super) table: String,
+    /// Where the table begins.
+    pub(super) table_origin: Origin,
     pub(super) key: String,
     pub(super) value: Value,
     pub(super) origin: Origin,
@@ -98,6 +100,7 @@ impl Text<'_> {
             entries.push(Entry {
                 profile: profile.map(str::to_owned),
                 table: name.get_ref().to_string(),
+                table_origin: self.at(name.span()),
                 key: key.get_ref().to_string(),
                 value: values[key.get_ref().as_ref()].clone(),
                 origin: self.at(key.span().start..value.span().end),
