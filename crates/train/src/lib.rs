@@ -3,6 +3,7 @@
 //! Not here: the model (`distilbert`), the arithmetic of an update (`torch-kernels`), predictions kept for
 //! reading (`evaluate`).
 
+mod batches;
 mod checkpoints;
 mod data;
 mod error;
@@ -28,7 +29,7 @@ pub use optimizer::{AdamW, OptimizerSettings, ParameterState};
 pub use recipe::Recipe;
 pub use scaler::{GradScaler, StepOutcome};
 pub use schedule::{Decay, Schedule};
-pub use step::{Step, train_step};
+pub use step::{MicroBatch, Step, train_step};
 
 use crate::init::InitialWeights;
 use crate::trainer::{Subject, Trainer};

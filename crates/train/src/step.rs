@@ -8,10 +8,31 @@ use distilbert::{
 
 use crate::data::TrainFeature;
 
+/// Features of one forward and backward pass, packed, with their labels.
+#[derive(Debug)]
+pub struct MicroBatch {
+    batch: PackedBatch,
+    targets: QaTargets,
+}
+
+impl MicroBatch {
+    /// Packs features in the order given.
+    #[must_use]
+    pub fn pack(features: &[TrainFeature<'_>]) -> Self {
+        let input_ids: Vec<&[i32]> = features.iter().map(|feature| feature.input_ids).collect();
+        let targets = QaTargets {
+            start_positions: features.iter().map(|feature| feature.start_position).collect(),
+            end_positions: features.iter().map(|feature| feature.end_position).collect(),
+        };
+        Self { batch: PackedBatch::pack(&input_ids), targets }
+    }
+}
+
 /// Features of one optimizer step, and how its gradients are taken.
-pub struct Step<'a> {
+#[derive(Debug)]
+pub struct Step {
     /// The batches whose gradients are averaged over all their features.
-    pub micro_batches: Vec<&'a [TrainFeature<'a>]>,
+    pub micro_batches: Vec<MicroBatch>,
     /// Seed and step of the dropout masks (`None`: no dropout).
     pub dropout: Option<(u64, u64)>,
     /// The precision.
@@ -22,10 +43,11 @@ pub struct Step<'a> {
     pub activations: Activations,
 }
 
-impl<'a> Step<'a> {
+impl Step {
     /// A step in `autocast` without dropout, scaling or recomputation.
     #[must_use]
-    pub fn plain(micro_batches: Vec<&'a [TrainFeature<'a>]>, autocast: Autocast) -> Self {
+    pub fn plain(micro_batches: Vec<&[TrainFeature<'_>]>, autocast: Autocast) -> Self {
+        let micro_batches = micro_batches.into_iter().map(MicroBatch::pack).collect();
         Self { micro_batches, dropout: None, autocast, loss_scale: None, activations: Activations::Keep }
     }
 }
@@ -33,20 +55,15 @@ impl<'a> Step<'a> {
 /// Forward and backward over all batches of one step. Returns the mean loss over its features, on the device,
 /// and the gradients of `loss_scale` times that mean.
 #[must_use]
-pub fn train_step(model: &DistilBertForQuestionAnswering, step: &Step<'_>) -> (Tensor<1>, Vec<Parameter>) {
-    let features: usize = step.micro_batches.iter().map(|batch| batch.len()).sum();
+pub fn train_step(model: &DistilBertForQuestionAnswering, step: &Step) -> (Tensor<1>, Vec<Parameter>) {
+    let features: usize = step.micro_batches.iter().map(|micro_batch| micro_batch.batch.features()).sum();
     let losses = step.micro_batches.iter().enumerate().map(|(micro_step, micro_batch)| {
-        let input_ids: Vec<&[i32]> = micro_batch.iter().map(|feature| feature.input_ids).collect();
-        let targets = QaTargets {
-            start_positions: micro_batch.iter().map(|feature| feature.start_position).collect(),
-            end_positions: micro_batch.iter().map(|feature| feature.end_position).collect(),
-        };
         let mode = step.dropout.map_or(Mode::Inference, |(seed, global_step)| {
             Mode::Training(DropoutSeed { seed, global_step, micro_step: micro_step as u64 })
         });
         model.loss_and_gradients(&LossInput {
-            batch: &PackedBatch::pack(&input_ids),
-            targets: &targets,
+            batch: &micro_batch.batch,
+            targets: &micro_batch.targets,
             features,
             autocast: step.autocast,
             mode,

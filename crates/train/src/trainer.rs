@@ -5,17 +5,18 @@
 
 mod validation;
 
+use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::Instant;
 
 use artifact::{HistoryKind, HistoryRow, file_name};
 use burn::tensor::Tensor;
-use burn_dataset::Dataset;
 use distilbert::{DistilBertForQuestionAnswering, Parameter, Precision, Runtime, Split};
 use stage::{Job, Progress};
 
 use crate::Error;
+use crate::batches::{self, StepBatches};
 use crate::checkpoints::Checkpoints;
-use crate::data::{FeatureDataset, TrainFeature, epoch_order};
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
 use crate::records::Records;
@@ -49,8 +50,6 @@ pub(crate) struct Trainer<'a> {
     recipe: Recipe,
     optimizer: AdamW,
     counters: Counters,
-    /// The epoch that `order` is of.
-    order: (u32, Vec<usize>),
     unread: Vec<Unread>,
     records: Records,
     checkpoints: Checkpoints,
@@ -88,12 +87,20 @@ impl<'a> Trainer<'a> {
             resumed_from_step: counters.global_step,
         };
         let records = Records::resume(&facts, history, (recipe.total_steps, recipe.epochs))?;
-        let (order, unread) = ((0, Vec::new()), Vec::new());
-        Ok(Self { subject, recipe, optimizer, counters, order, unread, records, checkpoints, stop })
+        let unread = Vec::new();
+        Ok(Self { subject, recipe, optimizer, counters, unread, records, checkpoints, stop })
     }
 
     /// Trains to the end of the schedule, or until it is asked to stop, and leaves the best model behind.
-    pub(crate) fn fit(mut self, job: &mut Job) -> Result<(), Error> {
+    pub(crate) fn fit(self, job: &mut Job) -> Result<(), Error> {
+        let (train, recipe, global_step) = (self.subject.train, self.recipe, self.counters.global_step);
+        thread::scope(|scope| {
+            let batches = batches::ahead(scope, &train.features, recipe, global_step);
+            self.fit_to(batches, job)
+        })
+    }
+
+    fn fit_to(mut self, batches: Receiver<StepBatches>, job: &mut Job) -> Result<(), Error> {
         let mut progress = Some(self.progress(job));
         loop {
             if self.validation_is_due() {
@@ -113,7 +120,7 @@ impl<'a> Trainer<'a> {
             let progress = progress.get_or_insert_with(|| self.progress(job));
             let started = Instant::now();
             self.checkpoints.hold(self.counters.global_step)?;
-            self.step()?;
+            self.step(batches.recv().expect("there are batches up to the last step"))?;
             let step_time = started.elapsed();
             progress.inc(1);
             if self.counters.global_step.is_multiple_of(self.recipe.log_every_steps) {
@@ -149,23 +156,15 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimizer step; without loss scaling nothing waits for a GPU here.
-    fn step(&mut self) -> Result<(), Error> {
-        let Recipe { seed, batch_size, activations, .. } = self.recipe;
+    fn step(&mut self, batches: StepBatches) -> Result<(), Error> {
+        let Recipe { seed, activations, .. } = self.recipe;
+        let StepBatches { epoch, rows, tokens, micro_batches } = batches;
         let global_step = self.counters.global_step;
-        let (epoch, place) = self.recipe.place_of_step(global_step);
-        let dataset = FeatureDataset(&self.subject.train.features);
-        if self.order.0 != epoch {
-            self.order = (epoch, epoch_order(dataset.len(), seed, epoch));
-        }
-        let per_step = self.recipe.features_per_step();
-        let rows = self.order.1.chunks(per_step).nth(place).expect("the place is within the epoch").to_vec();
-        let features: Vec<TrainFeature<'_>> =
-            rows.iter().map(|&row| dataset.get(row).unwrap_or_else(|never| match never {})).collect();
         let loss_scale = self.counters.scaler.map(|scaler| scaler.scale());
         let (loss, gradients) = train_step(
             self.subject.model,
             &Step {
-                micro_batches: features.chunks(batch_size).collect(),
+                micro_batches,
                 dropout: Some((seed, global_step)),
                 autocast: self.subject.runtime.autocast(),
                 loss_scale,
@@ -188,8 +187,7 @@ impl<'a> Trainer<'a> {
             exact_match: None,
             f1: None,
         };
-        let tokens = features.iter().map(|feature| feature.input_ids.len() as u64).sum();
-        self.records.count(features.len() as u64, tokens);
+        self.records.count(rows.len() as u64, tokens);
         self.unread.push(Unread { row, loss, grad_norm, features: rows });
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Accumulation and recomputation change the memory that a step takes, not what it learns.
 
 use distilbert::{Activations, Autocast, DistilBertForQuestionAnswering, Parameter};
-use distilburn_train::{AdamW, Step, TrainFeature, train_step};
+use distilburn_train::{AdamW, MicroBatch, Step, TrainFeature, train_step};
 
 use crate::reference::{Batch, Reference};
 use crate::{generated, is_zero, model, scalar};
@@ -32,7 +32,7 @@ fn accumulated_batches_have_the_gradients_of_one_batch() {
 
 fn trained(
     reference: &Reference,
-    step: impl for<'a> Fn(&'a [TrainFeature<'a>], u64) -> Step<'a>,
+    step: impl Fn(&[TrainFeature<'_>], u64) -> Step,
 ) -> (Vec<f64>, DistilBertForQuestionAnswering) {
     let model = model(reference, &generated(reference));
     let batches = reference.batches();
@@ -79,7 +79,7 @@ fn recomputed_layers_end_at_the_same_bits() {
     {
         let [kept, recomputed] = [Activations::Keep, Activations::Recompute].map(|activations| {
             let (losses, model) = trained(&reference, |batch, step| Step {
-                micro_batches: batch.chunks(5).collect(),
+                micro_batches: batch.chunks(5).map(MicroBatch::pack).collect(),
                 dropout: Some((7, step)),
                 autocast,
                 loss_scale,
