@@ -15,6 +15,7 @@ mod lock;
 mod manifest;
 mod mmap;
 mod partial;
+mod row_writer;
 mod show;
 mod store;
 mod table;
@@ -32,6 +33,7 @@ pub use kind::{
 pub use live::{LiveRow, read_live};
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
 pub use partial::Partial;
+pub use row_writer::{Row, RowWriter};
 pub use show::{TableDescription, describe, first_rows};
 pub use store::Store;
 pub use tables::assets::{Assets, AssetsWriter};

@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, AsArray, Int32Array, PrimitiveArray, RecordBatch, StringArray, StringBuilder, UInt32Array,
+    Array, ArrayRef, AsArray, Int32Array, PrimitiveArray, RecordBatch, StringArray, StringBuilder,
+    UInt32Array,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, UInt32Type};
 
 use crate::Result;
-use crate::kind::{AUDIT, column, nullable};
+use crate::kind::{AUDIT, Kind, column, nullable};
+use crate::row_writer::{Row, RowWriter};
 use crate::table::Table;
-use crate::table_writer::{BATCH_ROWS, TableWriter};
 
 mod finding;
 
@@ -65,49 +66,24 @@ pub struct AuditRow {
 }
 
 /// Writes findings as they come.
-pub struct AuditWriter {
-    table: TableWriter,
-    rows: Vec<AuditRow>,
-}
+pub type AuditWriter = RowWriter<AuditRow>;
 
-impl AuditWriter {
-    /// Begins the table; it is at `path` once finished.
-    pub fn create(path: &Path, fingerprint: &str) -> Result<Self> {
-        Ok(Self { table: TableWriter::create(path, fingerprint, &AUDIT)?, rows: Vec::new() })
-    }
+impl Row for AuditRow {
+    const KIND: &'static Kind = &AUDIT;
 
-    /// Adds a finding.
-    pub fn push(&mut self, row: AuditRow) -> Result<()> {
-        self.rows.push(row);
-        if self.rows.len() == BATCH_ROWS {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    /// Completes the table.
-    pub fn finish(mut self) -> Result<()> {
-        self.flush()?;
-        self.table.finish()
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        let rows = std::mem::take(&mut self.rows);
-        if rows.is_empty() {
-            return Ok(());
-        }
+    fn columns(rows: &[Self]) -> Vec<ArrayRef> {
         let text =
             |value: fn(&AuditRow) -> &str| Arc::new(StringArray::from_iter_values(rows.iter().map(value)));
         let optional = |value: fn(&AuditRow) -> Option<&str>| {
             let mut column = StringBuilder::new();
-            for row in &rows {
+            for row in rows {
                 column.append_option(value(row));
             }
             Arc::new(column.finish())
         };
         let start =
             |value: fn(&AuditRow) -> Option<i32>| Arc::new(rows.iter().map(value).collect::<Int32Array>());
-        self.table.write(vec![
+        vec![
             text(|row| &row.split),
             text(|row| &row.id),
             text(|row| row.finding.name()),
@@ -121,7 +97,7 @@ impl AuditWriter {
             start(|row| row.found_start),
             optional(|row| row.other_id.as_deref()),
             optional(|row| row.detail.as_deref()),
-        ])
+        ]
     }
 }
 
@@ -166,6 +142,7 @@ fn audit_row(table: &Table, batch: &RecordBatch, row: usize) -> Result<AuditRow>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table_writer::BATCH_ROWS;
 
     #[test]
     fn findings_come_back_with_what_does_not_apply_left_out() {

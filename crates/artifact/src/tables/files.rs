@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, StringArray, UInt64Array};
+use arrow::array::{ArrayRef, AsArray, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, UInt64Type};
 
 use crate::Result;
-use crate::kind::{FILES, column};
+use crate::kind::{FILES, Kind, column};
+use crate::row_writer::{Row, write_rows};
 use crate::table::Table;
-use crate::table_writer::{BATCH_ROWS, TableWriter};
 
 pub(crate) fn columns() -> Vec<Field> {
     vec![column("path", DataType::Utf8), column("bytes", DataType::UInt64), column("sha256", DataType::Utf8)]
@@ -28,15 +28,20 @@ pub struct ExportedFile {
 
 /// Writes the listing.
 pub fn write_files(path: &Path, fingerprint: &str, files: &[ExportedFile]) -> Result<()> {
-    let mut table = TableWriter::create(path, fingerprint, &FILES)?;
-    for files in files.chunks(BATCH_ROWS) {
-        table.write(vec![
-            Arc::new(StringArray::from_iter_values(files.iter().map(|file| &file.path))),
-            Arc::new(UInt64Array::from_iter_values(files.iter().map(|file| file.bytes))),
-            Arc::new(StringArray::from_iter_values(files.iter().map(|file| &file.sha256))),
-        ])?;
+    write_rows(path, fingerprint, files)
+}
+
+impl Row for ExportedFile {
+    const KIND: &'static Kind = &FILES;
+
+    fn columns(rows: &[Self]) -> Vec<ArrayRef> {
+        let text = |value: fn(&Self) -> &str| Arc::new(StringArray::from_iter_values(rows.iter().map(value)));
+        vec![
+            text(|row| &row.path),
+            Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.bytes))),
+            text(|row| &row.sha256),
+        ]
     }
-    table.finish()
 }
 
 /// Reads the listing.

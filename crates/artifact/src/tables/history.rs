@@ -4,16 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, AsArray, BooleanArray, Float64Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array,
-    UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, PrimitiveArray, RecordBatch, StringArray,
+    UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Float64Type, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::kind::{HISTORY, column, nullable};
+use crate::kind::{HISTORY, Kind, column, nullable};
+use crate::row_writer::{Row, write_rows};
 use crate::table::Table;
-use crate::table_writer::{BATCH_ROWS, TableWriter};
 
 pub(crate) fn columns() -> Vec<Field> {
     vec![
@@ -78,12 +78,17 @@ pub struct HistoryRow {
 
 /// Writes the whole history.
 pub fn write_history(path: &Path, fingerprint: &str, rows: &[HistoryRow]) -> Result<()> {
-    let mut table = TableWriter::create(path, fingerprint, &HISTORY)?;
-    for rows in rows.chunks(BATCH_ROWS) {
+    write_rows(path, fingerprint, rows)
+}
+
+impl Row for HistoryRow {
+    const KIND: &'static Kind = &HISTORY;
+
+    fn columns(rows: &[Self]) -> Vec<ArrayRef> {
         let floats = |value: fn(&HistoryRow) -> Option<f64>| {
             Arc::new(rows.iter().map(value).collect::<Float64Array>())
         };
-        table.write(vec![
+        vec![
             Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.global_step))),
             Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.epoch))),
             Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.kind.as_str()))),
@@ -94,9 +99,8 @@ pub fn write_history(path: &Path, fingerprint: &str, rows: &[HistoryRow]) -> Res
             Arc::new(rows.iter().map(|row| row.skipped).collect::<BooleanArray>()),
             floats(|row| row.exact_match),
             floats(|row| row.f1),
-        ])?;
+        ]
     }
-    table.finish()
 }
 
 /// Reads the whole history.

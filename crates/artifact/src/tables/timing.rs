@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, Float64Array, UInt64Array};
+use arrow::array::{ArrayRef, AsArray, Float64Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Float64Type, UInt64Type};
 
 use crate::Result;
-use crate::kind::{TIMING, column};
+use crate::kind::{Kind, TIMING, column};
+use crate::row_writer::{Row, write_rows};
 use crate::table::Table;
-use crate::table_writer::{BATCH_ROWS, TableWriter};
 
 pub(crate) fn columns() -> Vec<Field> {
     vec![
@@ -38,21 +38,25 @@ pub struct TimingRow {
 
 /// Writes all of it.
 pub fn write_timing(path: &Path, fingerprint: &str, rows: &[TimingRow]) -> Result<()> {
-    let mut table = TableWriter::create(path, fingerprint, &TIMING)?;
-    for rows in rows.chunks(BATCH_ROWS) {
+    write_rows(path, fingerprint, rows)
+}
+
+impl Row for TimingRow {
+    const KIND: &'static Kind = &TIMING;
+
+    fn columns(rows: &[Self]) -> Vec<ArrayRef> {
         let counts =
             |value: fn(&TimingRow) -> u64| Arc::new(UInt64Array::from_iter_values(rows.iter().map(value)));
         let times =
             |value: fn(&TimingRow) -> f64| Arc::new(Float64Array::from_iter_values(rows.iter().map(value)));
-        table.write(vec![
+        vec![
             counts(|row| row.global_step),
             times(|row| row.elapsed_ms),
             counts(|row| row.features),
             counts(|row| row.tokens),
             times(|row| row.step_ms),
-        ])?;
+        ]
     }
-    table.finish()
 }
 
 /// Reads all of it.
@@ -76,6 +80,7 @@ pub fn read_timing(path: &Path) -> Result<Vec<TimingRow>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table_writer::BATCH_ROWS;
 
     #[test]
     fn timing_comes_back() {

@@ -1,56 +1,29 @@
-//! Streams predictions to disk.
+//! Predictions as columns.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, Int32Array, ListArray, StringArray, StructArray};
+use arrow::array::{ArrayRef, Float64Array, Int32Array, ListArray, StringArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 
 use super::{Candidate, Prediction, candidate_fields};
-use crate::Result;
-use crate::kind::PREDICTIONS;
-use crate::table_writer::{BATCH_ROWS, TableWriter};
+use crate::kind::{Kind, PREDICTIONS};
+use crate::row_writer::{Row, RowWriter};
 
-/// Writes predictions as they come.
-pub struct PredictionsWriter {
-    table: TableWriter,
-    pending: Vec<Prediction>,
-}
+/// Writes predictions as they come, one for each question.
+pub type PredictionsWriter = RowWriter<Prediction>;
 
-impl PredictionsWriter {
-    /// Begins the table; it is at `path` once finished.
-    pub fn create(path: &Path, fingerprint: &str) -> Result<Self> {
-        Ok(Self { table: TableWriter::create(path, fingerprint, &PREDICTIONS)?, pending: Vec::new() })
-    }
+impl Row for Prediction {
+    const KIND: &'static Kind = &PREDICTIONS;
 
-    /// Adds the prediction for the next question.
-    pub fn push(&mut self, prediction: Prediction) -> Result<()> {
-        self.pending.push(prediction);
-        if self.pending.len() == BATCH_ROWS {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    /// Completes the table.
-    pub fn finish(mut self) -> Result<()> {
-        self.flush()?;
-        self.table.finish()
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        let rows = &self.pending;
-        if rows.is_empty() {
-            return Ok(());
-        }
+    fn columns(rows: &[Self]) -> Vec<ArrayRef> {
         let text =
             |value: fn(&Prediction) -> &str| Arc::new(StringArray::from_iter_values(rows.iter().map(value)));
         let int =
             |value: fn(&Prediction) -> i32| Arc::new(Int32Array::from_iter_values(rows.iter().map(value)));
         let float =
             |value: fn(&Prediction) -> f64| Arc::new(Float64Array::from_iter_values(rows.iter().map(value)));
-        self.table.write(vec![
+        vec![
             text(|row| &row.id),
             text(|row| &row.prediction_text),
             int(|row| row.start_char),
@@ -60,9 +33,7 @@ impl PredictionsWriter {
             Arc::new(n_best(rows)),
             float(|row| row.exact_match),
             float(|row| row.f1),
-        ])?;
-        self.pending.clear();
-        Ok(())
+        ]
     }
 }
 
