@@ -1,5 +1,5 @@
-//! Training is killed at random moments and started again, until it has finished: nothing may be lost, and nothing may
-//! be done twice beyond what the newest training state lacks.
+//! Training is killed or stopped at random moments and started again, until it has finished: nothing may be lost, and
+//! nothing may be done twice beyond what the newest training state lacks.
 //!
 //! `DISTILBURN_KILLS` says how many kills each recipe takes; `scripts/bench/kills` sets it to many.
 
@@ -9,32 +9,68 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use squad::SplitMix64;
 
 use crate::bench::Bench;
-use crate::tiny::{DATA, bench};
+use crate::tiny::{DATA, bench, with_scaled};
 use crate::whole::alone;
 
 const RECIPE: &str = "--set train.epochs=3 --set train.batch_size=2 --set train.warmup_steps=4 \
                       --set train.log_every_steps=5";
 
+/// Times the outputs of the tiny model's layers: the loss, scaled by 65,536, has gradients beyond float16's largest number,
+/// and a few halvings later has not.
+const OVERFLOWS: f32 = 100.0;
+
+/// A training whose resuming is looked at.
+struct Recipe {
+    name: &'static str,
+    checkpoint_every_steps: u64,
+    keep_checkpoints: usize,
+    /// Of the layers' outputs: large enough, and the first gradients in float16 overflow.
+    scale: f32,
+    settings: &'static str,
+}
+
+const ACCUMULATION: Recipe = Recipe {
+    name: "accumulation",
+    checkpoint_every_steps: 3,
+    keep_checkpoints: 2,
+    scale: 1.0,
+    settings: "--set train.gradient_accumulation_steps=3",
+};
+
 /// What the kills are spread over.
-const RECIPES: [(&str, u64, &str); 3] = [
-    ("accumulation", 3, "--set train.gradient_accumulation_steps=3 --set train.checkpoint_every_steps=3"),
-    (
-        "fp16",
-        2,
-        "--set run.precision=fp16 --set run.allow_slow_precision=true --set train.checkpoint_every_steps=2 \
-         --set train.gradient_checkpointing=true",
-    ),
-    (
-        "bf16",
-        5,
-        "--set run.precision=bf16 --set train.eval_every_steps=7 --set train.checkpoint_every_steps=5 \
-         --set train.keep_checkpoints=1",
-    ),
+const RECIPES: [Recipe; 3] = [
+    ACCUMULATION,
+    Recipe {
+        name: "fp16",
+        checkpoint_every_steps: 2,
+        keep_checkpoints: 2,
+        scale: OVERFLOWS,
+        settings: "--set run.precision=fp16 --set run.allow_slow_precision=true \
+                   --set train.gradient_checkpointing=true",
+    },
+    Recipe {
+        name: "bf16",
+        checkpoint_every_steps: 5,
+        keep_checkpoints: 1,
+        scale: 1.0,
+        settings: "--set run.precision=bf16 --set train.eval_every_steps=2",
+    },
 ];
+
+impl Recipe {
+    fn settings(&self) -> String {
+        let Self { checkpoint_every_steps, keep_checkpoints, settings, .. } = self;
+        format!(
+            "{settings} --set train.checkpoint_every_steps={checkpoint_every_steps} \
+             --set train.keep_checkpoints={keep_checkpoints}"
+        )
+    }
+}
 
 /// One recipe in one store.
 struct Training<'a> {
@@ -45,7 +81,11 @@ struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    fn new(bench: &'a Bench, store: &str, recipe: &str) -> Self {
+    fn new(bench: &'a Bench, store: &str, recipe: &Recipe) -> Self {
+        Self::with_settings(bench, store, &recipe.settings())
+    }
+
+    fn with_settings(bench: &'a Bench, store: &str, recipe: &str) -> Self {
         crate::whole::copy_folder(&bench.path("artifacts"), &bench.path(store));
         let line = format!("distilburn-train {DATA} {RECIPE} {recipe} --artifacts {store}");
         let path = bench.run(&line.replacen("distilburn-train", "distilburn path train", 1)).stdout;
@@ -76,6 +116,13 @@ impl<'a> Training<'a> {
         self.states().into_iter().max().unwrap_or(0)
     }
 
+    /// The step and the name of the best weights.
+    fn best(&self) -> Option<(u64, String)> {
+        let best =
+            |name: String| Some((name.strip_prefix("best-")?.strip_suffix(".arrow")?.parse().ok()?, name));
+        self.names(".arrow").into_iter().filter_map(best).max()
+    }
+
     fn start(&self) -> Child {
         let mut command = self.bench.command(&self.line);
         command.arg("--quiet").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
@@ -90,14 +137,30 @@ impl<'a> Training<'a> {
         ["checkpoint.arrow", "history.arrow"].map(|name| fs::read(self.finished.join(name)).unwrap())
     }
 
+    fn manifest(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.finished.join("manifest.json")).unwrap()).unwrap()
+    }
+
     fn run_info(&self) -> Value {
-        let manifest: Value =
-            serde_json::from_slice(&fs::read(self.finished.join("manifest.json")).unwrap()).unwrap();
-        manifest["run"].clone()
+        self.manifest()["run"].clone()
+    }
+
+    fn metrics(&self) -> Value {
+        self.manifest()["metrics"].clone()
+    }
+
+    /// The steps of `metrics.jsonl` that every run has: of the validations, and those that `log_every_steps` asks for.
+    fn logged(&self) -> Vec<(String, u64)> {
+        let lines = fs::read_to_string(self.finished.join("metrics.jsonl")).unwrap();
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let logged = lines
+            .map(|line| (line["kind"].as_str().unwrap().to_owned(), line["global_step"].as_u64().unwrap()));
+        // An interruption adds a line of the step it came after.
+        logged.filter(|(kind, step)| kind == "validation" || step.is_multiple_of(5)).collect()
     }
 }
 
-/// When a process is killed.
+/// When a process is ended.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     /// After so many milliseconds.
@@ -108,9 +171,15 @@ enum Moment {
     Unsealed,
     /// When so many states are sealed.
     Sealed(usize),
+    /// When a validation is over.
+    Validated,
+    /// When a state of after a validation is sealed.
+    SealedWithBest,
 }
 
 impl Moment {
+    const NEVER: Self = Self::After(u64::MAX);
+
     fn draw(random: &mut SplitMix64) -> Self {
         match random.below(4) {
             0 => Self::Writing,
@@ -130,26 +199,40 @@ impl Moment {
                 states.iter().filter(named).count() > sealed
             }
             Self::Sealed(count) => training.names(".json").len() >= count,
+            Self::Validated => training.best().is_some(),
+            Self::SealedWithBest => training.best().is_some_and(|(step, _)| training.newest_state() >= step),
         }
     }
 }
 
-/// Starts the training and kills it when `moment` has come. `None` where it ended before.
-fn kill_at(training: &Training<'_>, moment: Moment) -> Option<u64> {
-    let resumes_from = training.newest_state();
+/// How a start of a training ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Finished,
+    /// At once, by SIGKILL, or by another signal before it was listened to.
+    Killed,
+    /// In order, with exit code 130.
+    Stopped,
+}
+
+/// Starts the training and sends it `signal` when `moment` has come.
+fn run_until(training: &Training<'_>, moment: Moment, signal: Signal) -> End {
     let started = Instant::now();
     let mut child = training.start();
+    let mut sent = false;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "{moment:?}: {status:?}");
-            return None;
+            assert!(sent || status.success(), "{moment:?}: {status:?}");
+            return match (status.code(), status.signal()) {
+                (Some(0), _) => End::Finished,
+                (Some(130), _) => End::Stopped,
+                (None, Some(number)) if number == signal.as_raw() => End::Killed,
+                _ => panic!("{moment:?}, {signal:?}: {status:?}"),
+            };
         }
-        if moment.has_come(training, started) {
-            child.kill().unwrap();
-            let status = child.wait().unwrap();
-            // It may have ended just before.
-            assert!(status.success() || status.signal() == Some(9), "{moment:?}: {status:?}");
-            return (!status.success()).then_some(resumes_from);
+        if !sent && moment.has_come(training, started) {
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            sent = true;
         }
         assert!(started.elapsed() < Duration::from_mins(2), "{moment:?} never came");
         std::thread::sleep(Duration::from_micros(200));
@@ -160,42 +243,72 @@ fn kills() -> u64 {
     std::env::var("DISTILBURN_KILLS").map_or(8, |text| text.parse().expect("DISTILBURN_KILLS is a number"))
 }
 
+/// Whether a finished training went on from where it had to: `resumes_from` has, for each of its starts, the newest
+/// state that there was.
+fn check(info: &Value, resumes_from: &[u64], most_steps: u64) -> Result<(), String> {
+    let noted: Vec<u64> = serde_json::from_value(info["resumed_from_steps"].clone()).unwrap();
+    let executed = info["executed_steps"].as_u64().unwrap();
+    // A process that was killed before it had looked for a state has noted no start; the last one has.
+    if noted.last() != resumes_from.last() || !is_subsequence(&noted, resumes_from) {
+        return Err(format!("it went on from {noted:?}, the newest states were {resumes_from:?}"));
+    }
+    if executed > most_steps {
+        return Err(format!("it executed {executed} steps, {most_steps} at most are due"));
+    }
+    Ok(())
+}
+
 #[test]
 fn a_training_that_is_killed_anywhere_goes_on_and_ends_at_the_same_bits() {
     let _alone = alone();
-    let bench = bench();
     let mut random = SplitMix64::new(20);
-    for (name, checkpoint_every_steps, recipe) in RECIPES {
-        let uninterrupted = Training::new(&bench, &format!("{name}-whole"), recipe);
+    for recipe in RECIPES {
+        let (name, bench) = (recipe.name, with_scaled("output_layer_norm", recipe.scale));
+        let uninterrupted = Training::new(&bench, "whole", &recipe);
         uninterrupted.finish();
         let steps = uninterrupted.run_info()["executed_steps"].as_u64().unwrap();
-        let (mut killed, mut executed, mut trainings) = (0, 0, 0);
+        let skipped = steps - uninterrupted.metrics()["optimizer_steps"].as_u64().unwrap();
+        assert_eq!(skipped > 0, recipe.scale > 1.0, "{name}: the scale of the loss has to change");
+        let (mut killed, mut stopped, mut executed, mut trainings) = (0, 0, 0, 0);
         while killed < kills() {
             trainings += 1;
-            let training = Training::new(&bench, &format!("{name}-{trainings}"), recipe);
-            let mut resumed_from = Vec::new();
-            while let Some(step) = kill_at(
-                &training,
-                if killed < kills() { Moment::draw(&mut random) } else { Moment::After(u64::MAX) },
-            ) {
-                // A process that was killed before it had looked for a state has noted no start.
-                resumed_from.push(step);
-                killed += 1;
+            let training = Training::new(&bench, &format!("store-{trainings}"), &recipe);
+            let (mut resumes_from, mut ends) = (vec![0], Vec::new());
+            loop {
+                let moment = if killed < kills() { Moment::draw(&mut random) } else { Moment::NEVER };
+                let signal =
+                    [Signal::KILL, Signal::KILL, Signal::TERM, Signal::INT][random.below(4) as usize];
+                let end = run_until(&training, moment, signal);
+                if end == End::Finished {
+                    break;
+                }
+                ends.push(end);
+                killed += u64::from(end == End::Killed && signal == Signal::KILL);
+                stopped += u64::from(end == End::Stopped);
+                if training.finished.exists() {
+                    // Ended by the signal all the same: what it had still to do, the next start does.
+                    training.finish();
+                    break;
+                }
+                let states = training.states();
+                assert!(states.len() <= recipe.keep_checkpoints + 1, "{name}: {states:?} are kept");
+                resumes_from.push(training.newest_state());
             }
             let info = training.run_info();
-            let noted: Vec<u64> = serde_json::from_value(info["resumed_from_steps"].clone()).unwrap();
-            assert!(
-                is_subsequence(&noted[..noted.len() - 1], &resumed_from),
-                "{noted:?} of {resumed_from:?}"
-            );
-            let bound = steps + (noted.len() as u64 - 1) * checkpoint_every_steps;
+            let costly = ends.iter().filter(|end| **end == End::Killed).count() as u64;
+            let most_steps = steps + costly * recipe.checkpoint_every_steps;
+            check(&info, &resumes_from, most_steps).unwrap_or_else(|why| panic!("{name}: {why}, {ends:?}"));
             executed += info["executed_steps"].as_u64().unwrap();
-            assert!(info["executed_steps"].as_u64().unwrap() <= bound, "{name}: {info}, {steps} steps");
-            assert!(training.results() == uninterrupted.results(), "{name}: other bits after {noted:?}");
-            assert!(!training.checkpoints().exists() && !training.partial.exists());
+            assert!(
+                training.results() == uninterrupted.results(),
+                "{name}: other bits after {resumes_from:?}"
+            );
+            assert_eq!(training.logged(), uninterrupted.logged(), "{name}: {resumes_from:?}");
+            assert!(!training.finished.join("checkpoints").exists() && !training.partial.exists());
         }
         println!(
-            "{name}: {killed} kills in {trainings} trainings of {steps} steps: {executed} steps executed"
+            "{name}: {killed} kills and {stopped} stops in {trainings} trainings of {steps} steps, {skipped} of them \
+             without an update: {executed} steps executed"
         );
     }
 }
@@ -206,51 +319,72 @@ fn is_subsequence(part: &[u64], whole: &[u64]) -> bool {
 }
 
 #[test]
-fn without_its_states_a_training_starts_over_and_says_so() {
+fn a_training_that_starts_over_does_not_pass_for_one_that_goes_on() {
     let _alone = alone();
     let bench = bench();
-    let recipe = RECIPES[0].2;
-    let training = Training::new(&bench, "deleted", recipe);
-    kill_at(&training, Moment::Sealed(1)).expect("killed before its end");
-    assert!(training.newest_state() > 0);
+    let training = Training::new(&bench, "deleted", &ACCUMULATION);
+    assert_eq!(run_until(&training, Moment::Sealed(1), Signal::KILL), End::Killed);
+    let newest_state = training.newest_state();
+    assert!(newest_state > 0);
     fs::remove_dir_all(training.checkpoints()).unwrap();
     training.finish();
-    // What the kill test asks for does not hold: the run began at 0, not where it was killed.
     assert_eq!(training.run_info()["resumed_from_steps"], json!([0]));
+    let checked = check(&training.run_info(), &[0, newest_state], u64::MAX);
+    assert!(checked.is_err_and(|why| why.starts_with("it went on from [0]")));
+}
+
+#[test]
+fn without_regular_states_a_training_that_is_stopped_goes_on() {
+    let _alone = alone();
+    let bench = bench();
+    let recipe = Recipe { checkpoint_every_steps: 0, ..ACCUMULATION };
+    let whole = Training::new(&bench, "whole", &recipe);
+    whole.finish();
+    for signal in [Signal::TERM, Signal::INT] {
+        let training = Training::new(&bench, &format!("stopped-{}", signal.as_raw()), &recipe);
+        assert_eq!(run_until(&training, Moment::Validated, signal), End::Stopped);
+        let newest_state = training.newest_state();
+        assert!(newest_state > 0);
+        training.finish();
+        check(&training.run_info(), &[0, newest_state], 30).unwrap();
+        assert!(training.results() == whole.results());
+    }
 }
 
 #[test]
 fn a_damaged_newest_state_is_reported_and_the_one_before_it_used() {
     let _alone = alone();
     let bench = bench();
-    let training = Training::new(&bench, "damaged", RECIPES[0].2);
-    kill_at(&training, Moment::Sealed(2)).expect("killed before its end");
-    let newest = training.newest_state();
-    let before = training.states().into_iter().filter(|step| *step < newest).max().unwrap();
-    let path = training.checkpoints().join(format!("step-{newest:08}.arrow"));
-    let mut bytes = fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    let said = bench.run(&training.line);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.stderr.contains("a training state is damaged"), "{}", said.stderr);
-    assert!(
-        said.stderr.contains(&format!("going on from a training state global_step={before}")),
-        "{}",
-        said.stderr
-    );
-    let whole = Training::new(&bench, "undamaged", RECIPES[0].2);
+    let whole = Training::new(&bench, "undamaged", &ACCUMULATION);
     whole.finish();
-    assert!(training.results() == whole.results());
+    for best in [false, true] {
+        let training = Training::new(&bench, &format!("damaged-{best}"), &ACCUMULATION);
+        let moment = if best { Moment::SealedWithBest } else { Moment::Sealed(2) };
+        assert_eq!(run_until(&training, moment, Signal::KILL), End::Killed);
+        let newest = training.newest_state();
+        let name = if best { training.best().unwrap().1 } else { format!("step-{newest:08}.arrow") };
+        let path = training.checkpoints().join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        // The older one does not know of the best weights.
+        let before = training.states().into_iter().filter(|step| *step < newest).max().unwrap();
+        let said = bench.run(&training.line);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.stderr.contains("a training state is damaged"), "{}", said.stderr);
+        let going_on = format!("going on from a training state global_step={before}");
+        assert!(said.stderr.contains(&going_on), "{}", said.stderr);
+        assert!(training.results() == whole.results());
+    }
 }
 
 #[test]
 fn time_that_runs_out_stops_a_training_that_goes_on_later() {
     let _alone = alone();
     let bench = bench();
-    let recipe = format!("{} --set train.epochs=400", RECIPES[0].2);
-    let training = Training::new(&bench, "timed", &recipe);
+    let recipe = format!("{} --set train.epochs=400", ACCUMULATION.settings());
+    let training = Training::with_settings(&bench, "timed", &recipe);
     let said = bench.run(&format!("{} --set train.max_minutes=0.02", training.line));
     assert_eq!(said.code, Some(130), "{said:?}");
     assert!(said.stderr.contains("before train.max_minutes = 0.02 ran out"), "{}", said.stderr);

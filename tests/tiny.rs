@@ -18,21 +18,21 @@ pub const DATA: &str = "--set ingest.base_model=tiny --set ingest.max_train_exam
 
 /// A bench with features of the tiny model.
 pub fn bench() -> Bench {
-    with_ffn_scale(1.0)
+    with_scaled("", 1.0)
 }
 
-/// The same, for a model whose feed-forward blocks have weights `scale` times as large.
-pub fn with_ffn_scale(scale: f32) -> Bench {
+/// The same, for a model whose parameters with `part` in their names are `scale` times as large.
+pub fn with_scaled(part: &str, scale: f32) -> Bench {
     let bench = Bench::with_real_stages();
-    write_model(&bench.path("tiny"), &bench.path(".cache/models/all-MiniLM-L6-v2"), scale);
+    write_model(&bench.path("tiny"), &bench.path(".cache/models/all-MiniLM-L6-v2"), (part, scale));
     let said = bench.run(&format!("distilburn run --quiet --to tokenize-features {DATA}"));
     assert_eq!(said.code, Some(0), "{said:?}");
     bench
 }
 
-/// A DistilBERT of two layers × 16 with the vocabulary of the default base model; the weights of the feed-forward
-/// blocks are `ffn_scale` times what the others are.
-fn write_model(folder: &Path, like: &Path, ffn_scale: f32) {
+/// A DistilBERT of two layers × 16 with the vocabulary of the default base model; parameters with `part` in their names
+/// are `times` what the others are.
+fn write_model(folder: &Path, like: &Path, (part, times): (&str, f32)) {
     fs::create_dir(folder).unwrap();
     fs::copy(like.join("tokenizer.json"), folder.join("tokenizer.json")).unwrap();
     let (vocab, dim, hidden_dim) = (30_522, 16, 32);
@@ -64,7 +64,7 @@ fn write_model(folder: &Path, like: &Path, ffn_scale: f32) {
     let bytes: Vec<Vec<u8>> = shapes
         .iter()
         .map(|(name, shape)| {
-            let scale = if name.contains("ffn") { ffn_scale } else { 1.0 };
+            let scale = if name.contains(part) { times } else { 1.0 };
             let draw = |_| (scale * (random.below(2001) as f32 - 1000.0) / 8000.0).to_le_bytes();
             (0..shape.iter().product::<usize>()).flat_map(draw).collect()
         })

@@ -122,7 +122,7 @@ fn a_loss_that_is_not_finite_is_an_error_with_step_examples_and_state() {
 fn float16_gradients_that_no_scale_saves_are_an_error_that_names_a_parameter() {
     let _alone = alone();
     // Beyond the largest number of float16.
-    let bench = tiny::with_ffn_scale(1e7);
+    let bench = tiny::with_scaled("ffn", 1e7);
     let said = train(&bench, "--set run.precision=fp16 --set run.allow_slow_precision=true");
     assert_eq!(said.code, Some(1), "{said:?}");
     let flat = flat(&said.stderr);

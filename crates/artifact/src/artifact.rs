@@ -58,6 +58,14 @@ impl Artifact {
         Ok(())
     }
 
+    /// Removes what was of use until the artifact was finished, where its process was killed before it did.
+    pub fn remove_working_files(&self) -> Result<()> {
+        match fs_err::remove_dir_all(self.dir.join(file_name::CHECKPOINTS)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e.into()),
+            _ => Ok(()),
+        }
+    }
+
     fn check_size(&self, entry: &FileEntry) -> Result<PathBuf> {
         let path = self.dir.join(&entry.name);
         let found = match fs_err::metadata(&path) {
@@ -75,7 +83,7 @@ impl Artifact {
 }
 
 /// The BLAKE3 of a file, 64 hex digits.
-pub(crate) fn hash_file(path: &Path) -> Result<String> {
+pub fn hash_file(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(fs_err::File::open(path)?)?;
     Ok(hasher.finalize().to_hex().to_string())

@@ -23,7 +23,7 @@ mod table_writer;
 mod tables;
 mod training_states;
 
-pub use artifact::Artifact;
+pub use artifact::{Artifact, hash_file};
 pub use error::{Error, Result};
 pub use json::{canonical_json, fingerprint};
 pub use kind::{
@@ -36,6 +36,7 @@ pub use partial::Partial;
 pub use row_writer::{Row, RowWriter};
 pub use show::{TableDescription, describe, first_rows};
 pub use store::Store;
+pub use table_writer::TEMPORARY_EXTENSION;
 pub use tables::assets::{Assets, AssetsWriter};
 pub use tables::audit::{AuditRow, AuditWriter, Finding, Outcome, Severity, read_audit};
 pub use tables::contexts::{Context, Contexts, ContextsWriter};
@@ -46,4 +47,4 @@ pub use tables::history::{HistoryKind, HistoryRow, read_history, write_history};
 pub use tables::predictions::{Candidate, Prediction, Predictions, PredictionsWriter};
 pub use tables::tensors::{TensorView, Tensors, TensorsWriter};
 pub use tables::timing::{TimingRow, read_timing, write_timing};
-pub use training_states::{seal_name, sealed_steps};
+pub use training_states::{seal_path, sealed_steps};

@@ -100,8 +100,9 @@ impl Partial {
         sync(&path)?;
         sync(&self.dir)?;
         self.publish()?;
-        remove_dir_if_there(&self.target.join(file_name::CHECKPOINTS))?;
-        Ok(Artifact { dir: self.target, manifest })
+        let artifact = Artifact { dir: self.target, manifest };
+        artifact.remove_working_files()?;
+        Ok(artifact)
     }
 
     /// Puts the folder in its place.

@@ -20,7 +20,7 @@ pub(crate) const BATCH_ROWS: usize = 4096;
 /// Bytes after which a table writer of long rows writes a batch.
 pub(crate) const BATCH_BYTES: usize = 8 << 20;
 /// What the name of an unfinished table ends with.
-pub(crate) const TEMPORARY_EXTENSION: &str = "tmp";
+pub const TEMPORARY_EXTENSION: &str = "tmp";
 
 /// An Arrow file in the making, which goes unless it is finished.
 pub(crate) struct TableWriter {
@@ -71,7 +71,10 @@ impl TableWriter {
         self.file.get_ref().get_ref().sync_all()?;
         // Closed before the rename, which some file systems want.
         drop(self.file);
-        self.temporary.persist(&self.path).map_err(|error| error.error)?;
+        self.temporary.persist(&self.path).map_err(|persist| {
+            let named = format!("{}: {}", self.path.display(), persist.error);
+            std::io::Error::new(persist.error.kind(), named)
+        })?;
         Ok(())
     }
 

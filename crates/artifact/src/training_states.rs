@@ -2,14 +2,14 @@
 //! in the making are called: the train stage writes them, the driver says where a training goes on.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-/// The name of the file that says that the state of this step is whole.
+/// The file that says that the state of this step is whole.
 #[must_use]
-pub fn seal_name(global_step: u64) -> String {
-    format!("step-{global_step:08}.json")
+pub fn seal_path(checkpoints: &Path, global_step: u64) -> PathBuf {
+    checkpoints.join(format!("step-{global_step:08}.json"))
 }
 
 /// Steps whose state is whole by its seal, ascending; none where there is no such folder.

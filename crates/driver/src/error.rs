@@ -42,6 +42,10 @@ pub(crate) enum Error {
     ))]
     NothingToShow { path: PathBuf },
 
+    #[error("{} holds damaged artifacts", root.display())]
+    #[diagnostic(help("make them again with `distilburn run --force`, or delete their folders"))]
+    DamagedStore { root: PathBuf },
+
     #[error("{} {}", path.display(), if path.exists() { "holds no training" } else { "does not exist" })]
     #[diagnostic(help("start one with `distilburn run`, or name its folder: `distilburn watch DIR`"))]
     NoTraining { path: PathBuf },
@@ -85,6 +89,7 @@ impl ExitKind for Error {
             Self::Range { .. } => 2,
             Self::NothingToShow { .. }
             | Self::NoTraining { .. }
+            | Self::DamagedStore { .. }
             | Self::NothingToWatch { .. }
             | Self::Json { .. }
             | Self::NoQuestions { .. }

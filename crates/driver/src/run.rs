@@ -45,6 +45,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
         let stage = planned.declaration.name;
         if !runs {
             let artifact = planned.require(&workspace, "the pipeline")?.clone();
+            artifact.remove_working_files()?;
             done.push(Done { artifact, elapsed_ms: None });
             continue;
         }

@@ -20,6 +20,7 @@ struct Entry {
     artifact: Option<Artifact>,
     /// `current`, `latest`, `unfinished`, or what is wrong with it.
     notes: Vec<String>,
+    damaged: bool,
 }
 
 /// `distilburn status`
@@ -41,7 +42,11 @@ pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
     let root = workspace.store.root();
     let text =
         if options.json { format!("{:#}\n", to_json(root, &entries)) } else { to_text(root, &entries) };
-    Ok(stage::print(&text)?)
+    stage::print(&text)?;
+    if options.verify && entries.iter().any(|entry| entry.damaged) {
+        return Err(Error::DamagedStore { root: root.to_owned() });
+    }
+    Ok(())
 }
 
 fn of_stage(
@@ -67,6 +72,7 @@ fn of_stage(
                 fingerprint: fingerprint.to_owned(),
                 artifact: None,
                 notes: vec!["unfinished".to_owned()],
+                damaged: false,
             }),
             None if name.starts_with('.') => None,
             None => Some(finished(workspace, stage, name)),
@@ -90,15 +96,18 @@ fn finished(workspace: &Workspace, stage: &'static str, fingerprint: &str) -> En
         Ok(artifact) => (artifact, Vec::new()),
         Err(error) => (None, vec![error.to_string()]),
     };
-    Entry { stage, fingerprint: fingerprint.to_owned(), artifact, notes }
+    Entry { stage, fingerprint: fingerprint.to_owned(), damaged: artifact.is_none(), artifact, notes }
 }
 
 /// Notes what is damaged, and what is not.
 fn verify(entry: &mut Entry) {
-    if let Some(artifact) = &entry.artifact {
-        entry
-            .notes
-            .push(artifact.verify().map_or_else(|error| error.to_string(), |()| "verified".to_owned()));
+    match entry.artifact.as_ref().map(Artifact::verify) {
+        Some(Ok(())) => entry.notes.push("verified".to_owned()),
+        Some(Err(error)) => {
+            entry.notes.push(error.to_string());
+            entry.damaged = true;
+        }
+        None => {}
     }
 }
 
@@ -143,6 +152,7 @@ fn to_json(root: &Path, entries: &[Entry]) -> Value {
                 "stage": entry.stage,
                 "fingerprint": entry.fingerprint,
                 "finished": entry.artifact.is_some(),
+                "damaged": entry.damaged,
                 "started": entry.artifact.as_ref().map(|_| started(entry)),
                 "elapsed_ms": elapsed_ms(entry),
                 "size_bytes": size_bytes(entry),

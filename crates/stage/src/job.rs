@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use artifact::Artifact;
 use serde_json::{Map, Value};
@@ -23,6 +24,7 @@ pub struct Job {
     pub(crate) run_info: Map<String, Value>,
     pub(crate) progress: ProgressMode,
     pub(crate) interrupt: Interrupt,
+    pub(crate) started: Instant,
 }
 
 impl Job {
@@ -43,6 +45,12 @@ impl Job {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// When the stage's process began its work.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// A result, for `metrics` of the manifest.

@@ -85,6 +85,7 @@ fn run_stage<E: ExitKind>(
     options: &StageOptions,
     run: fn(&mut Job) -> Result<(), E>,
 ) -> Result<(), Failure<E>> {
+    let started = (OffsetDateTime::now_utc(), Instant::now());
     check_build(declaration)?;
     check_inputs(declaration, &options.inputs)?;
     let mut workspace = Workspace::open(&options.common.settings, &options.inputs)?;
@@ -95,6 +96,7 @@ fn run_stage<E: ExitKind>(
 
     if let (Some(artifact), None, false) = (&own.artifact, &options.output, options.force) {
         tracing::info!(fingerprint = own.fingerprint, "up to date");
+        artifact.remove_working_files()?;
         return Ok(print_dir(artifact)?);
     }
     let mut inputs = BTreeMap::new();
@@ -125,8 +127,8 @@ fn run_stage<E: ExitKind>(
         run_info: Map::new(),
         progress: options.common.output.progress(),
         interrupt,
+        started: started.1,
     };
-    let started = (OffsetDateTime::now_utc(), Instant::now());
     tracing::info!(fingerprint = own.fingerprint, "started");
     let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut job)));
     let failure = match outcome {
@@ -136,7 +138,9 @@ fn run_stage<E: ExitKind>(
     };
     if let Some(failure) = failure {
         let interrupted = matches!(&failure, Failure::Stage(error) if error.exit_code() == INTERRUPTED);
-        if !interrupted && (declaration.unfinished == Unfinished::Clear || partial.is_empty()?) {
+        if !interrupted
+            && (declaration.unfinished == Unfinished::Clear || partial.is_empty().unwrap_or(false))
+        {
             discard(&partial);
         }
         return Err(failure);

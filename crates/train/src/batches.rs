@@ -1,8 +1,9 @@
 //! Batches assembled ahead: read from the memory map, packed and labelled on a thread of their own while the model
 //! learns from those before.
 
+use std::panic;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::Scope;
+use std::thread::{Scope, ScopedJoinHandle};
 
 use artifact::Features;
 use burn_dataset::Dataset;
@@ -24,24 +25,40 @@ pub(crate) struct StepBatches {
     pub(crate) micro_batches: Vec<MicroBatch>,
 }
 
-/// The steps after `global_step` earlier ones, in order, up to the last.
-pub(crate) fn ahead<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    features: &'scope Features,
-    recipe: Recipe,
-    global_step: u64,
-) -> Receiver<StepBatches> {
-    let (to_trainer, batches) = sync_channel(STEPS_AHEAD);
-    scope.spawn(move || {
-        let mut assembler = Assembler { features, recipe, order: (0, Vec::new()) };
-        for global_step in global_step..recipe.total_steps {
-            if to_trainer.send(assembler.assemble(global_step)).is_err() {
-                // The training has stopped.
-                return;
+/// The steps in order, up to the last.
+pub(crate) struct BatchesAhead<'scope> {
+    steps: Receiver<StepBatches>,
+    thread: Option<ScopedJoinHandle<'scope, ()>>,
+}
+
+impl<'scope> BatchesAhead<'scope> {
+    /// Those after `global_step` earlier ones.
+    pub(crate) fn new(
+        scope: &'scope Scope<'scope, '_>,
+        features: &'scope Features,
+        recipe: Recipe,
+        global_step: u64,
+    ) -> Self {
+        let (to_trainer, steps) = sync_channel(STEPS_AHEAD);
+        let thread = scope.spawn(move || {
+            let mut assembler = Assembler { features, recipe, order: (0, Vec::new()) };
+            for global_step in global_step..recipe.total_steps {
+                if to_trainer.send(assembler.assemble(global_step)).is_err() {
+                    // The training has stopped.
+                    return;
+                }
             }
-        }
-    });
-    batches
+        });
+        Self { steps, thread: Some(thread) }
+    }
+
+    /// The next step's; there must be one. A panic of the thread goes on here.
+    pub(crate) fn next(&mut self) -> StepBatches {
+        self.steps.recv().unwrap_or_else(|_| {
+            let outcome = self.thread.take().map(ScopedJoinHandle::join);
+            panic::resume_unwind(outcome.and_then(Result::err).expect("no step is asked for after the last"))
+        })
+    }
 }
 
 struct Assembler<'a> {

@@ -1,7 +1,8 @@
 //! The folder of training states: sealed behind the training, found again after it was stopped.
 //!
-//! A state is `step-N.arrow` with `step-N.history.arrow`; `step-N.json`, written last, holds their hashes and so says
-//! that both are whole; what has none counts as nothing. `best-N.arrow` are the weights of the best validation, which states refer to.
+//! A state is `step-N.arrow` with `step-N.history.arrow`, and refers to `best-N.arrow`, the weights of the best validation
+//! so far; `step-N.json`, written last, holds the hashes of all three and so says that they are whole. What has none
+//! counts as nothing.
 //! `starts.txt` has a line for each time the training was started, the step it went on from, and a dot for each step
 //! that it made then.
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use artifact::{HistoryRow, seal_name, sealed_steps};
+use artifact::{HistoryRow, TEMPORARY_EXTENSION, hash_file, seal_path, sealed_steps};
 use fs_err::{File, OpenOptions};
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +31,8 @@ pub(crate) struct Checkpoints {
     pub(crate) last_seal: Duration,
     /// The step of the newest one that is whole.
     pub(crate) newest_step: Option<u64>,
-    /// The step of the newest one that was taken, written or not.
-    taken_step: u64,
+    /// The step of the newest one that was taken, sealed or not.
+    taken_step: Option<u64>,
     /// Steps that a kill may cost; 0 = any number.
     every_steps: u64,
     starts: File,
@@ -63,7 +64,7 @@ impl Checkpoints {
             sealing: None,
             last_seal: Duration::ZERO,
             newest_step: None,
-            taken_step: 0,
+            taken_step: None,
             every_steps,
             starts,
         })
@@ -75,9 +76,10 @@ impl Checkpoints {
         for global_step in sealed_steps(&self.dir)?.into_iter().rev() {
             match self.verified(global_step) {
                 Ok(state) => {
-                    (self.newest_step, self.taken_step) = (Some(global_step), global_step);
+                    (self.newest_step, self.taken_step) = (Some(global_step), Some(global_step));
                     return Ok(Some(state));
                 }
+                Err(error) if error.is_unreadable() => return Err(error),
                 Err(error) => {
                     tracing::warn!(global_step, %error, "a training state is damaged: trying the one before it");
                     fs_err::remove_file(seal_path(&self.dir, global_step))?;
@@ -106,15 +108,18 @@ impl Checkpoints {
 
     /// Where the best weights of a validation are.
     pub(crate) fn best_path(&self, global_step: u64) -> PathBuf {
-        self.dir.join(format!("best-{global_step:08}.arrow"))
+        best_path(&self.dir, global_step)
     }
 
     /// Whether a state is due after `global_step` steps of about `step_time`: early enough to be on the disk before
     /// a kill would cost more steps than it may.
     pub(crate) fn is_due(&self, global_step: u64, step_time: Duration) -> bool {
+        if self.every_steps == 0 {
+            return false;
+        }
         let while_sealing = self.last_seal.as_secs_f64() / step_time.as_secs_f64().max(1e-6);
         let ahead = (while_sealing.ceil() as u64).clamp(1, self.every_steps.div_ceil(2));
-        self.every_steps > 0 && global_step - self.taken_step >= (self.every_steps - ahead).max(1)
+        global_step - self.taken_step.unwrap_or(0) >= (self.every_steps - ahead).max(1)
     }
 
     /// Waits for the disk where a kill in the step after `global_step` would cost more steps than it may.
@@ -123,7 +128,9 @@ impl Checkpoints {
         if self.every_steps > 0 && lost > self.every_steps { self.wait() } else { Ok(()) }
     }
 
-    /// Takes a state, once the one before it is on the disk, and brings it there behind the training.
+    /// Takes a state, once the one before it is on the disk, and brings it there behind the training. Where there is one
+    /// of this step already nothing is done: while its files are replaced, a kill would cost both. It may be of before
+    /// the step's validation, which is then made again.
     pub(crate) fn save(
         &mut self,
         counters: Counters,
@@ -132,7 +139,10 @@ impl Checkpoints {
         fingerprint: &str,
     ) -> Result<(), Error> {
         self.wait()?;
-        self.taken_step = counters.global_step;
+        if self.taken_step == Some(counters.global_step) {
+            return Ok(());
+        }
+        self.taken_step = Some(counters.global_step);
         let (dir, keep) = (self.dir.clone(), self.keep);
         let snapshot = Snapshot::take(&dir, counters, history, optimizer, fingerprint)?;
         self.sealing = Some(std::thread::spawn(move || seal(&dir, keep, snapshot)));
@@ -153,19 +163,14 @@ impl Checkpoints {
         let seal: Seal = serde_json::from_slice(&fs_err::read(seal_path(&self.dir, global_step))?)
             .map_err(|error| self.damaged(global_step, error.to_string()))?;
         let paths = StatePaths::new(&self.dir, global_step);
-        for path in [&paths.tensors, &paths.history] {
-            let (name, found) = (file_name(path), hash(path)?);
+        let state = SavedState::open(&paths)?;
+        for path in files(&self.dir, &paths, &state.counters) {
+            let (name, found) = (file_name(&path), hash_file(&path)?);
             if seal.blake3.get(&name) != Some(&found) {
                 return Err(self.damaged(global_step, format!("the contents of {name} have changed")));
             }
         }
-        let state = SavedState::open(&paths)?;
-        match state.counters.best {
-            Some(best) if !self.best_path(best.global_step).is_file() => {
-                Err(self.damaged(global_step, format!("best-{:08}.arrow is missing", best.global_step)))
-            }
-            _ => Ok(state),
-        }
+        Ok(state)
     }
 
     fn damaged(&self, global_step: u64, reason: String) -> Error {
@@ -173,36 +178,67 @@ impl Checkpoints {
     }
 }
 
-/// Brings a state to the disk, says that it is whole, and removes those that are too many.
+impl Drop for Checkpoints {
+    /// A state is not given up because something else went wrong.
+    fn drop(&mut self) {
+        // A panic has said what it had to say.
+        if let Some(Ok(Err(error))) = self.sealing.take().map(JoinHandle::join) {
+            tracing::error!(%error, "the newest training state is not on the disk");
+        }
+    }
+}
+
+/// Every file that a state needs.
+fn files(dir: &Path, paths: &StatePaths, counters: &Counters) -> Vec<PathBuf> {
+    let best = counters.best.map(|best| best_path(dir, best.global_step));
+    [paths.tensors.clone(), paths.history.clone()].into_iter().chain(best).collect()
+}
+
+/// Brings a state to the disk, says that it is whole, and removes those that are too many. Where that fails, nothing of
+/// it stays.
 fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Sealed, Error> {
     let started = Instant::now();
     let counters = snapshot.counters.clone();
     let global_step = counters.global_step;
+    if let Err(error) = write_seal(dir, snapshot) {
+        remove_files(dir, |name| number(name, "step-") == Some(global_step))?;
+        return Err(error);
+    }
+    prune(dir, keep, &counters)?;
+    Ok(Sealed { global_step, took: started.elapsed() })
+}
+
+fn write_seal(dir: &Path, snapshot: Snapshot) -> Result<(), Error> {
+    let counters = snapshot.counters.clone();
     let paths = snapshot.finish()?;
-    let blake3 = [&paths.tensors, &paths.history]
-        .map(|path| Ok((file_name(path), hash(path)?)))
-        .into_iter()
-        .collect::<io::Result<_>>()?;
+    let blake3 = files(dir, &paths, &counters)
+        .iter()
+        .map(|path| Ok((file_name(path), hash_file(path)?)))
+        .collect::<Result<_, artifact::Error>>()?;
     let seal = serde_json::to_vec_pretty(&Seal { blake3 }).map_err(io::Error::from)?;
-    let path = seal_path(dir, global_step);
-    let temporary = path.with_added_extension("tmp");
+    let path = seal_path(dir, counters.global_step);
+    let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
     let mut file = File::create(&temporary)?;
     file.write_all(&seal)?;
     file.sync_all()?;
     fs_err::rename(&temporary, &path)?;
     File::open(dir)?.sync_all()?;
-    prune(dir, keep, &counters)?;
-    Ok(Sealed { global_step, took: started.elapsed() })
+    Ok(())
 }
 
-/// Removes the files of states that have no seal.
+/// Removes the files of states that have no seal, and what was never finished.
 fn remove_unsealed(dir: &Path) -> Result<(), Error> {
     let sealed = sealed_steps(dir)?;
+    remove_files(dir, |name| {
+        let unsealed = number(name, "step-").is_some_and(|step| !sealed.contains(&step));
+        unsealed || Path::new(name).extension().is_some_and(|extension| extension == TEMPORARY_EXTENSION)
+    })
+}
+
+fn remove_files(dir: &Path, is_unused: impl Fn(&str) -> bool) -> Result<(), Error> {
     for entry in fs_err::read_dir(dir)? {
         let path = entry?.path();
-        let name = file_name(&path);
-        let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
-        if is_temporary || number(&name, "step-").is_some_and(|step| !sealed.contains(&step)) {
+        if is_unused(&file_name(&path)) {
             fs_err::remove_file(path)?;
         }
     }
@@ -225,20 +261,12 @@ fn prune(dir: &Path, keep: usize, newest: &Counters) -> Result<(), Error> {
         fs_err::remove_file(seal_path(dir, global_step))?;
     }
     let newest_step = newest.global_step;
-    for entry in fs_err::read_dir(dir)? {
-        let path = entry?.path();
-        let name = file_name(&path);
-        let unused = match (number(&name, "step-"), number(&name, "best-")) {
-            (Some(step), _) => !kept.contains(&step),
-            // Those of its own step or a later one may have been written since it was taken.
-            (_, Some(step)) => step < newest_step && !best.contains(&step),
-            _ => false,
-        };
-        if unused {
-            fs_err::remove_file(path)?;
-        }
-    }
-    Ok(())
+    remove_files(dir, |name| match (number(name, "step-"), number(name, "best-")) {
+        (Some(step), _) => !kept.contains(&step),
+        // Those of its own step or a later one may have been written since it was taken.
+        (_, Some(step)) => step < newest_step && !best.contains(&step),
+        _ => false,
+    })
 }
 
 /// The number after `prefix`, up to the first dot.
@@ -246,29 +274,76 @@ fn number(name: &str, prefix: &str) -> Option<u64> {
     name.strip_prefix(prefix)?.split('.').next()?.parse().ok()
 }
 
-fn seal_path(dir: &Path, global_step: u64) -> PathBuf {
-    dir.join(seal_name(global_step))
+fn best_path(dir: &Path, global_step: u64) -> PathBuf {
+    dir.join(format!("best-{global_step:08}.arrow"))
 }
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn hash(path: &Path) -> io::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(File::open(path)?)?;
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, Tensor};
+    use distilbert::Parameter;
+    use torch_kernels::Handle;
+
     use super::*;
+    use crate::optimizer::OptimizerSettings;
 
     fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<_> =
             fs_err::read_dir(dir).unwrap().map(|entry| file_name(&entry.unwrap().path())).collect();
         names.sort();
         names
+    }
+
+    /// Of one parameter.
+    fn optimizer() -> AdamW {
+        let handle = Handle::from_burn(Tensor::<1>::from_floats([1.0, 2.0], &Device::default()));
+        let parameter =
+            Parameter { name: "qa_outputs.bias".to_owned(), shape: vec![2], handle, trainable: true };
+        let settings = OptimizerSettings {
+            betas: [0.9, 0.999],
+            epsilon: 1e-8,
+            weight_decay: 0.01,
+            max_grad_norm: 1.0,
+            layerwise_lr_decay: 1.0,
+        };
+        AdamW::new(vec![parameter], 1, settings)
+    }
+
+    #[test]
+    fn a_state_is_not_given_up_for_another_of_the_same_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = || {
+            ["step-00000003.json", "step-00000003.arrow", "step-00000003.history.arrow"]
+                .map(|name| fs_err::read(dir.path().join(name)).unwrap())
+        };
+        let counters = Counters { global_step: 3, ..Counters::default() };
+        let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
+        checkpoints.save(counters.clone(), &[], &optimizer(), "f").unwrap();
+        checkpoints.wait().unwrap();
+        let stopped = files();
+        drop(checkpoints);
+        // The next start makes the validation that was not over.
+        let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
+        assert_eq!(checkpoints.newest().unwrap().unwrap().counters, counters);
+        let validated = Counters { validated_step: 3, ..counters };
+        checkpoints.save(validated, &[], &optimizer(), "f").unwrap();
+        checkpoints.wait().unwrap();
+        assert!(files() == stopped, "between two renames neither would be whole");
+        checkpoints.save(Counters { global_step: 4, ..Counters::default() }, &[], &optimizer(), "f").unwrap();
+        checkpoints.wait().unwrap();
+        assert_eq!(sealed_steps(dir.path()).unwrap(), [4]);
+    }
+
+    #[test]
+    fn without_regular_states_none_is_due() {
+        let dir = tempfile::tempdir().unwrap();
+        let due =
+            |every_steps| Checkpoints::open(dir.path(), 1, every_steps).unwrap().is_due(7, Duration::ZERO);
+        assert_eq!([0, 7, 9].map(due), [false, true, false]);
     }
 
     #[test]
@@ -279,8 +354,10 @@ mod tests {
         }
         let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
         assert!(checkpoints.newest().unwrap().is_none());
-        // With its seal it would be the newest of one that is kept, and the state of step 4 would go.
-        assert_eq!(sealed_steps(dir.path()).unwrap(), [0; 0]);
+        fs_err::write(dir.path().join("step-00000004.json"), "{}").unwrap();
+        fs_err::write(dir.path().join("step-00000004.arrow"), "{}").unwrap();
+        prune(dir.path(), 1, &Counters { global_step: 4, ..Counters::default() }).unwrap();
+        assert_eq!(names(dir.path()), [STARTS, "step-00000004.arrow", "step-00000004.json"]);
     }
 
     #[test]

@@ -60,13 +60,15 @@ pub enum Error {
         good: String,
     },
     /// The loss on the validation split is NaN or infinite.
-    #[error("the validation loss is {loss} after step {global_step}")]
+    #[error("the validation loss is {loss} after step {global_step}; {good}")]
     #[diagnostic(help("lower `train.learning_rate`, or set `run.precision` to \"fp32\""))]
     ValidationNotFinite {
         /// The loss.
         loss: f64,
         /// Steps done.
         global_step: u64,
+        /// What is left of before.
+        good: String,
     },
     /// float16 gradients that no scale of the loss saves.
     #[error(
@@ -125,6 +127,18 @@ pub enum Error {
         /// The setting.
         max_minutes: f64,
     },
+}
+
+impl Error {
+    /// Whether the system refused to read what may be whole.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Io(error) | Self::Artifact(artifact::Error::Io(error)) => {
+                error.kind() != std::io::ErrorKind::NotFound
+            }
+            _ => false,
+        }
+    }
 }
 
 impl ExitKind for Error {

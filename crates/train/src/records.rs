@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use artifact::{
-    HistoryKind, HistoryRow, LiveRow, TensorsWriter, TimingRow, file_name, read_live, write_history,
-    write_timing,
+    HistoryKind, HistoryRow, LiveRow, TEMPORARY_EXTENSION, TensorsWriter, TimingRow, file_name, read_live,
+    write_history, write_timing,
 };
 use distilbert::{DistilBertForQuestionAnswering, SplitScore};
 use fs_err::OpenOptions;
@@ -61,9 +61,19 @@ impl Records {
             Err(artifact::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        kept.retain(|line| line.global_step <= facts.resumed_from_step);
+        // A validation that the state does not know of is made again.
+        let is_known = |line: &LiveRow| {
+            line.kind == HistoryKind::Train
+                || history
+                    .iter()
+                    .rev()
+                    .any(|row| row.kind == line.kind && row.global_step == line.global_step)
+        };
+        kept.retain(|line| line.global_step <= facts.resumed_from_step && is_known(line));
         let text: String = kept.iter().map(LiveRow::to_line).collect();
-        fs_err::write(&path, text)?;
+        let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
+        fs_err::write(&temporary, text)?;
+        fs_err::rename(&temporary, &path)?;
         let elapsed_ms = kept.last().map_or(0.0, |line| line.elapsed_ms);
         let mut smoothed = Smoothed::default();
         for row in history.iter().filter(|row| row.kind == HistoryKind::Train) {

@@ -22,11 +22,10 @@ pub(crate) enum Reason {
 }
 
 impl Stop {
-    /// `max_minutes` count from here; 0 = no limit.
-    pub(crate) fn new(interrupt: Interrupt, max_minutes: f64) -> Self {
-        let deadline =
-            (max_minutes > 0.0).then(|| Instant::now() + Duration::from_secs_f64(60.0 * max_minutes));
-        Self { interrupt, deadline, reserve: Duration::ZERO }
+    /// `max_minutes` count from `started`, 0 = no limit; `reserve`: what saving takes until it is known.
+    pub(crate) fn new(interrupt: Interrupt, started: Instant, max_minutes: f64, reserve: Duration) -> Self {
+        let deadline = (max_minutes > 0.0).then(|| started + Duration::from_secs_f64(60.0 * max_minutes));
+        Self { interrupt, deadline, reserve }
     }
 
     /// Learns how long a step with what follows it may take: the longest so far, twice.
@@ -50,12 +49,17 @@ mod tests {
 
     #[test]
     fn time_is_up_while_there_is_still_enough_to_save() {
-        let mut stop = Stop::new(Interrupt::default(), 1.0);
-        assert_eq!(stop.asked(), None);
-        stop.learn(Duration::from_secs(29));
-        assert_eq!(stop.asked(), None);
-        stop.learn(Duration::from_secs(31));
-        assert_eq!(stop.asked(), Some(Reason::TimeIsUp));
-        assert_eq!(Stop::new(Interrupt::default(), 0.0).asked(), None);
+        let stop = |max_minutes, reserve_s| {
+            let (started, reserve) = (Instant::now(), Duration::from_secs(reserve_s));
+            Stop::new(Interrupt::default(), started, max_minutes, reserve)
+        };
+        assert_eq!(stop(1.0, 61).asked(), Some(Reason::TimeIsUp));
+        let mut stopped = stop(1.0, 0);
+        assert_eq!(stopped.asked(), None);
+        stopped.learn(Duration::from_secs(29));
+        assert_eq!(stopped.asked(), None);
+        stopped.learn(Duration::from_secs(31));
+        assert_eq!(stopped.asked(), Some(Reason::TimeIsUp));
+        assert_eq!(stop(0.0, 61).asked(), None);
     }
 }

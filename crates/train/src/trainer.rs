@@ -5,9 +5,8 @@
 
 mod validation;
 
-use std::sync::mpsc::Receiver;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use artifact::{HistoryKind, HistoryRow, file_name};
 use burn::tensor::Tensor;
@@ -15,7 +14,7 @@ use distilbert::{DistilBertForQuestionAnswering, Parameter, Precision, Runtime, 
 use stage::{Job, Progress};
 
 use crate::Error;
-use crate::batches::{self, StepBatches};
+use crate::batches::{BatchesAhead, StepBatches};
 use crate::checkpoints::Checkpoints;
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
@@ -25,6 +24,11 @@ use crate::state::Counters;
 use crate::step::{Step, train_step};
 use crate::stop::{Reason, Stop};
 use crate::trackers::RunFacts;
+
+/// Of a training state for each parameter: its value and two moments, in f32.
+const STATE_BYTES: f64 = 12.0;
+/// What a slow disk writes, for the time to keep for the first state.
+const DISK_BYTES_PER_S: f64 = 1e8;
 
 /// A step whose loss and gradient norm were not read from the device yet.
 struct Unread {
@@ -62,7 +66,9 @@ impl<'a> Trainer<'a> {
         let n_layers = subject.model.config().n_layers;
         let mut optimizer = AdamW::new(subject.model.parameters(), n_layers, recipe.optimizer);
         let train = &job.settings.train;
-        let stop = Stop::new(job.interrupt(), train.max_minutes);
+        let parameters: usize = optimizer.states().iter().map(|state| state.param.handle.numel()).sum();
+        let to_save = Duration::from_secs_f64(STATE_BYTES * parameters as f64 / DISK_BYTES_PER_S);
+        let stop = Stop::new(job.interrupt(), job.started(), train.max_minutes, to_save);
         let dir = job.output().join(file_name::CHECKPOINTS);
         let mut checkpoints = Checkpoints::open(&dir, train.keep_checkpoints, recipe.checkpoint_every_steps)?;
         let fp16 = subject.runtime.precision() == Precision::Fp16;
@@ -95,12 +101,12 @@ impl<'a> Trainer<'a> {
     pub(crate) fn fit(self, job: &mut Job) -> Result<(), Error> {
         let (train, recipe, global_step) = (self.subject.train, self.recipe, self.counters.global_step);
         thread::scope(|scope| {
-            let batches = batches::ahead(scope, &train.features, recipe, global_step);
-            self.fit_to(batches, job)
+            let batches = BatchesAhead::new(scope, &train.features, recipe, global_step);
+            self.fit_on(batches, job)
         })
     }
 
-    fn fit_to(mut self, batches: Receiver<StepBatches>, job: &mut Job) -> Result<(), Error> {
+    fn fit_on(mut self, mut batches: BatchesAhead<'_>, job: &mut Job) -> Result<(), Error> {
         let mut progress = Some(self.progress(job));
         loop {
             if self.validation_is_due() {
@@ -120,7 +126,7 @@ impl<'a> Trainer<'a> {
             let progress = progress.get_or_insert_with(|| self.progress(job));
             let started = Instant::now();
             self.checkpoints.hold(self.counters.global_step)?;
-            self.step(batches.recv().expect("there are batches up to the last step"))?;
+            self.step(batches.next())?;
             let step_time = started.elapsed();
             progress.inc(1);
             if self.counters.global_step.is_multiple_of(self.recipe.log_every_steps) {
@@ -223,7 +229,7 @@ impl<'a> Trainer<'a> {
 
     /// Reads losses and norms off the device, which waits for it.
     fn read_losses(&mut self) -> Result<(), Error> {
-        for Unread { mut row, loss, grad_norm, features } in self.unread.drain(..) {
+        for Unread { mut row, loss, grad_norm, features } in std::mem::take(&mut self.unread) {
             row.loss = f64::from(loss.into_scalar::<f32>());
             row.grad_norm = grad_norm.map(|norm| f64::from(norm.into_scalar::<f32>()));
             let finite = row.loss.is_finite() && row.grad_norm.is_none_or(f64::is_finite);
@@ -238,15 +244,23 @@ impl<'a> Trainer<'a> {
                     grad_norm: row.grad_norm.unwrap_or(f64::NAN),
                     global_step: row.global_step,
                     examples: ids.collect::<Vec<_>>().join(", "),
-                    good: match self.checkpoints.newest_step {
-                        Some(step) => format!("the newest training state is of step {step}"),
-                        None => "there is no training state yet".to_owned(),
-                    },
+                    good: self.newest_state(),
                 });
             }
             self.records.push(row);
         }
         Ok(())
+    }
+
+    /// What a training that fails leaves to go on from, in words.
+    fn newest_state(&mut self) -> String {
+        if let Err(error) = self.checkpoints.wait() {
+            tracing::error!(%error, "the newest training state is not on the disk");
+        }
+        match self.checkpoints.newest_step {
+            Some(step) => format!("the newest training state is of step {step}"),
+            None => "there is no training state yet".to_owned(),
+        }
     }
 
     /// Takes a training state and has it written while training goes on.
@@ -264,13 +278,16 @@ impl<'a> Trainer<'a> {
     fn interrupted(mut self, job: &Job, reason: Reason) -> Result<(), Error> {
         let Counters { global_step, .. } = self.counters;
         self.read_losses()?;
-        let kept = self.save_if(true, job).and_then(|()| self.checkpoints.wait());
-        self.records.interrupted(self.optimizer.optimizer_step())?;
-        if let Err(error) = kept {
+        // Where the one before found no room, this one may.
+        if let Err(error) = self.checkpoints.wait() {
+            tracing::error!(%error, "the training state before is not on the disk");
+        }
+        if let Err(error) = self.save_if(true, job).and_then(|()| self.checkpoints.wait()) {
             let newest_step = self.checkpoints.newest_step.unwrap_or(0);
             tracing::error!(global_step, newest_step, "interrupted; steps after the newest state are lost");
             return Err(error);
         }
+        self.records.interrupted(self.optimizer.optimizer_step())?;
         let total_steps = self.recipe.total_steps;
         Err(match reason {
             Reason::Signal => Error::Interrupted { global_step, total_steps },

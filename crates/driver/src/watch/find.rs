@@ -9,7 +9,7 @@ use artifact::file_name;
 use crate::Error;
 
 /// Folders that a training writes into begin so; a finished one is renamed.
-const PARTIAL: &str = ".partial-";
+pub(super) const PARTIAL: &str = ".partial-";
 
 /// What the command line asks for.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use artifact::{HistoryKind, LiveRow, file_name};
 use rustix::process::{Pid, test_kill_process};
 
 use super::curve::Point;
-use super::find::last_line;
+use super::find::{PARTIAL, last_line};
 use crate::Error;
 
 /// A line that is younger than this comes from a process that is there, if its lock is.
@@ -136,7 +136,9 @@ fn age(dir: &Path) -> Option<Duration> {
 }
 
 fn state(dir: &Path) -> State {
-    if dir.join(file_name::MANIFEST).is_file() {
+    // Sealed, but under its name only after the rename.
+    let is_partial = dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PARTIAL));
+    if !is_partial && dir.join(file_name::MANIFEST).is_file() {
         State::Finished
     } else if is_held(dir) {
         State::Running

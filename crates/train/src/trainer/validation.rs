@@ -51,7 +51,7 @@ impl Trainer<'_> {
         let epoch = self.recipe.epoch_after(global_step);
         let SplitScore { loss, exact_match, f1 } = score;
         if !loss.is_finite() {
-            return Err(Error::ValidationNotFinite { loss, global_step });
+            return Err(Error::ValidationNotFinite { loss, global_step, good: self.newest_state() });
         }
         tracing::info!(epoch, global_step, loss, exact_match, f1, "validated");
         self.records.push(HistoryRow {

@@ -62,6 +62,7 @@ fn bf16_follows_pytorch_autocast_over_200_steps() {
         let batch = &features[step % features.len()];
         let (loss, gradients) = train_step(&model, &Step::plain(vec![batch], Autocast::BF16));
         last = scalar(loss);
+        assert!(last.is_finite());
         worst = worst.max((last - expected).abs());
         optimizer.update(&gradients, schedule.rate(step as u64));
     }
@@ -76,6 +77,7 @@ fn apart(found: &[Parameter], expected: &[Parameter], scale: f64) -> f64 {
     let mut largest: f64 = 0.0;
     for (found, expected) in found.iter().zip(expected) {
         for (found, expected) in found.handle.to_vec().iter().zip(expected.handle.to_vec()) {
+            assert!(found.is_finite());
             worst = worst.max((f64::from(*found) / scale - f64::from(expected)).abs());
             largest = largest.max(f64::from(expected).abs());
         }
