@@ -2,6 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+const SOURCES: [&str; 9] = [
+    "attention",
+    "attention_heads",
+    "attention_rows",
+    "brgemm",
+    "dropout",
+    "error",
+    "layer_norm",
+    "memory",
+    "optimizer",
+];
+
 const SUPPORTED: [&str; 3] = ["2.9", "2.10", "2.11"];
 
 fn main() {
@@ -19,9 +31,10 @@ fn main() {
         .include(libtorch.join("include"))
         .include(libtorch.join("include/torch/csrc/api/include"))
         .flag_if_supported("-fno-math-errno")
+        .flag("-ffp-contract=off")
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         .flag_if_supported("-fopenmp")
-        .files(["cpp/attention.cpp", "cpp/kernels.cpp", "cpp/memory.cpp"])
+        .files(SOURCES.map(|name| format!("cpp/{name}.cpp")))
         .compile("distilburn_kernels");
 
     println!("cargo:rustc-link-search=native={}", lib.display());

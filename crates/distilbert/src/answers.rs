@@ -40,7 +40,8 @@ pub struct SplitScore {
 
 /// Answers all questions of `split` in order and hands each to `each`, which may stop it with an error.
 ///
-/// `batch_size` is the number of features of one forward pass.
+/// `batch_size` is the number of features of one forward pass. `each` runs on the caller's thread between two passes, and
+/// sees an answer a few batches after the model has computed its logits: an error stops it that much later.
 ///
 /// # Errors
 /// What `each` returns.
@@ -69,7 +70,9 @@ pub fn answer_split<E>(
             let features: Vec<Feature<'_>> = (start..end).map(|index| split.features.get(index)).collect();
             let input_ids: Vec<&[i32]> = features.iter().map(|feature| feature.input_ids).collect();
             let logits = predictor.logits(&input_ids);
-            if to_worker.send(features.into_iter().zip(logits).collect()).is_err() {
+            let windows = features.into_iter().zip(logits);
+            let windows = windows.map(|(feature, logits)| Window { feature, logits }).collect();
+            if to_worker.send(windows).is_err() {
                 // It panicked: leaving the scope says so.
                 break;
             }
@@ -99,68 +102,82 @@ struct Answers {
 fn select_behind<'a>(
     split: &'a Split,
     settings: SpanSettings,
-    batches: Receiver<Vec<(Feature<'a>, QaLogits)>>,
+    batches: Receiver<Vec<Window<'a>>>,
     to_caller: Sender<Answers>,
 ) {
     let version_2 = split.has_impossible();
-    let mut windows = Windows::default();
+    // Of one question, gathered over batches.
+    let mut windows: Vec<Window<'_>> = Vec::new();
     for batch in batches {
         let mut answers = Answers::default();
-        for (feature, logits) in batch {
-            answers.loss += feature_loss(&feature, &logits);
-            if windows.example_index().is_some_and(|index| index != feature.example_index) {
-                answers.examples.push(windows.answer(split, &settings, version_2));
-                windows.features.clear();
+        for window in batch {
+            answers.loss += feature_loss(&window.feature, &window.logits);
+            let index = window.feature.example_index;
+            if windows.first().is_some_and(|first| first.feature.example_index != index) {
+                answers.examples.push(answer(split, &windows, &settings, version_2));
+                windows.clear();
             }
-            windows.features.push((feature, logits));
+            windows.push(window);
         }
         if to_caller.send(answers).is_err() {
             return;
         }
     }
-    if windows.example_index().is_some() {
-        let examples = vec![windows.answer(split, &settings, version_2)];
+    if !windows.is_empty() {
+        let examples = vec![answer(split, &windows, &settings, version_2)];
         // Nobody takes it after an error.
         let _ = to_caller.send(Answers { examples, loss: 0.0 });
     }
 }
 
-/// The windows of one question, gathered over batches.
-#[derive(Default)]
-struct Windows<'a> {
-    features: Vec<(Feature<'a>, QaLogits)>,
+fn answer(
+    split: &Split,
+    windows: &[Window<'_>],
+    settings: &SpanSettings,
+    version_2: bool,
+) -> AnsweredExample {
+    let example_index = windows[0].feature.example_index as usize;
+    let example = split.examples.get(example_index);
+    let context = split.contexts.get(example.context_id).context;
+    let prediction = select_answer(context, windows, settings, version_2);
+    let ground_truths: Vec<&str> = example.answers.iter().map(|answer| answer.text).collect();
+    AnsweredExample {
+        example_index,
+        exact_match: squad::exact_match(&prediction.text, &ground_truths),
+        f1: squad::f1(&prediction.text, &ground_truths),
+        prediction,
+    }
 }
 
-impl Windows<'_> {
-    fn example_index(&self) -> Option<u32> {
-        self.features.first().map(|(feature, _)| feature.example_index)
-    }
+/// A feature with what the model says about it.
+#[derive(Clone, Debug)]
+pub struct Window<'a> {
+    /// The feature.
+    pub feature: Feature<'a>,
+    /// Its logits.
+    pub logits: QaLogits,
+}
 
-    fn answer(&self, split: &Split, settings: &SpanSettings, version_2: bool) -> AnsweredExample {
-        let example_index = self.example_index().expect("a question has at least one window") as usize;
-        let example = split.examples.get(example_index);
-        let context = split.contexts.get(example.context_id).context;
-        let offsets: Vec<Vec<Option<(u32, u32)>>> =
-            self.features.iter().map(|(feature, _)| feature.offset_mapping.iter().collect()).collect();
-        let features: Vec<FeatureLogits<'_>> = self
-            .features
-            .iter()
-            .zip(&offsets)
-            .map(|((_, logits), offset_mapping)| FeatureLogits {
-                offset_mapping,
-                start_logits: &logits.start_logits,
-                end_logits: &logits.end_logits,
-            })
-            .collect();
-        let prediction = select_spans(context, &features, settings, version_2);
-        let ground_truths: Vec<&str> = example.answers.iter().map(|answer| answer.text).collect();
-        AnsweredExample {
-            example_index,
-            exact_match: squad::exact_match(&prediction.text, &ground_truths),
-            f1: squad::f1(&prediction.text, &ground_truths),
-            prediction,
-        }
-    }
+/// The answer to a question about `context` from all of its windows; `version_2` says whether there may be none.
+#[must_use]
+pub fn select_answer(
+    context: &str,
+    windows: &[Window<'_>],
+    settings: &SpanSettings,
+    version_2: bool,
+) -> SpanPrediction {
+    let offsets: Vec<Vec<Option<(u32, u32)>>> =
+        windows.iter().map(|window| window.feature.offset_mapping.iter().collect()).collect();
+    let features: Vec<FeatureLogits<'_>> = windows
+        .iter()
+        .zip(&offsets)
+        .map(|(window, offset_mapping)| FeatureLogits {
+            offset_mapping,
+            start_logits: &window.logits.start_logits,
+            end_logits: &window.logits.end_logits,
+        })
+        .collect();
+    select_spans(context, &features, settings, version_2)
 }
 
 /// Mean of start and end cross-entropy over the feature's own tokens.
@@ -174,4 +191,109 @@ fn feature_loss(feature: &Feature<'_>, logits: &QaLogits) -> f64 {
         cross_entropy(&logits.start_logits, feature.start_position),
         cross_entropy(&logits.end_logits, feature.end_position),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use artifact::{
+        Answer, Contexts, ContextsWriter, Example, Examples, ExamplesWriter, FeatureRow, Features,
+        FeaturesWriter,
+    };
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::Runtime;
+    use crate::tests::tiny_model;
+
+    const SETTINGS: SpanSettings = SpanSettings { n_best: 100, max_answer_length: 3, null_threshold: 0.0 };
+    const QUESTIONS: usize = 40;
+
+    /// Questions about one paragraph of letters, of one to three windows each.
+    fn split(dir: &TempDir) -> Split {
+        let paths = ["contexts", "examples", "features"].map(|name| dir.path().join(name));
+        let mut contexts = ContextsWriter::create(&paths[0], "f").unwrap();
+        let context_id = contexts.push("letters", "a b c d e f g h").unwrap();
+        contexts.finish().unwrap();
+        let mut examples = ExamplesWriter::create(&paths[1], "f").unwrap();
+        let mut features = FeaturesWriter::create(&paths[2], "f").unwrap();
+        for index in 0..QUESTIONS {
+            let answers = vec![Answer { text: "c", start: 4 }];
+            let id = index.to_string();
+            let example = Example { id: &id, context_id, question: "?", answers, is_impossible: false };
+            examples.push(&example).unwrap();
+            for window in 0..=index % 3 {
+                // [CLS], the question, four letters from the window's second letter on.
+                let letters = 2 * window as u32..2 * window as u32 + 4;
+                let token = |letter: u32| 10 + letter as i32;
+                let input_ids: Vec<i32> =
+                    [1, 3 + index as i32 % 7].into_iter().chain(letters.clone().map(token)).collect();
+                let offsets = letters.map(|letter| Some((2 * letter, 2 * letter + 1)));
+                let offset_mapping: Vec<_> = [None, None].into_iter().chain(offsets).collect();
+                let row = FeatureRow {
+                    example_index: index as u32,
+                    input_ids: &input_ids,
+                    offset_mapping: &offset_mapping,
+                    start_position: 0,
+                    end_position: 0,
+                };
+                features.push(&row).unwrap();
+            }
+        }
+        examples.finish().unwrap();
+        features.finish().unwrap();
+        Split {
+            contexts: Contexts::open(&paths[0]).unwrap(),
+            examples: Examples::open(&paths[1]).unwrap(),
+            features: Features::open(&paths[2]).unwrap(),
+        }
+    }
+
+    fn predictor() -> Predictor {
+        Predictor::new(&tiny_model(), &Runtime::cpu_fp32(1).unwrap())
+    }
+
+    #[test]
+    fn windows_of_one_question_in_two_batches_give_one_answer() {
+        let dir = TempDir::new().unwrap();
+        let (split, predictor) = (split(&dir), predictor());
+        let answers = |batch_size| {
+            let mut found = Vec::new();
+            let score = answer_split(&predictor, &split, batch_size, &SETTINGS, |answered| {
+                let candidates = answered.prediction.n_best.into_iter().map(|candidate| candidate.text);
+                found.push((answered.example_index, answered.prediction.text, candidates.collect()));
+                Ok::<(), ()>(())
+            });
+            (found, score.unwrap())
+        };
+        let (whole, score): (Vec<(usize, String, Vec<String>)>, _) = answers(1000);
+        assert!(whole.iter().map(|(index, ..)| *index).eq(0..QUESTIONS), "{whole:?}");
+        // The last letters stand in the third window alone.
+        for (index, _, candidates) in &whole {
+            assert_eq!(candidates.iter().any(|text| text == "g h"), index % 3 == 2, "{candidates:?}");
+        }
+        for batch_size in [1, 2, 5, 7] {
+            let (found, of_batches) = answers(batch_size);
+            assert_eq!(found, whole, "batches of {batch_size}");
+            assert_eq!((of_batches.exact_match, of_batches.f1), (score.exact_match, score.f1));
+            assert!((of_batches.loss - score.loss).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn an_error_midway_is_the_result_and_nothing_hangs() {
+        let (to_test, outcome) = channel();
+        thread::spawn(move || {
+            let dir = TempDir::new().unwrap();
+            let mut seen = 0;
+            let result = answer_split(&predictor(), &split(&dir), 1, &SETTINGS, |answered| {
+                seen += 1;
+                if answered.example_index == 2 { Err("enough") } else { Ok(()) }
+            });
+            to_test.send((result, seen)).unwrap();
+        });
+        let outcome = outcome.recv_timeout(Duration::from_mins(1)).expect("it ends");
+        assert_eq!(outcome, (Err("enough"), 3));
+    }
 }

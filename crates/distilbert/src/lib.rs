@@ -21,8 +21,10 @@ mod parameters;
 mod predictor;
 mod runtime;
 mod split;
+#[cfg(test)]
+mod tests;
 
-pub use answers::{AnsweredExample, SplitScore, answer_split};
+pub use answers::{AnsweredExample, SplitScore, Window, answer_split, select_answer};
 pub use autocast::Autocast;
 pub use backward::{Activations, LossInput};
 pub use batch::PackedBatch;

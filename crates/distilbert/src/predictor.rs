@@ -1,7 +1,7 @@
 //! Batched inference: start and end logits of features.
 
-use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{FloatDType, Tensor, TensorData};
+use burn::module::Module;
+use burn::tensor::TensorData;
 
 use crate::model::Mode;
 use crate::{Autocast, DistilBertForQuestionAnswering, PackedBatch, Runtime};
@@ -26,8 +26,7 @@ impl Predictor {
     #[must_use]
     pub fn new(model: &DistilBertForQuestionAnswering, runtime: &Runtime) -> Self {
         let autocast = runtime.autocast();
-        let mut narrow = Narrow { path: Vec::new(), compute: autocast.compute_type() };
-        Self { model: model.valid().map(&mut narrow), autocast }
+        Self { model: autocast.narrow(model.valid()), autocast }
     }
 
     /// Logits of a packed batch, in its order.
@@ -52,31 +51,5 @@ impl Predictor {
     #[must_use]
     pub fn logits(&self, input_ids: &[&[i32]]) -> Vec<QaLogits> {
         self.predict(&PackedBatch::pack(input_ids))
-    }
-}
-
-/// Brings the linear layers' parameters to the compute type, where every pass would otherwise bring them first.
-struct Narrow {
-    path: Vec<String>,
-    compute: FloatDType,
-}
-
-impl ModuleMapper for Narrow {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let layer = self.path.iter().rev().nth(1).map_or("", String::as_str);
-        let linear = layer.ends_with("_lin") || matches!(layer, "lin1" | "lin2" | "qa_outputs");
-        if linear && self.compute != FloatDType::F32 {
-            param.map(|value| value.cast(self.compute))
-        } else {
-            param
-        }
     }
 }

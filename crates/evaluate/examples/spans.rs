@@ -7,7 +7,7 @@
 //! LOGITS holds, for each validation feature in turn, the start logits of its tokens and then its end logits, f32,
 //! little-endian. ANSWERS is written: a line of JSON for each question, with its `id`, the answer's `text` and the
 //! `n_best`. Prints one JSON object: the `seconds` from tables and logits in memory to the written answers, and how
-//! many `features` there are. Links no LibTorch.
+//! many `features` there are.
 
 use std::error::Error;
 use std::io::{BufWriter, Write};
@@ -15,21 +15,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use artifact::{Artifact, Contexts, Examples, Feature, Features, file_name};
+use distilbert::{QaLogits, Window, select_answer};
 use serde_json::{Value, json};
-use squad::{FeatureLogits, SpanSettings, select_spans};
+use squad::{SpanPrediction, SpanSettings};
 
 /// The defaults of pipeline.toml and of `run_qa`.
 const SETTINGS: SpanSettings = SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
 
 /// Whether there may be no answer: not in SQuAD v1.1.
 const VERSION_2: bool = false;
-
-/// A feature with its logits.
-struct Window<'a> {
-    feature: Feature<'a>,
-    start_logits: &'a [f32],
-    end_logits: &'a [f32],
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for windows in windows.chunk_by(|a, b| a.feature.example_index == b.feature.example_index) {
         let example = examples.get(windows[0].feature.example_index as usize);
         let context = contexts.get(example.context_id).context;
-        serde_json::to_writer(&mut file, &answer(example.id, context, windows))?;
+        let prediction = select_answer(context, windows, &SETTINGS, VERSION_2);
+        serde_json::to_writer(&mut file, &answer(example.id, &prediction))?;
         file.write_all(b"\n")?;
     }
     file.flush()?;
@@ -59,20 +54,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The answer to a question from its windows.
-fn answer(id: &str, context: &str, windows: &[Window<'_>]) -> Value {
-    let offsets: Vec<Vec<Option<(u32, u32)>>> =
-        windows.iter().map(|window| window.feature.offset_mapping.iter().collect()).collect();
-    let features: Vec<FeatureLogits<'_>> = windows
-        .iter()
-        .zip(&offsets)
-        .map(|(window, offset_mapping)| FeatureLogits {
-            offset_mapping,
-            start_logits: window.start_logits,
-            end_logits: window.end_logits,
-        })
-        .collect();
-    let prediction = select_spans(context, &features, &SETTINGS, VERSION_2);
+/// A question's line of ANSWERS.
+fn answer(id: &str, prediction: &SpanPrediction) -> Value {
     let n_best = prediction.n_best.iter();
     let n_best: Vec<Value> = n_best
         .map(|candidate| json!({ "text": candidate.text, "probability": candidate.probability }))
@@ -86,7 +69,7 @@ fn read_f32(path: &Path) -> std::io::Result<Vec<f32>> {
 }
 
 /// Deals the logits out to the features.
-fn with_logits<'a>(features: &'a Features, logits: &'a [f32]) -> Result<Vec<Window<'a>>, String> {
+fn with_logits<'a>(features: &'a Features, logits: &[f32]) -> Result<Vec<Window<'a>>, String> {
     let tokens: usize = features.iter().map(|feature| feature.input_ids.len()).sum();
     if logits.len() != 2 * tokens {
         return Err(format!("there are {} logits for {tokens} tokens, expected two for each", logits.len()));
@@ -97,7 +80,8 @@ fn with_logits<'a>(features: &'a Features, logits: &'a [f32]) -> Result<Vec<Wind
         let (start_logits, others) = rest.split_at(tokens);
         let (end_logits, others) = others.split_at(tokens);
         rest = others;
-        Window { feature, start_logits, end_logits }
+        let logits = QaLogits { start_logits: start_logits.to_vec(), end_logits: end_logits.to_vec() };
+        Window { feature, logits }
     };
     Ok(features.iter().map(window).collect())
 }

@@ -11,19 +11,24 @@
 
 #include <sys/mman.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <map>
 #include <mutex>
 #include <set>
-#include <unordered_map>
 #include <utility>
+
+#include "error.h"
 
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
 #endif
 
 namespace {
+
+using distilburn::guarded;
 
 // Address space, not memory: pages come with their first use.
 constexpr size_t kRegion = size_t{1} << 42;
@@ -36,69 +41,90 @@ constexpr size_t kStaggers = 61;
 
 class Region {
  public:
-  Region(char* base, size_t capacity) : base_(base), capacity_(capacity) { add_gap(0, capacity); }
+  Region(char* base, size_t capacity) : base_(base), capacity_(capacity) {
+    blocks_[0] = {capacity, false, {}};
+    gaps_.emplace(capacity, 0);
+  }
 
   bool holds(const void* pointer) const {
     const auto* at = static_cast<const char*>(pointer);
     return at >= base_ && at < base_ + capacity_;
   }
 
-  // nullptr where no gap is large enough.
+  // nullptr where no gap is large enough. Where memory for the books is exhausted it throws, and nothing is taken.
   void* take(size_t bytes) {
+    // Rounding up something greater could pass the end of size_t.
+    if (bytes > capacity_) return nullptr;
     const std::lock_guard<std::mutex> guard(mutex_);
     stagger_ = (stagger_ + 1) % kStaggers;
     const size_t size = ((bytes + kLine - 1) / kLine + stagger_) * kLine;
-    const auto gap = gaps_by_size_.lower_bound({size, 0});
-    if (gap == gaps_by_size_.end()) return nullptr;
+    const auto gap = gaps_.lower_bound({size, 0});
+    if (gap == gaps_.end()) return nullptr;
     const auto [gap_size, at] = *gap;
-    remove_gap(at, gap_size);
-    if (gap_size > size) add_gap(at + size, gap_size - size);
-    taken_.emplace(at, size);
+    Block& block = blocks_.at(at);
+    if (gap_size > size) {
+      const auto rest = blocks_.emplace(at + size, Block{gap_size - size, false, {}}).first;
+      try {
+        gaps_.emplace(gap_size - size, at + size);
+      } catch (...) {
+        blocks_.erase(rest);
+        throw;
+      }
+    }
+    block = {size, true, gaps_.extract(gap)};
     return base_ + at;
   }
 
+  // Takes no memory: a tensor's end must not throw.
   void give_back(void* pointer) {
-    size_t at = static_cast<size_t>(static_cast<char*>(pointer) - base_);
     const std::lock_guard<std::mutex> guard(mutex_);
-    const auto block = taken_.find(at);
-    size_t size = block->second;
-    taken_.erase(block);
-    const auto above = gaps_.lower_bound(at);
-    if (above != gaps_.begin()) {
-      const auto [below_at, below_size] = *std::prev(above);
-      if (below_at + below_size == at) {
-        remove_gap(below_at, below_size);
-        at = below_at;
-        size += below_size;
-      }
+    auto block = blocks_.find(static_cast<size_t>(static_cast<char*>(pointer) - base_));
+    if (block == blocks_.end() || !block->second.taken) {
+      std::fputs("distilburn: a tensor's memory is freed twice\n", stderr);
+      std::abort();
     }
-    if (above != gaps_.end() && above->first == at + size) {
-      const size_t above_size = above->second;
-      remove_gap(above->first, above_size);
-      size += above_size;
+    auto gap = std::move(block->second.gap);
+    block->second.taken = false;
+    const auto above = std::next(block);
+    if (above != blocks_.end() && !above->second.taken) absorb(block, above);
+    if (block != blocks_.begin() && !std::prev(block)->second.taken) {
+      const auto below = std::prev(block);
+      gaps_.erase({below->second.size, below->first});
+      below->second.size += block->second.size;
+      blocks_.erase(block);
+      block = below;
     }
-    add_gap(at, size);
+    gap.value() = {block->second.size, block->first};
+    gaps_.insert(std::move(gap));
   }
 
  private:
-  void add_gap(size_t at, size_t size) {
-    gaps_.emplace(at, size);
-    gaps_by_size_.emplace(size, at);
-  }
+  // By size, then place.
+  using Gaps = std::set<std::pair<size_t, size_t>>;
 
-  void remove_gap(size_t at, size_t size) {
-    gaps_.erase(at);
-    gaps_by_size_.erase({size, at});
+  struct Block {
+    size_t size;
+    bool taken;
+    // Of a taken block: its entry among the gaps, for when it is one again.
+    Gaps::node_type gap;
+  };
+
+  using Blocks = std::map<size_t, Block>;
+
+  // Makes the gap `above` a part of the block below it.
+  void absorb(Blocks::iterator block, Blocks::iterator above) {
+    gaps_.erase({above->second.size, above->first});
+    block->second.size += above->second.size;
+    blocks_.erase(above);
   }
 
   char* base_;
   size_t capacity_;
   std::mutex mutex_;
   size_t stagger_ = 0;
-  // Place → size; the same by size, then place.
-  std::map<size_t, size_t> gaps_;
-  std::set<std::pair<size_t, size_t>> gaps_by_size_;
-  std::unordered_map<size_t, size_t> taken_;
+  // All of the region by place, taken or not.
+  Blocks blocks_;
+  Gaps gaps_;
 };
 
 // Never destroyed: tensors may be freed while the process ends.
@@ -130,14 +156,20 @@ class RegionAllocator final : public c10::Allocator {
 extern "C" {
 
 // Has LibTorch take large host tensors from the region from now on. Does nothing the second time, and where the address
-// space is limited; tensors that are there already stay where they are.
-void distilburn_keep_tensor_memory() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    void* base = mmap(nullptr, kRegion, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) return;
-    region = new Region(static_cast<char*>(base), kRegion);
-    c10::SetCPUAllocator(new RegionAllocator, /*priority=*/100);
+// space is limited. Tensors that are there already stay where they are, and end as they were made: every block carries
+// its own deleter.
+//
+// LibTorch keeps its allocator in a plain pointer: a thread that takes a tensor's memory meanwhile finds the old or the
+// new one, and either serves it.
+char* distilburn_keep_tensor_memory() {
+  return guarded([] {
+    static std::once_flag once;
+    std::call_once(once, [] {
+      void* base = mmap(nullptr, kRegion, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (base == MAP_FAILED) return;
+      region = new Region(static_cast<char*>(base), kRegion);
+      c10::SetCPUAllocator(new RegionAllocator, /*priority=*/100);
+    });
   });
 }
 

@@ -14,8 +14,13 @@ use burn_tch::TchTensor;
 pub struct Handle(tch::Tensor);
 
 impl Handle {
-    pub(crate) fn new(tensor: tch::Tensor) -> Self {
-        Self(tensor)
+    pub(crate) fn from_primitive(primitive: TchTensor) -> Self {
+        Self(primitive.tensor)
+    }
+
+    /// Shares the storage.
+    pub(crate) fn to_primitive(&self) -> TchTensor {
+        TchTensor::new(self.0.shallow_clone())
     }
 
     /// Shares `tensor`'s storage, without its autodiff graph.
@@ -25,13 +30,13 @@ impl Handle {
             .without_autodiff()
             .try_into_primitive::<LibTorch>()
             .expect("distilburn builds Burn with the LibTorch backend alone");
-        Self(primitive.tensor)
+        Self::from_primitive(primitive)
     }
 
     /// A Burn tensor of rank `D` over the same storage.
     #[must_use]
     pub fn to_burn<const D: usize>(&self) -> Tensor<D> {
-        Tensor::from_primitive::<LibTorch>(TchTensor::new(self.0.shallow_clone()))
+        Tensor::from_primitive::<LibTorch>(self.to_primitive())
     }
 
     /// A tensor of zeros of the same shape, type and device.
@@ -79,14 +84,6 @@ impl Handle {
     pub fn copy_from(&mut self, values: &[f32]) {
         let source = tch::Tensor::from_slice(values).view_as(&self.0);
         self.0.copy_(&source);
-    }
-
-    pub(crate) fn tensor(&self) -> &tch::Tensor {
-        &self.0
-    }
-
-    pub(crate) fn into_tensor(self) -> tch::Tensor {
-        self.0
     }
 }
 

@@ -1,12 +1,18 @@
 //! The operations as a Burn backend extension: what dispatch routes, and what a backend must provide.
 //!
+//! Every operation has a default in Burn's own operations (`plain`), so an empty implementation makes a backend one.
+//!
 //! Not here: how LibTorch computes them (`libtorch`), how they are differentiated (`autodiff`).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, backend_extension};
 use burn::tensor::DType;
+
+use crate::optimizer::AdamWOptions;
+use crate::plain;
 
 /// Dropout with probability `p`, drawn from `seed` and the element's index alone: there is no random state.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +21,13 @@ pub struct Dropout {
     pub p: f64,
     /// What the mask is a function of.
     pub seed: u64,
+}
+
+impl Dropout {
+    /// That of elements `first..` of a longer tensor.
+    pub(crate) fn starting_at(self, first: usize) -> Self {
+        Self { p: self.p, seed: self.seed ^ (first as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) }
+    }
 }
 
 /// How a packed batch is divided, and how attention runs over it.
@@ -28,10 +41,39 @@ pub struct AttentionOptions {
     pub dropout: Option<Dropout>,
 }
 
+impl AttentionOptions {
+    /// The sequences of a batch of `tokens`, but for empty ones.
+    pub(crate) fn sequences(&self, tokens: usize) -> Vec<Sequence> {
+        let bounds = &self.cu_seqlens;
+        let divides = bounds.first() == Some(&0) && bounds.last() == Some(&tokens) && bounds.is_sorted();
+        assert!(divides, "cu_seqlens ascends from 0 to the number of tokens, {tokens}");
+        let mut probabilities = 0..0;
+        bounds
+            .windows(2)
+            .filter(|bounds| bounds[0] < bounds[1])
+            .map(|bounds| {
+                let len = bounds[1] - bounds[0];
+                probabilities = probabilities.end..probabilities.end + self.n_heads * len * len;
+                Sequence { tokens: bounds[0]..bounds[1], probabilities: probabilities.clone() }
+            })
+            .collect()
+    }
+}
+
+/// One sequence of a packed batch.
+pub(crate) struct Sequence {
+    /// Its rows.
+    pub tokens: Range<usize>,
+    /// Where its probabilities, (`n_heads`, len, len), stand in the row of all.
+    pub probabilities: Range<usize>,
+}
+
 /// The operations, routed to the tensors' backend.
 #[expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 mod dispatch {
-    use super::{AttentionOptions, Backend, DType, Dropout, FloatTensor, IntTensor, backend_extension};
+    use super::{
+        AttentionOptions, Backend, DType, Dropout, FloatTensor, IntTensor, backend_extension, plain,
+    };
 
     /// Operations that Burn lacks or takes apart under autodiff.
     #[backend_extension(LibTorch, Autodiff)]
@@ -42,27 +84,39 @@ mod dispatch {
             weight: FloatTensor<Self>,
             bias: FloatTensor<Self>,
             compute: DType,
-        ) -> FloatTensor<Self>;
+        ) -> FloatTensor<Self> {
+            plain::linear::<Self>(input, weight, bias, compute).0
+        }
         /// Self-attention within each sequence of a packed batch.
         fn packed_attention(
             query: FloatTensor<Self>,
             key: FloatTensor<Self>,
             value: FloatTensor<Self>,
             options: AttentionOptions,
-        ) -> FloatTensor<Self>;
+        ) -> FloatTensor<Self> {
+            plain::attention::<Self>(&[query, key, value], &options).0
+        }
         /// Layer normalisation over the last dimension.
         fn fused_layer_norm(
             input: FloatTensor<Self>,
             weight: FloatTensor<Self>,
             bias: FloatTensor<Self>,
             epsilon: f64,
-        ) -> FloatTensor<Self>;
+        ) -> FloatTensor<Self> {
+            plain::layer_norm::<Self>(input, weight, bias, epsilon).0
+        }
         /// The exact GELU (with erf).
-        fn fused_gelu(input: FloatTensor<Self>) -> FloatTensor<Self>;
+        fn fused_gelu(input: FloatTensor<Self>) -> FloatTensor<Self> {
+            plain::gelu::<Self>(input)
+        }
         /// Dropout of single elements.
-        fn counter_dropout(input: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self>;
+        fn counter_dropout(input: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self> {
+            plain::dropout::<Self>(input, dropout)
+        }
         /// Rows of `weight` by index.
-        fn embedding_rows(weight: FloatTensor<Self>, indices: IntTensor<Self>) -> FloatTensor<Self>;
+        fn embedding_rows(weight: FloatTensor<Self>, indices: IntTensor<Self>) -> FloatTensor<Self> {
+            plain::embedding::<Self>(weight, indices)
+        }
     }
 }
 pub use dispatch::Kernels;
@@ -76,44 +130,98 @@ pub trait KernelGradients: Kernels {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         compute: DType,
-    ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]);
+    ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]) {
+        plain::linear::<Self>(input, weight, bias, compute)
+    }
     /// Gradients of input (in `input_dtype`), weight (in `compute` where that has f32's range and the optimizer takes it, else
     /// in f32) and bias (in f32).
     fn autocast_linear_backward(
         grad: FloatTensor<Self>,
         saved: [FloatTensor<Self>; 2],
         input_dtype: DType,
-    ) -> [FloatTensor<Self>; 3];
+    ) -> [FloatTensor<Self>; 3] {
+        plain::linear_backward::<Self>(grad, saved, input_dtype)
+    }
     /// Returns the output and the probabilities of all sequences in one row.
     fn packed_attention_forward(
         qkv: &[FloatTensor<Self>; 3],
         options: &AttentionOptions,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        plain::attention::<Self>(qkv, options)
+    }
     /// Gradients of query, key and value.
     fn packed_attention_backward(
         grad: FloatTensor<Self>,
         qkv: &[FloatTensor<Self>; 3],
         probabilities: FloatTensor<Self>,
         options: &AttentionOptions,
-    ) -> [FloatTensor<Self>; 3];
+    ) -> [FloatTensor<Self>; 3] {
+        plain::attention_backward::<Self>(grad, qkv, probabilities, options)
+    }
     /// Returns the output and `[input, mean, rstd, weight, bias]`.
     fn fused_layer_norm_forward(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         epsilon: f64,
-    ) -> (FloatTensor<Self>, [FloatTensor<Self>; 5]);
+    ) -> (FloatTensor<Self>, [FloatTensor<Self>; 5]) {
+        plain::layer_norm::<Self>(input, weight, bias, epsilon)
+    }
     /// Gradients of input, weight and bias.
     fn fused_layer_norm_backward(
         grad: FloatTensor<Self>,
         saved: [FloatTensor<Self>; 5],
-    ) -> [FloatTensor<Self>; 3];
+    ) -> [FloatTensor<Self>; 3] {
+        plain::layer_norm_backward::<Self>(grad, saved)
+    }
     /// Gradient of GELU's input.
-    fn fused_gelu_backward(grad: FloatTensor<Self>, input: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn fused_gelu_backward(grad: FloatTensor<Self>, input: FloatTensor<Self>) -> FloatTensor<Self> {
+        plain::gelu_backward::<Self>(grad, input)
+    }
     /// Gradient of an embedding's weight, dense.
     fn embedding_rows_backward(
         grad: FloatTensor<Self>,
         indices: IntTensor<Self>,
         rows: usize,
-    ) -> FloatTensor<Self>;
+    ) -> FloatTensor<Self> {
+        plain::embedding_backward::<Self>(grad, indices, rows)
+    }
+}
+
+/// A parameter with its gradient and its moments, of one shape.
+#[derive(Clone, Debug)]
+pub struct Update<B: Backend> {
+    /// The parameter.
+    pub param: FloatTensor<B>,
+    /// Its gradient.
+    pub grad: FloatTensor<B>,
+    /// First moment.
+    pub exp_avg: FloatTensor<B>,
+    /// Second moment.
+    pub exp_avg_sq: FloatTensor<B>,
+}
+
+/// The optimizer's arithmetic. What is given may be changed in place; the results are what is returned.
+pub trait OptimizerKernels: Backend {
+    /// The 2-norm of all gradients together, in f32 (1).
+    #[must_use]
+    fn global_norm(grads: Vec<FloatTensor<Self>>) -> FloatTensor<Self> {
+        plain::global_norm::<Self>(grads)
+    }
+    /// The gradients × `inverse_scale`, and (1) not 0 where one of their elements is not finite.
+    #[must_use]
+    fn unscale(
+        grads: Vec<FloatTensor<Self>>,
+        inverse_scale: f64,
+    ) -> (Vec<FloatTensor<Self>>, FloatTensor<Self>) {
+        plain::unscale::<Self>(grads, inverse_scale)
+    }
+    /// Parameters and moments after one update; gradients are divided by `grad_scale` (1) first, and are no result.
+    fn adamw(
+        updates: Vec<Update<Self>>,
+        options: AdamWOptions,
+        grad_scale: FloatTensor<Self>,
+    ) -> Vec<Update<Self>> {
+        plain::adamw::<Self>(updates, options, grad_scale)
+    }
 }

@@ -2,10 +2,13 @@
 //!
 //! Which tensor is which, schedules and state files are the training stage's.
 
+#![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
+
+use burn::backend::LibTorch;
 use burn::tensor::Tensor;
 
-use crate::ffi::{self, AdamWScalars};
 use crate::handle::Handle;
+use crate::kernels::{OptimizerKernels, Update};
 
 /// Hyperparameters of one `AdamW` update (Loshchilov and Hutter 2019), as `torch.optim.AdamW`.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +30,7 @@ pub struct AdamWOptions {
 pub struct Slot<'a> {
     /// The parameter, changed in place: every tensor that shares its storage sees the new values.
     pub param: &'a Handle,
-    /// Its gradient; scratch afterwards.
+    /// Its gradient; on the host left as it is, elsewhere divided by the update's `grad_scale`.
     pub grad: &'a Handle,
     /// First moment, changed in place.
     pub exp_avg: &'a Handle,
@@ -39,8 +42,7 @@ pub struct Slot<'a> {
 ///
 /// `grads` must not be empty.
 pub fn global_norm<'a>(grads: impl Iterator<Item = &'a Handle>) -> Tensor<1> {
-    let grads: Vec<&tch::Tensor> = grads.map(Handle::tensor).collect();
-    Handle::new(ffi::global_norm(&grads).reshape([1])).to_burn()
+    Handle::from_primitive(LibTorch::global_norm(grads.map(Handle::to_primitive).collect())).to_burn()
 }
 
 /// Divides all gradients by `loss_scale` in place, as `torch.amp.GradScaler.unscale_`. Returns a scalar on their
@@ -48,8 +50,8 @@ pub fn global_norm<'a>(grads: impl Iterator<Item = &'a Handle>) -> Tensor<1> {
 ///
 /// `grads` must not be empty.
 pub fn unscale<'a>(grads: impl Iterator<Item = &'a Handle>, loss_scale: f64) -> Tensor<1> {
-    let grads: Vec<&tch::Tensor> = grads.map(Handle::tensor).collect();
-    Handle::new(ffi::unscale(&grads, 1.0 / loss_scale).reshape([1])).to_burn()
+    let (_, found_inf) = LibTorch::unscale(grads.map(Handle::to_primitive).collect(), 1.0 / loss_scale);
+    Handle::from_primitive(found_inf).to_burn()
 }
 
 /// What `grad_scale` an update needs so that gradients of norm `norm` are clipped to `max_norm`.
@@ -62,17 +64,12 @@ pub fn clip_scale(norm: Tensor<1>, max_norm: f64) -> Tensor<1> {
 
 /// One update of all slots; gradients are divided by `grad_scale`, a scalar on their device, first.
 pub fn adamw(slots: &[Slot<'_>], options: AdamWOptions, grad_scale: Tensor<1>) {
-    let params: Vec<&tch::Tensor> = slots.iter().map(|slot| slot.param.tensor()).collect();
-    let grads: Vec<&tch::Tensor> = slots.iter().map(|slot| slot.grad.tensor()).collect();
-    let exp_avgs: Vec<&tch::Tensor> = slots.iter().map(|slot| slot.exp_avg.tensor()).collect();
-    let exp_avg_sqs: Vec<&tch::Tensor> = slots.iter().map(|slot| slot.exp_avg_sq.tensor()).collect();
-    let scalars = AdamWScalars {
-        learning_rate: options.learning_rate,
-        betas: options.betas,
-        weight_decay: options.weight_decay,
-        epsilon: options.epsilon,
-        step: options.step as f64,
-    };
-    let grad_scale = Handle::from_burn(grad_scale).into_tensor().squeeze();
-    ffi::adamw([&params, &grads, &exp_avgs, &exp_avg_sqs], scalars, &grad_scale);
+    let updates = slots.iter().map(|slot| Update {
+        param: slot.param.to_primitive(),
+        grad: slot.grad.to_primitive(),
+        exp_avg: slot.exp_avg.to_primitive(),
+        exp_avg_sq: slot.exp_avg_sq.to_primitive(),
+    });
+    // In place: the results are the same storage.
+    LibTorch::adamw(updates.collect(), options, Handle::from_burn(grad_scale).to_primitive());
 }

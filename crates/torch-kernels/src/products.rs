@@ -4,6 +4,8 @@
 //! numbers is exact in f32, and hardware adds them up in f32 too: widening the factors, multiplying in f32 and
 //! rounding once gives what the hardware gives, but for the order of summation.
 
+use std::sync::OnceLock;
+
 use tch::{Device, Kind, Tensor};
 
 /// (rows, in) × `weight`ᵀ (in, out) + `bias`, all of one type → (rows, out) in that type
@@ -39,8 +41,19 @@ fn rounded<const N: usize>(factors: [&Tensor; N], product: impl Fn([&Tensor; N])
     product(wide.each_ref()).to_kind(kind)
 }
 
-/// Whether the CPU has instructions for products of this type that LibTorch uses.
+/// Whether the CPU has instructions for products of this type, and LibTorch multiplies with them.
 pub(crate) fn cpu_multiplies(kind: Kind) -> bool {
+    static BF16: OnceLock<bool> = OnceLock::new();
+    static F16: OnceLock<bool> = OnceLock::new();
+    let multiplies = || cpu_has(kind) && tch::utils::has_mkldnn() && libtorch_multiplies(kind);
+    match kind {
+        Kind::BFloat16 => *BF16.get_or_init(multiplies),
+        Kind::Half => *F16.get_or_init(multiplies),
+        _ => true,
+    }
+}
+
+fn cpu_has(kind: Kind) -> bool {
     match kind {
         #[cfg(target_arch = "x86_64")]
         Kind::BFloat16 => std::arch::is_x86_feature_detected!("avx512bf16"),
@@ -50,6 +63,15 @@ pub(crate) fn cpu_multiplies(kind: Kind) -> bool {
         Kind::BFloat16 => std::arch::is_aarch64_feature_detected!("bf16"),
         #[cfg(target_arch = "aarch64")]
         Kind::Half => std::arch::is_aarch64_feature_detected!("fp16"),
-        kind => !matches!(kind, Kind::BFloat16 | Kind::Half),
+        _ => false,
     }
+}
+
+/// Whether a product comes out right: oneDNN may be held to older instructions (`ONEDNN_MAX_CPU_ISA`), and throws then.
+fn libtorch_multiplies(kind: Kind) -> bool {
+    // Whole numbers so small that the type and the sums in f32 are exact; a side above those that oneDNN is not asked for.
+    let side = 64;
+    let wide = Tensor::arange(side * side, (Kind::Float, Device::Cpu)).remainder(7).view([side, side]) - 3;
+    let narrow = wide.to_kind(kind);
+    narrow.f_mm(&narrow).is_ok_and(|product| product == wide.mm(&wide).to_kind(kind))
 }

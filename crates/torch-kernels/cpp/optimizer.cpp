@@ -1,8 +1,7 @@
-// LibTorch calls that the tch crate does not expose, behind a C interface.
+// The optimizer's arithmetic over many tensors: norm, unscaling, AdamW.
 //
-// Every function returns nullptr, or a message that distilburn_free_message frees. Tensors are
-// borrowed: `at::Tensor*` as tch holds them. Only host work is done here; what runs on a device goes
-// through ATen operators.
+// On the host in one pass each, gradients in bfloat16 too; on a device by LibTorch's own operators, which the tch crate
+// does not expose.
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
@@ -11,57 +10,19 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/native_layer_norm_backward.h>
 #include <ATen/ops/stack.h>
-#include <c10/util/Half.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <vector>
 
-#include "common.h"
+#include "error.h"
+#include "simd.h"
 
 namespace {
 
 using namespace distilburn;
-
-DISTILBURN_CLONES void multiply_f32(float* out, const float* in, const float* factors, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) out[i] = in[i] * factors[i];
-}
-
-DISTILBURN_CLONES void multiply_bf16(uint16_t* out, const uint16_t* in, const float* factors, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) {
-    out[i] = narrow(widen(in[i]) * factors[i]);
-  }
-}
-
-void dropout_range(at::Tensor& out, const at::Tensor& in, int64_t begin, int64_t end, Draws draws) {
-  constexpr int64_t kBlock = 1024;
-  float factors[kBlock];
-  for (int64_t at = begin; at < end; at += kBlock) {
-    const int64_t count = std::min(kBlock, end - at);
-    keep_factors(factors, at, count, draws);
-    switch (in.scalar_type()) {
-      case at::kFloat:
-        multiply_f32(out.data_ptr<float>() + at, in.const_data_ptr<float>() + at, factors, count);
-        break;
-      case at::kBFloat16:
-        multiply_bf16(static_cast<uint16_t*>(out.data_ptr()) + at,
-                      static_cast<const uint16_t*>(in.const_data_ptr()) + at, factors, count);
-        break;
-      case at::kHalf: {
-        auto* to = out.data_ptr<at::Half>() + at;
-        const auto* from = in.const_data_ptr<at::Half>() + at;
-        for (int64_t i = 0; i < count; ++i) to[i] = static_cast<float>(from[i]) * factors[i];
-        break;
-      }
-      default:
-        TORCH_CHECK(false, "dropout: unsupported type ", in.scalar_type());
-    }
-  }
-}
 
 // Elements that one thread takes at a time: small enough to share the work evenly, large enough to be worth it.
 constexpr int64_t kPiece = 1 << 16;
@@ -201,37 +162,12 @@ std::vector<at::Tensor> borrow(at::Tensor** tensors, int64_t count) {
 
 extern "C" {
 
-void distilburn_free_message(char* message) { free(message); }
-
-// out = in × keep / (1 − p), drawn from (seed, element index). Both contiguous, on the host.
-char* distilburn_dropout(at::Tensor* out, at::Tensor* in, double p, uint64_t seed) {
-  return guarded([&] {
-    TORCH_CHECK(in->is_cpu() && in->is_contiguous() && out->is_contiguous(), "dropout: host, contiguous");
-    TORCH_CHECK(in->numel() == out->numel() && in->scalar_type() == out->scalar_type(), "dropout: shapes");
-    const Draws draws(p, seed);
-    at::parallel_for(0, in->numel(), 1 << 14, [&](int64_t begin, int64_t end) {
-      dropout_range(*out, *in, begin, end, draws);
-    });
-  });
-}
-
-// Gradients of layer_norm over the last dimension, in newly made tensors.
-char* distilburn_layer_norm_backward(at::Tensor** grads, at::Tensor* grad, at::Tensor* input, at::Tensor* mean,
-                                     at::Tensor* rstd, at::Tensor* weight, at::Tensor* bias) {
-  return guarded([&] {
-    auto result = at::native_layer_norm_backward(*grad, *input, {input->size(-1)}, *mean, *rstd, *weight, *bias,
-                                                 {true, true, true});
-    grads[0] = new at::Tensor(std::get<0>(result));
-    grads[1] = new at::Tensor(std::get<1>(result));
-    grads[2] = new at::Tensor(std::get<2>(result));
-  });
-}
-
 // The 2-norm of all tensors together, as torch.nn.utils.clip_grad_norm_ takes it, in float. On the host some may be
 // bfloat16.
 char* distilburn_global_norm(at::Tensor** norm, at::Tensor** tensors, int64_t count) {
   return guarded([&] {
-    if (count > 0 && tensors[0]->is_cpu()) {
+    TORCH_CHECK(count > 0, "norm: of no tensors");
+    if (tensors[0]->is_cpu()) {
       norm[0] = new at::Tensor(host_norm(tensors, count));
       return;
     }
@@ -244,6 +180,7 @@ char* distilburn_global_norm(at::Tensor** norm, at::Tensor** tensors, int64_t co
 // torch.amp.GradScaler.unscale_ does it.
 char* distilburn_unscale(at::Tensor** found_inf, at::Tensor** tensors, int64_t count, double inverse_scale) {
   return guarded([&] {
+    TORCH_CHECK(count > 0, "unscale: no tensors");
     auto options = at::TensorOptions().dtype(at::kFloat).device(tensors[0]->device());
     auto found = at::full({}, 0.0, options);
     at::_amp_foreach_non_finite_check_and_unscale_(borrow(tensors, count), found,
@@ -254,7 +191,7 @@ char* distilburn_unscale(at::Tensor** found_inf, at::Tensor** tensors, int64_t c
 
 // One AdamW update (Loshchilov and Hutter 2019) in place, as torch.optim.AdamW(fused=True):
 // gradients are divided by grad_scale first. `step` counts from 1. On the host, gradients may be bfloat16 and are left
-// as they are.
+// as they are; on a device, ATen checks shapes and types and stores the divided gradients.
 char* distilburn_adamw(at::Tensor** params, at::Tensor** grads, at::Tensor** exp_avgs, at::Tensor** exp_avg_sqs,
                        int64_t count, double learning_rate, double beta1, double beta2, double weight_decay,
                        double epsilon, double step, at::Tensor* grad_scale) {

@@ -1,0 +1,62 @@
+// Attention of one head of one sequence.
+//
+// Lengths are rounded up to a multiple of kRows inside of a head, with zeros. A product of a new shape costs oneDNN the
+// making of machine code and some 300 kB: as they are, the lengths of SQuAD's features would be hundreds of shapes.
+
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "draws.h"
+
+namespace distilburn {
+
+// One head of one sequence.
+struct Head {
+  // The sequence's first token and its number of tokens; the same rounded up.
+  int64_t start;
+  int64_t length;
+  int64_t padded_length;
+  // The head's first column.
+  int64_t column;
+  // Where its probabilities, (length, length), begin among those of the sequence and among all.
+  int64_t in_sequence;
+  int64_t in_all;
+  // The sequence's draws.
+  Draws draws;
+};
+
+// What all heads share.
+struct Problem {
+  int64_t dim;
+  int64_t d_head;
+  float scale;
+  bool drops;
+};
+
+// A thread's buffers, for heads of up to `longest` tokens.
+struct Scratch {
+  Scratch(int64_t longest, int64_t d_head);
+
+  std::vector<uint16_t> rows;
+  std::vector<uint16_t> packed[4];
+  std::vector<uint16_t> block;
+  std::vector<uint16_t> more_blocks[3];
+  std::vector<float> factors;
+  // Of a block against all keys; in the backward pass the gradient of its queries too.
+  std::vector<float> scores;
+  std::vector<float> out;
+  std::vector<float> more_out;
+};
+
+// The head's columns of out and, unless it is null, its part of all_probabilities.
+void forward_head(uint16_t* out, uint16_t* all_probabilities, const uint16_t* query, const uint16_t* key,
+                  const uint16_t* value, const Head& head, const Problem& problem, Scratch& scratch);
+
+// The head's columns of the three gradients.
+void backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_t* grad_value, const uint16_t* grad,
+                   const uint16_t* query, const uint16_t* key, const uint16_t* value,
+                   const uint16_t* all_probabilities, const Head& head, const Problem& problem, Scratch& scratch);
+
+}  // namespace distilburn

@@ -1,0 +1,27 @@
+// Rows of attention's blocks: softmax with its gradient, dropout, and the types' and orders' changes.
+
+#pragma once
+
+#include <cstdint>
+
+namespace distilburn {
+
+// A block's rows. Sums and comparisons run in as many lanes, as vector instructions do.
+constexpr int64_t kRows = 32;
+
+// A row of products → probabilities in bfloat16. `row` has `width` elements, a multiple of kRows, of which the first
+// `length` count.
+void softmax_row(uint16_t* probabilities, float* row, int64_t length, int64_t width, float scale);
+
+// The gradient of a row of products, from that of the dropped probabilities; `grad` is scratch afterwards.
+void softmax_row_backward(uint16_t* out, float* grad, const uint16_t* probabilities, const float* factors,
+                          int64_t length, float scale);
+
+void drop_row(uint16_t* out, const uint16_t* in, const float* factors, int64_t count);
+
+void narrow_row(uint16_t* out, const float* in, int64_t count);
+
+// (columns, kRows) of (kRows, columns)
+void transpose(uint16_t* out, const uint16_t* in, int64_t columns);
+
+}  // namespace distilburn

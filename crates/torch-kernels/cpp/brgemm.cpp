@@ -1,0 +1,66 @@
+// Products of bfloat16, and whether this machine has them.
+
+#include "brgemm.h"
+
+#include <ATen/native/CPUBlas.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "simd.h"
+
+void distilburn::pack(uint16_t* out, const uint16_t* rows, int64_t count, int64_t columns) {
+  for (int64_t row = 0; row < count; row += 2) {
+    const uint16_t *even = rows + row * columns, *odd = even + columns;
+    for (int64_t column = 0; column < columns; ++column) {
+      out[row * columns + 2 * column] = even[column];
+      out[row * columns + 2 * column + 1] = odd[column];
+    }
+  }
+}
+
+void distilburn::pack_transposed(uint16_t* out, const uint16_t* rows, int64_t count, int64_t columns) {
+  for (int64_t row = 0; row < count; ++row) {
+    for (int64_t column = 0; column < columns; column += 2) {
+      std::copy_n(rows + row * columns + column, 2, out + column * count + 2 * row);
+    }
+  }
+}
+
+void distilburn::product(float* out, const uint16_t* left, const uint16_t* right, int64_t rows, int64_t columns,
+                         int64_t inner, bool adds) {
+  at::native::cpublas::brgemm(rows, columns, inner, inner, columns, columns, adds,
+                              reinterpret_cast<const at::BFloat16*>(left),
+                              reinterpret_cast<const at::BFloat16*>(right), out);
+}
+
+distilburn::Products::~Products() { at::native::cpublas::brgemm_release(); }
+
+// Whether products come out right: LibTorch may be built without oneDNN, and oneDNN may be held to older instructions
+// (ONEDNN_MAX_CPU_ISA); then they throw.
+extern "C" bool distilburn_brgemm_multiplies() {
+  using namespace distilburn;
+  constexpr int64_t kSide = 32;
+  // Whole numbers so small that bfloat16 and their sums in f32 are exact.
+  const auto left = [](int64_t row, int64_t inner) { return static_cast<float>((row + 3 * inner) % 7 - 3); };
+  const auto right = [](int64_t inner, int64_t column) { return static_cast<float>((5 * inner + column) % 9 - 4); };
+  try {
+    const Products products;
+    std::vector<uint16_t> lefts(kSide * kSide), rights(kSide * kSide), packed(kSide * kSide);
+    for (int64_t i = 0; i < kSide * kSide; ++i) {
+      lefts[i] = narrow(left(i / kSide, i % kSide));
+      rights[i] = narrow(right(i / kSide, i % kSide));
+    }
+    pack(packed.data(), rights.data(), kSide, kSide);
+    std::vector<float> out(kSide * kSide);
+    for (const bool adds : {false, true}) product(out.data(), lefts.data(), packed.data(), kSide, kSide, kSide, adds);
+    for (int64_t i = 0; i < kSide * kSide; ++i) {
+      float sum = 0.0f;
+      for (int64_t inner = 0; inner < kSide; ++inner) sum += left(i / kSide, inner) * right(inner, i % kSide);
+      if (out[i] != 2.0f * sum) return false;
+    }
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
