@@ -18,12 +18,12 @@ pub enum Error {
 
     /// A connection would have to be opened, and may not.
     #[error("{what} is not here, and HF_HUB_OFFLINE forbids to fetch it")]
-    #[diagnostic(help(
-        "run once with HF_HUB_OFFLINE=0, or copy the cache (HF_HOME) of a machine that has it"
-    ))]
+    #[diagnostic(help("{remedy}"))]
     Offline {
         /// URL, or repository and file.
         what: String,
+        /// What to do.
+        remedy: String,
     },
 
     /// Not `https://`, and not this machine.
@@ -36,14 +36,14 @@ pub enum Error {
 
     /// No answer, or one that broke off, time after time.
     #[error("{url}: no complete answer in {attempts} attempts")]
-    #[diagnostic(help(
-        "check the network and try again: what has come in so far is kept; `ingest.download_timeout_s` is the patience"
-    ))]
+    #[diagnostic(help("{remedy}"))]
     Unreachable {
         /// What was asked for.
         url: String,
         /// How often.
         attempts: u32,
+        /// What to do.
+        remedy: String,
         /// The last reason.
         source: Box<ureq::Error>,
     },
@@ -57,7 +57,7 @@ pub enum Error {
         /// 401 or 403.
         status: u16,
         /// With a token or without.
-        remedy: &'static str,
+        remedy: String,
     },
 
     /// 404 or 410.
@@ -160,4 +160,26 @@ pub enum Error {
     #[error("interrupted")]
     #[diagnostic(help("start again: what has come in so far is kept"))]
     Interrupted,
+}
+
+impl Error {
+    /// What is not here, where no connection may be opened.
+    #[must_use]
+    pub fn offline(what: String) -> Self {
+        let remedy = "run once with HF_HUB_OFFLINE=0, or copy the cache (HF_HOME) of a machine that has it";
+        Self::Offline { what, remedy: remedy.to_owned() }
+    }
+
+    /// Puts `advice` before the remedy of an error that means that something is not to be had.
+    #[must_use]
+    pub fn advise(mut self, advice: &str) -> Self {
+        if let Self::Offline { remedy, .. }
+        | Self::Unreachable { remedy, .. }
+        | Self::Refused { remedy, .. }
+        | Self::NotFound { remedy, .. } = &mut self
+        {
+            *remedy = format!("{advice}; {remedy}");
+        }
+        self
+    }
 }

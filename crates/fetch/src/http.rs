@@ -115,7 +115,14 @@ impl<'a> Tries<'a> {
             return Err(match (&error, wait) {
                 (_, Some(wait)) if asked => Error::TooManyRequests { url, wait_s: wait.as_secs() },
                 (ureq::Error::StatusCode(status), _) => Error::Status { url, status: *status },
-                _ => Error::Unreachable { url, attempts: self.failed, source: Box::new(error) },
+                _ => Error::Unreachable {
+                    url,
+                    attempts: self.failed,
+                    remedy: "check the network and try again: what has come in so far is kept; \
+                             `ingest.download_timeout_s` is the patience"
+                        .to_owned(),
+                    source: Box::new(error),
+                },
             });
         }
         let wait = wait.unwrap_or(self.patience.first_wait * 2_u32.saturating_pow(self.failed - 1));
@@ -210,7 +217,8 @@ fn judge(request: &Request<'_>, response: Response<ureq::Body>) -> std::result::
                 "the token (HF_TOKEN) does not open it: accept the repository's terms on the Hub, or use another token"
             } else {
                 "a repository that is private, gated or misspelt is refused like this: check its name, or set HF_TOKEN"
-            },
+            }
+            .to_owned(),
         }),
         404 | 410 => Attempt::Final(Error::NotFound {
             url,

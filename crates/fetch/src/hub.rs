@@ -118,7 +118,7 @@ impl Hub {
     pub fn resolve(&self, repo: &Repo, revision: &str, listener: Listener<'_>) -> Result<Revision> {
         let cached = || cache::RepoFolder::new(&self.environment.cache, repo).revision(revision);
         if self.environment.offline {
-            return cached()?.ok_or_else(|| Error::Offline { what: format!("{repo}@{revision}") });
+            return cached()?.ok_or_else(|| Error::offline(format!("{repo}@{revision}")));
         }
         match self.ask(repo, revision, listener) {
             Err(error @ Error::Unreachable { .. }) => match cached()? {
@@ -147,7 +147,7 @@ impl Hub {
                 url,
                 status,
                 remedy: format!(
-                    "check the name and the revision of {}/{repo}@{revision} on the Hub; a local path starts with ./ or /",
+                    "check the name and the revision of {}/{repo}@{revision} on the Hub",
                     repo.kind.plural()
                 ),
             },
@@ -199,7 +199,7 @@ impl Hub {
         let blob = folder.blob(&wanted.digest);
         if !has_size(&blob, wanted.size_bytes) {
             if self.environment.offline {
-                return Err(Error::Offline { what: format!("{name} of {repo}@{}", revision.commit) });
+                return Err(Error::offline(format!("{name} of {repo}@{}", revision.commit)));
             }
             self.fetch(repo, revision, name, &blob, listener)?;
         }

@@ -114,7 +114,11 @@ fn a_hub_that_is_not_reached_leaves_what_the_cache_has() {
         hub
     };
     assert_eq!(resolve(&gone, "main").unwrap().commit, COMMIT);
-    assert!(matches!(resolve(&gone, "v1"), Err(Error::Unreachable { .. })));
+    let error = resolve(&gone, "v1").unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }));
+    let advised = error.advise("a folder may be meant");
+    let help = miette::Diagnostic::help(&advised).unwrap().to_string();
+    assert!(help.starts_with("a folder may be meant; check the network"), "{help}");
 }
 
 #[test]

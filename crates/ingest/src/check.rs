@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use artifact::Finding;
+use foldhash::fast::FixedState;
 use squad::json::{Article, Qa};
 use squad::offsets::{CharIndex, CharOffset};
 use stage::settings::OnInvalid;
@@ -62,7 +63,7 @@ pub type Visit<'a> = &'a mut dyn FnMut(&Question<'_>) -> Result<()>;
 pub struct Checker {
     on_invalid: OnInvalid,
     /// Hashes of the ids so far.
-    ids: HashSet<u128>,
+    ids: HashSet<u128, FixedState>,
     /// What was found so far.
     pub tally: Tally,
 }
@@ -71,7 +72,7 @@ impl Checker {
     /// Begins a split.
     #[must_use]
     pub fn new(on_invalid: OnInvalid) -> Self {
-        Self { on_invalid, ids: HashSet::new(), tally: Tally::default() }
+        Self { on_invalid, ids: HashSet::default(), tally: Tally::default() }
     }
 
     /// Judges the questions of an article, shows each with its verdict to the audit if there is one, and those that
@@ -91,7 +92,7 @@ impl Checker {
                 if let (Some(audit), Some(audited)) = (audit.as_mut(), audited.as_mut()) {
                     audit.question(audited, qa, &verdict)?;
                 }
-                self.tally.take_in(&qa.id, &verdict);
+                self.tally.take_in(qa, &verdict);
                 let qa = match verdict {
                     Verdict::Broken(_) => continue,
                     Verdict::Sound => Cow::Borrowed(qa),
@@ -246,68 +247,4 @@ impl fmt::Display for Reason<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use squad::json::Dataset;
-
-    use super::*;
-    use crate::audit::tests::{checked, dataset, qa};
-    use crate::error::tests::message;
-
-    /// One question of each kind that is refused, and two that are not.
-    fn broken() -> Dataset {
-        let impossible = Qa { is_impossible: true, ..qa("impossible", "who?", &[("cat", 4)]) };
-        dataset(vec![
-            (
-                "the cät sat 👩‍🔬 here",
-                vec![
-                    qa("good", "who?", &[("cät", 4), ("here", 16)]),
-                    qa("unanswered", "why?", &[]),
-                    qa("good", "who?", &[("cät", 4)]),
-                    qa("", "who?", &[]),
-                    qa("no question", " \t", &[("cät", 4)]),
-                    qa("no text", "who?", &[("", 4)]),
-                    qa("bytes", "where?", &[("here", 25)]),
-                    qa("before", "who?", &[("cät", -1)]),
-                    qa("after", "who?", &[("here", i32::MAX)]),
-                    qa("shifted", "who?", &[("cät", 4), ("cät", 5)]),
-                    qa("over the end", "where?", &[("here and there", 16)]),
-                    impossible,
-                ],
-            ),
-            (" \n", vec![qa("no context", "who?", &[])]),
-        ])
-    }
-
-    #[test]
-    fn questions_that_keep_the_rules_pass() {
-        let dataset = broken();
-        let (tally, questions) = checked(&dataset, OnInvalid::Skip);
-        tally.accept(OnInvalid::Skip, "data.json").unwrap();
-        assert_eq!(questions.iter().map(|qa| qa.id.as_str()).collect::<Vec<_>>(), ["good", "unanswered"]);
-        insta::assert_compact_debug_snapshot!(tally.skipped, @r#"{"answer_not_at_offset": 2, "duplicate_id": 1, "empty_answer": 1, "empty_context": 1, "empty_id": 1, "empty_question": 1, "impossible_with_answers": 1, "offset_outside_context": 3}"#);
-    }
-
-    #[test]
-    fn every_rule_names_what_it_found() {
-        let dataset = broken();
-        let (tally, _) = checked(&dataset, OnInvalid::Error);
-        let error = tally.accept(OnInvalid::Error, "data.json").unwrap_err();
-        insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @r#"
-          data.json: 11 of 13 questions cannot be used (answer_not_at_offset: 2, duplicate_id: 1, empty_answer: 1, empty_context: 1, empty_id: 1, empty_question: 1, impossible_with_answers: 1, offset_outside_context: 3)
-            "good": an earlier question has this id
-            "": the id is empty
-            "no question": the question is empty
-            "no text": an answer is empty
-            "bytes": answer "here" starts at character 25, outside its context of 20 characters
-            "before": answer "cät" starts at character -1, outside its context of 20 characters
-            "after": answer "here" starts at character 2147483647, outside its context of 20 characters
-            "shifted": answer "cät" is not at character 5 of its context, which reads "ät "
-            "over the end": answer "here and there" is not at character 16 of its context, which reads "here"
-            "impossible": it is_impossible and has answers
-            … and 1 more
-          help: correct them; or leave them out with `--set ingest.on_invalid=skip`, or have misplaced answers moved where that is beyond doubt with `realign`
-        "#);
-    }
-}
+mod tests;

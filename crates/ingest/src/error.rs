@@ -1,15 +1,13 @@
 //! Everything that can be wrong with what comes in, each with what to do about it.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
+
+use crate::listing::Listing;
 
 pub use crate::source::SourceError;
 
 /// Shorthand of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// How many ids, tensors and the like a message lists.
-const LISTED: usize = 10;
 
 /// What is wrong, where, and what to type next.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -53,10 +51,7 @@ pub enum Error {
 
     /// Questions that break the rules, under `on_invalid = "error"`.
     #[error("{origin}: {count} of {questions} questions cannot be used ({reasons})\n{listing}")]
-    #[diagnostic(help(
-        "correct them; or leave them out with `--set ingest.on_invalid=skip`, or have misplaced answers moved where \
-         that is beyond doubt with `realign`"
-    ))]
+    #[diagnostic(help("{remedy}"))]
     InvalidQuestions {
         /// The file, or the generated corpus.
         origin: String,
@@ -68,22 +63,33 @@ pub enum Error {
         reasons: String,
         /// The first of them, one per line.
         listing: String,
+        /// What can be done about these reasons.
+        remedy: &'static str,
     },
 
     /// Nothing is left to train on or to evaluate.
     #[error("{origin}: none of its {questions} questions is left for {split}")]
     #[diagnostic(help(
-        "look at ingest.{split}, and at ingest.on_invalid if all of them were skipped ({skipped} were)"
+        "all were skipped, or ingest.{split}_ids is an empty list: `--set ingest.on_invalid=error` lists what was \
+         skipped; `--set ingest.{split}=PATH` names another file"
     ))]
-    NoQuestions {
+    NoneLeft {
         /// The file, or the generated corpus.
         origin: String,
         /// `train` or `validation`.
         split: &'static str,
         /// In the file.
         questions: usize,
-        /// Left out because they break the rules.
-        skipped: usize,
+    },
+
+    /// A file without questions, or a choice of none of them.
+    #[error("{origin}: there are no questions for {split}")]
+    #[diagnostic(help("name a file with questions: `--set ingest.{split}=PATH`"))]
+    NoQuestions {
+        /// The file, or the generated corpus.
+        origin: String,
+        /// `train` or `validation`.
+        split: &'static str,
     },
 
     /// A list of ids names questions that the split does not have.
@@ -336,43 +342,22 @@ impl Error {
 
     pub(crate) fn index(path: &Path, problems: Vec<String>) -> Self {
         let count = problems.len();
-        Self::Index { path: path.to_owned(), count, listing: listing(problems.into_iter()) }
+        Self::Index {
+            path: path.to_owned(),
+            count,
+            listing: problems.into_iter().collect::<Listing>().to_string(),
+        }
     }
 
     pub(crate) fn tensors(path: &Path, model_type: &'static str, problems: Vec<String>) -> Self {
         let count = problems.len();
-        Self::Tensors { path: path.to_owned(), model_type, count, listing: listing(problems.into_iter()) }
-    }
-}
-
-/// The first few of many items, one per line, and how many more there are.
-#[derive(Debug, Default)]
-pub(crate) struct Listing {
-    first: Vec<String>,
-    more: usize,
-}
-
-impl Listing {
-    /// Takes an item in; `text` is asked only of the first few.
-    pub(crate) fn push(&mut self, text: impl FnOnce() -> String) {
-        if self.first.len() < LISTED { self.first.push(text()) } else { self.more += 1 }
-    }
-}
-
-impl fmt::Display for Listing {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, item) in self.first.iter().enumerate() {
-            write!(formatter, "{}  {item}", if index == 0 { "" } else { "\n" })?;
+        Self::Tensors {
+            path: path.to_owned(),
+            model_type,
+            count,
+            listing: problems.into_iter().collect::<Listing>().to_string(),
         }
-        if self.more == 0 { Ok(()) } else { write!(formatter, "\n  … and {} more", self.more) }
     }
-}
-
-/// The same of items that are all there.
-pub(crate) fn listing(items: impl Iterator<Item = String>) -> String {
-    let mut listing = Listing::default();
-    items.for_each(|item| listing.push(|| item));
-    listing.to_string()
 }
 
 #[cfg(test)]
@@ -395,12 +380,5 @@ pub(crate) mod tests {
             let _ = write!(text, "\nhelp: {help}");
         }
         text.replace(&format!("{}/", folder.display()), "").replace(&folder.display().to_string(), "FOLDER")
-    }
-
-    #[test]
-    fn listing_stops_after_ten() {
-        let items: Vec<String> = (0..12).map(|item| item.to_string()).collect();
-        assert!(listing(items.into_iter()).ends_with("  9\n  … and 2 more"));
-        assert_eq!(listing(["a".to_owned()].into_iter()), "  a");
     }
 }

@@ -10,6 +10,7 @@ mod base_model;
 mod check;
 mod error;
 mod hash;
+mod listing;
 mod realign;
 pub mod sample;
 mod selection;
@@ -18,46 +19,62 @@ mod split;
 mod tables;
 mod tally;
 
-use artifact::{Assets, file_name};
-use serde_json::json;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
 use stage::Job;
-use stage::settings::BaseModel;
+use stage::settings::{BaseModel as Source, Ingest};
 
 use crate::audit::Audit;
+use crate::base_model::BaseModel;
 use crate::split::Split;
 
 pub use crate::base_model::ingest as read_base_model;
 pub use crate::error::{Error, Result};
 pub use crate::source::{SourceError, SourceFile, Visit, each_article};
 
-/// Runs the stage.
+/// Runs the stage: the base model's weights are converted while the questions are read.
 pub fn run(job: &mut Job) -> Result<()> {
     let settings = job.settings.ingest.clone();
     let folder = source::model_folder(&settings.base_model, &mut job.fetcher)?;
-    let mut base_model = base_model::ingest(&folder, job.output(), job.fingerprint())?;
-    if let BaseModel::Hub(id) = &settings.base_model {
+    let model = BaseModel::open(&folder)?;
+    let (output, fingerprint) = (job.output().to_owned(), job.fingerprint().to_owned());
+    model.write_assets(&output, &fingerprint)?;
+    let is_model_refused = AtomicBool::new(false);
+    let (base_model, questions) = thread::scope(|scope| {
+        let weights = scope.spawn(|| {
+            let written = model.write_weights(&output, &fingerprint);
+            is_model_refused.store(written.is_err(), Ordering::Relaxed);
+            written
+        });
+        let questions = ingest_questions(&settings, &model, &is_model_refused, job);
+        (weights.join().unwrap_or_else(|panic| resume_unwind(panic)), questions)
+    });
+    let mut base_model = base_model?;
+    if let Source::Hub(id) = &settings.base_model {
         base_model["name"] = json!(id.id);
     }
     job.metric("base_model", base_model);
-    stop_if_interrupted(job)?;
-
-    let mut audit = begin_audit(job)?;
-    for split in Split::both(&settings) {
-        let metrics = split.ingest(&settings, &mut audit, job)?;
-        job.metric(split.name, metrics);
+    for (name, metrics) in questions? {
+        job.metric(name, metrics);
     }
-    job.metric("audit", audit.finish()?);
     Ok(())
 }
 
-/// The audit, with the tokenizer that the base model's folder became.
-fn begin_audit(job: &Job) -> Result<Audit> {
-    let assets = Assets::open(&job.output().join(file_name::ASSETS))?;
-    let tokenizer_json =
-        assets.get("tokenizer.json").expect("the base model was ingested with its tokenizer");
-    Audit::create(job.output(), job.fingerprint(), tokenizer_json)
-}
-
-fn stop_if_interrupted(job: &Job) -> Result<()> {
-    if job.interrupted() { Err(Error::Interrupted) } else { Ok(()) }
+/// Writes both splits and the audit; returns what the manifest says of them. `stop` ends it as a signal would.
+fn ingest_questions(
+    settings: &Ingest,
+    model: &BaseModel<'_>,
+    stop: &AtomicBool,
+    job: &mut Job,
+) -> Result<Vec<(&'static str, Value)>> {
+    let mut audit = Audit::create(job.output(), job.fingerprint(), model.tokenizer_json())?;
+    let mut metrics = Vec::new();
+    for split in Split::both(settings) {
+        metrics.push((split.name, split.ingest(settings, &mut audit, stop, job)?));
+    }
+    metrics.push(("audit", audit.finish()?));
+    Ok(metrics)
 }

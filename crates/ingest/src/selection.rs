@@ -11,7 +11,8 @@ use std::vec::IntoIter;
 
 use squad::SplitMix64;
 
-use crate::error::{Error, Result, listing};
+use crate::error::{Error, Result};
+use crate::listing::Listing;
 
 /// A way to choose questions; the ones chosen stay in the order of the dataset.
 #[derive(Debug)]
@@ -109,7 +110,7 @@ impl Choice {
             split,
             count: unknown.len(),
             ids: ids.len(),
-            listing: listing(unknown.into_iter().map(|id| format!("{id:?}"))),
+            listing: unknown.into_iter().map(|id| format!("{id:?}")).collect::<Listing>().to_string(),
         })
     }
 }

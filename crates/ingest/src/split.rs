@@ -1,6 +1,7 @@
 //! Training and validation: where each comes from, which of its questions are kept, where they go.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use artifact::file_name;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::selection::{Choice, Selection};
 use crate::source::SourceFile;
 use crate::tables::{Counts, Tables};
 use crate::tally::Tally;
-use crate::{sample, source, stop_if_interrupted};
+use crate::{sample, source};
 
 /// One of the two splits, with the settings that are its own.
 #[derive(Debug)]
@@ -64,19 +65,25 @@ impl<'a> Split<'a> {
     /// at least one, to its tables; returns what the manifest says of it.
     ///
     /// The data is gone through once, and twice where the choice needs to know how many questions there are. What
-    /// stays in memory of a question are hashes and its id.
-    pub fn ingest(&self, settings: &Ingest, audit: &mut Audit, job: &mut Job) -> Result<Value> {
+    /// stays in memory of a question are hashes and its id. `stop` ends it as a signal would.
+    pub fn ingest(
+        &self,
+        settings: &Ingest,
+        audit: &mut Audit,
+        stop: &AtomicBool,
+        job: &mut Job,
+    ) -> Result<Value> {
         let origin = self.origin();
-        let source = self.open(settings.seed, &mut job.fetcher)?;
+        let data = self.open(settings.seed, &mut job.fetcher)?;
+        let job = &*job;
+        let source = Articles { data, is_stopped: &|| job.interrupted() || stop.load(Ordering::Relaxed) };
         let selection = self.selection(settings)?;
         let mut audit = audit.split(self.name);
         let (choice, mut audit) = if let Some(choice) = selection.begin(None) {
             (choice, Some(audit))
         } else {
             let mut checker = Checker::new(settings.on_invalid);
-            each_article(&source, job, &mut |article| {
-                checker.article(article, Some(&mut audit), &mut |_| Ok(()))
-            })?;
+            source.each(&mut |article| checker.article(article, Some(&mut audit), &mut |_| Ok(())))?;
             audit.finish();
             checker.tally.accept(settings.on_invalid, &origin)?;
             (selection.begin(Some(checker.tally.usable)).expect("how many there are is known"), None)
@@ -99,6 +106,7 @@ impl<'a> Split<'a> {
             "contexts": counts.contexts,
             "questions": counts.questions,
             "available_questions": tally.questions(),
+            "unanswered": tally.unanswered,
             "realigned": tally.realigned,
             "skipped": tally.skipped,
         }))
@@ -107,7 +115,7 @@ impl<'a> Split<'a> {
     /// Writes the questions of the choice.
     fn write(
         &self,
-        source: &Opened,
+        source: &Articles<'_>,
         settings: &Ingest,
         mut choice: Choice,
         mut audit: Option<&mut SplitAudit<'_>>,
@@ -117,7 +125,7 @@ impl<'a> Split<'a> {
         let mut checker = Checker::new(settings.on_invalid);
         let (contexts, examples) = (job.output().join(self.contexts), job.output().join(self.examples));
         let mut tables = Tables::create(&contexts, &examples, job.fingerprint())?;
-        each_article(source, job, &mut |article| {
+        source.each(&mut |article| {
             checker.article(article, audit.as_deref_mut(), &mut |question| {
                 if choice.keeps(&question.qa.id) { tables.push(question) } else { Ok(()) }
             })
@@ -127,20 +135,23 @@ impl<'a> Split<'a> {
         choice.finish(&origin, self.name)?;
         let counts = tables.finish()?;
         if counts.questions == 0 {
-            let (questions, skipped) = (tally.questions(), tally.skipped_count());
-            return Err(Error::NoQuestions { origin, split: self.name, questions, skipped });
+            let (split, questions) = (self.name, tally.questions());
+            return Err(match questions {
+                0 => Error::NoQuestions { origin, split },
+                questions => Error::NoneLeft { origin, split, questions },
+            });
         }
         Ok((tally, counts))
     }
 
     /// Where its questions are read from, fetched where they are not here; `seed` is the generated corpus's.
-    fn open(&self, seed: u64, fetcher: &mut Fetcher) -> Result<Opened> {
+    fn open(&self, seed: u64, fetcher: &mut Fetcher) -> Result<Data> {
         let Source::At(locations) = self.source else {
             let sample = sample::generate(seed);
             let dataset = if self.name == "train" { sample.train } else { sample.validation };
-            return Ok(Opened::Sample(dataset.data));
+            return Ok(Data::Sample(dataset.data));
         };
-        Ok(Opened::Files(source::files(locations, self.name, self.setting, fetcher)?))
+        Ok(Data::Files(source::files(locations, self.name, self.setting, fetcher)?))
     }
 
     fn origin(&self) -> String {
@@ -164,19 +175,26 @@ impl<'a> Split<'a> {
 }
 
 /// What a split is read from.
-enum Opened {
+enum Data {
     Sample(Vec<Article>),
     Files(Vec<SourceFile>),
 }
 
-/// Shows every article to `visit`, until the user stops the stage.
-fn each_article(source: &Opened, job: &Job, visit: &mut dyn FnMut(&Article) -> Result<()>) -> Result<()> {
-    let mut visit = |article: &Article| {
-        stop_if_interrupted(job)?;
-        visit(article)
-    };
-    match source {
-        Opened::Sample(articles) => articles.iter().try_for_each(visit),
-        Opened::Files(files) => source::each_article(files, &mut |article| visit(&article)),
+/// The articles of a split, as often as they are wanted.
+struct Articles<'a> {
+    data: Data,
+    is_stopped: &'a dyn Fn() -> bool,
+}
+
+impl Articles<'_> {
+    /// Shows every article to `visit`, until the stage is to stop.
+    fn each(&self, visit: &mut dyn FnMut(&Article) -> Result<()>) -> Result<()> {
+        let mut visit = |article: &Article| {
+            if (self.is_stopped)() { Err(Error::Interrupted) } else { visit(article) }
+        };
+        match &self.data {
+            Data::Sample(articles) => articles.iter().try_for_each(visit),
+            Data::Files(files) => source::each_article(files, &mut |article| visit(&article)),
+        }
     }
 }

@@ -29,7 +29,15 @@ pub struct Tables {
     examples: ExamplesWriter,
     context_ids: HashMap<u128, u32>,
     articles: HashSet<u128>,
+    /// The latest paragraph, which the next question most often shares.
+    latest: Option<Latest>,
     questions: usize,
+}
+
+struct Latest {
+    title: String,
+    context: String,
+    context_id: u32,
 }
 
 impl Tables {
@@ -40,6 +48,7 @@ impl Tables {
             examples: ExamplesWriter::create(examples, fingerprint)?,
             context_ids: HashMap::new(),
             articles: HashSet::new(),
+            latest: None,
             questions: 0,
         })
     }
@@ -47,11 +56,7 @@ impl Tables {
     /// Adds a question.
     pub fn push(&mut self, question: &Question<'_>) -> Result<()> {
         let Question { title, context, qa } = question;
-        self.articles.insert(hash128(title));
-        let context_id = match self.context_ids.entry(hash128(context)) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => *new.insert(self.contexts.push(title, context)?),
-        };
+        let context_id = self.context_id(title, context)?;
         let answers = qa.answers.iter();
         self.examples.push(&Example {
             id: &qa.id,
@@ -64,6 +69,21 @@ impl Tables {
         })?;
         self.questions += 1;
         Ok(())
+    }
+
+    fn context_id(&mut self, title: &str, context: &str) -> Result<u32> {
+        if let Some(latest) =
+            self.latest.as_ref().filter(|latest| latest.title == title && latest.context == context)
+        {
+            return Ok(latest.context_id);
+        }
+        self.articles.insert(hash128(title));
+        let context_id = match self.context_ids.entry(hash128(context)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => *new.insert(self.contexts.push(title, context)?),
+        };
+        self.latest = Some(Latest { title: title.to_owned(), context: context.to_owned(), context_id });
+        Ok(context_id)
     }
 
     /// Completes both tables.

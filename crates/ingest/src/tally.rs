@@ -2,10 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use artifact::Finding;
+use squad::json::Qa;
 use stage::settings::OnInvalid;
 
 use crate::check::Verdict;
-use crate::error::{Error, Listing, Result};
+use crate::error::{Error, Result};
+use crate::listing::Listing;
+
+/// Whether a question has no answer, though it does not say that there is none: SQuAD v1.1 cannot say so.
+#[must_use]
+pub fn is_unanswered(qa: &Qa) -> bool {
+    qa.answers.is_empty() && !qa.is_impossible
+}
 
 /// What the rules said of the questions so far.
 #[derive(Debug, Default)]
@@ -14,6 +23,8 @@ pub struct Tally {
     pub usable: usize,
     /// How many of those only because their answers were moved.
     pub realigned: usize,
+    /// How many of those have no answer and do not say `is_impossible`.
+    pub unanswered: usize,
     /// How many cannot be used, by the name of the first rule that each breaks.
     pub skipped: BTreeMap<&'static str, usize>,
     broken: Listing,
@@ -21,16 +32,19 @@ pub struct Tally {
 
 impl Tally {
     /// Takes in the verdict on the next question.
-    pub fn take_in(&mut self, id: &str, verdict: &Verdict<'_>) {
+    pub fn take_in(&mut self, qa: &Qa, verdict: &Verdict<'_>) {
         match verdict {
-            Verdict::Sound => self.usable += 1,
+            Verdict::Sound => {
+                self.usable += 1;
+                self.unanswered += usize::from(is_unanswered(qa));
+            }
             Verdict::Realigned(_) => {
                 self.usable += 1;
                 self.realigned += 1;
             }
             Verdict::Broken(reason) => {
                 *self.skipped.entry(reason.finding().name()).or_default() += 1;
-                self.broken.push(|| format!("{id:?}: {reason}"));
+                self.broken.push(|| format!("{:?}: {reason}", qa.id));
             }
         }
     }
@@ -60,6 +74,18 @@ impl Tally {
             questions: self.questions(),
             reasons: reasons.join(", "),
             listing: self.broken.to_string(),
+            remedy: self.remedy(),
         })
+    }
+    fn remedy(&self) -> &'static str {
+        let is_misplaced = [Finding::AnswerNotAtOffset, Finding::OffsetOutsideContext]
+            .iter()
+            .any(|finding| self.skipped.contains_key(finding.name()));
+        if is_misplaced {
+            "correct them, or leave them out with `--set ingest.on_invalid=skip`; `--set ingest.on_invalid=realign` \
+             moves answers to their places where those are beyond doubt, and leaves out the rest"
+        } else {
+            "correct them, or leave them out with `--set ingest.on_invalid=skip`"
+        }
     }
 }

@@ -188,16 +188,13 @@ fn subsets_are_first_or_random() {
 }
 
 #[test]
-fn bad_input_ends_with_3_and_leaves_nothing() {
-    for (train, said) in [
-        (SQUAD.replace("\"answer_start\": 2", "\"answer_start\": 3"), "is not at character 3"),
-        (SQUAD.replace("\"id\": \"d\"", "\"id\": \"a\""), "an earlier question has this id"),
-        (SQUAD.replace("\"data\"", "\"rows\""), "missing field `data`"),
-        (r#"{"data": []}"#.to_owned(), "none of its 0 questions is left for train"),
-    ] {
-        let (code, stderr) = Bench::new(&train).refused(&[]);
-        assert_eq!(code, Some(3), "{stderr}");
-        assert!(stderr.contains(said), "{stderr}");
+fn questions_without_an_answer_are_counted() {
+    let impossible = SQUAD.replace("\"answers\": []", "\"answers\": [], \"is_impossible\": true");
+    for (train, unanswered) in [(SQUAD, 1), (&impossible, 0)] {
+        let artifact = Bench::new(train).artifact(&[]);
+        let metrics = &artifact.manifest.metrics;
+        assert_eq!(metrics["train"]["unanswered"], unanswered);
+        assert_eq!(metrics["audit"]["train"]["unanswered"], unanswered);
     }
 }
 

@@ -11,6 +11,11 @@ use artifact::{Artifact, Contexts, Examples, file_name};
 #[path = "../../fetch/tests/server/mod.rs"]
 mod server;
 
+#[allow(dead_code, reason = "each test file uses its part of it")]
+mod forms;
+#[allow(dead_code, reason = "each test file uses its part of it")]
+mod page;
+
 use server::{Fault, Server};
 
 const SQUAD: &str = r#"{"data": [{"title": "T", "paragraphs": [{"context": "the cat sat", "qas": [
@@ -32,12 +37,16 @@ impl Bench {
         bench
     }
 
-    fn write(&self, name: &str, text: &str) {
+    fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
         fs::create_dir_all(self.folder.path().join(name).parent().unwrap()).unwrap();
-        fs::write(self.folder.path().join(name), text).unwrap();
+        fs::write(self.folder.path().join(name), contents).unwrap();
     }
 
     fn run(&self, source: &str, variables: &[(&str, &str)]) -> Output {
+        self.command(source, variables).output().unwrap()
+    }
+
+    fn command(&self, source: &str, variables: &[(&str, &str)]) -> Command {
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/models/all-MiniLM-L6-v2");
         assert!(
             model.join("model.safetensors").is_file(),
@@ -51,7 +60,8 @@ impl Bench {
             command.args(["--set", &format!("ingest.{key}={source}")]);
         }
         command.env("HF_HOME", self.folder.path().join("hf")).env("HF_ENDPOINT", self.server.url(""));
-        command.envs(variables.iter().copied()).output().unwrap()
+        command.envs(variables.iter().copied());
+        command
     }
 
     /// Title, context, id, question, answers of every row.
@@ -80,32 +90,93 @@ impl Bench {
     }
 }
 
+const INTRODUCTION: &str = "# Where questions come from
+
+The same four questions from everywhere. The hash is that of the rows of both tables, contexts and examples, as they are read
+back from the artifact. This page is what the binary does, with a server on loopback: `tests/sources.rs` compares it, and
+writes it with
+
+```console
+$ DISTILBURN_WRITE_PAGES=1 cargo test --release --workspace --test sources
+```
+
+";
+
 #[test]
 fn the_same_questions_from_everywhere_make_the_same_rows() {
     let bench = Bench::new();
-    let lines = format!("{FIRST}\n{SECOND}\n");
-    bench.write("squad.json", SQUAD);
-    bench.write("lines.jsonl", &lines);
-    bench.write("parts/1.jsonl", FIRST);
-    bench.write("parts/2.jsonl", SECOND);
-    bench.server.file("/squad.json", SQUAD.as_bytes());
-    let files = [("train.jsonl", lines.as_bytes()), ("validation.jsonl", lines.as_bytes())];
-    bench.server.repository("datasets", "owner/cats", &files);
-    let url = bench.server.url("/squad.json");
+    let articles = forms::articles();
+    let (squad, lines, parquet) =
+        (forms::squad_json(&articles), forms::json_lines(&articles), forms::parquet(&articles));
+    let mut sources = Vec::new();
+    for (form, name, contents) in [
+        ("SQuAD JSON", "squad.json", &squad),
+        ("JSON Lines", "lines.jsonl", &lines),
+        ("Parquet", "rows.parquet", &parquet),
+    ] {
+        for (how, ending, contents) in [
+            ("", "", contents.clone()),
+            (", gzip", ".gz", forms::gzip(contents)),
+            (", zstd", ".zst", forms::zstd(contents)),
+        ] {
+            let name = format!("{name}{ending}");
+            bench.write(&name, &contents);
+            bench.server.file(&format!("/{name}"), &contents);
+            sources.push((format!("{form}{how}"), name.clone()));
+            sources.push((format!("{form}{how}, from a server"), bench.server.url(&format!("/{name}"))));
+        }
+    }
+    let (first, rest) = (&articles[..1], &articles[1..]);
+    bench.write("parts/1.jsonl", forms::json_lines(first));
+    bench.write("parts/2.jsonl", forms::json_lines(rest));
+    bench.write("parts/2.parquet", forms::parquet(rest));
+    for (what, source) in [
+        ("two files of JSON Lines, by a pattern", "parts/*.jsonl"),
+        ("two files of JSON Lines, listed", "[\"parts/1.jsonl\", \"parts/2.jsonl\"]"),
+        ("a file of JSON Lines and one of Parquet", "[\"parts/1.jsonl\", \"parts/2.parquet\"]"),
+    ] {
+        sources.push((what.to_owned(), source.to_owned()));
+    }
+    let zipped = forms::gzip(&lines);
+    for (what, id, files) in [
+        (
+            "a dataset of the Hub: Parquet",
+            "owner/parquet",
+            [
+                ("data/train-00000-of-00001.parquet", &parquet),
+                ("data/validation-00000-of-00001.parquet", &parquet),
+            ],
+        ),
+        (
+            "a dataset of the Hub: JSON Lines, gzip",
+            "owner/lines",
+            [("train.jsonl.gz", &zipped), ("validation.jsonl.gz", &zipped)],
+        ),
+        (
+            "a dataset of the Hub: SQuAD JSON",
+            "owner/squad",
+            [("train-v2.0.json", &squad), ("dev-v2.0.json", &squad)],
+        ),
+    ] {
+        bench.server.repository("datasets", id, &files.map(|(name, contents)| (name, contents.as_slice())));
+        sources.push((what.to_owned(), id.to_owned()));
+        sources.push((format!("{what}, at a revision"), format!("{id}@v1")));
+    }
 
     let expected = bench.rows("squad.json");
-    assert_eq!(expected.len(), 2);
-    for source in [
-        "lines.jsonl",
-        "parts/*.jsonl",
-        "[\"parts/1.jsonl\", \"parts/2.jsonl\"]",
-        &url,
-        "owner/cats",
-        "owner/cats@v1",
-    ] {
-        assert_eq!(bench.rows(source), expected, "{source}");
-        println!("{source}: {} rows read", expected.len());
-    }
+    assert_eq!(expected.len(), forms::flat(&articles).len());
+    let rows: Vec<_> = sources
+        .iter()
+        .map(|(what, source)| {
+            let rows = bench.rows(source);
+            assert_eq!(rows, expected, "{source}");
+            let setting = source.replace(&bench.server.url(""), "https://SERVER");
+            let hash = blake3::hash(rows.join("\n").as_bytes()).to_hex();
+            [format!("`{setting}`"), what.clone(), rows.len().to_string(), format!("`{}`", &hash[..16])]
+        })
+        .collect();
+    let table = page::table(["`ingest.train`", "what is there", "questions read", "hash of the rows"], &rows);
+    page::check("sources.md", &format!("{INTRODUCTION}{table}"));
 }
 
 #[test]
@@ -130,34 +201,40 @@ fn what_was_seen_once_needs_no_network() {
 }
 
 #[test]
-fn bad_input_exits_3_and_leaves_nothing() {
+fn what_the_network_does_not_have_exits_3_and_leaves_nothing() {
     let bench = Bench::new();
-    bench.write("truncated.json", &SQUAD[..80]);
-    bench.write("none.json", r#"{"data": []}"#);
-    bench.write("negative.json", &SQUAD.replace("4}", "-4}"));
-    bench.write("past.json", &SQUAD.replace("4}", "400}"));
-    bench.write("number.json", &SQUAD.replace("\"a\"", "7"));
-    fs::create_dir(bench.folder.path().join("folder.json")).unwrap();
-    let fifo = bench.folder.path().join("fifo.json");
-    assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
     bench.server.repository("datasets", "owner/other", &[("test.jsonl", b"{}")]);
     for (source, what) in [
-        ("truncated.json", "truncated.json, line 2, column"),
-        ("none.json", "none of its 0 questions"),
-        ("negative.json", "\"a\": answer \"cat\" starts at character -4"),
-        ("past.json", "\"a\": answer \"cat\" starts at character 400"),
-        ("number.json", "line 2"),
-        ("folder.json", "ingest.train = folder.json, which is no file"),
-        ("fifo.json", "which is no file"),
-        ("absent.json", "which is no file"),
-        ("absent/*.json", "which is no pattern of any file"),
-        (&bench.server.url("/absent.json"), "does not exist (404)"),
+        (bench.server.url("/absent.json").as_str(), "does not exist (404)"),
         ("owner/absent", "does not exist (404)"),
         ("owner/other", "no Parquet or JSON file for the split train"),
     ] {
         let (code, stderr) = bench.refused(source);
         assert_eq!(code, Some(3), "{source}: {stderr}");
         assert!(stderr.contains(what), "{source}: {stderr}");
+    }
+}
+
+#[test]
+fn a_mistyped_folder_is_said_to_be_taken_for_the_hub() {
+    let bench = Bench::new();
+    bench.write("squad.json", SQUAD);
+    for (setting, source, here) in [
+        ("ingest.train", "data/nosuch", "no such file or folder is here"),
+        ("ingest.base_model", "models/nosuch", "no such folder is here"),
+        ("ingest.base_model", "nosuch", "no such folder is here"),
+    ] {
+        for variables in [&[][..], &[("HF_HUB_OFFLINE", "1")]] {
+            let output = bench
+                .command("squad.json", variables)
+                .args(["--set", &format!("{setting}={source}")])
+                .output();
+            let output = output.unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(3), "{stderr}");
+            let said = format!("{setting} = {source}: {here}, so that it was taken for");
+            assert!(stderr.contains(&said) && stderr.contains("begin it with ./"), "{stderr}");
+        }
     }
 }
 

@@ -14,34 +14,17 @@ pub enum Error {
     #[diagnostic(help("check that the path is right and that you may read it"))]
     Io(#[from] std::io::Error),
 
-    /// The pickle names something that could be code.
-    #[error("{} names {global} (byte {at} of {part}), which no state dict needs", path.display())]
+    /// The pickle names something that could be code, or has an instruction that state dicts do not.
+    #[error("{} {what} (byte {at} of {part}), which no state dict needs", path.display())]
     #[diagnostic(help(
         "nothing of the file was run. If you trust where it is from, load it there and write \
          `torch.save(model.state_dict(), …)` or model.safetensors; else delete it"
     ))]
-    Global {
+    Foreign {
         /// The file.
         path: PathBuf,
-        /// `module.name`.
-        global: String,
-        /// Where, in bytes.
-        at: u64,
-        /// Of what: the file, or an entry of the zip.
-        part: &'static str,
-    },
-
-    /// The pickle has an instruction that state dicts do not.
-    #[error("{} has the opcode {opcode} (byte {at} of {part}), which no state dict needs", path.display())]
-    #[diagnostic(help(
-        "nothing of the file was run. If you trust where it is from, load it there and write \
-         `torch.save(model.state_dict(), …)` or model.safetensors; else delete it"
-    ))]
-    Opcode {
-        /// The file.
-        path: PathBuf,
-        /// Its name, or number.
-        opcode: String,
+        /// The name, or the opcode.
+        what: String,
         /// Where, in bytes.
         at: u64,
         /// Of what: the file, or an entry of the zip.
@@ -66,8 +49,7 @@ pub enum Error {
 #[derive(Debug)]
 pub(crate) enum Fault {
     Io(std::io::Error),
-    Global { global: String, at: u64 },
-    Opcode { opcode: String, at: u64 },
+    Foreign { what: String, at: u64 },
     Form(String),
 }
 
@@ -77,8 +59,7 @@ impl Fault {
         let path = path.to_owned();
         match self {
             Self::Io(source) => Error::Io(source),
-            Self::Global { global, at } => Error::Global { path, global, at, part },
-            Self::Opcode { opcode, at } => Error::Opcode { path, opcode, at, part },
+            Self::Foreign { what, at } => Error::Foreign { path, what, at, part },
             Self::Form(reason) => Error::Form { path, reason },
         }
     }

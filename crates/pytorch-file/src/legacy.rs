@@ -9,9 +9,10 @@ use fs_err::File;
 
 use crate::error::Fault;
 use crate::input::Input;
+use crate::object::Object;
 use crate::state_dict::state_dict;
 use crate::tensor::{Storage, Tensor};
-use crate::unpickle::{Object, Unpickled, unpickle};
+use crate::unpickle::{Unpickled, unpickle};
 
 const MAGIC_NUMBER: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const PROTOCOL_VERSION: i128 = 1001;

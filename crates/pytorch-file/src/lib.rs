@@ -11,6 +11,7 @@ mod dtype;
 mod error;
 mod input;
 mod legacy;
+mod object;
 mod opcode;
 mod pickle;
 mod reader;

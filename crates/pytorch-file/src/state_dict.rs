@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::error::Fault;
+use crate::object::Object;
 use crate::tensor::Tensor;
-use crate::unpickle::{Object, Unpickled};
+use crate::unpickle::Unpickled;
 
 /// The tensors by name, in the dict's order; each lies within its storage.
 pub(crate) fn state_dict(pickle: &Unpickled) -> Result<Vec<(String, Tensor)>, Fault> {

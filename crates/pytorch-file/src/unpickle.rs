@@ -7,75 +7,14 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use crate::dtype::Dtype;
 use crate::error::Fault;
 use crate::input::Input;
+use crate::object::{Global, Object, Ref};
 use crate::opcode as op;
 use crate::tensor::{Storage, Tensor};
 
 /// The most objects of a pickle: a state dict has about 30 for each tensor.
 const OBJECTS: usize = 1 << 20;
-
-/// What a state dict's pickle may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Global {
-    OrderedDict,
-    RebuildTensor,
-    RebuildTensorV2,
-    RebuildParameter,
-    Storage(Dtype),
-}
-
-impl Global {
-    fn find(module: &str, name: &str) -> Option<Self> {
-        match (module, name) {
-            ("collections", "OrderedDict") => Some(Self::OrderedDict),
-            ("torch._utils", "_rebuild_tensor") => Some(Self::RebuildTensor),
-            ("torch._utils", "_rebuild_tensor_v2") => Some(Self::RebuildTensorV2),
-            ("torch._utils", "_rebuild_parameter") => Some(Self::RebuildParameter),
-            ("torch", class) => Dtype::of_storage_class(class).map(Self::Storage),
-            _ => None,
-        }
-    }
-}
-
-/// Index of an object.
-pub(crate) type Ref = u32;
-
-#[derive(Debug)]
-pub(crate) enum Object {
-    None,
-    Bool(bool),
-    /// Up to 16 bytes: the legacy form's magic number has 10.
-    Integer(i128),
-    Float,
-    Text(Box<str>),
-    Global(Global),
-    Tuple(Vec<Ref>),
-    List(Vec<Ref>),
-    Dict(Vec<(Ref, Ref)>),
-    Storage(Box<Storage>),
-    Tensor(Box<Tensor>),
-}
-
-impl Object {
-    /// Python's name for what it is.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            Self::None => "None",
-            Self::Bool(_) => "a bool",
-            Self::Integer(_) => "an int",
-            Self::Float => "a float",
-            Self::Text(_) => "a str",
-            Self::Global(_) => "a class or function",
-            Self::Tuple(_) => "a tuple",
-            Self::List(_) => "a list",
-            Self::Dict(_) => "a dict",
-            Self::Storage(_) => "a storage",
-            Self::Tensor(_) => "a tensor",
-        }
-    }
-}
 
 /// What a pickle built.
 #[derive(Debug)]
@@ -158,7 +97,9 @@ impl Machine {
             op::GLOBAL => {
                 let (module, name) = (input.line()?, input.line()?);
                 let known = Global::find(&module, &name);
-                Object::Global(known.ok_or_else(|| Fault::Global { global: format!("{module}.{name}"), at })?)
+                Object::Global(
+                    known.ok_or_else(|| Fault::Foreign { what: format!("names {module}.{name}"), at })?,
+                )
             }
             op::REDUCE => self.reduce()?,
             op::BINPERSID => self.storage()?,
@@ -182,7 +123,12 @@ impl Machine {
             op::TUPLE2 => Object::Tuple(self.pop_many(2)?),
             op::TUPLE3 => Object::Tuple(self.pop_many(3)?),
             op::TUPLE => Object::Tuple(self.pop_to_mark()?),
-            foreign => return Err(Fault::Opcode { opcode: op::foreign_name(foreign), at }),
+            foreign => {
+                return Err(Fault::Foreign {
+                    what: format!("has the opcode {}", op::foreign_name(foreign)),
+                    at,
+                });
+            }
         };
         if self.objects.len() == OBJECTS {
             return Err(form(format!("its pickle has more than {OBJECTS} objects")));

@@ -15,6 +15,7 @@ pub struct Dataset {
 
 /// An article and its paragraphs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "an article: {\"title\": …, \"paragraphs\": […]}")]
 pub struct Article {
     /// The article's name; empty where the file gives none.
     #[serde(default)]
@@ -25,6 +26,7 @@ pub struct Article {
 
 /// A context and the questions about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "a paragraph: {\"context\": …, \"qas\": […]}")]
 pub struct Paragraph {
     /// The text that holds the answers.
     pub context: String,
@@ -34,6 +36,7 @@ pub struct Paragraph {
 
 /// A question with its answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "a question: {\"id\": …, \"question\": …, \"answers\": […]}")]
 pub struct Qa {
     /// Unique within the file.
     pub id: String,
@@ -50,6 +53,7 @@ pub struct Qa {
 
 /// An answer: a piece of the context.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "an answer: {\"text\": …, \"answer_start\": …}")]
 pub struct Answer {
     /// The piece.
     pub text: String,

@@ -81,7 +81,7 @@ impl Fetcher {
 
     fn download(&mut self, url: &str, expected: Option<&Digest>) -> Result<Digest, Error> {
         if self.environment.offline {
-            return Err(fetch::Error::Offline { what: url.to_owned() }.into());
+            return Err(fetch::Error::offline(url.to_owned()).into());
         }
         tracing::info!(url, "downloading");
         let folder = self.store.join(DOWNLOADS);
@@ -106,6 +106,7 @@ impl Fetcher {
         if let Some(recorded) = self.records.hub.get(&key) {
             return Ok(recorded.clone());
         }
+        tracing::info!(repo = repo.id, revision, "there is no such path here: asking the Hub");
         let mut listener = listener(self.progress, self.interrupt.clone());
         let found = self.hub.resolve(repo, revision, &mut listener)?;
         tracing::info!(repo = repo.id, revision, commit = found.commit, "revision of the Hub");

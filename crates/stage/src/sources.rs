@@ -13,8 +13,10 @@ use serde_json::{Map, Value, json};
 use fetch::RepoKind;
 
 use crate::model_files::model_files;
-use crate::settings::{BaseModel, Loaded, Location, Source};
+use crate::settings::{BaseModel, HubId, Loaded, Location, Source};
 use crate::{Error, Fetcher};
+
+const BASE_MODEL: &str = "ingest.base_model";
 
 /// The `inputs` part of ingest's fingerprint.
 pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Result<Value, Error> {
@@ -47,10 +49,7 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Re
     }
     let base_model = match &ingest.base_model {
         BaseModel::Folder(folder) => model(&mut hashes, loaded, folder)?,
-        BaseModel::Hub(id) => {
-            let commit = fetcher.revision(&id.repo(RepoKind::Model), &id.revision)?.commit;
-            json!(format!("{}@{commit}", id.id))
-        }
+        BaseModel::Hub(id) => of_hub(id, RepoKind::Model, BASE_MODEL, loaded, fetcher)?,
     };
     inputs.insert("base_model".to_owned(), base_model);
     hashes.save();
@@ -116,11 +115,34 @@ fn location_values(
             values
         }
         Location::Url(url) => vec![json!(format!("sha256:{}", fetcher.pin_url(url)?.hex()))],
-        Location::Hub(id) => {
-            let commit = fetcher.revision(&id.repo(RepoKind::Dataset), &id.revision)?.commit;
-            vec![json!(format!("{}@{commit}", id.id))]
-        }
+        Location::Hub(id) => vec![of_hub(id, RepoKind::Dataset, setting, loaded, fetcher)?],
     })
+}
+
+/// A repository of the Hub by id and commit; an error says that a path may be meant.
+fn of_hub(
+    id: &HubId,
+    kind: RepoKind,
+    setting: &'static str,
+    loaded: &Loaded,
+    fetcher: &mut Fetcher,
+) -> Result<Value, Error> {
+    let (here, there) = match kind {
+        RepoKind::Model => ("folder", "model"),
+        RepoKind::Dataset => ("file or folder", "dataset"),
+    };
+    let revision = fetcher.revision(&id.repo(kind), &id.revision).map_err(|error| match error {
+        Error::Fetch(error) => {
+            let (origin, id) = (loaded.origin(setting), &id.id);
+            let advice = format!(
+                "{origin}: {setting} = {id}: no such {here} is here, so that it was taken for a {there} of the Hub; \
+                 if a {here} is meant, correct its path and begin it with ./"
+            );
+            error.advise(&advice).into()
+        }
+        other => other,
+    })?;
+    Ok(json!(format!("{}@{}", id.id, revision.commit)))
 }
 
 /// The files that fit a pattern, in the order of their names.
@@ -139,12 +161,11 @@ pub fn matches(pattern: &str) -> io::Result<Vec<PathBuf>> {
 }
 
 fn model(hashes: &mut Hashes, loaded: &Loaded, folder: &Path) -> Result<Value, Error> {
-    const KEY: &str = "ingest.base_model";
     if !folder.is_dir() {
         let fetched_by_setup = folder.ends_with("models/all-MiniLM-L6-v2");
         return Err(Error::NoSource {
-            origin: loaded.origin(KEY).to_owned(),
-            key: KEY,
+            origin: loaded.origin(BASE_MODEL).to_owned(),
+            key: BASE_MODEL,
             path: folder.to_owned(),
             what: "folder",
             remedy: if fetched_by_setup {
@@ -157,7 +178,7 @@ fn model(hashes: &mut Hashes, loaded: &Loaded, folder: &Path) -> Result<Value, E
     }
     let mut files = Map::new();
     for name in model_files(folder) {
-        let hash = hashes.file(loaded, KEY, &folder.join(&name))?;
+        let hash = hashes.file(loaded, BASE_MODEL, &folder.join(&name))?;
         files.insert(name, json!(hash));
     }
     Ok(Value::Object(files))
@@ -190,13 +211,14 @@ impl Hashes {
 
     fn file(&mut self, loaded: &Loaded, key: &'static str, path: &Path) -> Result<String, Error> {
         if !path.is_file() {
-            return Err(Error::NoSource {
-                origin: loaded.origin(key).to_owned(),
-                key,
-                path: path.to_owned(),
-                what: "file",
-                remedy: format!("write the path of a file there, or on the command line: --set {key}=FILE"),
-            });
+            let (what, remedy) = if path.is_dir() {
+                ("file but a folder", format!("name the files in it: --set '{key}={}/*'", path.display()))
+            } else {
+                let what = if path.exists() { "regular file" } else { "file" };
+                (what, format!("write the path of a file there, or on the command line: --set {key}=FILE"))
+            };
+            let (origin, path) = (loaded.origin(key).to_owned(), path.to_owned());
+            return Err(Error::NoSource { origin, key, path, what, remedy });
         }
         self.hash(path).map_err(Error::ReadSource)
     }

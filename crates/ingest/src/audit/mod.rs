@@ -104,7 +104,7 @@ impl SplitAudit<'_> {
             self.open(paragraph, qa, number)?;
         }
         let question_chars = qa.question.chars().count() as u32;
-        self.summary.question(&qa.question, question_chars, verdict);
+        self.summary.question(qa, question_chars, verdict);
         if question_chars > OVERSIZED_QUESTION {
             self.rows.oversized(&qa.id, Finding::OversizedQuestion, "question", question_chars)?;
         }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use foldhash::fast::FixedState;
+
 use super::normal::Hashes;
 
 /// The questions of a split so far.
@@ -38,7 +40,7 @@ impl Asked {
 
 /// Texts that were seen, by the first question of each normal form.
 #[derive(Debug, Default)]
-pub(super) struct Seen(HashMap<u64, First>);
+pub(super) struct Seen(HashMap<u64, First, FixedState>);
 
 #[derive(Debug, Clone, Copy)]
 struct First {

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 
 use artifact::Finding;
 use serde_json::{Value, json};
+use squad::json::Qa;
 use unicode_script::{Script, UnicodeScript as _};
 
 use super::normal::Normalizer;
 use crate::check::Verdict;
+use crate::tally::is_unanswered;
 
 /// Contexts whose language is guessed, each; after them, one in [`LANGUAGE_SAMPLE`].
 const LANGUAGE_FIRST: u64 = 128;
@@ -27,6 +29,7 @@ pub(super) struct Summary {
     questions: u64,
     skipped: u64,
     realigned: u64,
+    unanswered: u64,
     context_chars: Lengths,
     question_chars: Lengths,
     answer_chars: Lengths,
@@ -51,15 +54,15 @@ impl Summary {
     }
 
     /// Takes in a question.
-    pub fn question(&mut self, text: &str, chars: u32, verdict: &Verdict<'_>) {
+    pub fn question(&mut self, qa: &Qa, chars: u32, verdict: &Verdict<'_>) {
         self.questions += 1;
         match verdict {
-            Verdict::Sound => {}
+            Verdict::Sound => self.unanswered += u64::from(is_unanswered(qa)),
             Verdict::Realigned(_) => self.realigned += 1,
             Verdict::Broken(_) => self.skipped += 1,
         }
         self.question_chars.push(chars);
-        *self.question_scripts.entry(script(text)).or_default() += 1;
+        *self.question_scripts.entry(script(&qa.question)).or_default() += 1;
     }
 
     /// Takes in an answer.
@@ -75,6 +78,7 @@ impl Summary {
             "questions": self.questions,
             "skipped": self.skipped,
             "realigned": self.realigned,
+            "unanswered": self.unanswered,
             "findings": findings,
             "characters": {
                 "context": self.context_chars.to_json(),

@@ -4,17 +4,24 @@
 //! [`super::weights`].
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use fs_err::File;
 use pytorch_file::{Dtype, StateDictFile};
-use safetensors::SafeTensors;
-use safetensors::tensor::Metadata;
+use safetensors::tensor::{Metadata, SafeTensorError};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 
 /// Bytes before the header of a safetensors file: its length.
-const LENGTH_BYTES: usize = 8;
+const LENGTH_BYTES: u64 = 8;
+
+/// The longest header of a safetensors file, as its library has it.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// Bytes of a tensor in memory beside its values; a whole number of elements of any type.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// All tensors of a model's folder, by name.
 #[derive(Debug)]
@@ -40,7 +47,7 @@ pub struct Tensor {
 
 #[derive(Debug)]
 enum Weights {
-    Safetensors { bytes: Vec<u8>, first_byte: usize, metadata: Metadata },
+    Safetensors { path: PathBuf, first_byte: u64, metadata: Metadata },
     Pytorch(StateDictFile),
 }
 
@@ -101,10 +108,10 @@ impl Checkpoint {
         let tensor = &self.tensors[name];
         let (file_name, file) = &self.files[tensor.file];
         let values = match file {
-            Weights::Safetensors { bytes, first_byte, metadata } => {
+            Weights::Safetensors { path, first_byte, metadata } => {
                 let (start, end) = metadata.info(name).expect("it was listed from here").data_offsets;
-                let bytes = &bytes[first_byte + start..first_byte + end];
-                tensor.dtype.and_then(|dtype| dtype.to_f32(bytes)).expect("its type was checked")
+                let dtype = tensor.dtype.expect("its type was checked");
+                read_elements(path, first_byte + start as u64, end - start, dtype)?
             }
             Weights::Pytorch(file) => {
                 let (_, view) =
@@ -180,9 +187,45 @@ impl Checkpoint {
     }
 }
 
+/// Reads the header; the elements stay in the file until they are asked for.
 fn open_safetensors(path: &Path) -> Result<Weights> {
-    let bytes = fs_err::read(path)?;
-    let (header_bytes, metadata) = SafeTensors::read_metadata(&bytes)
-        .map_err(|source| Error::Safetensors { path: path.to_owned(), source: Box::new(source) })?;
-    Ok(Weights::Safetensors { bytes, first_byte: LENGTH_BYTES + header_bytes, metadata })
+    let unsound = |source| Error::Safetensors { path: path.to_owned(), source: Box::new(source) };
+    let mut file = File::open(path)?;
+    let file_bytes = file.metadata()?.len();
+    if file_bytes < LENGTH_BYTES {
+        return Err(unsound(SafeTensorError::HeaderTooSmall));
+    }
+    let mut length = [0; LENGTH_BYTES as usize];
+    file.read_exact(&mut length)?;
+    let header_bytes = u64::from_le_bytes(length);
+    if header_bytes > MAX_HEADER_BYTES {
+        return Err(unsound(SafeTensorError::HeaderTooLarge));
+    }
+    let first_byte = LENGTH_BYTES + header_bytes;
+    if first_byte > file_bytes {
+        return Err(unsound(SafeTensorError::InvalidHeaderLength));
+    }
+    let mut header = vec![0; header_bytes as usize];
+    file.read_exact(&mut header)?;
+    let metadata: Metadata = serde_json::from_slice(&header)
+        .map_err(|source| unsound(SafeTensorError::InvalidHeaderDeserialization(source)))?;
+    if first_byte.checked_add(metadata.data_len() as u64) != Some(file_bytes) {
+        return Err(unsound(SafeTensorError::MetadataIncompleteBuffer));
+    }
+    Ok(Weights::Safetensors { path: path.to_owned(), first_byte, metadata })
+}
+
+fn read_elements(path: &Path, start: u64, bytes: usize, dtype: Dtype) -> Result<Vec<f32>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut values = Vec::with_capacity(bytes / dtype.size_bytes() as usize);
+    let mut piece = vec![0; PIECE_BYTES.min(bytes)];
+    let mut left = bytes;
+    while left > 0 {
+        let piece = &mut piece[..PIECE_BYTES.min(left)];
+        file.read_exact(piece)?;
+        values.extend(dtype.to_f32(piece).expect("it is a type of floats"));
+        left -= piece.len();
+    }
+    Ok(values)
 }

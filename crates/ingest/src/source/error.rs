@@ -72,6 +72,57 @@ pub enum SourceError {
         help: &'static str,
     },
 
+    /// Nothing, or white space alone.
+    #[error("{name} is empty")]
+    #[diagnostic(help("write or fetch it again: it should hold questions as JSON, JSON Lines or Parquet"))]
+    Empty {
+        /// The file.
+        name: String,
+    },
+
+    /// Neither JSON nor Parquet.
+    #[error("{name} begins with \"{start}\": it is neither SQuAD's JSON, nor JSON Lines, nor Parquet")]
+    #[diagnostic(help(
+        "JSON begins with {{\"data\": [, each line of JSON Lines with {{\"id\":, Parquet with PAR1; of a table or a list, \
+         `datasets.Dataset.to_json` makes JSON Lines"
+    ))]
+    Form {
+        /// The file.
+        name: String,
+        /// Its first bytes, escaped.
+        start: String,
+    },
+
+    /// A text in another encoding.
+    #[error("{name}, line {line}, column {column}: the byte {byte:#04x} is not UTF-8")]
+    #[diagnostic(help("if it is {encoding}, write it anew: `iconv -f {encoding} -t utf-8 FILE > NEW`"))]
+    Utf8 {
+        /// The file.
+        name: String,
+        /// Counted from 1; of the decompressed text.
+        line: usize,
+        /// Counted from 1, in bytes.
+        column: usize,
+        /// What stands there.
+        byte: u8,
+        /// What it may be, as iconv calls it.
+        encoding: &'static str,
+    },
+
+    /// JSON that ends too early.
+    #[error("{name} is cut off at line {line}, column {column}, inside {inside}")]
+    #[diagnostic(help("it was not written or copied whole: fetch it again"))]
+    Cut {
+        /// The file.
+        name: String,
+        /// Counted from 1; of the decompressed text.
+        line: usize,
+        /// Of its last byte, counted from 1.
+        column: usize,
+        /// A string, a list and so on.
+        inside: String,
+    },
+
     /// JSON that is malformed, or of another form.
     #[error("{name}, line {line}, column {column}: {message}")]
     #[diagnostic(help("expected {expected}"))]
@@ -160,8 +211,6 @@ pub(super) enum ReadError {
     Damaged { format: &'static str, source: io::Error },
     #[error("expands too much")]
     Bomb { ratio: u64, compressed_bytes: u64, bytes: u64 },
-    #[error("too large")]
-    TooLarge { limit_mib: u64 },
 }
 
 impl SourceError {
@@ -177,28 +226,6 @@ impl SourceError {
             ReadError::Bomb { ratio, compressed_bytes, bytes } => {
                 Self::Bomb { name, ratio, compressed_bytes, bytes }
             }
-            ReadError::TooLarge { limit_mib } => Self::TooLarge {
-                name,
-                what: "one article".to_owned(),
-                limit_mib,
-                help: "put its paragraphs into several articles",
-            },
         }
-    }
-
-    /// An error of parsing `name`, of which `lines_before` lines came before what was parsed.
-    pub(super) fn json(
-        name: &str,
-        expected: &'static str,
-        lines_before: usize,
-        source: serde_json::Error,
-    ) -> Self {
-        if source.is_io() {
-            return Self::io(name, source.into());
-        }
-        let text = source.to_string();
-        let message = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned();
-        let (line, column) = (lines_before + source.line(), source.column());
-        Self::Json { name: name.to_owned(), line, column, message, expected }
     }
 }

@@ -4,11 +4,12 @@ use std::io::{BufRead, Read as _};
 
 use super::Visit;
 use super::error::SourceError;
+use super::json_text::{Expected, Place, parse};
 use super::rows::Rows;
 use crate::error::Result;
 
-const EXPECTED: &str = "one JSON object a line: {\"id\": …, \"title\": …, \"context\": …, \"question\": …, \
-                        \"answers\": {\"text\": […], \"answer_start\": […]}}";
+const FORM: &str = "one JSON object a line: {\"id\": …, \"title\": …, \"context\": …, \"question\": …, \
+                    \"answers\": {\"text\": […], \"answer_start\": […]}}";
 
 /// The longest line.
 const MAX_LINE_MIB: u64 = 64;
@@ -36,12 +37,12 @@ pub(super) fn read(mut text: impl BufRead, name: &str, visit: Visit<'_>) -> Resu
             }
             .into());
         }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
+        // Without its end: an error there is one of this line.
+        let row = line.trim_ascii_end();
+        if !row.is_empty() {
+            let begin = Place { lines: number - 1, bytes: 0 };
+            rows.push(parse(row, begin, Expected { name, form: FORM })?, number)?;
         }
-        let row = serde_json::from_slice(&line)
-            .map_err(|source| SourceError::json(name, EXPECTED, number - 1, source))?;
-        rows.push(row, number)?;
     }
     rows.flush()
 }

@@ -3,9 +3,11 @@
 //! Form and compression show in a file's first bytes, not in its name. Articles are handed on one after the
 //! other as they are read; what they say is the business of [`crate::check`].
 
+mod ahead;
 mod compression;
 mod error;
 mod json_lines;
+mod json_text;
 mod local;
 mod parquet;
 mod rows;
@@ -17,9 +19,11 @@ use std::io::{self, BufRead, Seek as _};
 use std::path::{Path, PathBuf};
 
 use fs_err::File;
+use memchr::memchr;
 use squad::json::Article;
 
 use self::compression::Text;
+use self::json_text::{Expected, JsonText};
 use crate::error::Result;
 
 pub use self::error::SourceError;
@@ -41,22 +45,27 @@ pub struct SourceFile {
 
 /// Shows every article of `files`, one file after the other, to `visit`.
 pub fn each_article(files: &[SourceFile], visit: Visit<'_>) -> Result<()> {
-    for file in files {
-        let mut checked = |article: Article| {
-            refuse_nul(&article, &file.name)?;
-            visit(article)
-        };
-        read(file, &mut checked)?;
-    }
-    Ok(())
+    let read_all = |visit: Visit<'_>| {
+        files.iter().try_for_each(|file| {
+            let mut checked = |article: Article| {
+                refuse_nul(&article, &file.name)?;
+                visit(article)
+            };
+            read(file, &mut checked)
+        })
+    };
+    ahead::read_ahead(read_all, visit)
 }
 
 /// Reads a list of question ids, plain or compressed.
 pub fn read_ids(path: &Path, setting: &'static str) -> Result<Vec<String>> {
     let name = path.display().to_string();
     let (text, _) = open(&SourceFile { path: path.to_owned(), name: name.clone(), setting })?;
-    let expected = "a list of question ids: [\"…\", \"…\"]";
-    Ok(serde_json::from_reader(text).map_err(|source| SourceError::json(&name, expected, 0, source))?)
+    let form = "a list of question ids: [\"…\", \"…\"]";
+    let mut json = JsonText::new(text, Expected { name: &name, form });
+    let ids = json.value("the list")?;
+    json.end()?;
+    Ok(ids)
 }
 
 fn read(file: &SourceFile, visit: Visit<'_>) -> Result<()> {
@@ -70,6 +79,7 @@ fn read(file: &SourceFile, visit: Visit<'_>) -> Result<()> {
         return parquet::read(file, name, visit);
     }
     let mark = if first.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    check_form(&first[mark..], name)?;
     let is_lines = is_row(&first[mark..]);
     text.consume(mark);
     if is_lines { json_lines::read(text, name, visit) } else { squad_json::read(text, name, visit) }
@@ -97,6 +107,23 @@ fn unpacked(text: &mut Text, name: &str) -> Result<std::fs::File> {
     io::copy(text, &mut file).map_err(|source| SourceError::io(name, source))?;
     file.rewind()?;
     Ok(file)
+}
+
+/// Refuses a text that begins like nothing that is read.
+fn check_form(start: &[u8], name: &str) -> Result<()> {
+    const SHOWN_BYTES: usize = 16;
+    let (name, start) = (name.to_owned(), start.trim_ascii_start());
+    match start {
+        [] | [b'{', ..] => Ok(()),
+        [byte @ 0xff, 0xfe, ..] | [byte @ 0xfe, 0xff, ..] => {
+            let (line, column, byte) = (1, 1, *byte);
+            Err(SourceError::Utf8 { name, line, column, byte, encoding: "utf-16" }.into())
+        }
+        _ => {
+            let start = start[..start.len().min(SHOWN_BYTES)].escape_ascii().to_string();
+            Err(SourceError::Form { name, start }.into())
+        }
+    }
 }
 
 /// Whether a JSON text begins with a row and not with a SQuAD file: the first of its keys that belongs to one of
@@ -132,7 +159,7 @@ fn is_row(start: &[u8]) -> bool {
 
 fn refuse_nul(article: &Article, name: &str) -> Result<()> {
     let refuse = |text: &str, place: &dyn Fn() -> String| {
-        if text.contains('\0') {
+        if memchr(0, text.as_bytes()).is_some() {
             return Err(SourceError::Nul { name: name.to_owned(), place: place() });
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray as _, BooleanArray, Int32Array, ListArray, RecordBatch, StringArray, StructArray,
 };
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
@@ -154,6 +154,7 @@ impl Columns {
         let text = |name: &str| {
             Ok::<StringArray, ArrowError>(cast(column(name)?, &DataType::Utf8)?.as_string().clone())
         };
+        // A number that does not fit becomes null, which `row` refuses.
         let list = |array: &ArrayRef, item| {
             let item = Arc::new(Field::new("item", item, true));
             Ok::<_, ArrowError>(cast(array, &DataType::List(item))?.as_list().clone())
@@ -176,15 +177,16 @@ impl Columns {
         let text = |array: &StringArray, name: &str| {
             if array.is_null(row) { Err(format!("{name} is null")) } else { Ok(array.value(row).to_owned()) }
         };
-        let list = |array: &ListArray, name: &str| {
+        let list = |array: &ListArray, name: &str, missing: &str| {
             if self.answers.is_null(row) || array.is_null(row) {
                 return Err(format!("{name} is null"));
             }
             let items = array.value(row);
-            if items.null_count() > 0 { Err(format!("{name} holds null")) } else { Ok(items) }
+            if items.null_count() == 0 { Ok(items) } else { Err(format!("{name} holds {missing}")) }
         };
-        let texts = list(&self.text, "answers.text")?;
-        let starts = list(&self.answer_start, "answers.answer_start")?;
+        let texts = list(&self.text, "answers.text", "null")?;
+        let starts =
+            list(&self.answer_start, "answers.answer_start", "null or a number of more than 32 bits")?;
         let starts: &Int32Array = starts.as_primitive::<Int32Type>();
         Ok(Row {
             id: text(&self.id, "id")?,
@@ -206,9 +208,4 @@ impl Columns {
                 .map(|flag| flag.value(row)),
         })
     }
-}
-
-/// To another type; a number that does not fit is an error.
-fn cast(array: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
-    cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() })
 }

@@ -12,6 +12,7 @@ const MAX_QUESTIONS: usize = 4096;
 
 /// One row.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "a row: {\"id\": …, \"context\": …, \"question\": …, \"answers\": …}")]
 pub(super) struct Row {
     pub(super) id: String,
     #[serde(default)]
@@ -26,6 +27,7 @@ pub(super) struct Row {
 
 /// The answers of a row, as two lists of the same length.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "answers: {\"text\": […], \"answer_start\": […]}")]
 pub(super) struct Answers {
     pub(super) text: Vec<String>,
     pub(super) answer_start: Vec<i32>,
