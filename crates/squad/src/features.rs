@@ -10,6 +10,7 @@ use crate::labels::{ContextPart, LabelledAnswer, positions};
 use crate::python;
 use crate::tokens::{TextTokenizer, Tokens, beginning};
 use crate::windows::{WindowSettings, Windows};
+use std::panic::catch_unwind;
 use tokenizers::Tokenizer;
 
 /// Turns questions and contexts into windows. Shared freely between threads.
@@ -52,11 +53,9 @@ impl FeatureTokenizer {
     /// Fails on a file that does not load, on a tokenizer that does not put pairs as BERT's does, and on
     /// settings that leave no room for any question.
     pub fn new(tokenizer_json: &[u8], settings: WindowSettings) -> Result<Self> {
-        let mut tokenizer =
-            Tokenizer::from_bytes(tokenizer_json).map_err(|source| Error::TokenizerFile { source })?;
-        tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|source| Error::TokenizerFile { source })?;
-        let template = PairTemplate::of(&tokenizer)?;
+        // The library asserts what a damaged file need not keep.
+        let (tokenizer, template) = catch_unwind(|| load(tokenizer_json))
+            .unwrap_or_else(|_| Err(Error::TokenizerFile { source: "it contradicts itself".into() }))?;
         let special_tokens = template.len();
         let WindowSettings { max_length, doc_stride } = settings;
         if max_length <= special_tokens + doc_stride {
@@ -159,6 +158,16 @@ impl TokenizedContext {
     }
 }
 
+/// The tokenizer, and what it puts around a pair.
+fn load(tokenizer_json: &[u8]) -> Result<(Tokenizer, PairTemplate)> {
+    let mut tokenizer =
+        Tokenizer::from_bytes(tokenizer_json).map_err(|source| Error::TokenizerFile { source })?;
+    tokenizer.with_padding(None);
+    tokenizer.with_truncation(None).map_err(|source| Error::TokenizerFile { source })?;
+    let template = PairTemplate::of(&tokenizer)?;
+    Ok((tokenizer, template))
+}
+
 impl PairTemplate {
     /// What the tokenizer puts around a pair, read off one.
     fn of(tokenizer: &Tokenizer) -> Result<Self> {
@@ -188,5 +197,34 @@ impl PairTemplate {
     /// How many tokens it adds.
     fn len(&self) -> usize {
         self.before_question.len() + self.between.len() + self.after_context.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_template_of_tokens_that_it_does_not_list_is_refused() {
+        let piece = |kind: &str, id: &str| json!({ kind: { "id": id, "type_id": 0 } });
+        let tokenizer = json!({
+            "version": "1.0",
+            "added_tokens": [],
+            "post_processor": {
+                "type": "TemplateProcessing",
+                "single": [piece("Sequence", "A")],
+                "pair": [piece("SpecialToken", "[CLX]"), piece("Sequence", "A"), piece("Sequence", "B")],
+                "special_tokens": {},
+            },
+            "model": {
+                "type": "WordPiece", "unk_token": "a", "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100, "vocab": { "a": 0 },
+            },
+        });
+        let settings = WindowSettings { max_length: 16, doc_stride: 0 };
+        let refused = FeatureTokenizer::new(tokenizer.to_string().as_bytes(), settings).err().unwrap();
+        assert!(matches!(refused, Error::TokenizerFile { .. }), "{refused}");
     }
 }

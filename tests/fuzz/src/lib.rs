@@ -1,10 +1,11 @@
 //! What the targets share: bytes as the file that a parser opens.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, panic};
 
 /// Reads questions from a file of these parts.
 pub fn questions(parts: &[&[u8]]) {
+    let_panics_be_caught();
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), parts.concat()).unwrap();
     let source =
@@ -14,6 +15,7 @@ pub fn questions(parts: &[&[u8]]) {
 
 /// Ingests a small BERT with this file among its own.
 pub fn base_model(name: &str, bytes: &[u8]) {
+    let_panics_be_caught();
     let model = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../crates/ingest/tests/fixtures/base_models/bert_safetensors");
     let folder = tempfile::tempdir().unwrap();
@@ -23,4 +25,10 @@ pub fn base_model(name: &str, bytes: &[u8]) {
     fs::write(folder.path().join(name), bytes).unwrap();
     let output = tempfile::tempdir().unwrap();
     let _ = ingest::read_base_model(folder.path(), output.path(), "f");
+}
+
+/// libFuzzer's hook ends the process at any panic; those of the Parquet and tokenizers libraries are caught and
+/// reported, and others still end it.
+fn let_panics_be_caught() {
+    panic::set_hook(Box::new(|_| ()));
 }

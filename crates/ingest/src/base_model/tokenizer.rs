@@ -103,7 +103,7 @@ impl TokenizerFiles {
         }
         let pad_token_id = id_of("[PAD]")? as u32;
 
-        let normalizer = &tokenizer["normalizer"];
+        let normalizer = tokenizer.get("normalizer").unwrap_or(&Value::Null);
         if normalizer["type"] != "BertNormalizer" {
             return Err(Error::TokenizerKind {
                 path: tokenizer_path,
@@ -373,6 +373,13 @@ mod tests {
           model/tokenizer.json: normalizer is none, expected BertNormalizer
           help: DistilBERT needs a BERT tokenizer: choose another base model
         ");
+        let without = |key: &'static str| {
+            tokenizer(move |tokenizer| drop(tokenizer.as_object_mut().unwrap().shift_remove(key)))
+        };
+        for (key, expected) in [("normalizer", "BertNormalizer"), ("model", "WordPiece")] {
+            let said = assets(without(key)).unwrap_err();
+            assert!(said.contains(&format!("{key} is none, expected {expected}")), "{said}");
+        }
         insta::assert_snapshot!(assets(TokenizerFiles::default()).unwrap_err(), @r"
           model holds neither tokenizer.json nor vocab.txt
           help: copy them from where config.json and model.safetensors are from
