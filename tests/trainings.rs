@@ -185,7 +185,10 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash() {
     let flat = flat(&said.stderr);
     assert!(flat.contains("checkpoint.arrow has the BLAKE3") && flat.contains("re-run `train`"), "{flat}");
     assert!(bench.names("artifacts/export").is_empty());
-    let status = bench.run("distilburn status --verify").stdout;
+    let said = bench.run("distilburn status --verify");
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.stderr.contains("artifacts holds damaged artifacts"), "{said:?}");
+    let status = said.stdout;
     assert_eq!(status.matches("the manifest says").count(), 1, "{status}");
     assert_eq!(status.matches("verified").count(), 2, "{status}");
 }

@@ -58,11 +58,14 @@ impl Artifact {
         Ok(())
     }
 
-    /// Removes what was of use until the artifact was finished, where its process was killed before it did.
-    pub fn remove_working_files(&self) -> Result<()> {
+    /// Removes what was of use until the artifact was finished, and is there where its process was killed before it did.
+    /// The artifact is whole with it too.
+    pub fn remove_working_files(&self) {
         match fs_err::remove_dir_all(self.dir.join(file_name::CHECKPOINTS)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e.into()),
-            _ => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "files that are of no use any more stay behind");
+            }
+            _ => {}
         }
     }
 

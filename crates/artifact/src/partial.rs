@@ -101,7 +101,7 @@ impl Partial {
         sync(&self.dir)?;
         self.publish()?;
         let artifact = Artifact { dir: self.target, manifest };
-        artifact.remove_working_files()?;
+        artifact.remove_working_files();
         Ok(artifact)
     }
 

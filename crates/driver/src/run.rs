@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use artifact::{Artifact, file_name};
 use serde_json::{Value, json};
-use stage::{EXPECTED_CODE, Planned};
+use stage::{Basis, EXPECTED_CODE, Planned};
 
 use crate::Error;
 use crate::cli::{PlanOptions, RunOptions};
@@ -45,7 +45,9 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
         let stage = planned.declaration.name;
         if !runs {
             let artifact = planned.require(&workspace, "the pipeline")?.clone();
-            artifact.remove_working_files()?;
+            if planned.basis == Basis::Settings {
+                artifact.remove_working_files();
+            }
             done.push(Done { artifact, elapsed_ms: None });
             continue;
         }

@@ -96,7 +96,7 @@ fn run_stage<E: ExitKind>(
 
     if let (Some(artifact), None, false) = (&own.artifact, &options.output, options.force) {
         tracing::info!(fingerprint = own.fingerprint, "up to date");
-        artifact.remove_working_files()?;
+        artifact.remove_working_files();
         return Ok(print_dir(artifact)?);
     }
     let mut inputs = BTreeMap::new();

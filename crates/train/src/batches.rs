@@ -1,9 +1,9 @@
 //! Batches assembled ahead: read from the memory map, packed and labelled on a thread of their own while the model
 //! learns from those before.
 
-use std::panic;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
+use std::{mem, panic};
 
 use artifact::Features;
 use burn_dataset::Dataset;
@@ -58,6 +58,16 @@ impl<'scope> BatchesAhead<'scope> {
             let outcome = self.thread.take().map(ScopedJoinHandle::join);
             panic::resume_unwind(outcome.and_then(Result::err).expect("no step is asked for after the last"))
         })
+    }
+}
+
+impl Drop for BatchesAhead<'_> {
+    /// A panic over batches that nobody takes any more is no failure of the training.
+    fn drop(&mut self) {
+        drop(mem::replace(&mut self.steps, sync_channel(0).1));
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
     }
 }
 

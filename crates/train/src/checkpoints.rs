@@ -106,6 +106,15 @@ impl Checkpoints {
         Ok((steps, text.bytes().filter(|&byte| byte == b'.').count() as u64))
     }
 
+    /// Removes best weights that newer ones have replaced, where no state will: without regular states none is sealed, and
+    /// those that are there refer to weights of their own step or of before.
+    pub(crate) fn discard_best(&self, global_step: u64) -> Result<(), Error> {
+        if self.every_steps == 0 && self.newest_step.is_none_or(|step| step < global_step) {
+            fs_err::remove_file(self.best_path(global_step))?;
+        }
+        Ok(())
+    }
+
     /// Where the best weights of a validation are.
     pub(crate) fn best_path(&self, global_step: u64) -> PathBuf {
         best_path(&self.dir, global_step)
@@ -142,9 +151,9 @@ impl Checkpoints {
         if self.taken_step == Some(counters.global_step) {
             return Ok(());
         }
-        self.taken_step = Some(counters.global_step);
-        let (dir, keep) = (self.dir.clone(), self.keep);
+        let (dir, keep, global_step) = (self.dir.clone(), self.keep, counters.global_step);
         let snapshot = Snapshot::take(&dir, counters, history, optimizer, fingerprint)?;
+        self.taken_step = Some(global_step);
         self.sealing = Some(std::thread::spawn(move || seal(&dir, keep, snapshot)));
         Ok(())
     }
@@ -152,7 +161,12 @@ impl Checkpoints {
     /// Waits until the newest state is on the disk.
     pub(crate) fn wait(&mut self) -> Result<(), Error> {
         if let Some(sealing) = self.sealing.take() {
-            let sealed = sealing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            let sealed = sealing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            if sealed.is_err() {
+                // Whether the step's state is there after all, the folder knows.
+                self.taken_step = sealed_steps(&self.dir)?.last().copied();
+            }
+            let sealed = sealed?;
             self.newest_step = Some(sealed.global_step);
             self.last_seal = sealed.took;
         }
@@ -201,10 +215,14 @@ fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Sealed, Error> {
     let counters = snapshot.counters.clone();
     let global_step = counters.global_step;
     if let Err(error) = write_seal(dir, snapshot) {
-        remove_files(dir, |name| number(name, "step-") == Some(global_step))?;
+        if let Err(error) = remove_files(dir, |name| number(name, "step-") == Some(global_step)) {
+            tracing::warn!(%error, "parts of a training state stay behind until the next start");
+        }
         return Err(error);
     }
-    prune(dir, keep, &counters)?;
+    if let Err(error) = prune(dir, keep, &counters) {
+        tracing::warn!(%error, "older training states stay behind until the next one is sealed");
+    }
     Ok(Sealed { global_step, took: started.elapsed() })
 }
 
@@ -290,6 +308,7 @@ mod tests {
 
     use super::*;
     use crate::optimizer::OptimizerSettings;
+    use crate::state::Best;
 
     fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<_> =
@@ -336,6 +355,21 @@ mod tests {
         checkpoints.save(Counters { global_step: 4, ..Counters::default() }, &[], &optimizer(), "f").unwrap();
         checkpoints.wait().unwrap();
         assert_eq!(sealed_steps(dir.path()).unwrap(), [4]);
+    }
+
+    #[test]
+    fn a_state_that_was_not_sealed_is_taken_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let best = Best { global_step: 2, loss: 1.0, exact_match: 0.0, f1: 0.0 };
+        let counters = Counters { global_step: 3, best: Some(best), ..Counters::default() };
+        let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
+        checkpoints.save(counters.clone(), &[], &optimizer(), "f").unwrap();
+        checkpoints.wait().expect_err("the best weights are not there");
+        assert_eq!(names(dir.path()), [STARTS]);
+        fs_err::write(checkpoints.best_path(2), "weights").unwrap();
+        checkpoints.save(counters, &[], &optimizer(), "f").unwrap();
+        checkpoints.wait().unwrap();
+        assert_eq!(sealed_steps(dir.path()).unwrap(), [3]);
     }
 
     #[test]

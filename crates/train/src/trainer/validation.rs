@@ -70,7 +70,10 @@ impl Trainer<'_> {
         if self.counters.best.is_none_or(|best| self.recipe.is_better(&score, &best.score())) {
             let path = self.checkpoints.best_path(global_step);
             write_checkpoint(&path, job.fingerprint(), self.subject.model, (global_step, score))?;
-            self.counters.best = Some(Best { global_step, loss, exact_match, f1 });
+            let before = self.counters.best.replace(Best { global_step, loss, exact_match, f1 });
+            if let Some(before) = before.filter(|before| before.global_step < global_step) {
+                self.checkpoints.discard_best(before.global_step)?;
+            }
             self.counters.validations_since_best = 0;
         } else {
             self.counters.validations_since_best += 1;
