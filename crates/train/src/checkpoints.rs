@@ -214,7 +214,7 @@ fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Sealed, Error> {
     let started = Instant::now();
     let counters = snapshot.counters.clone();
     let global_step = counters.global_step;
-    if let Err(error) = write_seal(dir, snapshot) {
+    if let Err(error) = write_seal(dir, &counters, snapshot) {
         if let Err(error) = remove_files(dir, |name| number(name, "step-") == Some(global_step)) {
             tracing::warn!(%error, "parts of a training state stay behind until the next start");
         }
@@ -226,10 +226,9 @@ fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Sealed, Error> {
     Ok(Sealed { global_step, took: started.elapsed() })
 }
 
-fn write_seal(dir: &Path, snapshot: Snapshot) -> Result<(), Error> {
-    let counters = snapshot.counters.clone();
+fn write_seal(dir: &Path, counters: &Counters, snapshot: Snapshot) -> Result<(), Error> {
     let paths = snapshot.finish()?;
-    let blake3 = files(dir, &paths, &counters)
+    let blake3 = files(dir, &paths, counters)
         .iter()
         .map(|path| Ok((file_name(path), hash_file(path)?)))
         .collect::<Result<_, artifact::Error>>()?;
@@ -301,111 +300,4 @@ fn file_name(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use burn::tensor::{Device, Tensor};
-    use distilbert::Parameter;
-    use torch_kernels::Handle;
-
-    use super::*;
-    use crate::optimizer::OptimizerSettings;
-    use crate::state::Best;
-
-    fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<_> =
-            fs_err::read_dir(dir).unwrap().map(|entry| file_name(&entry.unwrap().path())).collect();
-        names.sort();
-        names
-    }
-
-    /// Of one parameter.
-    fn optimizer() -> AdamW {
-        let handle = Handle::from_burn(Tensor::<1>::from_floats([1.0, 2.0], &Device::default()));
-        let parameter =
-            Parameter { name: "qa_outputs.bias".to_owned(), shape: vec![2], handle, trainable: true };
-        let settings = OptimizerSettings {
-            betas: [0.9, 0.999],
-            epsilon: 1e-8,
-            weight_decay: 0.01,
-            max_grad_norm: 1.0,
-            layerwise_lr_decay: 1.0,
-        };
-        AdamW::new(vec![parameter], 1, settings)
-    }
-
-    #[test]
-    fn a_state_is_not_given_up_for_another_of_the_same_step() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = || {
-            ["step-00000003.json", "step-00000003.arrow", "step-00000003.history.arrow"]
-                .map(|name| fs_err::read(dir.path().join(name)).unwrap())
-        };
-        let counters = Counters { global_step: 3, ..Counters::default() };
-        let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
-        checkpoints.save(counters.clone(), &[], &optimizer(), "f").unwrap();
-        checkpoints.wait().unwrap();
-        let stopped = files();
-        drop(checkpoints);
-        // The next start makes the validation that was not over.
-        let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
-        assert_eq!(checkpoints.newest().unwrap().unwrap().counters, counters);
-        let validated = Counters { validated_step: 3, ..counters };
-        checkpoints.save(validated, &[], &optimizer(), "f").unwrap();
-        checkpoints.wait().unwrap();
-        assert!(files() == stopped, "between two renames neither would be whole");
-        checkpoints.save(Counters { global_step: 4, ..Counters::default() }, &[], &optimizer(), "f").unwrap();
-        checkpoints.wait().unwrap();
-        assert_eq!(sealed_steps(dir.path()).unwrap(), [4]);
-    }
-
-    #[test]
-    fn a_state_that_was_not_sealed_is_taken_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let best = Best { global_step: 2, loss: 1.0, exact_match: 0.0, f1: 0.0 };
-        let counters = Counters { global_step: 3, best: Some(best), ..Counters::default() };
-        let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
-        checkpoints.save(counters.clone(), &[], &optimizer(), "f").unwrap();
-        checkpoints.wait().expect_err("the best weights are not there");
-        assert_eq!(names(dir.path()), [STARTS]);
-        fs_err::write(checkpoints.best_path(2), "weights").unwrap();
-        checkpoints.save(counters, &[], &optimizer(), "f").unwrap();
-        checkpoints.wait().unwrap();
-        assert_eq!(sealed_steps(dir.path()).unwrap(), [3]);
-    }
-
-    #[test]
-    fn without_regular_states_none_is_due() {
-        let dir = tempfile::tempdir().unwrap();
-        let due =
-            |every_steps| Checkpoints::open(dir.path(), 1, every_steps).unwrap().is_due(7, Duration::ZERO);
-        assert_eq!([0, 7, 9].map(due), [false, true, false]);
-    }
-
-    #[test]
-    fn a_damaged_state_is_not_kept_in_place_of_a_whole_one() {
-        let dir = tempfile::tempdir().unwrap();
-        for name in ["step-00000008.json", "step-00000008.arrow", "step-00000008.history.arrow"] {
-            fs_err::write(dir.path().join(name), "{}").unwrap();
-        }
-        let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
-        assert!(checkpoints.newest().unwrap().is_none());
-        fs_err::write(dir.path().join("step-00000004.json"), "{}").unwrap();
-        fs_err::write(dir.path().join("step-00000004.arrow"), "{}").unwrap();
-        prune(dir.path(), 1, &Counters { global_step: 4, ..Counters::default() }).unwrap();
-        assert_eq!(names(dir.path()), [STARTS, "step-00000004.arrow", "step-00000004.json"]);
-    }
-
-    #[test]
-    fn what_has_no_seal_goes_when_the_folder_is_opened() {
-        let dir = tempfile::tempdir().unwrap();
-        let left = ["best-00000004.arrow", "step-00000004.arrow", "step-00000004.history.arrow"];
-        let gone = ["best-00000008.arrow.tmp", "step-00000008.arrow.tmp", "step-00000006.history.arrow"];
-        for name in left.iter().chain(&gone).chain(&["step-00000004.json", "step-00000006.json.tmp"]) {
-            fs_err::write(dir.path().join(name), "{}").unwrap();
-        }
-        Checkpoints::open(dir.path(), 2, 4).unwrap();
-        let expected: Vec<_> = left.into_iter().chain([STARTS, "step-00000004.json"]).collect();
-        let mut expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
-        expected.sort();
-        assert_eq!(names(dir.path()), expected);
-    }
-}
+mod tests;
