@@ -105,15 +105,20 @@ impl<'a> Training<'a> {
         names.filter(|name| name.ends_with(extension)).collect()
     }
 
-    /// The steps of the states that are sealed.
-    fn states(&self) -> Vec<u64> {
-        let step = |name: String| name.strip_prefix("step-")?.strip_suffix(".json")?.parse().ok();
-        self.names(".json").into_iter().filter_map(step).collect()
+    /// The states that are sealed, oldest first: after how many steps, and what their files' names begin with.
+    fn states(&self) -> Vec<(u64, String)> {
+        let state = |name: String| {
+            let stem = name.strip_suffix(".json")?.to_owned();
+            Some((stem.strip_prefix("step-")?.split('.').next()?.parse().ok()?, stem))
+        };
+        let mut states: Vec<_> = self.names(".json").into_iter().filter_map(state).collect();
+        states.sort();
+        states
     }
 
-    /// The newest of them; 0 where there is none.
+    /// The step of the newest of them; 0 where there is none.
     fn newest_state(&self) -> u64 {
-        self.states().into_iter().max().unwrap_or(0)
+        self.states().last().map_or(0, |(step, _)| *step)
     }
 
     /// The step of the best weights.
@@ -361,8 +366,9 @@ fn a_damaged_newest_state_is_reported_and_the_one_before_it_used() {
         let training = Training::new(&bench, &format!("damaged-{best}"), &ACCUMULATION);
         let moment = if best { Moment::SealedWithBest } else { Moment::Sealed(2) };
         assert_eq!(run_until(&training, moment, Signal::KILL), End::Killed);
-        let newest = training.newest_state();
-        let seal = fs::read_to_string(training.checkpoints().join(format!("step-{newest:08}.json"))).unwrap();
+        let states = training.states();
+        let [.., (before, _), (_, newest)] = states.as_slice() else { panic!("{states:?}: two are needed") };
+        let seal = fs::read_to_string(training.checkpoints().join(format!("{newest}.json"))).unwrap();
         let seal: Value = serde_json::from_str(&seal).unwrap();
         let prefix = if best { "best-" } else { "step-" };
         let name = seal["blake3"].as_object().unwrap().keys().find(|name| name.starts_with(prefix)).unwrap();
@@ -371,8 +377,6 @@ fn a_damaged_newest_state_is_reported_and_the_one_before_it_used() {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(&path, bytes).unwrap();
-        // The older one does not know of the best weights.
-        let before = training.states().into_iter().filter(|step| *step < newest).max().unwrap();
         let said = bench.run(&training.line);
         assert_eq!(said.code, Some(0), "{said:?}");
         assert!(said.stderr.contains("a training state is damaged"), "{}", said.stderr);
@@ -401,4 +405,7 @@ fn time_that_runs_out_stops_a_training_that_goes_on_later() {
         said.stderr
     );
     assert!(training.newest_state() > step);
+    let said = bench.run(&format!("{} --set train.max_minutes=0.0001", training.line));
+    assert_eq!(said.code, Some(130), "{said:?}");
+    assert!(said.stderr.contains("0.0001 ran out before the training came beyond step"), "{}", said.stderr);
 }

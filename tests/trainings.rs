@@ -119,6 +119,20 @@ fn a_loss_that_is_not_finite_is_an_error_with_step_examples_and_state() {
 }
 
 #[test]
+fn a_validation_loss_that_is_not_finite_is_an_error_with_step_examples_and_state() {
+    let _alone = alone();
+    let bench = tiny::bench();
+    let settings =
+        "--set train.learning_rate=1e18 --set train.eval_every_steps=2 --set train.checkpoint_every_steps=1";
+    let said = train(&bench, settings);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let expected = "after step 2; the newest training state is of step 1";
+    assert!(flat(&said.stderr).contains("the validation loss is NaN"), "{}", said.stderr);
+    assert!(flat(&said.stderr).contains(expected), "{}", said.stderr);
+    assert!(said.stderr.contains("sample-validation-"), "{}", said.stderr);
+}
+
+#[test]
 fn float16_gradients_that_no_scale_saves_are_an_error_that_names_a_parameter() {
     let _alone = alone();
     // Beyond the largest number of float16.

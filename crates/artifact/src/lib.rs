@@ -47,4 +47,4 @@ pub use tables::history::{HistoryKind, HistoryRow, read_history, write_history};
 pub use tables::predictions::{Candidate, Prediction, Predictions, PredictionsWriter};
 pub use tables::tensors::{TensorView, Tensors, TensorsWriter};
 pub use tables::timing::{TimingRow, read_timing, write_timing};
-pub use training_states::{seal_path, sealed_steps};
+pub use training_states::{StateName, sealed_states};

@@ -1,32 +1,83 @@
 //! What the training states in the folder [`file_name::CHECKPOINTS`](crate::file_name::CHECKPOINTS) of a train artifact
 //! in the making are called: the train stage writes them, the driver says where a training goes on.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-/// The file that says that the state of this step is whole.
-#[must_use]
-pub fn seal_path(checkpoints: &Path, global_step: u64) -> PathBuf {
-    checkpoints.join(format!("step-{global_step:08}.json"))
+const PREFIX: &str = "step-";
+const VALIDATED: &str = "validated";
+const SEAL: &str = ".json";
+
+/// Where in the training a state was taken; ordered as the training gets there. Written, the first part of the names of
+/// its files: `step-00000500`, or `step-00000500.validated`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StateName {
+    /// Steps attempted.
+    pub global_step: u64,
+    /// Whether the validation after that step is in it.
+    pub validated: bool,
 }
 
-/// Steps whose state is whole by its seal, ascending; none where there is no such folder.
-pub fn sealed_steps(checkpoints: &Path) -> Result<Vec<u64>> {
-    let mut steps = Vec::new();
+impl StateName {
+    /// Of the state that a file belongs to, if it is one of a state.
+    #[must_use]
+    pub fn of_file(name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix(PREFIX)?.split('.');
+        let global_step = parts.next()?.parse().ok()?;
+        Some(Self { global_step, validated: parts.next() == Some(VALIDATED) })
+    }
+
+    /// The file that says that the state is whole.
+    #[must_use]
+    pub fn seal_path(self, checkpoints: &Path) -> PathBuf {
+        checkpoints.join(format!("{self}{SEAL}"))
+    }
+}
+
+impl fmt::Display for StateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{:08}", self.global_step)?;
+        if self.validated { write!(f, ".{VALIDATED}") } else { Ok(()) }
+    }
+}
+
+/// The states that are whole by their seal, ascending; none where there is no such folder.
+pub fn sealed_states(checkpoints: &Path) -> Result<Vec<StateName>> {
+    let mut states = Vec::new();
     let entries = match fs_err::read_dir(checkpoints) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(steps),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(states),
         Err(error) => return Err(error.into()),
     };
     for entry in entries {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
-        let step =
-            name.strip_prefix("step-").and_then(|name| name.strip_suffix(".json")?.parse::<u64>().ok());
-        steps.extend(step);
+        states.extend(StateName::of_file(&name).filter(|_| name.ends_with(SEAL)));
     }
-    steps.sort_unstable();
-    Ok(steps)
+    states.sort_unstable();
+    Ok(states)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written_and_sorted_as_training_gets_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = |global_step, validated| StateName { global_step, validated };
+        let expected = [state(9, false), state(9, true), state(100_000_000, false)];
+        for sealed in expected {
+            fs_err::write(sealed.seal_path(dir.path()), "").unwrap();
+            assert_eq!(StateName::of_file(&format!("{sealed}.history.arrow")), Some(sealed));
+        }
+        for other in ["step-00000010.arrow", "step-00000011.json.tmp", "step-x.json", "best-00000012.arrow"] {
+            fs_err::write(dir.path().join(other), "").unwrap();
+        }
+        assert_eq!(sealed_states(dir.path()).unwrap(), expected);
+        assert!(sealed_states(&dir.path().join("none")).unwrap().is_empty());
+    }
 }

@@ -1,12 +1,14 @@
 //! Answering every question of a split: logits in batches, spans per question, loss and scores on the way.
 //!
-//! The model runs on the caller's thread; spans are selected and scored on another, behind it. A few batches of logits
+//! The model runs on the caller's thread; spans are selected and scored on others, behind it. A few batches of logits
 //! and the windows of one question are held at a time, whatever the split's size.
 
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
 use artifact::Feature;
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
 use squad::{FeatureLogits, SpanPrediction, SpanSettings, select_spans};
 
 use crate::{Predictor, QaLogits, Split};
@@ -21,6 +23,8 @@ pub struct AnsweredExample {
     pub example_index: usize,
     /// The chosen span and its rivals.
     pub prediction: SpanPrediction,
+    /// Sum over its features of the mean of start and end cross-entropy.
+    pub loss: f64,
     /// 1 where it equals a gold answer after normalisation, else 0.
     pub exact_match: f64,
     /// Token overlap with the nearest gold answer, in [0, 1].
@@ -53,18 +57,21 @@ pub fn answer_split<E>(
     mut each: impl FnMut(AnsweredExample) -> Result<(), E>,
 ) -> Result<SplitScore, E> {
     let mut total = SplitScore::default();
-    let mut take = |answers: Answers| -> Result<(), E> {
-        total.loss += answers.loss;
-        answers.examples.into_iter().try_for_each(|answered| {
+    let mut take = |answers: Vec<AnsweredExample>| -> Result<(), E> {
+        answers.into_iter().try_for_each(|answered| {
+            total.loss += answered.loss;
             total.exact_match += answered.exact_match;
             total.f1 += answered.f1;
             each(answered)
         })
     };
+    let pool = ThreadPoolBuilder::new().num_threads(torch_kernels::threads()).build();
+    let pool = pool.expect("the system gives as many threads to this as to the model");
     thread::scope(|scope| {
         let (to_worker, batches) = sync_channel(BATCHES_AHEAD);
         let (to_caller, answers) = channel();
-        scope.spawn(move || select_behind(split, *settings, batches, to_caller));
+        let pool = &pool;
+        scope.spawn(move || pool.install(|| select_behind(split, *settings, batches, to_caller)));
         for start in (0..split.features.len()).step_by(batch_size.max(1)) {
             let end = split.features.len().min(start + batch_size.max(1));
             let features: Vec<Feature<'_>> = (start..end).map(|index| split.features.get(index)).collect();
@@ -90,44 +97,32 @@ pub fn answer_split<E>(
     })
 }
 
-/// What became of one batch: the questions whose windows ended in it.
-#[derive(Default)]
-struct Answers {
-    examples: Vec<AnsweredExample>,
-    /// Sum over the batch's features.
-    loss: f64,
-}
-
-/// Selects and scores spans until there are no more batches, or nobody takes the answers.
+/// Selects and scores spans until there are no more batches, or nobody takes the answers: after each batch, in parallel,
+/// those of the questions whose windows ended in it.
 fn select_behind<'a>(
     split: &'a Split,
     settings: SpanSettings,
     batches: Receiver<Vec<Window<'a>>>,
-    to_caller: Sender<Answers>,
+    to_caller: Sender<Vec<AnsweredExample>>,
 ) {
     let version_2 = split.has_impossible();
-    // Of one question, gathered over batches.
+    let answer_all = |windows: &[Window<'_>]| -> Vec<AnsweredExample> {
+        let questions: Vec<&[Window<'_>]> = windows.chunk_by(Window::has_same_question).collect();
+        questions.into_par_iter().map(|windows| answer(split, windows, &settings, version_2)).collect()
+    };
     let mut windows: Vec<Window<'_>> = Vec::new();
     for batch in batches {
-        let mut answers = Answers::default();
-        for window in batch {
-            answers.loss += feature_loss(&window.feature, &window.logits);
-            let index = window.feature.example_index;
-            if windows.first().is_some_and(|first| first.feature.example_index != index) {
-                answers.examples.push(answer(split, &windows, &settings, version_2));
-                windows.clear();
-            }
-            windows.push(window);
-        }
-        if to_caller.send(answers).is_err() {
+        windows.extend(batch);
+        // The last question may go on in the next batch.
+        let last = windows.chunk_by(Window::has_same_question).next_back().map_or(0, <[_]>::len);
+        let complete = windows.len() - last;
+        if to_caller.send(answer_all(&windows[..complete])).is_err() {
             return;
         }
+        windows.drain(..complete);
     }
-    if !windows.is_empty() {
-        let examples = vec![answer(split, &windows, &settings, version_2)];
-        // Nobody takes it after an error.
-        let _ = to_caller.send(Answers { examples, loss: 0.0 });
-    }
+    // Nobody takes it after an error.
+    let _ = to_caller.send(answer_all(&windows));
 }
 
 fn answer(
@@ -145,6 +140,7 @@ fn answer(
         example_index,
         exact_match: squad::exact_match(&prediction.text, &ground_truths),
         f1: squad::f1(&prediction.text, &ground_truths),
+        loss: windows.iter().map(|window| feature_loss(&window.feature, &window.logits)).sum(),
         prediction,
     }
 }
@@ -156,6 +152,14 @@ pub struct Window<'a> {
     pub feature: Feature<'a>,
     /// Its logits.
     pub logits: QaLogits,
+}
+
+impl Window<'_> {
+    /// Whether the two belong to one question.
+    #[must_use]
+    pub fn has_same_question(&self, other: &Self) -> bool {
+        self.feature.example_index == other.feature.example_index
+    }
 }
 
 /// The answer to a question about `context` from all of its windows; `version_2` says whether there may be none.

@@ -83,8 +83,8 @@ fn progress(workspace: &Workspace, planned: &Planned) -> Result<String, Error> {
         return Ok(String::new());
     }
     let unfinished = workspace.store.unfinished_dir(planned.declaration.name, &planned.fingerprint);
-    let steps = artifact::sealed_steps(&unfinished.join(artifact::file_name::CHECKPOINTS))?;
-    Ok(steps.last().map_or_else(String::new, |step| format!("; goes on from step {step}")))
+    let states = artifact::sealed_states(&unfinished.join(artifact::file_name::CHECKPOINTS))?;
+    Ok(states.last().map_or_else(String::new, |state| format!("; goes on from step {}", state.global_step)))
 }
 
 /// Why there is no artifact: what differs from the newest one.

@@ -16,8 +16,10 @@ use std::time::Instant;
 
 use artifact::{Artifact, Contexts, Examples, Feature, Features, file_name};
 use distilbert::{QaLogits, Window, select_answer};
-use serde_json::{Value, json};
-use squad::{SpanPrediction, SpanSettings};
+use rayon::prelude::*;
+use serde::Serialize;
+use serde_json::json;
+use squad::{SpanCandidate, SpanPrediction, SpanSettings};
 
 /// The defaults of pipeline.toml and of `run_qa`.
 const SETTINGS: SpanSettings = SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
@@ -41,12 +43,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let begin = Instant::now();
     let mut file = BufWriter::new(fs_err::File::create(answers)?);
-    for windows in windows.chunk_by(|a, b| a.feature.example_index == b.feature.example_index) {
+    let questions: Vec<&[Window<'_>]> = windows.chunk_by(Window::has_same_question).collect();
+    // Each line is the product of its question alone; evaluate has its rows written while the model works.
+    let lines = questions.into_par_iter().map(|windows| {
         let example = examples.get(windows[0].feature.example_index as usize);
         let context = contexts.get(example.context_id).context;
         let prediction = select_answer(context, windows, &SETTINGS, VERSION_2);
-        serde_json::to_writer(&mut file, &answer(example.id, &prediction))?;
-        file.write_all(b"\n")?;
+        let mut line = serde_json::to_vec(&Answer::new(example.id, &prediction))?;
+        line.push(b'\n');
+        Ok(line)
+    });
+    for line in lines.collect::<Result<Vec<_>, serde_json::Error>>()? {
+        file.write_all(&line)?;
     }
     file.flush()?;
     let seconds = begin.elapsed().as_secs_f64();
@@ -55,12 +63,27 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// A question's line of ANSWERS.
-fn answer(id: &str, prediction: &SpanPrediction) -> Value {
-    let n_best = prediction.n_best.iter();
-    let n_best: Vec<Value> = n_best
-        .map(|candidate| json!({ "text": candidate.text, "probability": candidate.probability }))
-        .collect();
-    json!({ "id": id, "text": prediction.text, "n_best": n_best })
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: &'a str,
+    text: &'a str,
+    n_best: Vec<Ranked<'a>>,
+}
+
+#[derive(Serialize)]
+struct Ranked<'a> {
+    text: &'a str,
+    probability: f64,
+}
+
+impl<'a> Answer<'a> {
+    fn new(id: &'a str, prediction: &'a SpanPrediction) -> Self {
+        let ranked = |candidate: &'a SpanCandidate| Ranked {
+            text: &candidate.text,
+            probability: candidate.probability,
+        };
+        Self { id, text: &prediction.text, n_best: prediction.n_best.iter().map(ranked).collect() }
+    }
 }
 
 fn read_f32(path: &Path) -> std::io::Result<Vec<f32>> {

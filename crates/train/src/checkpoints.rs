@@ -2,7 +2,8 @@
 //!
 //! A state is `step-N.arrow` with `step-N.history.arrow`, and refers to `best-N.arrow`, the weights of the best validation
 //! so far; `step-N.json`, written last, holds the hashes of all three and so says that they are whole. What has none
-//! counts as nothing.
+//! counts as nothing. The files of a state of after the step's validation begin with `step-N.validated`: they stand beside
+//! those of before it, of which a kill must not cost any while they are written.
 //! `starts.txt` has a line for each time the training was started, the step it went on from, and a dot for each step
 //! that it made then.
 
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use artifact::{HistoryRow, TEMPORARY_EXTENSION, hash_file, seal_path, sealed_steps};
+use artifact::{HistoryRow, StateName, TEMPORARY_EXTENSION, hash_file, sealed_states};
 use fs_err::{File, OpenOptions};
 use serde::{Deserialize, Serialize};
 
@@ -29,10 +30,10 @@ pub(crate) struct Checkpoints {
     sealing: Option<JoinHandle<Result<Sealed, Error>>>,
     /// How long the last one took to reach the disk.
     pub(crate) last_seal: Duration,
-    /// The step of the newest one that is whole.
-    pub(crate) newest_step: Option<u64>,
-    /// The step of the newest one that was taken, sealed or not.
-    taken_step: Option<u64>,
+    /// The newest one that is whole.
+    pub(crate) newest: Option<StateName>,
+    /// The newest one that was taken, sealed or not.
+    taken: Option<StateName>,
     /// Steps that a kill may cost; 0 = any number.
     every_steps: u64,
     starts: File,
@@ -40,7 +41,7 @@ pub(crate) struct Checkpoints {
 
 /// A state that is on the disk.
 struct Sealed {
-    global_step: u64,
+    state: StateName,
     took: Duration,
 }
 
@@ -63,8 +64,8 @@ impl Checkpoints {
             keep,
             sealing: None,
             last_seal: Duration::ZERO,
-            newest_step: None,
-            taken_step: None,
+            newest: None,
+            taken: None,
             every_steps,
             starts,
         })
@@ -72,17 +73,17 @@ impl Checkpoints {
 
     /// The newest state that is whole; damaged ones are reported, and lose their seal: they must not be kept in place
     /// of whole ones.
-    pub(crate) fn newest(&mut self) -> Result<Option<SavedState>, Error> {
-        for global_step in sealed_steps(&self.dir)?.into_iter().rev() {
-            match self.verified(global_step) {
-                Ok(state) => {
-                    (self.newest_step, self.taken_step) = (Some(global_step), Some(global_step));
-                    return Ok(Some(state));
+    pub(crate) fn open_newest(&mut self) -> Result<Option<SavedState>, Error> {
+        for state in sealed_states(&self.dir)?.into_iter().rev() {
+            match self.verified(state) {
+                Ok(saved) => {
+                    (self.newest, self.taken) = (Some(state), Some(state));
+                    return Ok(Some(saved));
                 }
                 Err(error) if error.is_unreadable() => return Err(error),
                 Err(error) => {
-                    tracing::warn!(global_step, %error, "a training state is damaged: trying the one before it");
-                    fs_err::remove_file(seal_path(&self.dir, global_step))?;
+                    tracing::warn!(%state, %error, "a training state is damaged: trying the one before it");
+                    fs_err::remove_file(state.seal_path(&self.dir))?;
                 }
             }
         }
@@ -109,10 +110,15 @@ impl Checkpoints {
     /// Removes best weights that newer ones have replaced, where no state will: without regular states none is sealed, and
     /// those that are there refer to weights of their own step or of before.
     pub(crate) fn discard_best(&self, global_step: u64) -> Result<(), Error> {
-        if self.every_steps == 0 && self.newest_step.is_none_or(|step| step < global_step) {
+        if self.every_steps == 0 && self.newest_step() < global_step {
             fs_err::remove_file(self.best_path(global_step))?;
         }
         Ok(())
+    }
+
+    /// The step of the newest state that is whole; 0 where there is none.
+    pub(crate) fn newest_step(&self) -> u64 {
+        self.newest.map_or(0, |state| state.global_step)
     }
 
     /// Where the best weights of a validation are.
@@ -128,18 +134,17 @@ impl Checkpoints {
         }
         let while_sealing = self.last_seal.as_secs_f64() / step_time.as_secs_f64().max(1e-6);
         let ahead = (while_sealing.ceil() as u64).clamp(1, self.every_steps.div_ceil(2));
-        global_step - self.taken_step.unwrap_or(0) >= (self.every_steps - ahead).max(1)
+        global_step - self.taken.map_or(0, |state| state.global_step) >= (self.every_steps - ahead).max(1)
     }
 
     /// Waits for the disk where a kill in the step after `global_step` would cost more steps than it may.
     pub(crate) fn hold(&mut self, global_step: u64) -> Result<(), Error> {
-        let lost = global_step + 1 - self.newest_step.unwrap_or(0);
+        let lost = global_step + 1 - self.newest_step();
         if self.every_steps > 0 && lost > self.every_steps { self.wait() } else { Ok(()) }
     }
 
-    /// Takes a state, once the one before it is on the disk, and brings it there behind the training. Where there is one
-    /// of this step already nothing is done: while its files are replaced, a kill would cost both. It may be of before
-    /// the step's validation, which is then made again.
+    /// Takes a state, once the one before it is on the disk, and brings it there behind the training; nothing is done
+    /// where it is there already.
     pub(crate) fn save(
         &mut self,
         counters: Counters,
@@ -148,12 +153,13 @@ impl Checkpoints {
         fingerprint: &str,
     ) -> Result<(), Error> {
         self.wait()?;
-        if self.taken_step == Some(counters.global_step) {
+        let state = counters.state();
+        if self.taken == Some(state) {
             return Ok(());
         }
-        let (dir, keep, global_step) = (self.dir.clone(), self.keep, counters.global_step);
+        let (dir, keep) = (self.dir.clone(), self.keep);
         let snapshot = Snapshot::take(&dir, counters, history, optimizer, fingerprint)?;
-        self.taken_step = Some(global_step);
+        self.taken = Some(state);
         self.sealing = Some(std::thread::spawn(move || seal(&dir, keep, snapshot)));
         Ok(())
     }
@@ -163,32 +169,29 @@ impl Checkpoints {
         if let Some(sealing) = self.sealing.take() {
             let sealed = sealing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             if sealed.is_err() {
-                // Whether the step's state is there after all, the folder knows.
-                self.taken_step = sealed_steps(&self.dir)?.last().copied();
+                // Whether it is there after all, the folder knows.
+                self.taken = sealed_states(&self.dir)?.last().copied();
             }
             let sealed = sealed?;
-            self.newest_step = Some(sealed.global_step);
+            self.newest = Some(sealed.state);
             self.last_seal = sealed.took;
         }
         Ok(())
     }
 
-    fn verified(&self, global_step: u64) -> Result<SavedState, Error> {
-        let seal: Seal = serde_json::from_slice(&fs_err::read(seal_path(&self.dir, global_step))?)
-            .map_err(|error| self.damaged(global_step, error.to_string()))?;
-        let paths = StatePaths::new(&self.dir, global_step);
-        let state = SavedState::open(&paths)?;
-        for path in files(&self.dir, &paths, &state.counters) {
+    fn verified(&self, state: StateName) -> Result<SavedState, Error> {
+        let paths = StatePaths::new(&self.dir, state);
+        let damaged = |reason| Error::State { path: paths.tensors.clone(), reason };
+        let seal: Seal = serde_json::from_slice(&fs_err::read(state.seal_path(&self.dir))?)
+            .map_err(|error| damaged(error.to_string()))?;
+        let saved = SavedState::open(&paths)?;
+        for path in files(&self.dir, &paths, &saved.counters) {
             let (name, found) = (file_name(&path), hash_file(&path)?);
             if seal.blake3.get(&name) != Some(&found) {
-                return Err(self.damaged(global_step, format!("the contents of {name} have changed")));
+                return Err(damaged(format!("the contents of {name} have changed")));
             }
         }
-        Ok(state)
-    }
-
-    fn damaged(&self, global_step: u64, reason: String) -> Error {
-        Error::State { path: StatePaths::new(&self.dir, global_step).tensors, reason }
+        Ok(saved)
     }
 }
 
@@ -213,9 +216,9 @@ fn files(dir: &Path, paths: &StatePaths, counters: &Counters) -> Vec<PathBuf> {
 fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Sealed, Error> {
     let started = Instant::now();
     let counters = snapshot.counters.clone();
-    let global_step = counters.global_step;
+    let state = counters.state();
     if let Err(error) = write_seal(dir, &counters, snapshot) {
-        if let Err(error) = remove_files(dir, |name| number(name, "step-") == Some(global_step)) {
+        if let Err(error) = remove_files(dir, |name| StateName::of_file(name) == Some(state)) {
             tracing::warn!(%error, "parts of a training state stay behind until the next start");
         }
         return Err(error);
@@ -223,7 +226,7 @@ fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Sealed, Error> {
     if let Err(error) = prune(dir, keep, &counters) {
         tracing::warn!(%error, "older training states stay behind until the next one is sealed");
     }
-    Ok(Sealed { global_step, took: started.elapsed() })
+    Ok(Sealed { state, took: started.elapsed() })
 }
 
 fn write_seal(dir: &Path, counters: &Counters, snapshot: Snapshot) -> Result<(), Error> {
@@ -233,7 +236,7 @@ fn write_seal(dir: &Path, counters: &Counters, snapshot: Snapshot) -> Result<(),
         .map(|path| Ok((file_name(path), hash_file(path)?)))
         .collect::<Result<_, artifact::Error>>()?;
     let seal = serde_json::to_vec_pretty(&Seal { blake3 }).map_err(io::Error::from)?;
-    let path = seal_path(dir, counters.global_step);
+    let path = counters.state().seal_path(dir);
     let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
     let mut file = File::create(&temporary)?;
     file.write_all(&seal)?;
@@ -245,9 +248,9 @@ fn write_seal(dir: &Path, counters: &Counters, snapshot: Snapshot) -> Result<(),
 
 /// Removes the files of states that have no seal, and what was never finished.
 fn remove_unsealed(dir: &Path) -> Result<(), Error> {
-    let sealed = sealed_steps(dir)?;
+    let sealed = sealed_states(dir)?;
     remove_files(dir, |name| {
-        let unsealed = number(name, "step-").is_some_and(|step| !sealed.contains(&step));
+        let unsealed = StateName::of_file(name).is_some_and(|state| !sealed.contains(&state));
         unsealed || Path::new(name).extension().is_some_and(|extension| extension == TEMPORARY_EXTENSION)
     })
 }
@@ -264,31 +267,31 @@ fn remove_files(dir: &Path, is_unused: impl Fn(&str) -> bool) -> Result<(), Erro
 
 /// Removes all but the newest `keep` states, and the best weights that none of those refers to.
 fn prune(dir: &Path, keep: usize, newest: &Counters) -> Result<(), Error> {
-    let steps = sealed_steps(dir)?;
-    let (old, kept) = steps.split_at(steps.len().saturating_sub(keep));
+    let states = sealed_states(dir)?;
+    let (old, kept) = states.split_at(states.len().saturating_sub(keep));
     let mut best: Vec<u64> = newest.best.iter().map(|best| best.global_step).collect();
-    for &global_step in kept {
+    for &state in kept {
         // One that cannot be read refers to nothing that could be used.
-        if let Ok(state) = SavedState::open(&StatePaths::new(dir, global_step)) {
-            best.extend(state.counters.best.iter().map(|best| best.global_step));
+        if let Ok(saved) = SavedState::open(&StatePaths::new(dir, state)) {
+            best.extend(saved.counters.best.iter().map(|best| best.global_step));
         }
     }
-    for &global_step in old {
+    for state in old {
         // The seal first: without it the rest counts as nothing.
-        fs_err::remove_file(seal_path(dir, global_step))?;
+        fs_err::remove_file(state.seal_path(dir))?;
     }
     let newest_step = newest.global_step;
-    remove_files(dir, |name| match (number(name, "step-"), number(name, "best-")) {
-        (Some(step), _) => !kept.contains(&step),
+    remove_files(dir, |name| match (StateName::of_file(name), best_step(name)) {
+        (Some(state), _) => !kept.contains(&state),
         // Those of its own step or a later one may have been written since it was taken.
         (_, Some(step)) => step < newest_step && !best.contains(&step),
         _ => false,
     })
 }
 
-/// The number after `prefix`, up to the first dot.
-fn number(name: &str, prefix: &str) -> Option<u64> {
-    name.strip_prefix(prefix)?.split('.').next()?.parse().ok()
+/// The step whose weights a file holds.
+fn best_step(name: &str) -> Option<u64> {
+    name.strip_prefix("best-")?.split('.').next()?.parse().ok()
 }
 
 fn best_path(dir: &Path, global_step: u64) -> PathBuf {

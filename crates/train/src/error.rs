@@ -61,12 +61,16 @@ pub enum Error {
     },
     /// The loss on the validation split is NaN or infinite.
     #[error("the validation loss is {loss} after step {global_step}; {good}")]
-    #[diagnostic(help("lower `train.learning_rate`, or set `run.precision` to \"fp32\""))]
+    #[diagnostic(help(
+        "lower `train.learning_rate`, or set `run.precision` to \"fp32\"; the first such questions: {examples}"
+    ))]
     ValidationNotFinite {
         /// The loss.
         loss: f64,
         /// Steps done.
         global_step: u64,
+        /// Ids of the first questions with such a loss.
+        examples: String,
         /// What is left of before.
         good: String,
     },
@@ -127,6 +131,17 @@ pub enum Error {
         /// The setting.
         max_minutes: f64,
     },
+    /// `train.max_minutes` were over before anything was done that could be kept.
+    #[error("train.max_minutes = {max_minutes} ran out before the training came beyond step {global_step}")]
+    #[diagnostic(help(
+        "raise `train.max_minutes`: a start, a validation and what it takes to save must fit into it"
+    ))]
+    TooLittleTime {
+        /// Steps done, all before this start.
+        global_step: u64,
+        /// The setting.
+        max_minutes: f64,
+    },
 }
 
 impl Error {
@@ -149,7 +164,7 @@ impl ExitKind for Error {
             Self::NeverAtPeak { .. } => 2,
             Self::Artifact(error) => error.exit_code(),
             Self::Model(_) | Self::Empty { .. } | Self::State { .. } | Self::InitFrom { .. } => 3,
-            Self::Interrupted { .. } | Self::TimeIsUp { .. } => 130,
+            Self::Interrupted { .. } | Self::TimeIsUp { .. } | Self::TooLittleTime { .. } => 130,
             Self::Io(_)
             | Self::NotFinite { .. }
             | Self::ValidationNotFinite { .. }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use artifact::{HistoryRow, Tensors, TensorsWriter, read_history, write_history};
+use artifact::{HistoryRow, StateName, Tensors, TensorsWriter, read_history, write_history};
 use distilbert::SplitScore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -48,6 +48,12 @@ impl Best {
 }
 
 impl Counters {
+    /// What a state with them is called.
+    pub(crate) fn state(&self) -> StateName {
+        let Self { global_step, validated_step, .. } = *self;
+        StateName { global_step, validated: global_step > 0 && validated_step == global_step }
+    }
+
     /// Each counter as JSON under its name.
     fn to_metadata(&self) -> BTreeMap<String, String> {
         let Ok(Value::Object(counters)) = serde_json::to_value(self) else {
@@ -90,7 +96,7 @@ impl Snapshot {
         optimizer: &AdamW,
         fingerprint: &str,
     ) -> Result<Self, Error> {
-        let paths = StatePaths::new(dir, counters.global_step);
+        let paths = StatePaths::new(dir, counters.state());
         let kind = &artifact::TRAINING_STATE;
         let mut tensors =
             TensorsWriter::create_as(&paths.tensors, fingerprint, kind, counters.to_metadata())?;
@@ -121,10 +127,10 @@ pub(crate) struct StatePaths {
 }
 
 impl StatePaths {
-    pub(crate) fn new(dir: &Path, global_step: u64) -> Self {
+    pub(crate) fn new(dir: &Path, state: StateName) -> Self {
         Self {
-            tensors: dir.join(format!("step-{global_step:08}.arrow")),
-            history: dir.join(format!("step-{global_step:08}.history.arrow")),
+            tensors: dir.join(format!("{state}.arrow")),
+            history: dir.join(format!("{state}.history.arrow")),
         }
     }
 }

@@ -8,7 +8,7 @@ mod validation;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use artifact::{HistoryKind, HistoryRow, file_name};
+use artifact::{HistoryKind, HistoryRow, StateName, file_name};
 use burn::tensor::Tensor;
 use distilbert::{DistilBertForQuestionAnswering, Parameter, Precision, Runtime, Split};
 use stage::{Job, Progress};
@@ -58,6 +58,8 @@ pub(crate) struct Trainer<'a> {
     records: Records,
     checkpoints: Checkpoints,
     stop: Stop,
+    /// Where this start went on.
+    resumed_from: StateName,
 }
 
 impl<'a> Trainer<'a> {
@@ -75,7 +77,7 @@ impl<'a> Trainer<'a> {
         let scaler = fp16.then(|| GradScaler::new(GradScaler::INITIAL_SCALE));
         let mut counters = Counters { scaler, ..Counters::default() };
         let mut history = Vec::new();
-        if let Some(state) = checkpoints.newest()? {
+        if let Some(state) = checkpoints.open_newest()? {
             state.restore(&mut optimizer)?;
             counters = state.counters;
             history = state.history;
@@ -93,8 +95,8 @@ impl<'a> Trainer<'a> {
             resumed_from_step: counters.global_step,
         };
         let records = Records::resume(&facts, history, (recipe.total_steps, recipe.epochs))?;
-        let unread = Vec::new();
-        Ok(Self { subject, recipe, optimizer, counters, unread, records, checkpoints, stop })
+        let (unread, resumed_from) = (Vec::new(), counters.state());
+        Ok(Self { subject, recipe, optimizer, counters, unread, records, checkpoints, stop, resumed_from })
     }
 
     /// Trains to the end of the schedule, or until it is asked to stop, and leaves the best model behind.
@@ -257,8 +259,8 @@ impl<'a> Trainer<'a> {
         if let Err(error) = self.checkpoints.wait() {
             tracing::error!(%error, "the newest training state is not on the disk");
         }
-        match self.checkpoints.newest_step {
-            Some(step) => format!("the newest training state is of step {step}"),
+        match self.checkpoints.newest {
+            Some(state) => format!("the newest training state is of step {}", state.global_step),
             None => "there is no training state yet".to_owned(),
         }
     }
@@ -283,7 +285,7 @@ impl<'a> Trainer<'a> {
             tracing::error!(%error, "the training state before is not on the disk");
         }
         if let Err(error) = self.save_if(true, job).and_then(|()| self.checkpoints.wait()) {
-            let newest_step = self.checkpoints.newest_step.unwrap_or(0);
+            let newest_step = self.checkpoints.newest_step();
             tracing::error!(global_step, newest_step, "interrupted; steps after the newest state are lost");
             return Err(error);
         }
@@ -293,7 +295,11 @@ impl<'a> Trainer<'a> {
             Reason::Signal => Error::Interrupted { global_step, total_steps },
             Reason::TimeIsUp => {
                 let max_minutes = job.settings.train.max_minutes;
-                Error::TimeIsUp { global_step, total_steps, max_minutes }
+                if self.counters.state() == self.resumed_from {
+                    Error::TooLittleTime { global_step, max_minutes }
+                } else {
+                    Error::TimeIsUp { global_step, total_steps, max_minutes }
+                }
             }
         })
     }

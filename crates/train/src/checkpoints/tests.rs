@@ -27,29 +27,41 @@ fn optimizer() -> AdamW {
     AdamW::new(vec![parameter], 1, settings)
 }
 
+/// Of before a step's validation, and of after it.
+const BEFORE: StateName = StateName { global_step: 3, validated: false };
+const AFTER: StateName = StateName { validated: true, ..BEFORE };
+
 #[test]
-fn a_state_is_not_given_up_for_another_of_the_same_step() {
+fn the_validation_of_a_state_that_is_there_is_kept_beside_it() {
     let dir = tempfile::tempdir().unwrap();
-    let files = || {
-        ["step-00000003.json", "step-00000003.arrow", "step-00000003.history.arrow"]
-            .map(|name| fs_err::read(dir.path().join(name)).unwrap())
+    let files = |state: StateName| {
+        ["json", "arrow", "history.arrow"]
+            .map(|extension| fs_err::read(dir.path().join(format!("{state}.{extension}"))).ok())
     };
     let counters = Counters { global_step: 3, ..Counters::default() };
-    let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
+    let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
     checkpoints.save(counters.clone(), &[], &optimizer(), "f").unwrap();
     checkpoints.wait().unwrap();
-    let stopped = files();
+    let stopped = files(BEFORE);
     drop(checkpoints);
     // The next start makes the validation that was not over.
-    let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
-    assert_eq!(checkpoints.newest().unwrap().unwrap().counters, counters);
+    let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
+    assert_eq!(checkpoints.open_newest().unwrap().unwrap().counters, counters);
     let validated = Counters { validated_step: 3, ..counters };
-    checkpoints.save(validated, &[], &optimizer(), "f").unwrap();
+    checkpoints.save(validated.clone(), &[], &optimizer(), "f").unwrap();
     checkpoints.wait().unwrap();
-    assert!(files() == stopped, "between two renames neither would be whole");
+    assert!(files(BEFORE) == stopped && stopped.iter().all(Option::is_some));
+    assert_eq!(sealed_states(dir.path()).unwrap(), [BEFORE, AFTER]);
+    drop(checkpoints);
+    // And the one after that finds it made; one that is damaged gives way to the one of before.
+    let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
+    assert_eq!(checkpoints.open_newest().unwrap().unwrap().counters, validated);
+    fs_err::write(dir.path().join(format!("{AFTER}.arrow")), "").unwrap();
+    assert_eq!(checkpoints.open_newest().unwrap().unwrap().counters.validated_step, 0);
     checkpoints.save(Counters { global_step: 4, ..Counters::default() }, &[], &optimizer(), "f").unwrap();
     checkpoints.wait().unwrap();
-    assert_eq!(sealed_steps(dir.path()).unwrap(), [4]);
+    let last = StateName { global_step: 4, validated: false };
+    assert_eq!(sealed_states(dir.path()).unwrap(), [last]);
 }
 
 #[test]
@@ -64,7 +76,7 @@ fn a_state_that_was_not_sealed_is_taken_again() {
     fs_err::write(checkpoints.best_path(2), "weights").unwrap();
     checkpoints.save(counters, &[], &optimizer(), "f").unwrap();
     checkpoints.wait().unwrap();
-    assert_eq!(sealed_steps(dir.path()).unwrap(), [3]);
+    assert_eq!(sealed_states(dir.path()).unwrap(), [BEFORE]);
 }
 
 #[test]
@@ -81,7 +93,7 @@ fn a_damaged_state_is_not_kept_in_place_of_a_whole_one() {
         fs_err::write(dir.path().join(name), "{}").unwrap();
     }
     let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
-    assert!(checkpoints.newest().unwrap().is_none());
+    assert!(checkpoints.open_newest().unwrap().is_none());
     fs_err::write(dir.path().join("step-00000004.json"), "{}").unwrap();
     fs_err::write(dir.path().join("step-00000004.arrow"), "{}").unwrap();
     prune(dir.path(), 1, &Counters { global_step: 4, ..Counters::default() }).unwrap();

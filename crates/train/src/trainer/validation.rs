@@ -17,6 +17,9 @@ use crate::stop::Reason;
 const VALIDATION_SPANS: SpanSettings =
     SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
 
+/// Questions named in an error.
+const IDS_NAMED: usize = 8;
+
 impl Trainer<'_> {
     /// Scores the model on the validation split and keeps it if it is the best so far. Returns why it was asked to
     /// stop before the end, if it was.
@@ -25,13 +28,17 @@ impl Trainer<'_> {
         let started = Instant::now();
         let Subject { model, runtime, validation, .. } = self.subject;
         let progress = job.progress("validation", validation.examples.len() as u64);
+        let mut not_finite = Vec::new();
         let score = answer_split(
             &Predictor::new(model, runtime),
             validation,
             self.recipe.eval_batch_size,
             &VALIDATION_SPANS,
-            |_| {
+            |answered| {
                 progress.inc(1);
+                if !answered.loss.is_finite() && not_finite.len() < IDS_NAMED {
+                    not_finite.push(validation.examples.get(answered.example_index).id);
+                }
                 self.stop.asked().map_or(Ok(()), Err)
             },
         );
@@ -41,6 +48,14 @@ impl Trainer<'_> {
         };
         progress.finish();
         self.records.pause(started.elapsed().as_secs_f64());
+        if !not_finite.is_empty() {
+            return Err(Error::ValidationNotFinite {
+                loss: score.loss,
+                global_step: self.counters.global_step,
+                examples: not_finite.join(", "),
+                good: self.newest_state(),
+            });
+        }
         self.judge(score, job)?;
         self.records.log(self.optimizer.optimizer_step())?;
         Ok(None)
@@ -50,9 +65,6 @@ impl Trainer<'_> {
         let global_step = self.counters.global_step;
         let epoch = self.recipe.epoch_after(global_step);
         let SplitScore { loss, exact_match, f1 } = score;
-        if !loss.is_finite() {
-            return Err(Error::ValidationNotFinite { loss, global_step, good: self.newest_state() });
-        }
         tracing::info!(epoch, global_step, loss, exact_match, f1, "validated");
         self.records.push(HistoryRow {
             global_step,
