@@ -179,6 +179,8 @@ enum Moment {
     Validated,
     /// When a state of after a validation is sealed.
     SealedWithBest,
+    /// When the newest state is one of after its step's validation.
+    SealedValidated,
 }
 
 impl Moment {
@@ -204,6 +206,9 @@ impl Moment {
             }
             Self::Sealed(count) => training.names(".json").len() >= count,
             Self::Validated => training.best_step().is_some(),
+            Self::SealedValidated => {
+                training.states().last().is_some_and(|(_, stem)| stem.ends_with(".validated"))
+            }
             Self::SealedWithBest => training.best_step().is_some_and(|step| training.newest_state() >= step),
         }
     }
@@ -221,22 +226,33 @@ enum End {
 
 /// Starts the training and sends it `signal` when `moment` has come.
 fn run_until(training: &Training<'_>, moment: Moment, signal: Signal) -> End {
+    run_until_killed(training, moment, signal, Duration::MAX)
+}
+
+/// The same, and kills it `patience` later, as supervisors do.
+fn run_until_killed(training: &Training<'_>, moment: Moment, signal: Signal, patience: Duration) -> End {
     let started = Instant::now();
     let mut child = training.start();
-    let mut sent = false;
+    let mut sent: Option<Instant> = None;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
-            assert!(sent || status.success(), "{moment:?}: {status:?}");
+            assert!(sent.is_some() || status.success(), "{moment:?}: {status:?}");
             return match (status.code(), status.signal()) {
                 (Some(0), _) => End::Finished,
                 (Some(130), _) => End::Stopped,
-                (None, Some(number)) if number == signal.as_raw() => End::Killed,
+                (None, Some(number)) if [signal, Signal::KILL].map(Signal::as_raw).contains(&number) => {
+                    End::Killed
+                }
                 _ => panic!("{moment:?}, {signal:?}: {status:?}"),
             };
         }
-        if !sent && moment.has_come(training, started) {
+        let next = match sent {
+            None => moment.has_come(training, started).then_some(signal),
+            Some(since) => (since.elapsed() >= patience).then_some(Signal::KILL),
+        };
+        if let Some(signal) = next {
             kill_process(Pid::from_child(&child), signal).unwrap();
-            sent = true;
+            sent.get_or_insert_with(Instant::now);
         }
         assert!(started.elapsed() < Duration::from_mins(2), "{moment:?} never came");
         std::thread::sleep(Duration::from_micros(200));
@@ -282,12 +298,18 @@ fn a_training_that_is_killed_anywhere_goes_on_and_ends_at_the_same_bits() {
                 let moment = if killed < kills() { Moment::draw(&mut random) } else { Moment::NEVER };
                 let signal =
                     [Signal::KILL, Signal::KILL, Signal::TERM, Signal::INT][random.below(4) as usize];
-                let end = run_until(&training, moment, signal);
+                // One in four of those that are asked to stop are not given the time.
+                let patience = if random.below(4) == 0 {
+                    Duration::from_millis(random.below(20))
+                } else {
+                    Duration::MAX
+                };
+                let end = run_until_killed(&training, moment, signal, patience);
                 if end == End::Finished {
                     break;
                 }
                 ends.push(end);
-                killed += u64::from(end == End::Killed && signal == Signal::KILL);
+                killed += u64::from(end == End::Killed);
                 stopped += u64::from(end == End::Stopped);
                 if training.finished.exists() {
                     // Ended by the signal all the same: what it had still to do, the next start does.
@@ -354,6 +376,42 @@ fn without_regular_states_a_training_that_is_stopped_goes_on() {
         check(&training.run_info(), &[0, newest_state], steps).unwrap();
         assert!(training.results() == whole.results());
     }
+}
+
+#[test]
+fn a_training_that_is_stopped_inside_a_validation_makes_it_again_and_keeps_it() {
+    let _alone = alone();
+    let bench = bench();
+    let questions = "--set ingest.max_validation_examples=300";
+    let said = bench.run(&format!("distilburn run --quiet --to tokenize-features {DATA} {questions}"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    // Nearly all of the time goes to validations, and a state is sealed before and after each.
+    let settings = format!("{questions} --set train.epochs=1 --set train.eval_every_steps=1");
+    let recipe = Recipe { checkpoint_every_steps: 1, ..ACCUMULATION }.settings();
+    let training = |store: &str| Training::with_settings(&bench, store, &format!("{recipe} {settings}"));
+    let whole = training("whole");
+    whole.finish();
+    let mut stopped_inside = 0;
+    for attempt in 0..20 {
+        let training = training(&format!("stopped-{attempt}"));
+        assert_eq!(run_until(&training, Moment::SealedValidated, Signal::TERM), End::Stopped);
+        let (step, stem) = training.states().pop().unwrap();
+        if stem.ends_with(".validated") {
+            continue;
+        }
+        stopped_inside += 1;
+        assert_eq!(run_until(&training, Moment::SealedValidated, Signal::KILL), End::Killed);
+        let (validated_step, validated) = training.states().pop().unwrap();
+        assert!(validated_step >= step && validated.ends_with(".validated"), "{stem}, then {validated}");
+        training.finish();
+        let steps = whole.run_info()["executed_steps"].as_u64().unwrap();
+        check(&training.run_info(), &[0, step, validated_step], steps + 1).unwrap();
+        assert!(training.results() == whole.results());
+        if stopped_inside == 3 {
+            return;
+        }
+    }
+    panic!("only {stopped_inside} of 20 were stopped inside a validation");
 }
 
 #[test]

@@ -44,9 +44,16 @@ pub enum Error {
     },
 
     /// A file that the settings name cannot be read.
-    #[error("an input cannot be read")]
+    #[error("{origin}: {key} cannot be read")]
     #[diagnostic(help("check that the path is right and that you may read it"))]
-    ReadSource(#[source] std::io::Error),
+    ReadSource {
+        /// Where the setting stands.
+        origin: String,
+        /// The setting.
+        key: &'static str,
+        /// Names the file.
+        source: std::io::Error,
+    },
 
     /// An upstream stage has not been run with these settings.
     #[error("{stage} needs {input}, which has not been made: {} does not exist", dir.display())]
@@ -158,7 +165,7 @@ impl ExitKind for Error {
             Self::Artifact(error) => error.exit_code(),
             Self::Fetch(error) => error.exit_code(),
             Self::NoSource { .. }
-            | Self::ReadSource(_)
+            | Self::ReadSource { .. }
             | Self::MissingInput { .. }
             | Self::MissingLineage { .. }
             | Self::Lineage { .. }

@@ -98,7 +98,7 @@ fn location_values(
     Ok(match location {
         Location::File(path) => vec![json!(hashes.file(loaded, setting, path)?)],
         Location::Glob(pattern) => {
-            let paths = matches(pattern).map_err(Error::ReadSource)?;
+            let paths = matches(pattern).map_err(|source| unreadable(loaded, setting, source))?;
             if paths.is_empty() {
                 return Err(Error::NoSource {
                     origin: loaded.origin(setting).to_owned(),
@@ -117,6 +117,10 @@ fn location_values(
         Location::Url(url) => vec![json!(format!("sha256:{}", fetcher.pin_url(url)?.hex()))],
         Location::Hub(id) => vec![of_hub(id, RepoKind::Dataset, setting, loaded, fetcher)?],
     })
+}
+
+fn unreadable(loaded: &Loaded, key: &'static str, source: io::Error) -> Error {
+    Error::ReadSource { origin: loaded.origin(key).to_owned(), key, source }
 }
 
 /// A repository of the Hub by id and commit; an error says that a path may be meant.
@@ -220,7 +224,7 @@ impl Hashes {
             let (origin, path) = (loaded.origin(key).to_owned(), path.to_owned());
             return Err(Error::NoSource { origin, key, path, what, remedy });
         }
-        self.hash(path).map_err(Error::ReadSource)
+        self.hash(path).map_err(|source| unreadable(loaded, key, source))
     }
 
     fn hash(&mut self, path: &Path) -> io::Result<String> {

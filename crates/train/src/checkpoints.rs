@@ -7,19 +7,20 @@
 //! `starts.txt` has a line for each time the training was started, the step it went on from, and a dot for each step
 //! that it made then.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
+mod seal;
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use artifact::{HistoryRow, StateName, TEMPORARY_EXTENSION, hash_file, sealed_states};
+use artifact::{HistoryRow, StateName, TEMPORARY_EXTENSION, sealed_states};
 use fs_err::{File, OpenOptions};
-use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::checkpoints::seal::{BestWeights, Sealed, seal, verified};
 use crate::optimizer::AdamW;
-use crate::state::{Counters, SavedState, Snapshot, StatePaths};
+use crate::state::{Counters, SavedState, Snapshot};
 
 const STARTS: &str = "starts.txt";
 
@@ -34,22 +35,11 @@ pub(crate) struct Checkpoints {
     pub(crate) newest: Option<StateName>,
     /// The newest one that was taken, sealed or not.
     taken: Option<StateName>,
+    /// The best weights that states refer to, as they were when they were sealed first.
+    best: Option<BestWeights>,
     /// Steps that a kill may cost; 0 = any number.
     every_steps: u64,
     starts: File,
-}
-
-/// A state that is on the disk.
-struct Sealed {
-    state: StateName,
-    took: Duration,
-}
-
-/// `step-N.json`
-#[derive(Serialize, Deserialize)]
-struct Seal {
-    /// File name → BLAKE3.
-    blake3: BTreeMap<String, String>,
 }
 
 impl Checkpoints {
@@ -66,6 +56,7 @@ impl Checkpoints {
             last_seal: Duration::ZERO,
             newest: None,
             taken: None,
+            best: None,
             every_steps,
             starts,
         })
@@ -75,9 +66,9 @@ impl Checkpoints {
     /// of whole ones.
     pub(crate) fn open_newest(&mut self) -> Result<Option<SavedState>, Error> {
         for state in sealed_states(&self.dir)?.into_iter().rev() {
-            match self.verified(state) {
-                Ok(saved) => {
-                    (self.newest, self.taken) = (Some(state), Some(state));
+            match verified(&self.dir, state) {
+                Ok((saved, best)) => {
+                    (self.newest, self.taken, self.best) = (Some(state), Some(state), best);
                     return Ok(Some(saved));
                 }
                 Err(error) if error.is_unreadable() => return Err(error),
@@ -107,13 +98,23 @@ impl Checkpoints {
         Ok((steps, text.bytes().filter(|&byte| byte == b'.').count() as u64))
     }
 
-    /// Removes best weights that newer ones have replaced, where no state will: without regular states none is sealed, and
-    /// those that are there refer to weights of their own step or of before.
-    pub(crate) fn discard_best(&self, global_step: u64) -> Result<(), Error> {
+    /// Removes best weights that newer ones have replaced, where no state will: without regular states there is at most
+    /// the one that this start went on from, which refers to weights of its own step or of before.
+    pub(crate) fn discard_best(&self, global_step: u64) {
         if self.every_steps == 0 && self.newest_step() < global_step {
-            fs_err::remove_file(self.best_path(global_step))?;
+            let removed = fs_err::remove_file(self.best_path(global_step));
+            if let Err(error) = removed {
+                tracing::warn!(%error, "weights that are not the best any more stay behind");
+            }
         }
-        Ok(())
+    }
+
+    /// Whether the best weights are as they were when a state was sealed with them.
+    pub(crate) fn check_best(&self, global_step: u64) -> Result<(), Error> {
+        match &self.best {
+            Some(best) if best.global_step == global_step => best.check(&self.best_path(global_step)),
+            _ => Ok(()),
+        }
     }
 
     /// The step of the newest state that is whole; 0 where there is none.
@@ -160,7 +161,8 @@ impl Checkpoints {
         let (dir, keep) = (self.dir.clone(), self.keep);
         let snapshot = Snapshot::take(&dir, counters, history, optimizer, fingerprint)?;
         self.taken = Some(state);
-        self.sealing = Some(std::thread::spawn(move || seal(&dir, keep, snapshot)));
+        let best = self.best.clone();
+        self.sealing = Some(std::thread::spawn(move || seal(&dir, keep, snapshot, best)));
         Ok(())
     }
 
@@ -169,29 +171,13 @@ impl Checkpoints {
         if let Some(sealing) = self.sealing.take() {
             let sealed = sealing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             if sealed.is_err() {
-                // Whether it is there after all, the folder knows.
-                self.taken = sealed_states(&self.dir)?.last().copied();
+                // Whatever of it is there, it may be taken again: to the same bits.
+                self.taken = self.newest;
             }
-            let sealed = sealed?;
-            self.newest = Some(sealed.state);
-            self.last_seal = sealed.took;
+            let Sealed { state, best, took } = sealed?;
+            (self.newest, self.best, self.last_seal) = (Some(state), best, took);
         }
         Ok(())
-    }
-
-    fn verified(&self, state: StateName) -> Result<SavedState, Error> {
-        let paths = StatePaths::new(&self.dir, state);
-        let damaged = |reason| Error::State { path: paths.tensors.clone(), reason };
-        let seal: Seal = serde_json::from_slice(&fs_err::read(state.seal_path(&self.dir))?)
-            .map_err(|error| damaged(error.to_string()))?;
-        let saved = SavedState::open(&paths)?;
-        for path in files(&self.dir, &paths, &saved.counters) {
-            let (name, found) = (file_name(&path), hash_file(&path)?);
-            if seal.blake3.get(&name) != Some(&found) {
-                return Err(damaged(format!("the contents of {name} have changed")));
-            }
-        }
-        Ok(saved)
     }
 }
 
@@ -203,47 +189,6 @@ impl Drop for Checkpoints {
             tracing::error!(%error, "the newest training state is not on the disk");
         }
     }
-}
-
-/// Every file that a state needs.
-fn files(dir: &Path, paths: &StatePaths, counters: &Counters) -> Vec<PathBuf> {
-    let best = counters.best.map(|best| best_path(dir, best.global_step));
-    [paths.tensors.clone(), paths.history.clone()].into_iter().chain(best).collect()
-}
-
-/// Brings a state to the disk, says that it is whole, and removes those that are too many. Where that fails, nothing of
-/// it stays.
-fn seal(dir: &Path, keep: usize, snapshot: Snapshot) -> Result<Sealed, Error> {
-    let started = Instant::now();
-    let counters = snapshot.counters.clone();
-    let state = counters.state();
-    if let Err(error) = write_seal(dir, &counters, snapshot) {
-        if let Err(error) = remove_files(dir, |name| StateName::of_file(name) == Some(state)) {
-            tracing::warn!(%error, "parts of a training state stay behind until the next start");
-        }
-        return Err(error);
-    }
-    if let Err(error) = prune(dir, keep, &counters) {
-        tracing::warn!(%error, "older training states stay behind until the next one is sealed");
-    }
-    Ok(Sealed { state, took: started.elapsed() })
-}
-
-fn write_seal(dir: &Path, counters: &Counters, snapshot: Snapshot) -> Result<(), Error> {
-    let paths = snapshot.finish()?;
-    let blake3 = files(dir, &paths, counters)
-        .iter()
-        .map(|path| Ok((file_name(path), hash_file(path)?)))
-        .collect::<Result<_, artifact::Error>>()?;
-    let seal = serde_json::to_vec_pretty(&Seal { blake3 }).map_err(io::Error::from)?;
-    let path = counters.state().seal_path(dir);
-    let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
-    let mut file = File::create(&temporary)?;
-    file.write_all(&seal)?;
-    file.sync_all()?;
-    fs_err::rename(&temporary, &path)?;
-    File::open(dir)?.sync_all()?;
-    Ok(())
 }
 
 /// Removes the files of states that have no seal, and what was never finished.
@@ -263,30 +208,6 @@ fn remove_files(dir: &Path, is_unused: impl Fn(&str) -> bool) -> Result<(), Erro
         }
     }
     Ok(())
-}
-
-/// Removes all but the newest `keep` states, and the best weights that none of those refers to.
-fn prune(dir: &Path, keep: usize, newest: &Counters) -> Result<(), Error> {
-    let states = sealed_states(dir)?;
-    let (old, kept) = states.split_at(states.len().saturating_sub(keep));
-    let mut best: Vec<u64> = newest.best.iter().map(|best| best.global_step).collect();
-    for &state in kept {
-        // One that cannot be read refers to nothing that could be used.
-        if let Ok(saved) = SavedState::open(&StatePaths::new(dir, state)) {
-            best.extend(saved.counters.best.iter().map(|best| best.global_step));
-        }
-    }
-    for state in old {
-        // The seal first: without it the rest counts as nothing.
-        fs_err::remove_file(state.seal_path(dir))?;
-    }
-    let newest_step = newest.global_step;
-    remove_files(dir, |name| match (StateName::of_file(name), best_step(name)) {
-        (Some(state), _) => !kept.contains(&state),
-        // Those of its own step or a later one may have been written since it was taken.
-        (_, Some(step)) => step < newest_step && !best.contains(&step),
-        _ => false,
-    })
 }
 
 /// The step whose weights a file holds.

@@ -1,5 +1,6 @@
 //! What can stop a training.
 
+use std::io;
 use std::path::PathBuf;
 
 use miette::Diagnostic;
@@ -22,7 +23,7 @@ pub enum Error {
     #[diagnostic(help(
         "check the space and the permissions of the artifacts folder, and run the stage again"
     ))]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     /// No feature to learn from or to validate on.
     #[error("the {split} split has no features")]
     #[diagnostic(help("check `ingest.{split}` and the limits on its examples, and run the pipeline again"))]
@@ -106,7 +107,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// SIGINT or SIGTERM.
     #[error("training was interrupted after step {global_step} of {total_steps}, which is kept")]
@@ -145,11 +146,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the system refused to read what may be whole.
+    /// Whether the system refused to read what may be whole. What is not there, and what a disk cannot read, is damage.
     pub(crate) fn is_unreadable(&self) -> bool {
         match self {
             Self::Io(error) | Self::Artifact(artifact::Error::Io(error)) => {
-                error.kind() != std::io::ErrorKind::NotFound
+                matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory)
             }
             _ => false,
         }
@@ -170,5 +171,19 @@ impl ExitKind for Error {
             | Self::ValidationNotFinite { .. }
             | Self::Overflow { .. } => 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_error_is_damage_and_a_refusal_is_not() {
+        // EIO
+        assert!(!Error::from(fs_err::read("/proc/self/mem").unwrap_err()).is_unreadable());
+        assert!(!Error::from(fs_err::read("/absent").unwrap_err()).is_unreadable());
+        let eacces = io::Error::from_raw_os_error(13);
+        assert!(Error::from(eacces).is_unreadable());
     }
 }

@@ -54,6 +54,20 @@ impl Counters {
         StateName { global_step, validated: global_step > 0 && validated_step == global_step }
     }
 
+    /// The same, for a training that begins with `scaler`: another device may have another precision.
+    pub(crate) fn for_scaler(self, scaler: Option<GradScaler>) -> Self {
+        let scaler = match (self.scaler, scaler) {
+            (Some(kept), Some(_)) => Some(kept),
+            (None, None) => None,
+            (kept, new) => {
+                let had = if kept.is_some() { "float16" } else { "another precision than float16" };
+                tracing::warn!(had, "the training goes on in another precision than it was stopped in");
+                new
+            }
+        };
+        Self { scaler, ..self }
+    }
+
     /// Each counter as JSON under its name.
     fn to_metadata(&self) -> BTreeMap<String, String> {
         let Ok(Value::Object(counters)) = serde_json::to_value(self) else {
@@ -167,5 +181,22 @@ impl SavedState {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_goes_with_float16_alone() {
+        let new = GradScaler::new(GradScaler::INITIAL_SCALE);
+        let kept = GradScaler::new(8.0);
+        let after =
+            |before, scaler| Counters { scaler: before, ..Counters::default() }.for_scaler(scaler).scaler;
+        assert_eq!(after(Some(kept), Some(new)), Some(kept));
+        assert_eq!(after(Some(kept), None), None);
+        assert_eq!(after(None, Some(new)), Some(new));
+        assert_eq!(after(None, None), None);
     }
 }

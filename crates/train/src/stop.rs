@@ -24,7 +24,9 @@ pub(crate) enum Reason {
 impl Stop {
     /// `max_minutes` count from `started`, 0 = no limit; `reserve`: what saving takes until it is known.
     pub(crate) fn new(interrupt: Interrupt, started: Instant, max_minutes: f64, reserve: Duration) -> Self {
-        let deadline = (max_minutes > 0.0).then(|| started + Duration::from_secs_f64(60.0 * max_minutes));
+        // What no clock can hold is no limit.
+        let limit = Duration::try_from_secs_f64(60.0 * max_minutes).ok().filter(|limit| !limit.is_zero());
+        let deadline = limit.and_then(|limit| started.checked_add(limit));
         Self { interrupt, deadline, reserve }
     }
 
@@ -61,5 +63,6 @@ mod tests {
         stopped.learn(Duration::from_secs(31));
         assert_eq!(stopped.asked(), Some(Reason::TimeIsUp));
         assert_eq!(stop(0.0, 61).asked(), None);
+        assert_eq!(stop(1e30, 61).asked(), None);
     }
 }

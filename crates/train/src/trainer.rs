@@ -25,8 +25,8 @@ use crate::step::{Step, train_step};
 use crate::stop::{Reason, Stop};
 use crate::trackers::RunFacts;
 
-/// Of a training state for each parameter: its value and two moments, in f32.
-const STATE_BYTES: f64 = 12.0;
+/// Of a training state for each parameter: its value, two moments, and the best value before, in f32.
+const STATE_BYTES: f64 = 16.0;
 /// What a slow disk writes, for the time to keep for the first state.
 const DISK_BYTES_PER_S: f64 = 1e8;
 
@@ -79,7 +79,7 @@ impl<'a> Trainer<'a> {
         let mut history = Vec::new();
         if let Some(state) = checkpoints.open_newest()? {
             state.restore(&mut optimizer)?;
-            counters = state.counters;
+            counters = state.counters.for_scaler(counters.scaler);
             history = state.history;
             tracing::info!(
                 global_step = counters.global_step,
@@ -117,7 +117,13 @@ impl<'a> Trainer<'a> {
                 if let Some(reason) = self.validate(job)? {
                     return self.interrupted(job, reason);
                 }
-                self.save_if(self.recipe.checkpoint_every_steps > 0, job)?;
+                let saved = self.save_if(self.recipe.checkpoint_every_steps > 0, job);
+                if !self.is_done() {
+                    saved?;
+                } else if let Err(error) = saved {
+                    // What is left to do needs less room than a state.
+                    tracing::warn!(%error, "the last training state is not kept");
+                }
             }
             if self.is_done() {
                 break;
@@ -289,7 +295,9 @@ impl<'a> Trainer<'a> {
             tracing::error!(global_step, newest_step, "interrupted; steps after the newest state are lost");
             return Err(error);
         }
-        self.records.interrupted(self.optimizer.optimizer_step())?;
+        if let Err(error) = self.records.interrupted(self.optimizer.optimizer_step()) {
+            tracing::warn!(%error, "the trackers do not say that it was interrupted");
+        }
         let total_steps = self.recipe.total_steps;
         Err(match reason {
             Reason::Signal => Error::Interrupted { global_step, total_steps },
@@ -305,8 +313,11 @@ impl<'a> Trainer<'a> {
     }
 
     fn finish(mut self, job: &mut Job) -> Result<(), Error> {
-        self.checkpoints.wait()?;
+        if let Err(error) = self.checkpoints.wait() {
+            tracing::warn!(%error, "the last training state is not on the disk");
+        }
         let best = self.counters.best.expect("the last step is followed by a validation");
+        self.checkpoints.check_best(best.global_step)?;
         // A second name for the same file: until the artifact is whole, the states refer to the first.
         let (from, to) =
             (self.checkpoints.best_path(best.global_step), job.output().join(file_name::CHECKPOINT));

@@ -3,6 +3,7 @@ use distilbert::Parameter;
 use torch_kernels::Handle;
 
 use super::*;
+use crate::checkpoints::seal::prune;
 use crate::optimizer::OptimizerSettings;
 use crate::state::Best;
 
@@ -113,4 +114,45 @@ fn what_has_no_seal_goes_when_the_folder_is_opened() {
     let mut expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
     expected.sort();
     assert_eq!(names(dir.path()), expected);
+}
+
+fn with_best(global_step: u64, best_step: u64) -> Counters {
+    let best = Best { global_step: best_step, loss: 1.0, exact_match: 0.0, f1: 0.0 };
+    Counters { global_step, best: Some(best), ..Counters::default() }
+}
+
+#[test]
+fn best_weights_that_changed_since_their_first_state_are_not_vouched_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
+    fs_err::write(checkpoints.best_path(2), "weights").unwrap();
+    checkpoints.save(with_best(3, 2), &[], &optimizer(), "f").unwrap();
+    checkpoints.wait().unwrap();
+    checkpoints.check_best(2).unwrap();
+    fs_err::write(checkpoints.best_path(2), "weigths").unwrap();
+    checkpoints.save(with_best(6, 2), &[], &optimizer(), "f").unwrap();
+    checkpoints.wait().unwrap();
+    assert!(matches!(checkpoints.check_best(2), Err(Error::State { .. })));
+    drop(checkpoints);
+    // Neither state is whole without them.
+    let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
+    assert!(checkpoints.open_newest().unwrap().is_none());
+}
+
+#[test]
+fn without_regular_states_best_weights_go_when_no_state_refers_to_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = |every_steps, stopped_after: u64| {
+        let mut checkpoints = Checkpoints::open(dir.path(), 1, every_steps).unwrap();
+        fs_err::write(checkpoints.best_path(2), "weights").unwrap();
+        if stopped_after > 0 {
+            checkpoints.save(with_best(stopped_after, 2), &[], &optimizer(), "f").unwrap();
+            checkpoints.wait().unwrap();
+        }
+        checkpoints.discard_best(2);
+        checkpoints.best_path(2).exists()
+    };
+    assert!(left(4, 0), "a state may still refer to them");
+    assert!(!left(0, 0));
+    assert!(left(0, 3), "the state of step 3 refers to them");
 }

@@ -28,7 +28,7 @@ impl Trainer<'_> {
         let started = Instant::now();
         let Subject { model, runtime, validation, .. } = self.subject;
         let progress = job.progress("validation", validation.examples.len() as u64);
-        let mut not_finite = Vec::new();
+        let (mut not_finite, mut answered_before) = (Vec::new(), started);
         let score = answer_split(
             &Predictor::new(model, runtime),
             validation,
@@ -36,18 +36,20 @@ impl Trainer<'_> {
             &VALIDATION_SPANS,
             |answered| {
                 progress.inc(1);
+                self.stop.learn(answered_before.elapsed());
+                answered_before = Instant::now();
                 if !answered.loss.is_finite() && not_finite.len() < IDS_NAMED {
                     not_finite.push(validation.examples.get(answered.example_index).id);
                 }
                 self.stop.asked().map_or(Ok(()), Err)
             },
         );
+        self.records.pause(started.elapsed().as_secs_f64());
         let score = match score {
             Ok(score) => score,
             Err(reason) => return Ok(Some(reason)),
         };
         progress.finish();
-        self.records.pause(started.elapsed().as_secs_f64());
         if !not_finite.is_empty() {
             return Err(Error::ValidationNotFinite {
                 loss: score.loss,
@@ -84,7 +86,7 @@ impl Trainer<'_> {
             write_checkpoint(&path, job.fingerprint(), self.subject.model, (global_step, score))?;
             let before = self.counters.best.replace(Best { global_step, loss, exact_match, f1 });
             if let Some(before) = before.filter(|before| before.global_step < global_step) {
-                self.checkpoints.discard_best(before.global_step)?;
+                self.checkpoints.discard_best(before.global_step);
             }
             self.counters.validations_since_best = 0;
         } else {

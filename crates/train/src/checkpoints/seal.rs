@@ -1,0 +1,163 @@
+//! What says that a training state is whole: the hashes of its files, written when all of them are on the disk.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use artifact::{StateName, TEMPORARY_EXTENSION, hash_file, sealed_states};
+use fs_err::File;
+use serde::{Deserialize, Serialize};
+
+use super::{best_path, best_step, file_name, remove_files};
+use crate::Error;
+use crate::state::{Counters, SavedState, Snapshot, StatePaths};
+
+/// A state that is on the disk.
+pub(super) struct Sealed {
+    pub(super) state: StateName,
+    /// The best weights that it refers to.
+    pub(super) best: Option<BestWeights>,
+    pub(super) took: Duration,
+}
+
+/// The best weights, as they were when a state was sealed with them first.
+#[derive(Clone)]
+pub(super) struct BestWeights {
+    pub(super) global_step: u64,
+    blake3: String,
+}
+
+/// `step-N.json`
+#[derive(Serialize, Deserialize)]
+struct Seal {
+    /// File name → BLAKE3.
+    blake3: BTreeMap<String, String>,
+}
+
+impl BestWeights {
+    /// Holds the file against its hash.
+    pub(super) fn check(&self, path: &Path) -> Result<(), Error> {
+        if hash_file(path)? == self.blake3 {
+            return Ok(());
+        }
+        let reason = "the contents have changed since the validation that found them best".to_owned();
+        Err(Error::State { path: path.to_owned(), reason })
+    }
+}
+
+/// The state of a name, if its files are what its seal says, with the best weights that it refers to.
+pub(super) fn verified(dir: &Path, state: StateName) -> Result<(SavedState, Option<BestWeights>), Error> {
+    let paths = StatePaths::new(dir, state);
+    let damaged = |reason| Error::State { path: paths.tensors.clone(), reason };
+    let seal: Seal = serde_json::from_slice(&fs_err::read(state.seal_path(dir))?)
+        .map_err(|error| damaged(error.to_string()))?;
+    // Before anything of them is mapped: reading says what is wrong with a disk, a map ends the process.
+    for (name, sealed) in &seal.blake3 {
+        if hash_file(&dir.join(name))? != *sealed {
+            return Err(damaged(format!("the contents of {name} have changed")));
+        }
+    }
+    let hash_of = |path: &Path| {
+        let name = file_name(path);
+        seal.blake3.get(&name).cloned().ok_or_else(|| damaged(format!("its seal has no hash of {name}")))
+    };
+    hash_of(&paths.tensors)?;
+    hash_of(&paths.history)?;
+    let saved = SavedState::open(&paths)?;
+    let best = saved.counters.best.map(|best| {
+        let global_step = best.global_step;
+        Ok::<_, Error>(BestWeights { global_step, blake3: hash_of(&best_path(dir, global_step))? })
+    });
+    Ok((saved, best.transpose()?))
+}
+
+/// Brings a state to the disk, says that it is whole, and removes those that are too many. Where that fails, nothing of
+/// it stays. `best` are the best weights of the state before, whose hash is not taken again.
+pub(super) fn seal(
+    dir: &Path,
+    keep: usize,
+    snapshot: Snapshot,
+    best: Option<BestWeights>,
+) -> Result<Sealed, Error> {
+    let started = Instant::now();
+    let counters = snapshot.counters.clone();
+    let state = counters.state();
+    let best = write_seal(dir, snapshot, best).inspect_err(|_| {
+        // The seal first: without it the rest counts as nothing.
+        let removed = remove_seal(dir, state)
+            .and_then(|()| remove_files(dir, |name| StateName::of_file(name) == Some(state)));
+        if let Err(error) = removed {
+            tracing::warn!(%error, "parts of a training state stay behind until the next start");
+        }
+    })?;
+    if let Err(error) = prune(dir, keep, &counters) {
+        tracing::warn!(%error, "older training states stay behind until the next one is sealed");
+    }
+    Ok(Sealed { state, best, took: started.elapsed() })
+}
+
+fn write_seal(
+    dir: &Path,
+    snapshot: Snapshot,
+    best: Option<BestWeights>,
+) -> Result<Option<BestWeights>, Error> {
+    let counters = snapshot.counters.clone();
+    let paths = snapshot.finish()?;
+    let mut blake3 = BTreeMap::new();
+    for path in [&paths.tensors, &paths.history] {
+        blake3.insert(file_name(path), hash_file(path)?);
+    }
+    let best = match counters.best {
+        None => None,
+        Some(now) if best.as_ref().is_some_and(|best| best.global_step == now.global_step) => best,
+        Some(now) => {
+            let global_step = now.global_step;
+            Some(BestWeights { global_step, blake3: hash_file(&best_path(dir, global_step))? })
+        }
+    };
+    blake3
+        .extend(best.iter().map(|best| (file_name(&best_path(dir, best.global_step)), best.blake3.clone())));
+    let seal = serde_json::to_vec_pretty(&Seal { blake3 }).map_err(io::Error::from)?;
+    let path = counters.state().seal_path(dir);
+    let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
+    let mut file = File::create(&temporary)?;
+    file.write_all(&seal)?;
+    file.sync_all()?;
+    fs_err::rename(&temporary, &path)?;
+    File::open(dir)?.sync_all()?;
+    Ok(best)
+}
+
+fn remove_seal(dir: &Path, state: StateName) -> Result<(), Error> {
+    match fs_err::remove_file(state.seal_path(dir)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Removes all but the newest `keep` states, and the best weights that none of those refers to.
+pub(super) fn prune(dir: &Path, keep: usize, newest: &Counters) -> Result<(), Error> {
+    let states = sealed_states(dir)?;
+    let (old, kept) = states.split_at(states.len().saturating_sub(keep));
+    let mut best: Vec<u64> = newest.best.iter().map(|best| best.global_step).collect();
+    for &state in kept {
+        match SavedState::open(&StatePaths::new(dir, state)) {
+            Ok(saved) => best.extend(saved.counters.best.iter().map(|best| best.global_step)),
+            Err(error) if error.is_unreadable() => return Err(error),
+            // A damaged one refers to nothing that could be used.
+            Err(_) => {}
+        }
+    }
+    for state in old {
+        // The seal first: without it the rest counts as nothing.
+        fs_err::remove_file(state.seal_path(dir))?;
+    }
+    let newest_step = newest.global_step;
+    remove_files(dir, |name| match (StateName::of_file(name), best_step(name)) {
+        (Some(state), _) => !kept.contains(&state),
+        // Those of its own step or a later one may have been written since it was taken.
+        (_, Some(step)) => step < newest_step && !best.contains(&step),
+        _ => false,
+    })
+}
