@@ -3,6 +3,7 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::quality::FixedState;
+use memchr::memchr;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -23,55 +24,73 @@ impl Hashes {
     }
 }
 
+/// For each byte what it is in a normal form: itself, in lower case; 0 for what parts words.
+const IN_WORDS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        if byte.is_ascii_alphanumeric() {
+            table[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// Normalises into one buffer, text after text.
 #[derive(Debug, Default)]
 pub(super) struct Normalizer {
-    buffer: String,
+    /// UTF-8.
+    buffer: Vec<u8>,
 }
 
 impl Normalizer {
     pub fn hashes(&mut self, text: &str) -> Hashes {
-        Hashes { normal: hash(self.normalize(text).as_bytes()), exact: hash(text.as_bytes()) }
+        Hashes { normal: hash(self.normalize(text)), exact: hash(text.as_bytes()) }
     }
 
-    fn normalize(&mut self, text: &str) -> &str {
+    fn normalize(&mut self, text: &str) -> &[u8] {
         self.buffer.clear();
-        // Nothing composes across a space, so that words can be taken one by one, most of them ASCII.
-        for word in text.split(' ') {
-            self.gap();
-            if word.is_ascii() {
-                self.ascii(word);
-            } else {
-                self.other(word);
+        if text.is_ascii() {
+            self.ascii(text);
+        } else {
+            // Nothing composes across a space, so that words can be taken one by one, most of them ASCII.
+            let mut rest = text;
+            while let Some(end) = memchr(b' ', rest.as_bytes()) {
+                self.word(&rest[..end]);
+                rest = &rest[end + 1..];
             }
+            self.word(rest);
         }
         // A text of signs alone equals none but itself.
         if self.buffer.is_empty() {
-            self.buffer.push_str(text.trim());
+            self.buffer.extend(text.trim().bytes());
         }
-        self.buffer.trim_end()
+        self.buffer.trim_ascii_end()
     }
 
-    fn ascii(&mut self, word: &str) {
-        let mut rest = word;
-        while let Some(end) = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric()) {
-            self.push_lower(&rest[..end]);
-            self.gap();
-            rest = &rest[end + 1..];
+    fn word(&mut self, word: &str) {
+        self.gap();
+        if word.is_ascii() {
+            self.ascii(word);
+        } else {
+            self.other(word);
         }
-        self.push_lower(rest);
     }
 
-    fn push_lower(&mut self, letters: &str) {
-        let start = self.buffer.len();
-        self.buffer.push_str(letters);
-        self.buffer[start..].make_ascii_lowercase();
+    fn ascii(&mut self, text: &str) {
+        for byte in text.bytes() {
+            match IN_WORDS[usize::from(byte)] {
+                0 => self.gap(),
+                lower => self.buffer.push(lower),
+            }
+        }
     }
 
     fn other(&mut self, word: &str) {
         for character in word.nfkc().flat_map(char::to_lowercase) {
             if character.is_alphanumeric() || is_combining_mark(character) {
-                self.buffer.push(character);
+                self.buffer.extend(character.encode_utf8(&mut [0; 4]).bytes());
             } else {
                 self.gap();
             }
@@ -79,8 +98,8 @@ impl Normalizer {
     }
 
     fn gap(&mut self) {
-        if self.buffer.as_bytes().last().is_some_and(|last| *last != b' ') {
-            self.buffer.push(' ');
+        if self.buffer.last().is_some_and(|last| *last != b' ') {
+            self.buffer.push(b' ');
         }
     }
 }
@@ -97,7 +116,7 @@ mod tests {
     #[test]
     fn texts_are_equal_up_to_case_signs_spaces_and_normal_form() {
         let mut normalizer = Normalizer::default();
-        let mut normal = |text: &str| normalizer.normalize(text).to_owned();
+        let mut normal = |text: &str| String::from_utf8(normalizer.normalize(text).to_owned()).unwrap();
         assert_eq!(normal("  Who,  was\u{a0}NAPOLÉON\tI? "), "who was napoléon i");
         assert_eq!(normal("e\u{301}té"), normal("ÉTE\u{301}"));
         assert_eq!(normal("ＡＢ ﬁ ²"), "ab fi 2");
