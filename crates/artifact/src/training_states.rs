@@ -55,7 +55,7 @@ pub fn sealed_states(checkpoints: &Path) -> Result<Vec<StateName>> {
     for entry in entries {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
-        states.extend(StateName::of_file(&name).filter(|_| name.ends_with(SEAL)));
+        states.extend(StateName::of_file(&name).filter(|state| name == format!("{state}{SEAL}")));
     }
     states.sort_unstable();
     Ok(states)
@@ -74,7 +74,13 @@ mod tests {
             fs_err::write(sealed.seal_path(dir.path()), "").unwrap();
             assert_eq!(StateName::of_file(&format!("{sealed}.history.arrow")), Some(sealed));
         }
-        for other in ["step-00000010.arrow", "step-00000011.json.tmp", "step-x.json", "best-00000012.arrow"] {
+        for other in [
+            "step-00000010.arrow",
+            "step-00000011.json.tmp",
+            "step-00000009.old.json",
+            "step-x.json",
+            "best-00000012.arrow",
+        ] {
             fs_err::write(dir.path().join(other), "").unwrap();
         }
         assert_eq!(sealed_states(dir.path()).unwrap(), expected);

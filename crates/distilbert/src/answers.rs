@@ -255,7 +255,8 @@ mod tests {
     }
 
     fn predictor() -> Predictor {
-        Predictor::new(&tiny_model(), &Runtime::cpu_fp32(1).unwrap())
+        // As many threads for the spans.
+        Predictor::new(&tiny_model(), &Runtime::cpu_fp32(4).unwrap())
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! What a BERT tokenizer makes of a text is what it makes of the pieces between its spaces, and before and after
 //! punctuation, one after another: it cleans, lowercases and strips accents character by character, and splits at both.
-//! Pieces are only cut where ASCII meets ASCII, as marks may change what they follow, and never at punctuation of a
-//! special token. Corpora repeat their words, so the pieces' tokens are kept. A tokenizer of any other make gets whole
+//! Pieces are only cut where ASCII meets ASCII, as marks may change what they follow, and never at punctuation of an
+//! added token. Corpora repeat their words, so the pieces' tokens are kept. A tokenizer of any other make gets whole
 //! texts.
 
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ pub(crate) struct TextTokenizer {
 /// How texts are cut, and the tokens of the pieces seen.
 struct Pieces {
     cuts: Cuts,
-    kept: RwLock<HashMap<Box<str>, Piece, RandomState>>,
+    known: RwLock<HashMap<Box<str>, Piece, RandomState>>,
 }
 
 /// For each byte whether it is punctuation to cut at.
@@ -58,13 +58,13 @@ struct Gap<'a> {
 
 impl TextTokenizer {
     pub(crate) fn new(tokenizer: Tokenizer) -> Self {
-        let pieces = Cuts::of(&tokenizer).map(|cuts| Pieces { cuts, kept: RwLock::default() });
+        let pieces = Cuts::of(&tokenizer).map(|cuts| Pieces { cuts, known: RwLock::default() });
         Self { tokenizer, pieces }
     }
 
     pub(crate) fn tokenize(&self, text: &str) -> Result<Tokens> {
         let mut tokens = Tokens::default();
-        let Some(Pieces { cuts, kept: pieces }) = &self.pieces else {
+        let Some(Pieces { cuts, known: pieces }) = &self.pieces else {
             tokens.push(&self.encode(text)?, 0);
             return Ok(tokens);
         };
@@ -196,8 +196,21 @@ mod tests {
 
     use super::*;
 
+    /// What may differ between BERT's tokenizers.
+    #[derive(Clone, Copy, Debug)]
+    struct Make {
+        lowercase: bool,
+        clean_text: bool,
+        handle_chinese_chars: bool,
+        strip_accents: Option<bool>,
+    }
+
+    const UNCASED: Make =
+        Make { lowercase: true, clean_text: true, handle_chinese_chars: true, strip_accents: None };
+
     /// BERT's, with a vocabulary of letters and punctuation.
-    fn tokenizer(lowercase: bool) -> Tokenizer {
+    fn tokenizer(make: Make) -> Tokenizer {
+        let Make { lowercase, clean_text, handle_chinese_chars, strip_accents } = make;
         let special = ["[UNK]", "[CLS]", "[SEP]", "<mask>"];
         let letters = ('a'..='h').chain('A'..='C').map(String::from);
         let continued = ('a'..='h').chain('A'..='C').map(|letter| format!("##{letter}"));
@@ -208,8 +221,8 @@ mod tests {
             "version": "1.0",
             "added_tokens": [],
             "normalizer": {
-                "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
-                "lowercase": lowercase,
+                "type": "BertNormalizer", "clean_text": clean_text, "handle_chinese_chars": handle_chinese_chars,
+                "strip_accents": strip_accents, "lowercase": lowercase,
             },
             "pre_tokenizer": { "type": "BertPreTokenizer" },
             "model": {
@@ -224,12 +237,38 @@ mod tests {
 
     #[test]
     fn words_are_cut_at_punctuation_between_ascii() {
-        let cuts = Cuts::of(&tokenizer(true)).unwrap();
+        let cuts = Cuts::of(&tokenizer(UNCASED)).unwrap();
         let pieces = |word| cuts.pieces(word).collect::<Vec<_>>();
         assert_eq!(pieces("(ab-c)."), ["(", "ab", "-", "c", ")", "."]);
         assert_eq!(pieces("a,é,b"), ["a", ",é,", "b"]);
         assert_eq!(pieces("a[SEP],<b>"), ["a[SEP]", ",", "<b>"]);
         assert!(pieces("").is_empty());
+    }
+
+    #[test]
+    fn tokenizers_whose_tokens_reach_beyond_a_piece_get_whole_texts() {
+        let with = |token: AddedToken| {
+            let mut tokenizer = tokenizer(UNCASED);
+            tokenizer.add_tokens([token]).unwrap();
+            Cuts::of(&tokenizer).is_some()
+        };
+        let token = || AddedToken::from("zz", true);
+        assert!(with(token()));
+        for reaching in [
+            token().lstrip(true),
+            token().rstrip(true),
+            token().single_word(true),
+            token().normalized(true),
+            AddedToken::from("z z", true),
+        ] {
+            assert!(!with(reaching.clone()), "{reaching:?}");
+        }
+        let mut other = tokenizer(UNCASED);
+        other.with_normalizer(None::<NormalizerWrapper>).unwrap();
+        assert!(Cuts::of(&other).is_none());
+        let mut other = tokenizer(UNCASED);
+        other.with_pre_tokenizer(None::<PreTokenizerWrapper>);
+        assert!(Cuts::of(&other).is_none());
     }
 
     proptest! {
@@ -249,9 +288,13 @@ mod tests {
                 0..24,
             ),
             lowercase: bool,
+            clean_text: bool,
+            handle_chinese_chars: bool,
+            strip_accents: Option<bool>,
         ) {
             let text = parts.concat();
-            let texts = TextTokenizer::new(tokenizer(lowercase));
+            let make = Make { lowercase, clean_text, handle_chinese_chars, strip_accents };
+            let texts = TextTokenizer::new(tokenizer(make));
             prop_assert!(texts.pieces.is_some());
             let mut whole = Tokens::default();
             whole.push(&texts.encode(&text).unwrap(), 0);

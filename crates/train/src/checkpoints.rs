@@ -62,23 +62,34 @@ impl Checkpoints {
         })
     }
 
-    /// The newest state that is whole; damaged ones are reported, and lose their seal: they must not be kept in place
-    /// of whole ones.
+    /// The newest state that is whole. Damaged ones are reported, and lose their seal once an older one is found whole:
+    /// they must not be kept in place of it.
     pub(crate) fn open_newest(&mut self) -> Result<Option<SavedState>, Error> {
+        let (mut damaged, mut unreadable) = (Vec::new(), None);
+        let mut whole = None;
         for state in sealed_states(&self.dir)?.into_iter().rev() {
             match verified(&self.dir, state) {
                 Ok((saved, best)) => {
                     (self.newest, self.taken, self.best) = (Some(state), Some(state), best);
-                    return Ok(Some(saved));
+                    whole = Some(saved);
+                    break;
                 }
-                Err(error) if error.is_unreadable() => return Err(error),
+                Err(error) if error.is_refused() => return Err(error),
                 Err(error) => {
                     tracing::warn!(%state, %error, "a training state is damaged: trying the one before it");
-                    fs_err::remove_file(state.seal_path(&self.dir))?;
+                    damaged.push(state);
+                    unreadable = unreadable.or(Some(error).filter(Error::is_io));
                 }
             }
         }
-        Ok(None)
+        // What fails every state may be what they lie on, and pass.
+        if let Some(error) = unreadable.filter(|_| whole.is_none()) {
+            return Err(error);
+        }
+        for state in damaged {
+            fs_err::remove_file(state.seal_path(&self.dir))?;
+        }
+        Ok(whole)
     }
 
     /// Notes a start that goes on from `resumed_from_step`.
@@ -98,8 +109,8 @@ impl Checkpoints {
         Ok((steps, text.bytes().filter(|&byte| byte == b'.').count() as u64))
     }
 
-    /// Removes best weights that newer ones have replaced, where no state will: without regular states there is at most
-    /// the one that this start went on from, which refers to weights of its own step or of before.
+    /// Removes best weights that newer ones have replaced, where no state will: without regular states there are none
+    /// after the one that this start went on from, and they refer to weights of their own step or of before.
     pub(crate) fn discard_best(&self, global_step: u64) {
         if self.every_steps == 0 && self.newest_step() < global_step {
             let removed = fs_err::remove_file(self.best_path(global_step));

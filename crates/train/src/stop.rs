@@ -30,7 +30,7 @@ impl Stop {
         Self { interrupt, deadline, reserve }
     }
 
-    /// Learns how long a step with what follows it may take: the longest so far, twice.
+    /// Learns how long the work between two questions whether to stop may take: the longest so far, twice.
     pub(crate) fn learn(&mut self, took: Duration) {
         self.reserve = self.reserve.max(2 * took);
     }

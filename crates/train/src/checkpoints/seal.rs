@@ -1,6 +1,6 @@
 //! What says that a training state is whole: the hashes of its files, written when all of them are on the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{best_path, best_step, file_name, remove_files};
 use crate::Error;
-use crate::state::{Counters, SavedState, Snapshot, StatePaths};
+use crate::state::{SavedState, Snapshot, StatePaths};
 
 /// A state that is on the disk.
 pub(super) struct Sealed {
@@ -35,6 +35,13 @@ struct Seal {
     blake3: BTreeMap<String, String>,
 }
 
+impl Seal {
+    /// That of a state; one that is no seal is not an error of reading.
+    fn read(dir: &Path, state: StateName) -> io::Result<serde_json::Result<Self>> {
+        Ok(serde_json::from_slice(&fs_err::read(state.seal_path(dir))?))
+    }
+}
+
 impl BestWeights {
     /// Holds the file against its hash.
     pub(super) fn check(&self, path: &Path) -> Result<(), Error> {
@@ -50,8 +57,7 @@ impl BestWeights {
 pub(super) fn verified(dir: &Path, state: StateName) -> Result<(SavedState, Option<BestWeights>), Error> {
     let paths = StatePaths::new(dir, state);
     let damaged = |reason| Error::State { path: paths.tensors.clone(), reason };
-    let seal: Seal = serde_json::from_slice(&fs_err::read(state.seal_path(dir))?)
-        .map_err(|error| damaged(error.to_string()))?;
+    let seal = Seal::read(dir, state)?.map_err(|error| damaged(error.to_string()))?;
     // Before anything of them is mapped: reading says what is wrong with a disk, a map ends the process.
     for (name, sealed) in &seal.blake3 {
         if hash_file(&dir.join(name))? != *sealed {
@@ -81,8 +87,7 @@ pub(super) fn seal(
     best: Option<BestWeights>,
 ) -> Result<Sealed, Error> {
     let started = Instant::now();
-    let counters = snapshot.counters.clone();
-    let state = counters.state();
+    let state = snapshot.counters.state();
     let best = write_seal(dir, snapshot, best).inspect_err(|_| {
         // The seal first: without it the rest counts as nothing.
         let removed = remove_seal(dir, state)
@@ -91,7 +96,7 @@ pub(super) fn seal(
             tracing::warn!(%error, "parts of a training state stay behind until the next start");
         }
     })?;
-    if let Err(error) = prune(dir, keep, &counters) {
+    if let Err(error) = prune(dir, keep) {
         tracing::warn!(%error, "older training states stay behind until the next one is sealed");
     }
     Ok(Sealed { state, best, took: started.elapsed() })
@@ -137,27 +142,23 @@ fn remove_seal(dir: &Path, state: StateName) -> Result<(), Error> {
 }
 
 /// Removes all but the newest `keep` states, and the best weights that none of those refers to.
-pub(super) fn prune(dir: &Path, keep: usize, newest: &Counters) -> Result<(), Error> {
+pub(super) fn prune(dir: &Path, keep: usize) -> Result<(), Error> {
     let states = sealed_states(dir)?;
     let (old, kept) = states.split_at(states.len().saturating_sub(keep));
-    let mut best: Vec<u64> = newest.best.iter().map(|best| best.global_step).collect();
+    let mut needed = BTreeSet::new();
     for &state in kept {
-        match SavedState::open(&StatePaths::new(dir, state)) {
-            Ok(saved) => best.extend(saved.counters.best.iter().map(|best| best.global_step)),
-            Err(error) if error.is_unreadable() => return Err(error),
-            // A damaged one refers to nothing that could be used.
-            Err(_) => {}
-        }
+        // One that is damaged refers to nothing that could be used.
+        needed.extend(Seal::read(dir, state)?.into_iter().flat_map(|seal| seal.blake3.into_keys()));
     }
     for state in old {
         // The seal first: without it the rest counts as nothing.
         fs_err::remove_file(state.seal_path(dir))?;
     }
-    let newest_step = newest.global_step;
+    let newest_step = kept.last().map_or(0, |state| state.global_step);
     remove_files(dir, |name| match (StateName::of_file(name), best_step(name)) {
         (Some(state), _) => !kept.contains(&state),
         // Those of its own step or a later one may have been written since it was taken.
-        (_, Some(step)) => step < newest_step && !best.contains(&step),
+        (_, Some(step)) => step < newest_step && !needed.contains(name),
         _ => false,
     })
 }

@@ -97,7 +97,7 @@ fn a_damaged_state_is_not_kept_in_place_of_a_whole_one() {
     assert!(checkpoints.open_newest().unwrap().is_none());
     fs_err::write(dir.path().join("step-00000004.json"), "{}").unwrap();
     fs_err::write(dir.path().join("step-00000004.arrow"), "{}").unwrap();
-    prune(dir.path(), 1, &Counters { global_step: 4, ..Counters::default() }).unwrap();
+    prune(dir.path(), 1).unwrap();
     assert_eq!(names(dir.path()), [STARTS, "step-00000004.arrow", "step-00000004.json"]);
 }
 
@@ -155,4 +155,37 @@ fn without_regular_states_best_weights_go_when_no_state_refers_to_them() {
     assert!(left(4, 0), "a state may still refer to them");
     assert!(!left(0, 0));
     assert!(left(0, 3), "the state of step 3 refers to them");
+}
+
+#[test]
+fn states_that_cannot_be_read_for_now_are_not_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
+    for global_step in [3, 6] {
+        let counters = Counters { global_step, ..Counters::default() };
+        checkpoints.save(counters, &[], &optimizer(), "f").unwrap();
+        checkpoints.wait().unwrap();
+    }
+    drop(checkpoints);
+    let whole = names(dir.path());
+    let newest = dir.path().join("step-00000006.arrow");
+    let bytes = fs_err::read(&newest).unwrap();
+    let unreadable = |path: &Path| {
+        // Opens, and answers with EIO.
+        fs_err::remove_file(path).unwrap();
+        std::os::unix::fs::symlink("/proc/self/mem", path).unwrap();
+    };
+    // All of them: it may pass.
+    unreadable(&newest);
+    unreadable(&dir.path().join("step-00000003.arrow"));
+    let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
+    assert!(checkpoints.open_newest().err().expect("neither can be read").is_io());
+    assert_eq!(names(dir.path()), whole);
+    // One of them: the other is used.
+    fs_err::remove_file(&newest).unwrap();
+    fs_err::write(&newest, bytes).unwrap();
+    assert_eq!(checkpoints.open_newest().unwrap().unwrap().counters.global_step, 6);
+    unreadable(&newest);
+    fs_err::remove_file(dir.path().join("step-00000003.arrow")).unwrap();
+    assert!(checkpoints.open_newest().err().expect("one is gone, one cannot be read").is_io());
 }
