@@ -6,6 +6,7 @@
 mod training;
 
 use std::fs;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -281,4 +282,33 @@ fn time_that_runs_out_stops_a_training_that_goes_on_later() {
     let said = bench.run(&format!("{} --set train.max_minutes=0.0001", training.line));
     assert_eq!(said.code, Some(130), "{said:?}");
     assert!(said.stderr.contains("0.0001 ran out before the training came beyond step"), "{}", said.stderr);
+}
+
+#[test]
+fn a_training_whose_driver_is_killed_stops_in_order() {
+    let _alone = alone();
+    let bench = bench();
+    let recipe = format!("{} --set train.epochs=40", ACCUMULATION.settings());
+    let training = Training::with_settings(&bench, "orphaned", &recipe);
+    let line =
+        training.line.replacen("distilburn-train", "distilburn run --from train --to train --quiet", 1);
+    let mut driver = bench.command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while training.newest_state() == 0 {
+        assert!(started.elapsed() < Duration::from_mins(1), "no state");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    driver.kill().unwrap();
+    driver.wait().unwrap();
+    // While the stage still runs the folder is locked.
+    let said = loop {
+        let said = bench.run(&format!("{} --quiet", training.line));
+        if said.code == Some(0) || started.elapsed() > Duration::from_mins(1) {
+            break said;
+        }
+    };
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let resumed_from_steps = training.run_info()["resumed_from_steps"].clone();
+    assert_eq!(resumed_from_steps.as_array().unwrap().len(), 2, "{resumed_from_steps}");
+    assert!(resumed_from_steps[1].as_u64().unwrap() > 0, "{resumed_from_steps}");
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::Error;
@@ -28,7 +28,7 @@ pub(crate) fn replace(name: &str, args: &[OsString]) -> Error {
     }
 }
 
-/// Starts stages one after the other, and passes SIGINT and SIGTERM on to the one that runs.
+/// Starts stages one after the other, and passes SIGINT, SIGTERM and SIGHUP on to the one that runs.
 pub(crate) struct Children {
     /// The process that runs; 0 = none.
     running: Arc<AtomicI32>,
@@ -38,12 +38,12 @@ pub(crate) struct Children {
 impl Children {
     pub(crate) fn new() -> Result<Self, Error> {
         let children = Self { running: Arc::default(), stopped: Arc::default() };
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let (running, stopped) = (Arc::clone(&children.running), Arc::clone(&children.stopped));
         std::thread::spawn(move || {
             for _ in signals.forever() {
                 stopped.store(true, Ordering::SeqCst);
-                // SIGTERM for both: a terminal sends SIGINT to the stage as well, and a second SIGINT would
+                // SIGTERM for all: a terminal sends SIGINT to the stage as well, and a second SIGINT would
                 // end it before it has saved its work.
                 if let Some(pid) = Pid::from_raw(running.load(Ordering::SeqCst)) {
                     let _ = kill_process(pid, Signal::TERM);

@@ -13,8 +13,11 @@ use crate::Error;
 pub(crate) fn write(path: &Path, checkpoint: &Tensors) -> Result<(), Error> {
     let tensors = checkpoint.iter().map(|tensor| (tensor.name, F32::new(&tensor)));
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    // The library writes a file of its own for its owner alone, and renames it.
+    let permissions = fs_err::File::create(path)?.metadata()?.permissions();
     safetensors::serialize_to_file(tensors, Some(metadata), path)
-        .map_err(|source| Error::WriteSafetensors { path: path.to_owned(), source })
+        .map_err(|source| Error::WriteSafetensors { path: path.to_owned(), source })?;
+    Ok(fs_err::set_permissions(path, permissions)?)
 }
 
 /// How many numbers the checkpoint holds, having checked that they are f32: the weight files copy its bytes.

@@ -1,6 +1,7 @@
 //! The export binary on artifacts of the test's own: a tiny DistilBERT.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -192,6 +193,8 @@ fn both_formats_and_all_files_are_written_and_listed() {
     assert_eq!(config["lineage"]["export"], artifact.manifest.fingerprint);
     assert_eq!((&config["results"]["f1"], &config["recipe"]["run.seed"]), (&json!(62.5), &json!(42)));
 
+    let mode = |name: &str| fs::metadata(artifact.dir.join("model").join(name)).unwrap().permissions().mode();
+    assert_eq!(mode("model.safetensors"), mode("config.json"), "whoever may read the one may read the other");
     let header = fs::read(artifact.dir.join("model/model.safetensors")).unwrap();
     assert!(header[8..].starts_with(br#"{"__metadata__":{"format":"pt"},"#));
 }

@@ -99,8 +99,15 @@ impl<'a> Split<'a> {
             kept = counts.questions,
             realigned = tally.realigned,
             skipped = tally.skipped_count(),
+            unanswered = tally.unanswered,
             "read the questions"
         );
+        if tally.unanswered > 0 && tally.unanswered == tally.usable {
+            tracing::warn!(
+                split = self.name,
+                "no question has an answer: there is nothing to learn or to score"
+            );
+        }
         Ok(json!({
             "articles": counts.articles,
             "contexts": counts.contexts,

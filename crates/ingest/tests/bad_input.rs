@@ -126,6 +126,7 @@ fn files() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("an offset that is a fraction", "train.json", squad("start\": 4", "start\": 4.5")),
         ("paragraphs that are no list", "train.json", squad("\"qas\": [", "\"qas\": {} , \"x\": [")),
         ("a field missing", "train.json", squad("\"question\"", "\"query\"")),
+        ("a field misspelt", "train.json", squad("\"answers\"", "\"answer\"")),
         ("`data` missing", "train.json", squad("\"data\"", "\"rows\"")),
         ("more offsets than answers", "train.jsonl", lines("[4]", "[4, 5]")),
         ("text behind the end", "train.json", [SQUAD, "}"].concat().into_bytes()),

@@ -43,8 +43,7 @@ pub struct Qa {
     /// The question.
     pub question: String,
     /// One answer in the training split, several in the validation split, none where the context
-    /// holds none.
-    #[serde(default)]
+    /// holds none. A file that leaves the key out may have misspelt it.
     pub answers: Vec<Answer>,
     /// v2.0: whether the context holds no answer. v1.1 files do not say, and there it is false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -117,6 +117,12 @@ fn run_stage<E: ExitKind>(
         partial.clear()?;
     }
     let interrupt = Interrupt::install()?;
+    #[cfg(target_os = "linux")]
+    if std::env::var_os(EXPECTED_CODE).is_some() {
+        // Where the driver is killed its stage stops too, in order.
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| Error::Signals(error.into()))?;
+    }
     let mut job = Job {
         fetcher: workspace.fetcher(interrupt.clone()),
         settings: workspace.settings().clone(),
@@ -142,6 +148,12 @@ fn run_stage<E: ExitKind>(
             && (declaration.unfinished == Unfinished::Clear || partial.is_empty().unwrap_or(false))
         {
             discard(&partial);
+        }
+        if interrupted && options.force && own.artifact.is_some() {
+            tracing::warn!(
+                "the artifact that was there before counts without --force, and --force starts over: nothing goes on from \
+                 where this stopped"
+            );
         }
         return Err(failure);
     }

@@ -64,8 +64,15 @@ pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Option<Value>, 
         let artifact = artifact::Artifact::open(folder)?;
         let manifest = artifact.manifest;
         if manifest.stage != "train" {
-            let (stage, dir) = ("train".to_owned(), folder.clone());
-            return Err(Error::OtherStage { stage, dir, found: manifest.stage });
+            let model = folder.join("model");
+            let remedy = if model.is_dir() { "name its model/" } else { "name the artifact of a training" };
+            return Err(Error::NoSource {
+                origin: loaded.origin(KEY).to_owned(),
+                key: KEY,
+                path: folder.clone(),
+                what: "artifact of train",
+                remedy: format!("it is one of {}: {remedy}", manifest.stage),
+            });
         }
         return Ok(Some(json!(manifest.fingerprint)));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use artifact::{
     HistoryKind, HistoryRow, LiveRow, TEMPORARY_EXTENSION, TensorsWriter, TimingRow, file_name, read_live,
@@ -153,9 +153,9 @@ impl Records {
         Ok(Some(line))
     }
 
-    /// Leaves a validation out of the speed.
-    pub(crate) fn pause(&mut self, seconds: f64) {
-        self.started += Duration::from_secs_f64(seconds);
+    /// Leaves what was done since then, which was no step, out of the speed.
+    pub(crate) fn leave_out(&mut self, since: Instant) {
+        self.started += since.elapsed();
     }
 
     pub(crate) fn finish(self) -> Result<(), Error> {

@@ -117,7 +117,9 @@ impl<'a> Trainer<'a> {
                 if let Some(reason) = self.validate(job)? {
                     return self.interrupted(job, reason);
                 }
+                let validated = Instant::now();
                 let saved = self.save_if(self.recipe.checkpoint_every_steps > 0, job);
+                self.records.leave_out(validated);
                 if !self.is_done() {
                     saved?;
                 } else if let Err(error) = saved {

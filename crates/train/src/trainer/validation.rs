@@ -44,7 +44,7 @@ impl Trainer<'_> {
                 self.stop.asked().map_or(Ok(()), Err)
             },
         );
-        self.records.pause(started.elapsed().as_secs_f64());
+        self.records.leave_out(started);
         let score = match score {
             Ok(score) => score,
             Err(reason) => return Ok(Some(reason)),
@@ -58,7 +58,9 @@ impl Trainer<'_> {
                 good: self.newest_state(),
             });
         }
+        let answered = Instant::now();
         self.judge(score, job)?;
+        self.records.leave_out(answered);
         self.records.log(self.optimizer.optimizer_step())?;
         Ok(None)
     }
