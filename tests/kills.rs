@@ -267,8 +267,8 @@ fn time_that_runs_out_stops_a_training_that_goes_on_later() {
     let took = started.elapsed();
     assert_eq!(said.code, Some(130), "{said:?}");
     assert!(said.stderr.contains("before train.max_minutes = 0.08 ran out"), "{}", said.stderr);
-    // 4.8 s, and what a busy machine may add.
-    assert!(took < Duration::from_millis(5800), "{took:?}");
+    // 4.8 s, and what a busy machine may add; all 400 epochs take longer.
+    assert!(took < Duration::from_secs(8), "{took:?}");
     let step = training.newest_state();
     assert!(step > 0);
     let said = bench.run(&format!("{} --set train.max_minutes=0.08", training.line));

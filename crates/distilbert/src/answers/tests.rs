@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use artifact::{
+    Answer, Contexts, ContextsWriter, Example, Examples, ExamplesWriter, FeatureRow, Features, FeaturesWriter,
+};
+use tempfile::TempDir;
+
+use super::*;
+use crate::Runtime;
+use crate::tests::tiny_model;
+
+const SETTINGS: SpanSettings = SpanSettings { n_best: 100, max_answer_length: 3, null_threshold: 0.0 };
+const QUESTIONS: usize = 40;
+
+/// Questions about one paragraph of letters, of one to three windows each.
+fn split(dir: &TempDir) -> Split {
+    let paths = ["contexts", "examples", "features"].map(|name| dir.path().join(name));
+    let mut contexts = ContextsWriter::create(&paths[0], "f").unwrap();
+    let context_id = contexts.push("letters", "a b c d e f g h").unwrap();
+    contexts.finish().unwrap();
+    let mut examples = ExamplesWriter::create(&paths[1], "f").unwrap();
+    let mut features = FeaturesWriter::create(&paths[2], "f").unwrap();
+    for index in 0..QUESTIONS {
+        let answers = vec![Answer { text: "c", start: 4 }];
+        let id = index.to_string();
+        let example = Example { id: &id, context_id, question: "?", answers, is_impossible: false };
+        examples.push(&example).unwrap();
+        for window in 0..=index % 3 {
+            // [CLS], the question, four letters from the window's second letter on.
+            let letters = 2 * window as u32..2 * window as u32 + 4;
+            let token = |letter: u32| 10 + letter as i32;
+            let input_ids: Vec<i32> =
+                [1, 3 + index as i32 % 7].into_iter().chain(letters.clone().map(token)).collect();
+            let offsets = letters.map(|letter| Some((2 * letter, 2 * letter + 1)));
+            let offset_mapping: Vec<_> = [None, None].into_iter().chain(offsets).collect();
+            let row = FeatureRow {
+                example_index: index as u32,
+                input_ids: &input_ids,
+                offset_mapping: &offset_mapping,
+                start_position: 0,
+                end_position: 0,
+            };
+            features.push(&row).unwrap();
+        }
+    }
+    examples.finish().unwrap();
+    features.finish().unwrap();
+    Split {
+        contexts: Contexts::open(&paths[0]).unwrap(),
+        examples: Examples::open(&paths[1]).unwrap(),
+        features: Features::open(&paths[2]).unwrap(),
+    }
+}
+
+fn predictor() -> Predictor {
+    // As many threads for the spans.
+    Predictor::new(&tiny_model(), &Runtime::cpu_fp32(4).unwrap())
+}
+
+#[test]
+fn windows_of_one_question_in_two_batches_give_one_answer() {
+    let dir = TempDir::new().unwrap();
+    let (split, predictor) = (split(&dir), predictor());
+    let answers = |batch_size| {
+        let mut found = Vec::new();
+        let score = answer_split(&predictor, &split, batch_size, &SETTINGS, |answered| {
+            let candidates = answered.prediction.n_best.into_iter().map(|candidate| candidate.text);
+            found.push((answered.example_index, answered.prediction.text, candidates.collect()));
+            Ok::<(), ()>(())
+        });
+        (found, score.unwrap())
+    };
+    let (whole, score): (Vec<(usize, String, Vec<String>)>, _) = answers(1000);
+    assert!(whole.iter().map(|(index, ..)| *index).eq(0..QUESTIONS), "{whole:?}");
+    // The last letters stand in the third window alone.
+    for (index, _, candidates) in &whole {
+        assert_eq!(candidates.iter().any(|text| text == "g h"), index % 3 == 2, "{candidates:?}");
+    }
+    for batch_size in [1, 2, 5, 7] {
+        let (found, of_batches) = answers(batch_size);
+        assert_eq!(found, whole, "batches of {batch_size}");
+        assert_eq!((of_batches.exact_match, of_batches.f1), (score.exact_match, score.f1));
+        assert!((of_batches.loss - score.loss).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn an_error_midway_is_the_result_and_nothing_hangs() {
+    let (to_test, outcome) = channel();
+    thread::spawn(move || {
+        let dir = TempDir::new().unwrap();
+        let mut seen = 0;
+        let result = answer_split(&predictor(), &split(&dir), 1, &SETTINGS, |answered| {
+            seen += 1;
+            if answered.example_index == 2 { Err("enough") } else { Ok(()) }
+        });
+        to_test.send((result, seen)).unwrap();
+    });
+    let outcome = outcome.recv_timeout(Duration::from_mins(1)).expect("it ends");
+    assert_eq!(outcome, (Err("enough"), 3));
+}
