@@ -6,10 +6,10 @@
 mod training;
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use squad::SplitMix64;
 
@@ -131,7 +131,7 @@ fn a_training_that_is_killed_anywhere_goes_on_and_ends_at_the_same_bits() {
                 resumes_from.push(training.newest_state());
             }
             let info = training.run_info();
-            let costly = ends.iter().filter(|end| **end == End::Killed).count() as u64;
+            let costly = ends.iter().filter(|end| matches!(end, End::Killed | End::Unheard)).count() as u64;
             let most_steps = steps + costly * recipe.checkpoint_every_steps;
             check(&info, &resumes_from, most_steps).unwrap_or_else(|why| panic!("{name}: {why}, {ends:?}"));
             executed += info["executed_steps"].as_u64().unwrap();
@@ -282,6 +282,37 @@ fn time_that_runs_out_stops_a_training_that_goes_on_later() {
     let said = bench.run(&format!("{} --set train.max_minutes=0.0001", training.line));
     assert_eq!(said.code, Some(130), "{said:?}");
     assert!(said.stderr.contains("0.0001 ran out before the training came beyond step"), "{}", said.stderr);
+}
+
+#[test]
+fn a_hangup_stops_a_training_in_order_unless_it_is_ignored() {
+    let _alone = alone();
+    let bench = bench();
+    let stopped = Training::new(&bench, "hung-up", &ACCUMULATION);
+    assert_eq!(run_until(&stopped, Moment::Sealed(1), Signal::HUP), End::Stopped);
+    // As nohup starts it.
+    let training = Training::new(&bench, "nohup", &ACCUMULATION);
+    let command = bench.command(&training.line);
+    let mut ignoring = Command::new("sh");
+    ignoring
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(command.get_program())
+        .args(command.get_args());
+    ignoring.current_dir(command.get_current_dir().unwrap()).stdout(Stdio::null()).stderr(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => ignoring.env(name, value),
+            None => ignoring.env_remove(name),
+        };
+    }
+    let mut child = ignoring.spawn().unwrap();
+    while training.newest_state() == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it had a state");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(training.run_info()["resumed_from_steps"], json!([0]));
 }
 
 #[test]

@@ -163,8 +163,10 @@ impl Moment {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum End {
     Finished,
-    /// At once, by SIGKILL, or by another signal before it was listened to.
+    /// At once, by SIGKILL.
     Killed,
+    /// At once, by another signal before it was listened to.
+    Unheard,
     /// In order, with exit code 130.
     Stopped,
 }
@@ -190,9 +192,8 @@ pub(super) fn run_until_killed(
             return match (status.code(), status.signal()) {
                 (Some(0), _) => End::Finished,
                 (Some(130), _) => End::Stopped,
-                (None, Some(number)) if [signal, Signal::KILL].map(Signal::as_raw).contains(&number) => {
-                    End::Killed
-                }
+                (None, Some(number)) if number == Signal::KILL.as_raw() => End::Killed,
+                (None, Some(number)) if number == signal.as_raw() => End::Unheard,
                 _ => panic!("{moment:?}, {signal:?}: {status:?}"),
             };
         }

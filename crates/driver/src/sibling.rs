@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::Error;
@@ -38,7 +37,7 @@ pub(crate) struct Children {
 impl Children {
     pub(crate) fn new() -> Result<Self, Error> {
         let children = Self { running: Arc::default(), stopped: Arc::default() };
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let mut signals = Signals::new(stage::stop_signals())?;
         let (running, stopped) = (Arc::clone(&children.running), Arc::clone(&children.stopped));
         std::thread::spawn(move || {
             for _ in signals.forever() {

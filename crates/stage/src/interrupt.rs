@@ -1,5 +1,6 @@
-//! SIGINT, SIGTERM and SIGHUP become a flag that a stage looks at between two pieces of work.
+//! SIGINT, SIGTERM and SIGHUP (unless it is ignored) become a flag that a stage looks at between two pieces of work.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -23,10 +24,11 @@ impl Interrupt {
         flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&once)).map_err(Error::Signals)?;
         flag::register(SIGINT, once).map_err(Error::Signals)?;
         flag::register(SIGINT, Arc::clone(&seen)).map_err(Error::Signals)?;
-        for signal in [SIGTERM, SIGHUP] {
-            flag::register(signal, Arc::clone(&seen)).map_err(Error::Signals)?;
+        let signals = stop_signals();
+        for signal in signals.iter().filter(|signal| **signal != SIGINT) {
+            flag::register(*signal, Arc::clone(&seen)).map_err(Error::Signals)?;
         }
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Error::Signals)?;
+        let mut signals = Signals::new(&signals).map_err(Error::Signals)?;
         thread::spawn(move || {
             if signals.forever().next().is_some() {
                 tracing::warn!(
@@ -42,4 +44,19 @@ impl Interrupt {
     pub fn seen(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// The signals that ask a process to stop: SIGINT, SIGTERM, and SIGHUP unless it is ignored, as under `nohup`.
+#[must_use]
+pub fn stop_signals() -> Vec<i32> {
+    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    [SIGINT, SIGTERM].into_iter().chain(hangup).collect()
+}
+
+/// Whether the process was started with a signal ignored; where the system does not say, it was not.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    ignored >> (signal - 1) & 1 == 1
 }

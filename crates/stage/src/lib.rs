@@ -29,7 +29,7 @@ pub use declaration::{Declaration, EVALUATE, EXPORT, INGEST, STAGES, TOKENIZE_FE
 pub use error::Error;
 pub use exit::ExitKind;
 pub use fetcher::Fetcher;
-pub use interrupt::Interrupt;
+pub use interrupt::{Interrupt, stop_signals};
 pub use job::Job;
 pub use main_of_stage::{EXPECTED_CODE, stage_main};
 pub use main_of_tool::{print, tool_main};
