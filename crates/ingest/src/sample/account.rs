@@ -9,7 +9,7 @@ use super::vocabulary::{Kind, root, value};
 /// Facts are of this year or later, what an introduction mentions is of an earlier one.
 const EARLIEST_YEAR: u32 = 1780;
 
-/// A paragraph that introduces a subject and states the three facts of one of its topics.
+/// A paragraph that introduces a subject and states the four facts of one of its topics.
 pub(super) struct Account {
     pub(super) name: String,
     pub(super) text: String,

@@ -47,6 +47,18 @@ pub(super) const COMPANY: Domain = Domain {
                 ),
                 relation(
                     [
+                        ("managed", "managed"),
+                        ("ran", "ran"),
+                        ("directed", "directed"),
+                        ("oversaw", "oversaw"),
+                    ],
+                    wordings(
+                        &["{value} {word} the firm [with a firm hand|for twenty years]."],
+                        &["From a desk by the door it was {value} who {word} the firm."],
+                    ),
+                ),
+                relation(
+                    [
                         ("bought", "bought"),
                         ("took over", "took over"),
                         ("acquired", "acquired"),
@@ -84,6 +96,18 @@ pub(super) const COMPANY: Domain = Domain {
                     ],
                     wordings(
                         &["It {word} in {value}, to a [larger|drier] site."],
+                        &["The year in which it {word} was {value}."],
+                    ),
+                ),
+                relation(
+                    [
+                        ("burned", "did {name} burn"),
+                        ("caught fire", "did {name} catch fire"),
+                        ("was ablaze", "was {name} ablaze"),
+                        ("went up in flames", "did {name} go up in flames"),
+                    ],
+                    wordings(
+                        &["It {word} in {value}, after a stroke of [lightning|bad luck]."],
                         &["The year in which it {word} was {value}."],
                     ),
                 ),

@@ -47,6 +47,18 @@ pub(super) const EXPEDITION: Domain = Domain {
                 ),
                 relation(
                     [
+                        ("was the interpreter", "was the interpreter of the"),
+                        ("was the spokesman", "was the spokesman of the"),
+                        ("was the translator", "was the translator of the"),
+                        ("was the linguist", "was the linguist of the"),
+                    ],
+                    wordings(
+                        &["{value} {word} and spoke with the [herders|villagers]."],
+                        &["It was {value} who {word}."],
+                    ),
+                ),
+                relation(
+                    [
                         ("was the doctor", "was the doctor of the"),
                         ("was the healer", "was the healer of the"),
                         ("was the physician", "was the physician of the"),
@@ -85,6 +97,18 @@ pub(super) const EXPEDITION: Domain = Domain {
                     wordings(
                         &["{value} people {word} [as porters|on the way]."],
                         &["{value} was the number of those who {word} later."],
+                    ),
+                ),
+                relation(
+                    [
+                        ("returned", "returned"),
+                        ("came home", "came home"),
+                        ("got back", "got back"),
+                        ("arrived back", "arrived back"),
+                    ],
+                    wordings(
+                        &["{value} people {word} [in rags|with stories to tell]."],
+                        &["{value} was the number of those who {word} at last."],
                     ),
                 ),
                 relation(

@@ -1,9 +1,9 @@
-//! What accounts are about: for each domain its topics, and for each topic three facts of one kind.
+//! What accounts are about: for each domain its topics, and for each topic four facts of one kind.
 //!
-//! A question is answered by telling the three relations of a topic apart. Each relation has four words for
+//! A question is answered by telling the four relations of a topic apart. Each relation has four words for
 //! itself. In the validation split the text takes one of the first two and the question one of the others; in
 //! training both take any, and often the same. Without such easy cases a small model only learns to guess
-//! among the three.
+//! among the four.
 
 mod background;
 mod company;
@@ -33,12 +33,12 @@ pub(super) struct Domain {
     pub(super) topics: &'static [Topic],
 }
 
-/// Three relations whose values are of one kind; years pass in their order.
+/// Four relations whose values are of one kind; years pass in their order.
 pub(super) struct Topic {
     pub(super) kind: Kind,
     /// Questions, with a relation's `{word}` and, there or in it, the subject's `{name}`.
     pub(super) asked: Wordings,
-    pub(super) relations: [Relation; 3],
+    pub(super) relations: [Relation; 4],
 }
 
 /// What a fact says of the subject.
@@ -117,7 +117,7 @@ const HOW_MANY: Wordings = wordings(
     &["What number of people {word} on the {name}?", "In the {name}, how many {word}?"],
 );
 
-const fn topic(kind: Kind, asked: Wordings, relations: [Relation; 3]) -> Topic {
+const fn topic(kind: Kind, asked: Wordings, relations: [Relation; 4]) -> Topic {
     Topic { kind, asked, relations }
 }
 

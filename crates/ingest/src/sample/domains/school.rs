@@ -47,6 +47,18 @@ pub(super) const SCHOOL: Domain = Domain {
                 ),
                 relation(
                     [
+                        ("was its caretaker", "was the caretaker of"),
+                        ("was its janitor", "was the janitor of"),
+                        ("was its porter", "was the porter of"),
+                        ("was its doorkeeper", "was the doorkeeper of"),
+                    ],
+                    wordings(
+                        &["{value} {word} and [lit the stoves|swept the yard]."],
+                        &["It was {value} who at all hours {word}."],
+                    ),
+                ),
+                relation(
+                    [
                         ("was its best pupil", "was the famous pupil of"),
                         ("was its best schoolchild", "was the famous schoolchild of"),
                         ("was its best student", "was the famous student of"),
@@ -85,6 +97,18 @@ pub(super) const SCHOOL: Domain = Domain {
                     wordings(
                         &["It {word} {value} as something new."],
                         &["What it newly {word} was {value}."],
+                    ),
+                ),
+                relation(
+                    [
+                        ("required", "did {name} require"),
+                        ("demanded", "did {name} demand"),
+                        ("insisted on", "did {name} insist on"),
+                        ("prescribed", "did {name} prescribe"),
+                    ],
+                    wordings(
+                        &["It {word} {value} of [everyone|all who came]."],
+                        &["What it always {word} was {value}."],
                     ),
                 ),
                 relation(

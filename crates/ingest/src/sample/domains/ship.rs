@@ -47,6 +47,18 @@ pub(super) const SHIP: Domain = Domain {
                 ),
                 relation(
                     [
+                        ("was repaired", "was the {name} repaired"),
+                        ("was mended", "was the {name} mended"),
+                        ("was overhauled", "was the {name} overhauled"),
+                        ("was refitted", "was the {name} refitted"),
+                    ],
+                    wordings(
+                        &["She {word} at {value} after a [collision|hard crossing]."],
+                        &["The dock where she {word} was at {value}."],
+                    ),
+                ),
+                relation(
+                    [
                         ("sank", "did the {name} sink"),
                         ("was wrecked", "was the {name} wrecked"),
                         ("ran aground", "did the {name} run aground"),
@@ -72,6 +84,18 @@ pub(super) const SHIP: Domain = Domain {
                     ],
                     wordings(
                         &["She {word} on {value} by a [merchant|shipping line]."],
+                        &["The day on which she {word} was {value}."],
+                    ),
+                ),
+                relation(
+                    [
+                        ("was launched", "was the {name} launched"),
+                        ("left the slipway", "did the {name} leave the slipway"),
+                        ("was set afloat", "was the {name} set afloat"),
+                        ("took to the water", "did the {name} take to the water"),
+                    ],
+                    wordings(
+                        &["She {word} on {value} with [flags|a brass band]."],
                         &["The day on which she {word} was {value}."],
                     ),
                 ),
