@@ -22,7 +22,7 @@ use random::Random;
 /// The generated corpus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// 2,000 questions on 500 paragraphs.
+    /// 1,600 questions on 400 paragraphs.
     pub train: Dataset,
     /// 400 questions on 100 paragraphs.
     pub validation: Dataset,
@@ -51,7 +51,7 @@ impl Split {
     /// How many paragraphs hold one account, and how many hold a whole chronicle.
     fn paragraphs(self) -> (usize, usize) {
         match self {
-            Self::Train => (497, 3),
+            Self::Train => (397, 3),
             Self::Validation => (99, 1),
         }
     }

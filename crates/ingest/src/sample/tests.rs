@@ -11,7 +11,7 @@ use super::*;
 const SPLITS: [Split; 2] = [Split::Train, Split::Validation];
 
 /// The fingerprint of the corpus of seed 0. A change makes every published figure about the sample stale.
-const CORPUS_OF_SEED_0: &str = "f321410917186b618421bbb3550c9a99";
+const CORPUS_OF_SEED_0: &str = "6a487fb8041a9ec97c3444857b99ab65";
 
 #[test]
 fn a_seed_makes_the_same_corpus_everywhere() {
@@ -25,10 +25,10 @@ fn a_seed_makes_the_same_corpus_everywhere() {
 #[test]
 fn the_splits_are_as_large_as_documented() {
     let sample = generate(0);
-    assert_eq!((sample.train.data.len(), sample.train.questions().count()), (500, 2_000));
+    assert_eq!((sample.train.data.len(), sample.train.questions().count()), (400, 1_600));
     assert_eq!((sample.validation.data.len(), sample.validation.questions().count()), (100, 400));
     let ids: BTreeSet<_> = sample.train.questions().map(|(_, qa)| &qa.id).collect();
-    assert_eq!(ids.len(), 2_000);
+    assert_eq!(ids.len(), 1_600);
     assert_eq!(sample.train.questions().next().map(|(_, qa)| qa.id.as_str()), Some("sample-train-000000"));
 }
 
