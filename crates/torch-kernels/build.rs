@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 11] = [
     "attention",
     "attention_heads",
     "attention_rows",
     "brgemm",
     "dropout",
     "error",
+    "flash",
     "layer_norm",
     "memory",
     "optimizer",
+    "upload",
 ];
 
 const SUPPORTED: [&str; 3] = ["2.9", "2.10", "2.11"];

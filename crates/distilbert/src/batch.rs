@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
+use torch_kernels::upload;
 
 /// Features of unequal lengths without padding.
 #[derive(Clone, Debug)]
@@ -49,14 +50,14 @@ impl PackedBatch {
         self.cu_seqlens.windows(2).map(|bounds| bounds[1] - bounds[0])
     }
 
-    /// → (tokens)
-    pub(crate) fn input_ids(&self, device: &Device) -> Tensor<1, Int> {
-        Tensor::from_data(TensorData::new(self.input_ids.clone(), [self.tokens()]), device)
+    /// On the device of `weight` → (tokens)
+    pub(crate) fn input_ids(&self, weight: &Tensor<2>) -> Tensor<1, Int> {
+        upload(&self.input_ids, weight)
     }
 
-    /// Positions, counted from 0 in each feature → (tokens)
-    pub(crate) fn positions(&self, device: &Device) -> Tensor<1, Int> {
+    /// Positions, counted from 0 in each feature, on the device of `weight` → (tokens)
+    pub(crate) fn positions(&self, weight: &Tensor<2>) -> Tensor<1, Int> {
         let positions: Vec<i64> = self.lengths().flat_map(|len| 0..len as i64).collect();
-        Tensor::from_data(TensorData::new(positions, [self.tokens()]), device)
+        upload(&positions, weight)
     }
 }

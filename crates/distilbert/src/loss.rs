@@ -1,7 +1,8 @@
 //! The question answering loss over a packed batch.
 
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Int, Tensor};
+use torch_kernels::upload;
 
 use crate::batch::PackedBatch;
 
@@ -26,12 +27,11 @@ pub struct QaTargets {
 /// `logits` (tokens, 2) → (1)
 #[must_use]
 pub fn qa_loss(logits: Tensor<2>, batch: &PackedBatch, targets: &QaTargets, features: usize) -> Tensor<1> {
-    let device = logits.device().without_autodiff();
-    let grid = Grid::new(batch, &device);
+    let grid = Grid::new(batch, &logits);
     let losses = [(0, &targets.start_positions), (1, &targets.end_positions)].map(|(column, positions)| {
         let column = logits.clone().slice([0..batch.tokens(), column..column + 1]).reshape([batch.tokens()]);
         let positions: Vec<i64> = positions.iter().map(|&position| i64::from(position)).collect();
-        let gold = Tensor::<1, Int>::from_data(TensorData::new(positions, [batch.features()]), &device);
+        let gold = upload(&positions, &logits);
         let log_probabilities = log_softmax(grid.place(column), 1);
         log_probabilities.gather(1, gold.reshape([batch.features(), 1])).sum()
     });
@@ -47,21 +47,18 @@ struct Grid {
 }
 
 impl Grid {
-    fn new(batch: &PackedBatch, device: &Device) -> Self {
+    /// On the device of `logits`.
+    fn new(batch: &PackedBatch, logits: &Tensor<2>) -> Self {
         let longest = batch.lengths().max().unwrap_or(0);
         let shape = [batch.features(), longest];
-        let cells = || {
-            batch.cu_seqlens().windows(2).flat_map(move |bounds| {
-                (0..longest).map(move |column| (bounds[0] + column < bounds[1]).then_some(bounds[0] + column))
-            })
-        };
-        let token: Vec<i64> = cells().map(|cell| cell.unwrap_or(0) as i64).collect();
-        let absent: Vec<bool> = cells().map(|cell| cell.is_none()).collect();
-        Self {
-            shape,
-            token: Tensor::from_data(TensorData::new(token, [shape[0] * shape[1]]), device),
-            absent: Tensor::from_data(TensorData::new(absent, shape), device),
-        }
+        let cells = batch.cu_seqlens().windows(2).flat_map(|bounds| {
+            (0..longest)
+                .map(|column| bounds[0] + column)
+                .map(|token| if token < bounds[1] { token as i64 } else { -1 })
+        });
+        let cells = upload(&cells.collect::<Vec<_>>(), logits);
+        let absent = cells.clone().lower_elem(0).reshape(shape);
+        Self { shape, token: cells.clamp_min(0), absent }
     }
 
     /// (tokens) → (features, longest)

@@ -173,9 +173,9 @@ impl Embeddings {
     /// → (tokens, dim)
     fn forward(&self, pass: &Pass<'_>, config: &Config) -> Tensor<2> {
         let (words, positions) = (self.word_embeddings.weight.val(), self.position_embeddings.weight.val());
-        let device = words.device().without_autodiff();
-        let words = torch_kernels::embedding(words, pass.batch.input_ids(&device));
-        let positions = torch_kernels::embedding(positions, pass.batch.positions(&device));
+        let (ids, places) = (pass.batch.input_ids(&words), pass.batch.positions(&positions));
+        let words = torch_kernels::embedding(words, ids);
+        let positions = torch_kernels::embedding(positions, places);
         let hidden = Autocast::layer_norm(&self.LayerNorm, words + positions);
         pass.dropout(hidden, config.dropout, Site::Embeddings)
     }

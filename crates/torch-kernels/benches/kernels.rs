@@ -100,11 +100,8 @@ fn attention(compute: DType) {
     compare(
         &format!("attention {compute:?}"),
         || {
-            let (out, probabilities) = LibTorch::packed_attention_forward(&qkv, &options);
-            black_box((
-                out,
-                LibTorch::packed_attention_backward(grad.clone(), &qkv, probabilities, &options),
-            ));
+            let (out, kept) = LibTorch::packed_attention_forward(&qkv, &options);
+            black_box((out, LibTorch::packed_attention_backward(grad.clone(), &qkv, kept, &options)));
         },
         || {
             let (out, probabilities) = plain::attention::<LibTorch>(&qkv, &options);

@@ -40,9 +40,9 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
     ) -> FloatTensor<Self> {
         let nodes = [query.node(), key.node(), value.node()];
         let qkv = [query.into_primitive(), key.into_primitive(), value.into_primitive()];
-        let (out, probabilities) = B::packed_attention_forward(&qkv, &options);
+        let (out, kept) = B::packed_attention_forward(&qkv, &options);
         match Backward::<B, 3>::prepare::<C>(PackedAttention, nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((qkv, probabilities, options), out),
+            OpsKind::Tracked(prep) => prep.finish((qkv, kept, options), out),
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }
@@ -117,12 +117,12 @@ impl<B: KernelGradients> Backward<B, 3> for Linear {
 struct PackedAttention;
 
 impl<B: KernelGradients> Backward<B, 3> for PackedAttention {
-    type State = ([FloatTensor<B>; 3], FloatTensor<B>, AttentionOptions);
+    type State = ([FloatTensor<B>; 3], Vec<FloatTensor<B>>, AttentionOptions);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let (qkv, probabilities, options) = ops.state;
+        let (qkv, kept, options) = ops.state;
         let grad = grads.consume::<B>(&ops.node);
-        let results = B::packed_attention_backward(grad, &qkv, probabilities, &options);
+        let results = B::packed_attention_backward(grad, &qkv, kept, &options);
         register::<B, 3>(grads, ops.parents.map(|parent| parent.map(|node| node.id)), results);
     }
 }

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "calls into cpp/: each block says why it holds")]
 
 mod attention;
+mod flash;
 mod optimizer;
 
 use std::ffi::{CStr, c_char};
@@ -15,6 +16,7 @@ use tch::Tensor;
 use torch_sys::C_tensor;
 
 pub(crate) use attention::{Division, attention_backward, attention_forward, brgemm_multiplies};
+pub(crate) use flash::{Batch, flash_backward, flash_forward, upload};
 pub(crate) use optimizer::{adamw, global_norm, unscale};
 
 unsafe extern "C" {
@@ -22,7 +24,7 @@ unsafe extern "C" {
     fn distilburn_free_message(message: *mut c_char);
     fn distilburn_dropout(out: *mut C_tensor, input: *mut C_tensor, p: f64, seed: u64) -> *mut c_char;
     fn distilburn_layer_norm_backward(
-        grads: *mut *mut C_tensor,
+        results: *mut *mut C_tensor,
         grad: *mut C_tensor,
         input: *mut C_tensor,
         mean: *mut C_tensor,
@@ -51,21 +53,21 @@ pub(crate) fn dropout(input: &Tensor, p: f64, seed: u64) -> Tensor {
 /// Gradients of input, weight and bias of `layer_norm`.
 pub(crate) fn layer_norm_backward(grad: &Tensor, saved: &[Tensor; 5]) -> [Tensor; 3] {
     let [input, mean, rstd, weight, bias] = saved;
-    let mut grads = [std::ptr::null_mut(); 3];
-    // SAFETY: the inputs are live, and ATen checks them. C++ stores three tensors made by `new`, which `from_ptr` owns
-    // from then on, or none and a message, which does not return from `check`.
-    unsafe {
-        check(distilburn_layer_norm_backward(
-            grads.as_mut_ptr(),
-            pointer(grad),
-            pointer(input),
-            pointer(mean),
-            pointer(rstd),
-            pointer(weight),
-            pointer(bias),
-        ));
-        grads.map(|grad| Tensor::from_ptr(grad))
-    }
+    let grads = made(|results| {
+        // SAFETY: the inputs are live, and ATen checks them; `results` has room for three.
+        unsafe {
+            distilburn_layer_norm_backward(
+                results,
+                pointer(grad),
+                pointer(input),
+                pointer(mean),
+                pointer(rstd),
+                pointer(weight),
+                pointer(bias),
+            )
+        }
+    });
+    grads.unwrap_or_else(|message| broken(&message))
 }
 
 fn pointer(tensor: &Tensor) -> *mut C_tensor {
@@ -76,16 +78,32 @@ fn pointers(tensors: &[&Tensor]) -> Vec<*mut C_tensor> {
     tensors.iter().map(|tensor| pointer(tensor)).collect()
 }
 
-/// A message means a broken invariant of this crate (shape, type, device), as tch's own panics do.
+/// The `N` tensors that `call` makes through `hand_over` of `cpp/results.h`, or its message.
+fn made<const N: usize>(call: impl FnOnce(*mut *mut C_tensor) -> *mut c_char) -> Result<[Tensor; N], String> {
+    let mut results = [std::ptr::null_mut(); N];
+    told(call(results.as_mut_ptr()))?;
+    // SAFETY: without a message C++ has stored N tensors made by `new`, which `from_ptr` owns from then on.
+    Ok(results.map(|result| unsafe { Tensor::from_ptr(result) }))
+}
+
 fn check(message: *mut c_char) {
+    told(message).unwrap_or_else(|message| broken(&message));
+}
+
+/// A message means a broken invariant of this crate (shape, type, device), as tch's own panics do.
+pub(crate) fn broken(message: &str) -> ! {
+    panic!("LibTorch: {message}");
+}
+
+/// What `message` says, if it is not null.
+fn told(message: *mut c_char) -> Result<(), String> {
     if message.is_null() {
-        return;
+        return Ok(());
     }
     // SAFETY: a message that is not null is a C string of `cpp/error.cpp`, given back once, here, and not used after.
-    let text = unsafe {
+    unsafe {
         let text = CStr::from_ptr(message).to_string_lossy().into_owned();
         distilburn_free_message(message);
-        text
-    };
-    panic!("LibTorch: {text}");
+        Err(text)
+    }
 }

@@ -3,8 +3,10 @@
 #![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 
 use burn::backend::LibTorch;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use burn_tch::TchTensor;
+
+use crate::ffi;
 
 /// A float tensor's storage on LibTorch, of any rank.
 ///
@@ -92,4 +94,13 @@ impl Clone for Handle {
     fn clone(&self) -> Self {
         Self(self.0.shallow_clone())
     }
+}
+
+/// Integers on the device of `beside`. What a GPU has still to do is not waited for, as Burn's own way would.
+///
+/// → (values)
+#[must_use]
+pub fn upload<const D: usize>(values: &[i64], beside: &Tensor<D>) -> Tensor<1, Int> {
+    let uploaded = ffi::upload(values, &Handle::from_burn(beside.clone()).0);
+    Tensor::from_primitive::<LibTorch>(TchTensor::new(uploaded))
 }

@@ -142,20 +142,22 @@ pub trait KernelGradients: Kernels {
     ) -> [FloatTensor<Self>; 3] {
         plain::linear_backward::<Self>(grad, saved, input_dtype)
     }
-    /// Returns the output and the probabilities of all sequences in one row.
+    /// Returns the output and what the backward pass takes besides, which is the backend's affair.
     fn packed_attention_forward(
         qkv: &[FloatTensor<Self>; 3],
         options: &AttentionOptions,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        plain::attention::<Self>(qkv, options)
+    ) -> (FloatTensor<Self>, Vec<FloatTensor<Self>>) {
+        let (out, probabilities) = plain::attention::<Self>(qkv, options);
+        (out, vec![probabilities])
     }
     /// Gradients of query, key and value.
     fn packed_attention_backward(
         grad: FloatTensor<Self>,
         qkv: &[FloatTensor<Self>; 3],
-        probabilities: FloatTensor<Self>,
+        mut kept: Vec<FloatTensor<Self>>,
         options: &AttentionOptions,
     ) -> [FloatTensor<Self>; 3] {
+        let probabilities = kept.pop().expect("what the forward pass returned");
         plain::attention_backward::<Self>(grad, qkv, probabilities, options)
     }
     /// Returns the output and `[input, mean, rstd, weight, bias]`.

@@ -21,7 +21,7 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Int, Tensor};
 
 pub use allocator::keep_freed_memory;
-pub use handle::Handle;
+pub use handle::{Handle, upload};
 pub use kernels::{AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, Update};
 pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
 pub use threads::{

@@ -82,19 +82,20 @@ impl KernelGradients for LibTorch {
     fn packed_attention_forward(
         qkv: &[FloatTensor<Self>; 3],
         options: &AttentionOptions,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (out, probabilities) = attention::forward(qkv.each_ref().map(|tensor| &tensor.tensor), options);
-        (TchTensor::new(out), TchTensor::new(probabilities))
+    ) -> (FloatTensor<Self>, Vec<FloatTensor<Self>>) {
+        let (out, kept) = attention::forward(qkv.each_ref().map(|tensor| &tensor.tensor), options);
+        (TchTensor::new(out), kept.into_iter().map(TchTensor::new).collect())
     }
 
     fn packed_attention_backward(
         grad: FloatTensor<Self>,
         qkv: &[FloatTensor<Self>; 3],
-        probabilities: FloatTensor<Self>,
+        kept: Vec<FloatTensor<Self>>,
         options: &AttentionOptions,
     ) -> [FloatTensor<Self>; 3] {
         let qkv = qkv.each_ref().map(|tensor| &tensor.tensor);
-        attention::backward(&grad.tensor, qkv, &probabilities.tensor, options).map(TchTensor::new)
+        let kept: Vec<_> = kept.iter().map(|tensor| &tensor.tensor).collect();
+        attention::backward(&grad.tensor, qkv, &kept, options).map(TchTensor::new)
     }
 
     fn fused_layer_norm_forward(

@@ -1,123 +1,91 @@
-//! Attention: of bfloat16 on the host by `cpp/attention.cpp`, elsewhere a sequence at a time by LibTorch's operations.
+//! Attention: of bfloat16 on the host by `cpp/attention.cpp`, on CUDA by FlashAttention, elsewhere a sequence at a time.
+
+mod by_sequence;
+mod flash;
 
 use std::sync::OnceLock;
 
 use tch::{Kind, Tensor};
 
-use super::dropout::drop_elements;
 use crate::ffi::{self, Division};
-use crate::kernels::{AttentionOptions, Sequence};
-use crate::products::{bmm, cpu_multiplies, scaled_bmm};
+use crate::kernels::AttentionOptions;
+use crate::products::cpu_multiplies;
 
 /// The output alone.
 pub(super) fn infer(qkv: [&Tensor; 3], options: &AttentionOptions) -> Tensor {
     let qkv = qkv.map(Tensor::contiguous);
     let sequences = options.sequences(qkv[0].size()[0] as usize);
-    if on_host(&qkv[0], options) {
-        return ffi::attention_forward(qkv.each_ref(), &Division::new(&sequences, options), None);
+    let qkv = qkv.each_ref();
+    match Kernel::choose(qkv[0], options) {
+        Kernel::Host => ffi::attention_forward(qkv, &Division::new(&sequences, options), None),
+        Kernel::Flash => flash::forward(qkv, &sequences, options).0,
+        Kernel::BySequence => by_sequence::infer(qkv, &sequences, options),
     }
-    let out = qkv[0].empty_like();
-    for sequence in &sequences {
-        let [q, k, v] = qkv.each_ref().map(|tensor| heads(tensor, sequence, options));
-        let probabilities = scores(&q, &k).softmax(-1, q.kind());
-        copy_into(&heads(&out, sequence, options), &bmm(&dropped(&probabilities, sequence, options), &v));
-    }
-    out
 }
 
-/// The output, and the probabilities of all sequences in one row.
-pub(super) fn forward(qkv: [&Tensor; 3], options: &AttentionOptions) -> (Tensor, Tensor) {
+/// The output, and what [`backward`] takes besides: the probabilities of all sequences in one row, or what FlashAttention
+/// keeps in their place.
+pub(super) fn forward(qkv: [&Tensor; 3], options: &AttentionOptions) -> (Tensor, Vec<Tensor>) {
     let qkv = qkv.map(Tensor::contiguous);
     let sequences = options.sequences(qkv[0].size()[0] as usize);
+    let qkv = qkv.each_ref();
+    let kernel = Kernel::choose(qkv[0], options);
+    if kernel == Kernel::Flash {
+        return flash::forward(qkv, &sequences, options);
+    }
     let count = sequences.last().map_or(0, |sequence| sequence.probabilities.end);
-    let all_probabilities = Tensor::empty([count as i64], (qkv[0].kind(), qkv[0].device()));
-    if on_host(&qkv[0], options) {
-        let division = Division::new(&sequences, options);
-        let out = ffi::attention_forward(qkv.each_ref(), &division, Some(&all_probabilities));
-        return (out, all_probabilities);
-    }
-    let out = qkv[0].empty_like();
-    for sequence in &sequences {
-        let [q, k, v] = qkv.each_ref().map(|tensor| heads(tensor, sequence, options));
-        let probabilities = square(&all_probabilities, sequence, options);
-        let _ = scores(&q, &k).internal_softmax_out(&probabilities, -1, false);
-        copy_into(&heads(&out, sequence, options), &bmm(&dropped(&probabilities, sequence, options), &v));
-    }
-    (out, all_probabilities)
+    let probabilities = Tensor::empty([count as i64], (qkv[0].kind(), qkv[0].device()));
+    let out = match kernel {
+        Kernel::Host => {
+            ffi::attention_forward(qkv, &Division::new(&sequences, options), Some(&probabilities))
+        }
+        _ => by_sequence::forward(qkv, &probabilities, &sequences, options),
+    };
+    (out, vec![probabilities])
 }
 
 /// Gradients of query, key and value.
 pub(super) fn backward(
     grad: &Tensor,
     qkv: [&Tensor; 3],
-    all_probabilities: &Tensor,
+    kept: &[&Tensor],
     options: &AttentionOptions,
 ) -> [Tensor; 3] {
     let qkv = qkv.map(Tensor::contiguous);
     let grad = grad.to_kind(qkv[0].kind()).contiguous();
     let sequences = options.sequences(qkv[0].size()[0] as usize);
-    if on_host(&qkv[0], options) {
-        let division = Division::new(&sequences, options);
-        return ffi::attention_backward(&grad, qkv.each_ref(), all_probabilities, &division);
+    let qkv = qkv.each_ref();
+    match Kernel::choose(qkv[0], options) {
+        Kernel::Host => ffi::attention_backward(&grad, qkv, kept[0], &Division::new(&sequences, options)),
+        Kernel::Flash => flash::backward(&grad, qkv, kept, &sequences, options),
+        Kernel::BySequence => by_sequence::backward(&grad, qkv, kept[0], &sequences, options),
     }
-    let grads = qkv.each_ref().map(Tensor::empty_like);
-    for sequence in &sequences {
-        let [q, k, v] = qkv.each_ref().map(|tensor| heads(tensor, sequence, options));
-        let [grad_q, grad_k, grad_v] = grads.each_ref().map(|tensor| heads(tensor, sequence, options));
-        let grad_out = heads(&grad, sequence, options);
-        let probabilities = square(all_probabilities, sequence, options);
-        let weights = dropped(&probabilities, sequence, options);
-        copy_into(&grad_v, &bmm(&weights.transpose(1, 2), &grad_out));
-        let grad_weights = dropped(&bmm(&grad_out, &v.transpose(1, 2)), sequence, options);
-        let grad_scores = Tensor::internal_softmax_backward_data(&grad_weights, &probabilities, -1, q.kind());
-        copy_into(&grad_q, &scaled_bmm(&grad_scores, &k, scale(&q)));
-        copy_into(&grad_k, &scaled_bmm(&grad_scores.transpose(1, 2), &q, scale(&q)));
-    }
-    grads
 }
 
-/// Whether `cpp/attention.cpp` is for these tensors and this machine.
-fn on_host(query: &Tensor, options: &AttentionOptions) -> bool {
+/// What attends: for tensors of one device, type and size of heads always the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kernel {
+    /// `cpp/attention.cpp`
+    Host,
+    Flash,
+    BySequence,
+}
+
+impl Kernel {
+    fn choose(query: &Tensor, options: &AttentionOptions) -> Self {
+        let d_head = query.size()[1] as usize / options.n_heads;
+        match query.device() {
+            tch::Device::Cpu if on_host(query.kind(), d_head) => Self::Host,
+            tch::Device::Cuda(_) if flash::attends(query.device(), query.kind(), d_head) => Self::Flash,
+            _ => Self::BySequence,
+        }
+    }
+}
+
+fn on_host(kind: Kind, d_head: usize) -> bool {
     static BRGEMM: OnceLock<bool> = OnceLock::new();
-    let d_head = query.size()[1] / options.n_heads as i64;
-    query.device() == tch::Device::Cpu
-        && query.kind() == Kind::BFloat16
-        && d_head % 2 == 0
+    kind == Kind::BFloat16
+        && d_head.is_multiple_of(2)
         && cpu_multiplies(Kind::BFloat16)
         && *BRGEMM.get_or_init(ffi::brgemm_multiplies)
-}
-
-/// (tokens, dim) → a view (`n_heads`, len, `d_head`)
-fn heads(tensor: &Tensor, sequence: &Sequence, options: &AttentionOptions) -> Tensor {
-    let (len, n_heads) = (sequence.tokens.len() as i64, options.n_heads as i64);
-    let rows = tensor.narrow(0, sequence.tokens.start as i64, len);
-    rows.view([len, n_heads, tensor.size()[1] / n_heads]).transpose(0, 1)
-}
-
-/// The row of all probabilities → a view (`n_heads`, len, len)
-fn square(all: &Tensor, sequence: &Sequence, options: &AttentionOptions) -> Tensor {
-    let (len, n_heads) = (sequence.tokens.len() as i64, options.n_heads as i64);
-    let own = all.narrow(0, sequence.probabilities.start as i64, sequence.probabilities.len() as i64);
-    own.view([n_heads, len, len])
-}
-
-/// 1 / √`d_head`
-fn scale(query: &Tensor) -> f64 {
-    1.0 / (query.size()[2] as f64).sqrt()
-}
-
-/// Scaled dot products: (`n_heads`, len, `d_head`)² → (`n_heads`, len, len)
-fn scores(query: &Tensor, key: &Tensor) -> Tensor {
-    scaled_bmm(query, &key.transpose(1, 2), scale(query))
-}
-
-fn dropped(probabilities: &Tensor, sequence: &Sequence, options: &AttentionOptions) -> Tensor {
-    match options.dropout {
-        Some(dropout) => drop_elements(probabilities, dropout.starting_at(sequence.probabilities.start)),
-        None => probabilities.shallow_clone(),
-    }
-}
-
-fn copy_into(target: &Tensor, source: &Tensor) {
-    target.shallow_clone().copy_(source);
 }

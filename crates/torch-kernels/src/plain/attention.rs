@@ -7,7 +7,7 @@ use burn::tensor::{DType, Shape, Slice};
 use super::{cast, dropout};
 use crate::kernels::{AttentionOptions, Sequence};
 
-/// As [`KernelGradients::packed_attention_forward`](crate::KernelGradients::packed_attention_forward).
+/// The output and the probabilities of all sequences in one row.
 #[must_use]
 pub fn attention<B: Backend>(
     qkv: &[FloatTensor<B>; 3],
@@ -29,7 +29,7 @@ pub fn attention<B: Backend>(
     (B::float_cat(outs, 0), B::float_cat(probabilities, 0))
 }
 
-/// As [`KernelGradients::packed_attention_backward`](crate::KernelGradients::packed_attention_backward).
+/// Gradients of query, key and value of [`attention`].
 #[must_use]
 pub fn attention_backward<B: Backend>(
     grad: FloatTensor<B>,

@@ -1,0 +1,171 @@
+//! All sequences at once by LibTorch's FlashAttention (Dao 2023), on CUDA.
+//!
+//! The operation is one that LibTorch keeps for its own use. Before its first use for a device, type and size of heads it is
+//! held against attention of a sequence at a time; where it fails or differs, that is what attends.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tch::{Device, Kind, Tensor};
+
+use super::by_sequence;
+use crate::ffi::{self, Batch};
+use crate::kernels::{AttentionOptions, Dropout, Sequence};
+
+/// Of the largest value: half precision keeps 8 or 11 bits, and a result is rounded a few times.
+const TOLERANCE: f64 = 2e-2;
+
+/// Whether it is for heads of this size: asked once, then remembered.
+pub(super) fn attends(device: Device, kind: Kind, d_head: usize) -> bool {
+    static ASKED: Mutex<Option<HashMap<(Device, Kind, usize), bool>>> = Mutex::new(None);
+    if !matches!(kind, Kind::Half | Kind::BFloat16) || !d_head.is_multiple_of(8) || d_head > 256 {
+        return false;
+    }
+    let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    *asked.get_or_insert_default().entry((device, kind, d_head)).or_insert_with(|| {
+        let trial = try_out(device, kind, d_head);
+        if let Err(why) = &trial {
+            tracing::warn!(
+                "attention runs a sequence at a time on {device:?}, which is slower; LibTorch's FlashAttention: {why}"
+            );
+        }
+        trial.is_ok()
+    })
+}
+
+/// The output; it, logsumexp, two states of the generator and `cu_seqlens` for [`backward`].
+pub(super) fn forward(
+    qkv: [&Tensor; 3],
+    sequences: &[Sequence],
+    options: &AttentionOptions,
+) -> (Tensor, Vec<Tensor>) {
+    attend(qkv, sequences, options).unwrap_or_else(|message| ffi::broken(&message))
+}
+
+/// Gradients of query, key and value.
+pub(super) fn backward(
+    grad: &Tensor,
+    qkv: [&Tensor; 3],
+    kept: &[&Tensor],
+    sequences: &[Sequence],
+    options: &AttentionOptions,
+) -> [Tensor; 3] {
+    differentiate(grad, qkv, kept, sequences, options).unwrap_or_else(|message| ffi::broken(&message))
+}
+
+fn attend(
+    qkv: [&Tensor; 3],
+    sequences: &[Sequence],
+    options: &AttentionOptions,
+) -> Result<(Tensor, Vec<Tensor>), String> {
+    let ends: Vec<i64> =
+        std::iter::once(0).chain(sequences.iter().map(|sequence| sequence.tokens.end as i64)).collect();
+    let cu_seqlens = ffi::upload(&ends, qkv[0]).to_kind(Kind::Int);
+    let heads = qkv.map(|tensor| heads(tensor, options));
+    let [out, logsumexp, rng_state, unused] =
+        ffi::flash_forward(heads.each_ref(), batch(&cu_seqlens, sequences, options))?;
+    Ok((out.view_as(qkv[0]), vec![out, logsumexp, rng_state, unused, cu_seqlens]))
+}
+
+fn differentiate(
+    grad: &Tensor,
+    qkv: [&Tensor; 3],
+    kept: &[&Tensor],
+    sequences: &[Sequence],
+    options: &AttentionOptions,
+) -> Result<[Tensor; 3], String> {
+    let &[out, logsumexp, rng_state, unused, cu_seqlens] = kept else {
+        unreachable!("what `attend` keeps");
+    };
+    let grads = ffi::flash_backward(
+        &heads(grad, options),
+        qkv.map(|tensor| heads(tensor, options)).each_ref(),
+        [out, logsumexp, rng_state, unused],
+        batch(cu_seqlens, sequences, options),
+    )?;
+    Ok(grads.map(|grad| grad.view_as(qkv[0])))
+}
+
+fn batch<'a>(cu_seqlens: &'a Tensor, sequences: &[Sequence], options: &AttentionOptions) -> Batch<'a> {
+    let longest = sequences.iter().map(|sequence| sequence.tokens.len()).max().unwrap_or(0);
+    Batch { cu_seqlens, longest, dropout: options.dropout }
+}
+
+/// (tokens, dim) → a view (tokens, `n_heads`, `d_head`)
+fn heads(tensor: &Tensor, options: &AttentionOptions) -> Tensor {
+    let (size, n_heads) = (tensor.size(), options.n_heads as i64);
+    tensor.view([size[0], n_heads, size[1] / n_heads])
+}
+
+/// Whether a batch of four sequences has the values, the gradients and, with dropout, the masks that it should; if not,
+/// what is wrong.
+fn try_out(device: Device, kind: Kind, d_head: usize) -> Result<(), String> {
+    const TOKENS: usize = 203;
+    const N_HEADS: usize = 2;
+    let drawn = |frequency: f64| {
+        let size = [TOKENS as i64, (N_HEADS * d_head) as i64];
+        let index = Tensor::arange(size[0] * size[1], (Kind::Float, device));
+        (index * frequency).sin().view(size).to_kind(kind)
+    };
+    let (qkv, grad) = ([1.1, 1.7, 2.3].map(drawn), drawn(2.9));
+    let qkv = qkv.each_ref();
+    let options = |dropout| AttentionOptions {
+        cu_seqlens: Arc::from([0, 5, 6, 75, TOKENS]),
+        n_heads: N_HEADS,
+        dropout,
+    };
+    let run = |dropout| {
+        let options = options(dropout);
+        let sequences = options.sequences(TOKENS);
+        let (out, kept) = attend(qkv, &sequences, &options)?;
+        let kept: Vec<_> = kept.iter().collect();
+        Ok::<_, String>((out, differentiate(&grad, qkv, &kept, &sequences, &options)?))
+    };
+
+    let (out, grads) = run(None)?;
+    let plain = options(None);
+    let sequences = plain.sequences(TOKENS);
+    let cells = sequences.last().map_or(0, |sequence| sequence.probabilities.end) as i64;
+    let probabilities = Tensor::empty([cells], (kind, device));
+    let expected_out = by_sequence::forward(qkv, &probabilities, &sequences, &plain);
+    let expected_grads = by_sequence::backward(&grad, qkv, &probabilities, &sequences, &plain);
+    if !near(&out, &expected_out) {
+        return Err("its values differ".to_owned());
+    }
+    if !grads.iter().zip(&expected_grads).all(|(found, expected)| near(found, expected)) {
+        return Err("its gradients differ".to_owned());
+    }
+
+    let dropped = |seed| run(Some(Dropout { p: 0.3, seed }));
+    let ((out, [.., grad_v]), (again, _), (other, _)) = (dropped(1)?, dropped(1)?, dropped(2)?);
+    if out != again || out == other {
+        return Err("its dropout does not follow the seed".to_owned());
+    }
+    // The output is linear in the values: with the same mask both ways, these sums are one.
+    let sum = |a: &Tensor, b: &Tensor| (a.to_kind(Kind::Double) * b.to_kind(Kind::Double)).sum(Kind::Double);
+    let difference = sum(&out, &grad) - sum(qkv[2], &grad_v);
+    let size = sum(&out.abs(), &grad.abs());
+    if f64::try_from(difference).unwrap_or(f64::NAN).abs() <= TOLERANCE * f64::try_from(size).unwrap_or(0.0) {
+        Ok(())
+    } else {
+        Err("its backward pass drops other elements".to_owned())
+    }
+}
+
+fn near(found: &Tensor, expected: &Tensor) -> bool {
+    let [found, expected] = [found, expected].map(|tensor| tensor.to_kind(Kind::Double));
+    let greatest = |tensor: Tensor| f64::try_from(tensor.abs().max()).unwrap_or(f64::NAN);
+    greatest(&found - &expected) <= TOLERANCE * greatest(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_without_it_is_found_out() {
+        let refusal = try_out(Device::Cpu, Kind::BFloat16, 64).unwrap_err();
+        assert!(refusal.contains("_flash_attention_forward"), "{refusal}");
+        assert!(!attends(Device::Cpu, Kind::BFloat16, 64) && !attends(Device::Cpu, Kind::Float, 64));
+    }
+}
