@@ -48,17 +48,85 @@ fn status_marks_what_is_current_and_what_is_latest() {
 }
 
 #[test]
-fn a_damaged_artifact_is_refused_until_it_is_forced() {
+fn a_damaged_artifact_is_made_again_and_kept_beside() {
     let bench = Bench::new();
     bench.run("distilburn run");
     let dir = bench.run("distilburn path ingest").stdout;
-    std::fs::write(bench.path(dir.trim()).join("work.txt"), "").unwrap();
-    let said = bench.run("distilburn run");
+    let (folder, fingerprint) = dir.trim().rsplit_once('/').unwrap();
+    let damage = || std::fs::write(bench.path(dir.trim()).join("work.txt"), "cut").unwrap();
+    damage();
+    assert!(
+        bench.run("distilburn status").stdout.contains("work.txt has 3 bytes, the manifest says 32 bytes")
+    );
+    let said = bench.run("distilburn tokenize-features --force");
     assert_eq!(said.code, Some(3), "{said:?}");
-    assert!(said.stderr.contains("work.txt has 0 bytes, the manifest says 32 bytes"), "{said:?}");
-    assert!(bench.run("distilburn status").stdout.contains("work.txt has 0 bytes"));
-    assert_eq!(bench.run("distilburn run --to ingest --force").code, Some(0));
-    assert_eq!(bench.run("distilburn run").code, Some(0));
+    assert!(said.stderr.contains("needs ingest, whose artifact is damaged: "), "{said:?}");
+    assert!(said.stderr.contains("`distilburn run --to ingest`"), "{said:?}");
+
+    let plan = bench.json("distilburn plan --json");
+    let why = plan["stages"][0]["why"].as_str().unwrap();
+    assert!(why.starts_with("its artifact is damaged: ") && why.contains("work.txt has 3 bytes"), "{why}");
+    let up_to_date: Vec<_> = plan["stages"].as_array().unwrap().iter().map(|it| &it["up_to_date"]).collect();
+    assert_eq!(up_to_date, [false, true, true, true, true]);
+
+    let said = bench.run("distilburn run");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let kept = format!(".damaged-{fingerprint}");
+    assert!(said.stderr.contains(&format!("is kept folder={folder}/{kept}")), "{said:?}");
+    assert_eq!(std::fs::read(bench.path(folder).join(&kept).join("work.txt")).unwrap(), b"cut");
+    assert!(bench.run("distilburn run").stdout.starts_with("everything is up to date"));
+    let said = bench.run("distilburn status --verify");
+    assert!(said.code == Some(0) && said.stdout.contains(&format!("{kept} may be deleted\n")), "{said:?}");
+
+    damage();
+    assert_eq!(bench.run("distilburn run --quiet").code, Some(0));
+    assert_eq!(
+        bench.names(folder),
+        [kept.clone(), format!("{kept}.2"), fingerprint.to_owned(), "latest".to_owned()]
+    );
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_exits_3_and_stays() {
+    let bench = Bench::new();
+    bench.run("distilburn run --quiet --to ingest");
+    let dir = bench.run("distilburn path ingest").stdout;
+    let place = bench.path(dir.trim());
+    std::fs::remove_dir_all(&place).unwrap();
+    std::fs::write(&place, "mine").unwrap();
+    for line in [
+        "distilburn plan",
+        "distilburn run --force",
+        "distilburn-ingest",
+        "distilburn-train --input ingest=bin/distilburn",
+        "distilburn plan --artifacts bin/distilburn",
+        "distilburn status --artifacts bin/distilburn",
+    ] {
+        let said = bench.run(line);
+        assert_eq!(said.code, Some(3), "{line}: {said:?}");
+        assert!(said.stderr.contains(" is a file, expected "), "{line}: {said:?}");
+        assert!(said.stderr.contains("help: name a folder"), "{line}: {said:?}");
+    }
+    assert_eq!(std::fs::read(place).unwrap(), b"mine");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_exits_1() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("dev.json"), crate::score::dataset()).unwrap();
+    std::fs::write(bench.path("predictions.json"), "{}").unwrap();
+    for line in [
+        "distilburn status --json",
+        "distilburn plan",
+        "distilburn path train",
+        "distilburn score --dataset dev.json --predictions predictions.json",
+        "distilburn-ingest",
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let said = bench.said(bench.command(line).stdout(full).output().unwrap());
+        assert_eq!(said.code, Some(1), "{line}: {said:?}");
+        assert!(said.stderr.contains("stdout cannot be written"), "{line}: {said:?}");
+    }
 }
 
 #[test]

@@ -122,10 +122,8 @@ fn a_binary_that_is_missing_names_the_build_command() {
     }
 }
 
-#[test]
-fn sigterm_ends_the_stage_keeps_its_work_and_exits_130() {
-    let bench = Bench::new();
-    let child = bench.start("distilburn run", "FAKE_STAGE", "wait");
+/// Until the stage that waits for a signal is at it.
+fn wait_for_stage(bench: &Bench) {
     let waiting = || {
         let names = bench.names("artifacts/ingest");
         names.iter().any(|name| bench.path(&format!("artifacts/ingest/{name}/waiting")).exists())
@@ -135,6 +133,35 @@ fn sigterm_ends_the_stage_keeps_its_work_and_exits_130() {
         assert!(start.elapsed() < Duration::from_mins(1), "the stage does not start");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn plan_and_status_name_the_process_that_is_at_a_stage() {
+    let bench = Bench::new();
+    let mut child = bench.start("distilburn-ingest", "FAKE_STAGE", "wait");
+    wait_for_stage(&bench);
+    let process = format!("process {} for ", child.id());
+    let plan = bench.run("distilburn plan").stdout;
+    assert!(plan.lines().next().unwrap().contains("  running  "), "{plan}");
+    assert!(plan.lines().next().unwrap().contains(&process), "{plan}");
+    assert_eq!(plan.matches("would run").count(), STAGES.len() - 1, "{plan}");
+    assert!(bench.run("distilburn status").stdout.contains(&format!("running: {process}")));
+    let held = |answer: &str, list: &str| bench.json(answer)[list][0]["running"]["pid"].as_u64();
+    assert_eq!(held("distilburn plan --json", "stages"), Some(child.id().into()));
+    assert_eq!(held("distilburn status --json", "artifacts"), Some(child.id().into()));
+
+    // A process that is killed leaves its lock file.
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    child.wait().unwrap();
+    assert!(bench.run("distilburn status").stdout.contains("  unfinished"));
+    assert_eq!(held("distilburn plan --json", "stages"), None);
+}
+
+#[test]
+fn sigterm_ends_the_stage_keeps_its_work_and_exits_130() {
+    let bench = Bench::new();
+    let child = bench.start("distilburn run", "FAKE_STAGE", "wait");
+    wait_for_stage(&bench);
     kill_process(Pid::from_raw(child.id() as i32).unwrap(), Signal::TERM).unwrap();
     let said = bench.said(child.wait_with_output().unwrap());
     assert_eq!(said.code, Some(130), "{said:?}");

@@ -14,7 +14,7 @@ use crate::bench::Bench;
 /// The official script and this one add the same numbers in another order.
 const TOLERANCE: f64 = 1e-9;
 
-fn dataset() -> String {
+pub fn dataset() -> String {
     let qa = |id: &str, answers: &[&str]| {
         let answers: Vec<Value> =
             answers.iter().map(|text| json!({ "text": text, "answer_start": 0 })).collect();
@@ -26,7 +26,7 @@ fn dataset() -> String {
 }
 
 #[test]
-fn plain_and_gzip_score_alike() {
+fn every_form_scores_alike() {
     let bench = Bench::new();
     fs::write(bench.path("dev.json"), dataset()).unwrap();
     let file = fs::File::create(bench.path("dev.json.gz")).unwrap();
@@ -44,6 +44,14 @@ fn plain_and_gzip_score_alike() {
         assert_eq!((&score["questions"], &score["unanswered"]), (&json!(3), &json!(1)));
         assert_eq!(score["unknown_ids"], json!(["d"]));
     }
+    let by_object = bench.json("distilburn score --dataset dev.json --predictions predictions.json --json");
+    let lines = r#"{"id": "a", "prediction_text": "broncos!", "no_answer_probability": 0.0}
+
+{"prediction_text": "city", "id": "c"}
+{"id": "d", "prediction_text": "x"}"#;
+    fs::write(bench.path("predictions.jsonl"), lines).unwrap();
+    let by_line = bench.json("distilburn score --dataset dev.json --predictions predictions.jsonl --json");
+    assert_eq!(by_line, by_object);
     let said = bench.run("distilburn score --dataset dev.json --predictions predictions.json");
     assert_eq!(said.stdout, "exact match 33.33, F1 55.56 (3 questions)\n");
     assert!(said.stderr.contains("unanswered=1") && said.stderr.contains("first=\"d\""), "{said:?}");
@@ -56,12 +64,21 @@ fn files_that_cannot_be_scored_are_refused() {
     fs::write(bench.path("list.json"), "[1]").unwrap();
     fs::write(bench.path("empty.json"), r#"{"data": []}"#).unwrap();
     fs::write(bench.path("cut.gz"), [0x1f, 0x8b, 8, 0]).unwrap();
+    fs::write(bench.path("twice.json"), dataset().replace("\"id\":\"c\"", "\"id\":\"a\"")).unwrap();
+    fs::write(bench.path("keys.json"), r#"{"a": "1", "b": "2", "a": "1"}"#).unwrap();
+    let line = |id: &str| format!("{{\"id\": \"{id}\", \"prediction_text\": \"1\"}}\n");
+    fs::write(bench.path("lines.jsonl"), line("a") + &line("b") + &line("a")).unwrap();
+    fs::write(bench.path("misspelt.jsonl"), line("a") + "{\"id\": \"b\", \"text\": \"1\"}\n").unwrap();
     let cases = [
         ("list.json", "list.json"),
         ("dev.json", "list.json"),
         ("empty.json", "empty.json"),
         ("none.json", "x"),
         ("cut.gz", "x"),
+        ("twice.json", "x"),
+        ("dev.json", "keys.json"),
+        ("dev.json", "lines.jsonl"),
+        ("dev.json", "misspelt.jsonl"),
     ];
     let mut all = String::new();
     for (dataset, predictions) in cases {

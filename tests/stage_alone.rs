@@ -57,6 +57,14 @@ fn an_output_that_is_not_empty_exits_2() {
     let said = bench.run("distilburn-ingest --output bin");
     assert_eq!(said.code, Some(2));
     assert!(said.stderr.contains("bin is not empty"), "{said:?}");
+    // What an earlier run made is not replaced.
+    assert_eq!(bench.run("distilburn-ingest --output out").code, Some(0));
+    let manifest = || std::fs::read(bench.path("out/manifest.json")).unwrap();
+    let before = manifest();
+    let said = bench.run("distilburn-ingest --output out --force");
+    assert_eq!(said.code, Some(2));
+    assert!(said.stderr.contains("out is not empty") && said.stderr.contains("`--force`"), "{said:?}");
+    assert_eq!(manifest(), before);
 }
 
 #[test]

@@ -98,6 +98,15 @@ fn a_training_starts_from_the_weights_of_another_or_of_an_exported_model() {
         let second = trained(&bench, &format!("{NO_CHANGE} --set train.init_from={source}"));
         assert!((loss(&second, 0) - best).abs() < 1e-6, "{source}: {} for {best}", loss(&second, 0));
     }
+
+    // Of its own size, and of another.
+    for base in ["tiny", ".cache/models/all-MiniLM-L6-v2"] {
+        let said = train(&bench, &format!("--set train.init_from={base}"));
+        assert_eq!(said.code, Some(3), "{base}: {said:?}");
+        let flat = flat(&said.stderr);
+        assert!(flat.contains("is of a base model, it has no tensor qa_outputs.weight"), "{flat}");
+        assert!(flat.contains("in `ingest.base_model`"), "{flat}");
+    }
 }
 
 #[test]
@@ -197,7 +206,12 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash() {
     let said = bench.run(&format!("distilburn run {DATA} {RECIPE} --set run.seed=42"));
     assert_eq!(said.code, Some(3), "{said:?}");
     let flat = flat(&said.stderr);
-    assert!(flat.contains("checkpoint.arrow has the BLAKE3") && flat.contains("re-run `train`"), "{flat}");
+    assert!(
+        flat.contains("checkpoint.arrow has the BLAKE3") && flat.contains("evaluate needs train"),
+        "{flat}"
+    );
+    let remedy = said.stderr.split('`').find(|part| part.starts_with("distilburn run --force")).unwrap();
+    assert!(remedy.starts_with("distilburn run --force --from train --to train --set "), "{remedy}");
     assert!(bench.names("artifacts/export").is_empty());
     let said = bench.run("distilburn status --verify");
     assert_eq!(said.code, Some(3), "{said:?}");
@@ -205,4 +219,6 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash() {
     let status = said.stdout;
     assert_eq!(status.matches("the manifest says").count(), 1, "{status}");
     assert_eq!(status.matches("verified").count(), 2, "{status}");
+    assert_eq!(bench.run(remedy).code, Some(0));
+    assert_eq!(bench.run("distilburn status --verify").code, Some(0));
 }

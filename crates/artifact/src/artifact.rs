@@ -26,6 +26,7 @@ impl Artifact {
             } else {
                 Error::NoFolder { dir: dir.to_owned() }
             }),
+            Err(Error::Io(e)) if e.kind() == io::ErrorKind::NotADirectory => Err(Error::not_a_folder(dir)),
             Err(e) => Err(e),
         }
     }

@@ -1,6 +1,6 @@
 //! Everything that can be wrong with an artifact, each with what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
@@ -162,6 +162,17 @@ pub enum Error {
         dir: PathBuf,
     },
 
+    /// A file where an artifact's folder should be.
+    #[error("{} is a file, expected the folder of an artifact", path.display())]
+    #[diagnostic(help(
+        "name a folder that holds a manifest.json: `distilburn status` lists those of a store; a file that stands in \
+         the store itself was put there by hand: move it elsewhere"
+    ))]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The folder holds no finished artifact.
     #[error("{} has no manifest.json, so it is no finished artifact", dir.display())]
     #[diagnostic(help(
@@ -257,11 +268,43 @@ pub enum Error {
 
     /// `--output` names a folder with something in it.
     #[error("{} is not empty", path.display())]
-    #[diagnostic(help("give `--output` a folder that is empty or does not exist"))]
+    #[diagnostic(help(
+        "give `--output` a folder that is empty or does not exist: what is in one is not replaced, not with `--force` \
+         either"
+    ))]
     OutputNotEmpty {
         /// The folder.
         path: PathBuf,
     },
+
+    /// The folder of `--output` was filled while the artifact was made.
+    #[error("{} was filled while this artifact was made, which is in {}", path.display(), made.display())]
+    #[diagnostic(help("it is whole: move it where you want it, `mv {} DIR`", made.display()))]
+    OutputFilled {
+        /// The folder.
+        path: PathBuf,
+        /// The finished artifact.
+        made: PathBuf,
+    },
+}
+
+impl Error {
+    /// For a path that leads through a file.
+    pub(crate) fn not_a_folder(dir: &Path) -> Self {
+        Self::NotAFolder { path: dir.ancestors().find(|path| path.is_file()).unwrap_or(dir).to_owned() }
+    }
+
+    /// Whether an artifact that was finished once lacks something, or holds something else than its manifest says.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::NoManifest { .. }
+                | Self::ManifestJson { .. }
+                | Self::ManifestChecksum { .. }
+                | Self::FileChanged { .. }
+        )
+    }
 }
 
 /// The help of a table that must be written again.

@@ -32,7 +32,7 @@ pub use kind::{
 };
 pub use live::{LiveRow, read_live};
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
-pub use partial::Partial;
+pub use partial::{DAMAGED_PREFIX, Partial};
 pub use row_writer::{Row, RowWriter};
 pub use show::{TableDescription, describe, first_rows};
 pub use store::Store;

@@ -10,6 +10,9 @@ use crate::table::Table;
 use crate::table_writer::TEMPORARY_EXTENSION;
 use crate::{Error, Result, file_name};
 
+/// How the folder of a damaged artifact begins once another has taken its place.
+pub const DAMAGED_PREFIX: &str = ".damaged-";
+
 /// A folder in the making, locked. Dropping it keeps the files, so that the next run can go on from them.
 #[derive(Debug)]
 pub struct Partial {
@@ -87,8 +90,9 @@ impl Partial {
     }
 
     /// Finishes the artifact: checks its tables, hashes its files, writes the manifest, brings everything to the
-    /// disk and only then gives the folder its name. A finished artifact of the same name is replaced. The folder
-    /// [`file_name::CHECKPOINTS`] is of use until then: it is removed at last.
+    /// disk and only then gives the folder its name. A finished artifact of the same name is replaced; what is no
+    /// whole artifact is kept beside it, as `.damaged-<fingerprint>`. The folder [`file_name::CHECKPOINTS`] is of use
+    /// until then: it is removed at last.
     pub fn commit(self, draft: ManifestDraft) -> Result<Artifact> {
         remove_unfinished(&self.dir)?;
         let mut files = Vec::new();
@@ -105,6 +109,13 @@ impl Partial {
         Ok(artifact)
     }
 
+    /// Whether the target is this artifact as it was finished before, of which nothing is lost.
+    fn is_replaceable(&self) -> bool {
+        Artifact::open(&self.target).is_ok_and(|artifact| {
+            artifact.manifest.fingerprint == self.fingerprint && artifact.check_files().is_ok()
+        })
+    }
+
     /// Puts the folder in its place.
     fn publish(&self) -> Result<()> {
         let parent = self.target.parent().unwrap_or(Path::new("."));
@@ -113,8 +124,8 @@ impl Partial {
             fs_err::rename(&self.dir, &self.target)?;
         } else if self.latest.is_none() {
             // Filled by someone else while this was made.
-            return Err(Error::OutputNotEmpty { path: self.target.clone() });
-        } else {
+            return Err(Error::OutputFilled { path: self.target.clone(), made: self.dir.clone() });
+        } else if self.is_replaceable() {
             // Aside first, because a folder cannot be renamed onto one with files in it. Maps of the old files
             // stay valid until they are closed.
             let old = parent.join(format!(".old-{}", self.fingerprint));
@@ -122,6 +133,12 @@ impl Partial {
             fs_err::rename(&self.target, &old)?;
             fs_err::rename(&self.dir, &self.target)?;
             fs_err::remove_dir_all(&old)?;
+        } else {
+            // Not removed: the files that are whole may be the only copy of something, such as a model.
+            let damaged = free_name(parent, &format!("{DAMAGED_PREFIX}{}", self.fingerprint))?;
+            fs_err::rename(&self.target, &damaged)?;
+            fs_err::rename(&self.dir, &self.target)?;
+            tracing::warn!(folder = %damaged.display(), "the damaged artifact that was replaced is kept");
         }
         sync(parent)?;
         if let Some(latest) = &self.latest {
@@ -185,6 +202,17 @@ fn is_vacant(path: &Path) -> Result<bool> {
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(false),
         Err(e) => Err(e.into()),
     }
+}
+
+/// `name` in `parent`, or `name.2` and so on where that is taken.
+fn free_name(parent: &Path, name: &str) -> Result<PathBuf> {
+    let mut path = parent.join(name);
+    let mut number = 2;
+    while fs_err::exists(&path)? {
+        path = parent.join(format!("{name}.{number}"));
+        number += 1;
+    }
+    Ok(path)
 }
 
 fn remove_dir_if_there(path: &Path) -> Result<()> {

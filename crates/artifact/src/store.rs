@@ -34,13 +34,13 @@ impl Store {
     }
 
     /// The artifact if it is finished. Checks the manifest and that every file is there in its full size; one
-    /// that is damaged is an error, not `None`.
+    /// that is damaged is an error ([`Error::is_damage`]), not `None`.
     pub fn find(&self, stage: &str, fingerprint: &str) -> Result<Option<Artifact>> {
         let dir = self.dir(stage, fingerprint);
-        if !fs_err::exists(&dir)? {
-            return Ok(None);
-        }
-        let artifact = Artifact::open(&dir)?;
+        let artifact = match Artifact::open(&dir) {
+            Err(Error::NoFolder { .. }) => return Ok(None),
+            opened => opened?,
+        };
         let manifest = &artifact.manifest;
         if (manifest.stage.as_str(), manifest.fingerprint.as_str()) != (stage, fingerprint) {
             let found = format!("{} {}", manifest.stage, manifest.fingerprint);

@@ -179,7 +179,7 @@ pub(crate) struct ScoreOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) dataset: PathBuf,
 
-    /// JSON object of question id → answer text, plain or .gz
+    /// JSON object of question id → answer text, or JSON Lines with `id` and `prediction_text`, plain or .gz
     #[arg(long, value_name = "FILE")]
     pub(crate) predictions: PathBuf,
 

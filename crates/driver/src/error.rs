@@ -46,6 +46,10 @@ pub(crate) enum Error {
     #[diagnostic(help("make them again with `distilburn run --force`, or delete their folders"))]
     DamagedStore { root: PathBuf },
 
+    #[error("{} holds artifacts that cannot be read, whether they are whole is not known", root.display())]
+    #[diagnostic(help("let yourself read them, `chmod -R u+rX {}`, or ask as the user who made them", root.display()))]
+    UnreadableStore { root: PathBuf },
+
     #[error("{} {}", path.display(), if path.exists() { "holds no training" } else { "does not exist" })]
     #[diagnostic(help("start one with `distilburn run`, or name its folder: `distilburn watch DIR`"))]
     NoTraining { path: PathBuf },
@@ -63,6 +67,10 @@ pub(crate) enum Error {
     #[error("{} is not {expected}", path.display())]
     #[diagnostic(help("{remedy}"))]
     Json { path: PathBuf, expected: &'static str, remedy: &'static str, source: serde_json::Error },
+
+    #[error("{} holds more than one {what} with the id {id:?}", path.display())]
+    #[diagnostic(help("an id stands for one {what}: leave the one that counts"))]
+    DuplicateId { path: PathBuf, what: &'static str, id: String },
 
     #[error("{} holds no questions", path.display())]
     #[diagnostic(help("name a file in SQuAD's JSON form with at least one question"))]
@@ -92,9 +100,13 @@ impl ExitKind for Error {
             | Self::DamagedStore { .. }
             | Self::NothingToWatch { .. }
             | Self::Json { .. }
+            | Self::DuplicateId { .. }
             | Self::NoQuestions { .. }
             | Self::Io(_) => 3,
-            Self::NoSibling { .. } | Self::Start { .. } | Self::NotMade { .. } => 1,
+            Self::UnreadableStore { .. }
+            | Self::NoSibling { .. }
+            | Self::Start { .. }
+            | Self::NotMade { .. } => 1,
         }
     }
 }

@@ -7,6 +7,7 @@ mod cli;
 mod error;
 mod plan;
 mod run;
+mod running;
 mod score;
 mod show;
 mod sibling;

@@ -6,6 +6,7 @@ use stage::{Basis, Declaration, Planned, STAGES, Workspace};
 
 use crate::Error;
 use crate::cli::{PathOptions, PlanOptions};
+use crate::running::Running;
 use crate::table::align;
 
 /// A stage and whether `run` would run it.
@@ -14,6 +15,8 @@ pub(crate) struct Step {
     pub(crate) runs: bool,
     /// Why it would run, or why not.
     pub(crate) why: String,
+    /// The process that makes it at this moment.
+    running: Option<Running>,
 }
 
 /// Settings, store and the stages that `--from` and `--to` leave.
@@ -35,7 +38,8 @@ pub(crate) fn steps(options: &PlanOptions) -> Result<(Workspace, Vec<Step>), Err
             continue;
         }
         let (runs, why) = decide(&workspace, &planned, &steps)?;
-        steps.push(Step { planned, runs, why });
+        let unfinished = workspace.store.unfinished_dir(planned.declaration.name, &planned.fingerprint);
+        steps.push(Step { planned, runs, why, running: Running::at(&unfinished) });
     }
     Ok((workspace, steps))
 }
@@ -71,7 +75,8 @@ fn decide(workspace: &Workspace, planned: &Planned, earlier: &[Step]) -> Result<
             let gone = earlier
                 .iter()
                 .any(|step| step.runs && planned.declaration.inputs.contains(&step.planned.declaration.name));
-            (false, if gone { "finished, though an input is missing".to_owned() } else { String::new() })
+            let why = if gone { "finished, though an input has to be made again" } else { "" };
+            (false, why.to_owned())
         }
         None => (true, [reason(&workspace.store, planned, name), progress(workspace, planned)?].concat()),
     })
@@ -87,8 +92,11 @@ fn progress(workspace: &Workspace, planned: &Planned) -> Result<String, Error> {
     Ok(states.last().map_or_else(String::new, |state| format!("; goes on from step {}", state.global_step)))
 }
 
-/// Why there is no artifact: what differs from the newest one.
+/// Why there is no artifact: it is damaged, or what differs from the newest one.
 fn reason(store: &Store, planned: &Planned, stage: &str) -> String {
+    if let Some(damage) = &planned.damage {
+        return format!("its artifact is damaged: {damage}");
+    }
     match store.latest(stage) {
         Ok(Some(latest)) if latest.manifest.fingerprint == planned.fingerprint => "--force".to_owned(),
         Ok(Some(latest)) => planned.differences(&latest.manifest).join("; "),
@@ -108,9 +116,17 @@ pub(crate) fn to_text(steps: &[Step]) -> String {
     let rows: Vec<[String; 4]> = steps
         .iter()
         .map(|step| {
-            let state = if step.runs { "would run" } else { "up to date" };
+            let state = match (&step.running, step.runs) {
+                (Some(_), _) => "running",
+                (None, true) => "would run",
+                (None, false) => "up to date",
+            };
+            let running = step.running.as_ref().map(Running::to_string);
+            let why =
+                [running.unwrap_or_default(), step.why.clone()].into_iter().filter(|part| !part.is_empty());
+            let why = why.collect::<Vec<_>>().join("; ");
             let fingerprint = step.planned.fingerprint[..12].to_owned();
-            [step.planned.declaration.name.to_owned(), state.to_owned(), fingerprint, step.why.clone()]
+            [step.planned.declaration.name.to_owned(), state.to_owned(), fingerprint, why]
         })
         .collect();
     align(&rows)
@@ -126,6 +142,7 @@ fn to_json(steps: &[Step]) -> Value {
                 "path": step.planned.dir,
                 "up_to_date": !step.runs,
                 "why": step.why,
+                "running": step.running.as_ref().map(Running::to_json),
             })
         })
         .collect();

@@ -41,7 +41,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
         if children.stopped() {
             return Ok(INTERRUPTED.into());
         }
-        let Step { planned, runs, why } = step;
+        let Step { planned, runs, why, .. } = step;
         let stage = planned.declaration.name;
         if !runs {
             let artifact = planned.require(&workspace, "the pipeline")?.clone();

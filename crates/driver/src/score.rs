@@ -1,11 +1,13 @@
 //! `score`: exact match and F1 of a predictions file, as the official SQuAD script computes them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::io::{Read, Seek};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use serde::de::DeserializeOwned;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use squad::json::Dataset;
 
@@ -14,20 +16,23 @@ use crate::cli::ScoreOptions;
 
 /// `distilburn score`
 pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
-    let dataset: Dataset = read(
-        &options.dataset,
-        "a dataset in SQuAD's JSON form",
-        "expected {\"data\": [{\"paragraphs\": [{\"context\": …, \"qas\": [{\"id\": …, \"question\": …, \"answers\": […]}]}]}]}",
-    )?;
-    let predictions: HashMap<String, String> = read(
-        &options.predictions,
-        "a predictions file",
-        "expected one JSON object of question id → answer text: {\"5733be28\": \"Denver Broncos\", …}",
-    )?;
+    let dataset: Dataset =
+        serde_json::from_slice(&read(&options.dataset)?).map_err(|source| Error::Json {
+            path: options.dataset.clone(),
+            expected: "a dataset in SQuAD's JSON form",
+            remedy: "expected {\"data\": [{\"paragraphs\": [{\"context\": …, \"qas\": [{\"id\": …, \"question\": …, \"answers\": […]}]}]}]}",
+            source,
+        })?;
     let ground_truths = dataset.ground_truths();
     if ground_truths.is_empty() {
         return Err(Error::NoQuestions { path: options.dataset.clone() });
     }
+    let mut ids = HashSet::new();
+    if let Some((id, _)) = ground_truths.iter().find(|(id, _)| !ids.insert(*id)) {
+        let (path, id) = (options.dataset.clone(), (*id).to_owned());
+        return Err(Error::DuplicateId { path, what: "question", id });
+    }
+    let predictions = predictions(&options.predictions)?;
     let score = squad::score(&ground_truths, &predictions);
     if score.unanswered > 0 {
         tracing::warn!(unanswered = score.unanswered, "questions without a prediction count 0");
@@ -54,8 +59,71 @@ pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
     Ok(stage::print(&format!("{text}\n"))?)
 }
 
-/// Reads JSON, gzip or not: the first two bytes tell.
-fn read<T: DeserializeOwned>(path: &Path, expected: &'static str, remedy: &'static str) -> Result<T, Error> {
+/// Answer texts by question id, each id once.
+fn predictions(path: &Path) -> Result<HashMap<String, String>, Error> {
+    let entries = parse_predictions(&read(path)?).map_err(|source| Error::Json {
+        path: path.to_owned(),
+        expected: "a predictions file",
+        remedy: "expected one JSON object of question id → answer text, {\"5733be28\": \"Denver Broncos\", …}, or JSON \
+                 Lines of {\"id\": \"5733be28\", \"prediction_text\": \"Denver Broncos\"}",
+        source,
+    })?;
+    let mut predictions = HashMap::with_capacity(entries.len());
+    for (id, text) in entries {
+        if predictions.contains_key(&id) {
+            return Err(Error::DuplicateId { path: path.to_owned(), what: "prediction", id });
+        }
+        predictions.insert(id, text);
+    }
+    Ok(predictions)
+}
+
+/// Every id and text, in the file's order: its first value tells which form it has.
+fn parse_predictions(bytes: &[u8]) -> serde_json::Result<Vec<(String, String)>> {
+    let lines = || serde_json::Deserializer::from_slice(bytes).into_iter::<Line>();
+    if let Some(Ok(_)) = lines().next() {
+        lines().map(|line| line.map(|line| (line.id, line.prediction_text))).collect()
+    } else {
+        serde_json::from_slice::<Entries>(bytes).map(|entries| entries.0)
+    }
+}
+
+/// A line of JSON Lines, as the SQuAD metrics of `datasets` and `evaluate` name its fields.
+#[derive(Deserialize)]
+struct Line {
+    id: String,
+    prediction_text: String,
+}
+
+/// The entries of a JSON object; a map would keep the last of those with the same key.
+struct Entries(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor;
+
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+/// The contents of a file, gzip or not: the first two bytes tell.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let named =
         |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let mut file = std::fs::File::open(path).map_err(named)?;
@@ -68,10 +136,5 @@ fn read<T: DeserializeOwned>(path: &Path, expected: &'static str, remedy: &'stat
     } else {
         file.read_to_end(&mut bytes).map_err(named)?;
     }
-    serde_json::from_slice(&bytes).map_err(|source| Error::Json {
-        path: path.to_owned(),
-        expected,
-        remedy,
-        source,
-    })
+    Ok(bytes)
 }

@@ -4,23 +4,46 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
-use artifact::Artifact;
+use artifact::{Artifact, DAMAGED_PREFIX};
 use serde_json::{Value, json};
 use stage::{STAGES, Workspace};
 
 use crate::Error;
 use crate::cli::StatusOptions;
+use crate::running::Running;
 use crate::table::{align, duration, size};
 
 /// One folder of the store.
 struct Entry {
     stage: &'static str,
     fingerprint: String,
-    /// None for one that is in the making, or damaged.
+    /// None for one that is in the making, damaged, or not to be read.
     artifact: Option<Artifact>,
-    /// `current`, `latest`, `unfinished`, or what is wrong with it.
+    /// `current`, `latest`, `unfinished`, the process that is at it, or what is wrong with it.
     notes: Vec<String>,
-    damaged: bool,
+    condition: Condition,
+    running: Option<Running>,
+}
+
+/// What reading an artifact has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Sound,
+    Damaged,
+    /// Damaged, and another has taken its place.
+    Replaced,
+    /// The system does not let it be read.
+    Unreadable,
+}
+
+impl Condition {
+    /// With what to say of it.
+    fn of(error: &artifact::Error) -> (Self, String) {
+        match error {
+            artifact::Error::Io(error) => (Self::Unreadable, format!("cannot be read: {error}")),
+            error => (Self::Damaged, error.to_string()),
+        }
+    }
 }
 
 /// `distilburn status`
@@ -43,8 +66,12 @@ pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
     let text =
         if options.json { format!("{:#}\n", to_json(root, &entries)) } else { to_text(root, &entries) };
     stage::print(&text)?;
-    if options.verify && entries.iter().any(|entry| entry.damaged) {
+    let any = |condition| options.verify && entries.iter().any(|entry| entry.condition == condition);
+    if any(Condition::Damaged) {
         return Err(Error::DamagedStore { root: root.to_owned() });
+    }
+    if any(Condition::Unreadable) {
+        return Err(Error::UnreadableStore { root: root.to_owned() });
     }
     Ok(())
 }
@@ -66,19 +93,19 @@ fn of_stage(
     let mut entries: Vec<Entry> = names
         .iter()
         .filter(|name| folder.join(name).is_dir())
-        .filter_map(|name| match name.strip_prefix(".partial-") {
-            Some(fingerprint) => Some(Entry {
-                stage,
-                fingerprint: fingerprint.to_owned(),
-                artifact: None,
-                notes: vec!["unfinished".to_owned()],
-                damaged: false,
-            }),
-            None if name.starts_with('.') => None,
-            None => Some(finished(workspace, stage, name)),
+        .filter_map(|name| {
+            if let Some(fingerprint) = name.strip_prefix(".partial-") {
+                Some(unfinished(stage, fingerprint, Running::at(&folder.join(name))))
+            } else if let Some(fingerprint) = name.strip_prefix(DAMAGED_PREFIX) {
+                let note = format!("damaged, replaced since: {name} may be deleted");
+                let replaced = unfinished(stage, fingerprint, None);
+                Some(Entry { notes: vec![note], condition: Condition::Replaced, ..replaced })
+            } else {
+                (!name.starts_with('.')).then(|| finished(workspace, stage, name))
+            }
         })
         .collect();
-    for entry in &mut entries {
+    for entry in entries.iter_mut().filter(|entry| entry.condition != Condition::Replaced) {
         let marks = [
             ("current", current.contains(&entry.fingerprint)),
             ("latest", latest.trim() == entry.fingerprint),
@@ -91,12 +118,21 @@ fn of_stage(
     Ok(entries)
 }
 
+fn unfinished(stage: &'static str, fingerprint: &str, running: Option<Running>) -> Entry {
+    let note = running.as_ref().map_or("unfinished".to_owned(), |running| format!("running: {running}"));
+    let (fingerprint, condition) = (fingerprint.to_owned(), Condition::Sound);
+    Entry { stage, fingerprint, artifact: None, notes: vec![note], condition, running }
+}
+
 fn finished(workspace: &Workspace, stage: &'static str, fingerprint: &str) -> Entry {
-    let (artifact, notes) = match workspace.store.find(stage, fingerprint) {
-        Ok(artifact) => (artifact, Vec::new()),
-        Err(error) => (None, vec![error.to_string()]),
+    let (artifact, condition, notes) = match workspace.store.find(stage, fingerprint) {
+        Ok(artifact) => (artifact, Condition::Sound, Vec::new()),
+        Err(error) => {
+            let (condition, note) = Condition::of(&error);
+            (None, condition, vec![note])
+        }
     };
-    Entry { stage, fingerprint: fingerprint.to_owned(), damaged: artifact.is_none(), artifact, notes }
+    Entry { stage, fingerprint: fingerprint.to_owned(), artifact, notes, condition, running: None }
 }
 
 /// Notes what is damaged, and what is not.
@@ -104,8 +140,9 @@ fn verify(entry: &mut Entry) {
     match entry.artifact.as_ref().map(Artifact::verify) {
         Some(Ok(())) => entry.notes.push("verified".to_owned()),
         Some(Err(error)) => {
-            entry.notes.push(error.to_string());
-            entry.damaged = true;
+            let (condition, note) = Condition::of(&error);
+            entry.notes.push(note);
+            entry.condition = condition;
         }
         None => {}
     }
@@ -152,7 +189,9 @@ fn to_json(root: &Path, entries: &[Entry]) -> Value {
                 "stage": entry.stage,
                 "fingerprint": entry.fingerprint,
                 "finished": entry.artifact.is_some(),
-                "damaged": entry.damaged,
+                "damaged": entry.condition == Condition::Damaged,
+                "unreadable": entry.condition == Condition::Unreadable,
+                "running": entry.running.as_ref().map(Running::to_json),
                 "started": entry.artifact.as_ref().map(|_| started(entry)),
                 "elapsed_ms": elapsed_ms(entry),
                 "size_bytes": size_bytes(entry),
@@ -162,4 +201,18 @@ fn to_json(root: &Path, entries: &[Entry]) -> Value {
         })
         .collect();
     json!({ "store": root, "artifacts": artifacts })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_read_is_not_called_damaged() {
+        let error = io::Error::new(io::ErrorKind::PermissionDenied, "checkpoint.arrow: permission denied");
+        let expected = "cannot be read: checkpoint.arrow: permission denied".to_owned();
+        assert_eq!(Condition::of(&error.into()), (Condition::Unreadable, expected));
+        let error = artifact::Error::NoManifest { dir: "train".into() };
+        assert_eq!(Condition::of(&error).0, Condition::Damaged);
+    }
 }

@@ -69,6 +69,30 @@ pub enum Error {
         remedy: String,
     },
 
+    /// The artifact of an upstream stage is damaged.
+    #[error("{stage} needs {input}, whose artifact is damaged: {damage}")]
+    #[diagnostic(help("{remedy}"))]
+    DamagedInput {
+        /// The stage that needs it.
+        stage: String,
+        /// The stage that makes it.
+        input: String,
+        /// The file, what was found, and what was expected.
+        damage: String,
+        /// The driver's command.
+        remedy: String,
+    },
+
+    /// A file where the store's folder should be.
+    #[error("the artifact store {} is a file, expected a folder", path.display())]
+    #[diagnostic(help(
+        "name a folder, which need not exist yet, with `--artifacts DIR`, or move the file elsewhere"
+    ))]
+    StoreIsFile {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// An artifact given by `--input` was made from one that is not in the store.
     #[error("{} was made from {input} {fingerprint}, which is not in the store", given.display())]
     #[diagnostic(help("name its folder with --input {input}=DIR"))]
@@ -135,6 +159,11 @@ pub enum Error {
     #[error("signals cannot be caught")]
     Signals(#[source] std::io::Error),
 
+    /// The answer of a command cannot be written.
+    #[error("stdout cannot be written")]
+    #[diagnostic(help("check that the disk that it goes to is not full"))]
+    Stdout(#[source] std::io::Error),
+
     /// The stage panicked.
     #[error("{stage} stopped at a bug: {message}")]
     #[diagnostic(help("please report it with the settings and the lines above"))]
@@ -167,10 +196,12 @@ impl ExitKind for Error {
             Self::NoSource { .. }
             | Self::ReadSource { .. }
             | Self::MissingInput { .. }
+            | Self::DamagedInput { .. }
+            | Self::StoreIsFile { .. }
             | Self::MissingLineage { .. }
             | Self::Lineage { .. }
             | Self::OtherStage { .. } => 3,
-            Self::OtherBuild { .. } | Self::Signals(_) | Self::Panicked { .. } => 1,
+            Self::OtherBuild { .. } | Self::Signals(_) | Self::Stdout(_) | Self::Panicked { .. } => 1,
         }
     }
 }

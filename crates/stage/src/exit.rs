@@ -11,7 +11,7 @@ impl ExitKind for artifact::Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Io(_) | Self::Write { .. } | Self::Locked { .. } => 1,
-            Self::OutputNotEmpty { .. } => 2,
+            Self::OutputNotEmpty { .. } | Self::OutputFilled { .. } => 2,
             _ => 3,
         }
     }

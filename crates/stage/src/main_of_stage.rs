@@ -102,10 +102,8 @@ fn run_stage<E: ExitKind>(
     let mut inputs = BTreeMap::new();
     for stage in declaration.inputs {
         let input = planned.iter().find(|planned| planned.declaration.name == *stage);
-        let input =
-            input.expect("a plan holds the inputs of its target").require(&workspace, declaration.name)?;
-        // Before anything is made of them: damage that leaves a table readable would show nowhere else.
-        input.verify()?;
+        let input = input.expect("a plan holds the inputs of its target");
+        let input = input.verified(&workspace, declaration.name)?;
         inputs.insert(*stage, input.clone());
     }
 
@@ -241,6 +239,6 @@ fn span(declaration: &Declaration) -> tracing::Span {
     }
 }
 
-fn print_dir(artifact: &Artifact) -> Result<(), artifact::Error> {
-    Ok(print(&format!("{}\n", artifact.dir.display()))?)
+fn print_dir(artifact: &Artifact) -> Result<(), Error> {
+    print(&format!("{}\n", artifact.dir.display()))
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use miette::Diagnostic;
 
-use crate::{ExitKind, OutputOptions, logs, report};
+use crate::{Error, ExitKind, OutputOptions, logs, report};
 
 /// Parses the command line, sets up logs, runs, and reports the error if there is one.
 pub fn tool_main<A, E>(output: fn(&A) -> &OutputOptions, run: fn(A) -> Result<ExitCode, E>) -> ExitCode
@@ -24,10 +24,10 @@ where
 }
 
 /// Writes data to stdout. A reader that has seen enough, as `head` has, is no error.
-pub fn print(text: &str) -> io::Result<()> {
+pub fn print(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(error)),
         _ => Ok(()),
     }
 }

@@ -26,8 +26,10 @@ pub struct Planned {
     pub parts: Value,
     /// Where the artifact is, or will be.
     pub dir: PathBuf,
-    /// The artifact, when finished.
+    /// The artifact, when finished and whole.
     pub artifact: Option<Artifact>,
+    /// What is wrong with the artifact where it is damaged.
+    pub damage: Option<String>,
     /// Why it is this one.
     pub basis: Basis,
 }
@@ -57,6 +59,7 @@ pub(crate) fn plan(workspace: &Workspace, target: Option<&Declaration>) -> Resul
                 parts: artifact.manifest.parts.clone(),
                 dir: artifact.dir.clone(),
                 artifact: Some(artifact.clone()),
+                damage: None,
                 basis: Basis::Given,
             }
         } else if let Some((fingerprint, by)) = lineage.get(stage) {
@@ -67,6 +70,7 @@ pub(crate) fn plan(workspace: &Workspace, target: Option<&Declaration>) -> Resul
                 parts: artifact.as_ref().map_or(Value::Null, |artifact| artifact.manifest.parts.clone()),
                 dir: workspace.store.dir(stage, fingerprint),
                 artifact,
+                damage: None,
                 basis: Basis::Lineage(by.clone()),
             }
         } else {
@@ -107,10 +111,15 @@ fn from_settings(
         "inputs": inputs,
     });
     let fingerprint = artifact::fingerprint(&parts);
-    let found = workspace.store.find(declaration.name, &fingerprint);
-    let artifact = if workspace.force { found.unwrap_or(None) } else { found? };
+    let (artifact, damage) = match workspace.store.find(declaration.name, &fingerprint) {
+        Ok(found) => (found, None),
+        Err(error) if error.is_damage() => (None, Some(error.to_string())),
+        Err(artifact::Error::NotAFolder { path }) => return Err(artifact::Error::NotAFolder { path }.into()),
+        Err(_) if workspace.force => (None, None),
+        Err(error) => return Err(error.into()),
+    };
     let dir = workspace.store.dir(declaration.name, &fingerprint);
-    Ok(Planned { declaration, fingerprint, parts, dir, artifact, basis: Basis::Settings })
+    Ok(Planned { declaration, fingerprint, parts, dir, artifact, damage, basis: Basis::Settings })
 }
 
 /// Stage → fingerprint and the given artifact that was made from it, for stages that are not given
@@ -170,23 +179,45 @@ fn needed(
 impl Planned {
     /// The finished artifact, or the error that says how to make it.
     pub fn require(&self, workspace: &Workspace, needed_by: &str) -> Result<&Artifact, Error> {
-        self.artifact.as_ref().ok_or_else(|| match &self.basis {
-            Basis::Lineage(given) => Error::MissingLineage {
-                given: given.clone(),
-                input: self.declaration.name.to_owned(),
-                fingerprint: self.fingerprint.clone(),
-            },
-            _ => Error::MissingInput {
-                stage: needed_by.to_owned(),
-                input: self.declaration.name.to_owned(),
-                dir: self.dir.clone(),
-                remedy: format!(
-                    "make it and all that it is made of with `{}`, or it alone with `{}`",
-                    workspace.options.command(&format!("distilburn run --to {}", self.declaration.name)),
-                    workspace.options.command(&self.declaration.binary()),
-                ),
-            },
+        self.artifact.as_ref().ok_or_else(|| {
+            let input = self.declaration.name.to_owned();
+            let remedy = format!(
+                "make it and all that it is made of with `{}`, or it alone with `{}`",
+                workspace.options.command(&format!("distilburn run --to {input}")),
+                workspace.options.command(&self.declaration.binary()),
+            );
+            let stage = needed_by.to_owned();
+            match (&self.basis, &self.damage) {
+                (Basis::Lineage(given), _) => Error::MissingLineage {
+                    given: given.clone(),
+                    input,
+                    fingerprint: self.fingerprint.clone(),
+                },
+                (_, Some(damage)) => Error::DamagedInput { stage, input, damage: damage.clone(), remedy },
+                (_, None) => Error::MissingInput { stage, input, dir: self.dir.clone(), remedy },
+            }
         })
+    }
+
+    /// The finished artifact with every file compared with its hash: damage that leaves a table readable would show
+    /// nowhere else.
+    pub(crate) fn verified(&self, workspace: &Workspace, needed_by: &str) -> Result<&Artifact, Error> {
+        let artifact = self.require(workspace, needed_by)?;
+        match artifact.verify() {
+            Err(error) if error.is_damage() && self.basis == Basis::Settings => {
+                let stage = self.declaration.name;
+                // Its size is right, so that without `--force` it counts as up to date.
+                let command =
+                    workspace.options.command(&format!("distilburn run --force --from {stage} --to {stage}"));
+                Err(Error::DamagedInput {
+                    stage: needed_by.to_owned(),
+                    input: stage.to_owned(),
+                    damage: error.to_string(),
+                    remedy: format!("make it again with `{command}`"),
+                })
+            }
+            verified => Ok(verified.map(|()| artifact)?),
+        }
     }
 
     /// What differs between this stage and an artifact made earlier, in words: settings, code, inputs.

@@ -19,7 +19,7 @@ pub struct Workspace {
     pub store: Store,
     /// What was typed, for the commands that messages recommend.
     pub options: SettingsOptions,
-    /// `--force`: a damaged artifact counts as none.
+    /// `--force`: an artifact that cannot be used counts as none.
     pub force: bool,
     /// How the progress of downloads is shown.
     pub progress: ProgressMode,
@@ -37,6 +37,9 @@ impl Workspace {
             None => tracing::info!("no pipeline.toml here: built-in settings, paths count from this folder"),
         }
         let root = options.artifacts.clone().unwrap_or_else(|| loaded.folder().join("artifacts"));
+        if root.is_file() {
+            return Err(Error::StoreIsFile { path: root });
+        }
         let mut given = BTreeMap::new();
         for input in inputs {
             given.insert(input.stage.clone(), open_input(input)?);

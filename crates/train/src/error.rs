@@ -109,6 +109,18 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// `train.init_from` holds the weights of a model that was not trained to answer questions, or of a BERT.
+    #[error("train.init_from: {} is of a base model, it has no tensor {tensor}", path.display())]
+    #[diagnostic(help(
+        "name the folder of a base model in `ingest.base_model` and leave `train.init_from` away; that one takes a train \
+         artifact or an exported model"
+    ))]
+    InitFromBaseModel {
+        /// The file.
+        path: PathBuf,
+        /// What a trained DistilBERT would have.
+        tensor: String,
+    },
     /// SIGINT or SIGTERM.
     #[error("training was interrupted after step {global_step} of {total_steps}, which is kept")]
     #[diagnostic(help("the same command goes on from there, unless it says `--force`"))]
@@ -172,7 +184,11 @@ impl ExitKind for Error {
             Self::Model(error) if error.is_setting() => 2,
             Self::NeverAtPeak { .. } => 2,
             Self::Artifact(error) => error.exit_code(),
-            Self::Model(_) | Self::Empty { .. } | Self::State { .. } | Self::InitFrom { .. } => 3,
+            Self::Model(_)
+            | Self::Empty { .. }
+            | Self::State { .. }
+            | Self::InitFrom { .. }
+            | Self::InitFromBaseModel { .. } => 3,
             Self::Interrupted { .. } | Self::TimeIsUp { .. } | Self::TooLittleTime { .. } => 130,
             Self::Io(_)
             | Self::NotFinite { .. }

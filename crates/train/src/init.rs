@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use artifact::{Tensors, file_name};
 use burn::tensor::Device;
-use distilbert::{BaseWeights, Config, DistilBertForQuestionAnswering, SafetensorsWeights};
+use distilbert::{
+    BaseWeights, Config, DistilBertForQuestionAnswering, QA_HEAD_WEIGHT, SafetensorsWeights, Weights,
+};
 
 use crate::Error;
 
@@ -47,7 +49,15 @@ impl<'a> InitialWeights<'a> {
             Self::Checkpoint(tensors) => DistilBertForQuestionAnswering::new(config, tensors, device),
             Self::Exported { bytes, path } => {
                 let weights = SafetensorsWeights::new(bytes, path)?;
-                DistilBertForQuestionAnswering::new(config, &weights, device)
+                // The head first: a base model of other sizes is to be called a base model.
+                let head = weights.get(QA_HEAD_WEIGHT);
+                let model = head.and_then(|_| DistilBertForQuestionAnswering::new(config, &weights, device));
+                return model.map_err(|error| match error {
+                    distilbert::Error::MissingTensor { name } => {
+                        Error::InitFromBaseModel { path: path.clone(), tensor: name }
+                    }
+                    error => error.into(),
+                });
             }
         };
         Ok(model?)

@@ -235,3 +235,18 @@ fn output_goes_to_an_empty_or_absent_folder_only() {
     let partial = Partial::at(&empty, "ingest", FINGERPRINT).unwrap();
     partial.commit(draft()).unwrap().verify().unwrap();
 }
+
+#[test]
+fn an_output_that_was_filled_meanwhile_is_left_and_the_artifact_named() {
+    let (dir, _store) = store();
+    let output = dir.path().join("out");
+    let partial = Partial::at(&output, "ingest", FINGERPRINT).unwrap();
+    write_assets(&partial, b"{}");
+    std::fs::create_dir(&output).unwrap();
+    std::fs::write(output.join("other"), "").unwrap();
+    let Error::OutputFilled { path, made } = partial.commit(draft()).unwrap_err() else {
+        panic!("committed over what is there")
+    };
+    assert_eq!(names(&path), ["other"]);
+    Artifact::open(&made).unwrap().verify().unwrap();
+}

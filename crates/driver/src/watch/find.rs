@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use artifact::file_name;
 
 use crate::Error;
+use crate::running::last_line;
 
 /// Folders that a training writes into begin so; a finished one is renamed.
 pub(super) const PARTIAL: &str = ".partial-";
@@ -92,11 +93,6 @@ fn newest(folder: &Path, asked_for: impl Fn(&str) -> bool) -> Result<Option<Path
         }
     }
     Ok(found.map(|(_, dir)| dir))
-}
-
-/// When its last line was written.
-pub(super) fn last_line(dir: &Path) -> Option<SystemTime> {
-    dir.join(file_name::METRICS).metadata().and_then(|metadata| metadata.modified()).ok()
 }
 
 fn is_training(dir: &Path) -> bool {

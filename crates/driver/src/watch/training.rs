@@ -5,14 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use artifact::{HistoryKind, LiveRow, file_name};
-use rustix::process::{Pid, test_kill_process};
 
 use super::curve::Point;
-use super::find::{PARTIAL, last_line};
+use super::find::PARTIAL;
 use crate::Error;
-
-/// A line that is younger than this comes from a process that is there, if its lock is.
-const FRESH: Duration = Duration::from_secs(15);
+use crate::running::{Running, last_line};
 
 /// Where a training stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,20 +137,9 @@ fn state(dir: &Path) -> State {
     let is_partial = dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PARTIAL));
     if !is_partial && dir.join(file_name::MANIFEST).is_file() {
         State::Finished
-    } else if is_held(dir) {
+    } else if Running::at(dir).is_some() {
         State::Running
     } else {
         State::Stopped
     }
-}
-
-/// Whether a process has the folder's lock, by the files alone: trying the lock would, for a moment, keep a training
-/// out. A process that ends in order takes its lock file away; one that is killed leaves it, and its number says
-/// whether it lives, but for one on another machine, whose lines are fresh.
-fn is_held(dir: &Path) -> bool {
-    let Ok(holder) = fs_err::read_to_string(dir.with_added_extension("lock")) else { return false };
-    let holder = holder.trim().parse().ok().and_then(Pid::from_raw);
-    // A process of another user may not be signalled, but is there.
-    holder.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
-        || age(dir).is_some_and(|age| age < FRESH)
 }
