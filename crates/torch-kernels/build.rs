@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "attention",
     "attention_heads",
     "attention_rows",
@@ -13,6 +13,7 @@ const SOURCES: [&str; 11] = [
     "layer_norm",
     "memory",
     "optimizer",
+    "threads",
     "upload",
 ];
 

@@ -1,8 +1,9 @@
 //! Answering every question of a split: logits in batches, spans per question, loss and scores on the way.
 //!
-//! The model runs on the caller's thread; spans are selected and scored on others, behind it. A few batches of logits
-//! and the windows of one question are held at a time, whatever the split's size.
+//! Spans are selected and scored on other threads than the model's, behind it. A few batches of logits and the windows of
+//! one question are held at a time, whatever the split's size.
 
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
@@ -44,8 +45,8 @@ pub struct SplitScore {
 
 /// Answers all questions of `split` in order and hands each to `each`, which may stop it with an error.
 ///
-/// `batch_size` is the number of features of one forward pass. `each` runs on the caller's thread between two passes, and
-/// sees an answer a few batches after the model has computed its logits: an error stops it that much later.
+/// `batch_size` is the number of features of one forward pass. `each` runs on the caller's thread, and sees an answer a few
+/// batches after the model has computed its logits: an error stops it that much later.
 ///
 /// # Errors
 /// What `each` returns.
@@ -56,6 +57,7 @@ pub fn answer_split<E>(
     settings: &SpanSettings,
     mut each: impl FnMut(AnsweredExample) -> Result<(), E>,
 ) -> Result<SplitScore, E> {
+    let batch_size = batch_size.max(1);
     let mut total = SplitScore::default();
     let mut take = |answers: Vec<AnsweredExample>| -> Result<(), E> {
         answers.into_iter().try_for_each(|answered| {
@@ -72,19 +74,23 @@ pub fn answer_split<E>(
         let (to_caller, answers) = channel();
         let pool = &pool;
         scope.spawn(move || pool.install(|| select_behind(split, *settings, batches, to_caller)));
-        for start in (0..split.features.len()).step_by(batch_size.max(1)) {
-            let end = split.features.len().min(start + batch_size.max(1));
-            let features: Vec<Feature<'_>> = (start..end).map(|index| split.features.get(index)).collect();
-            let input_ids: Vec<&[i32]> = features.iter().map(|feature| feature.input_ids).collect();
-            let logits = predictor.logits(&input_ids);
-            let windows = features.into_iter().zip(logits);
-            let windows = windows.map(|(feature, logits)| Window { feature, logits }).collect();
+        let count = split.features.len();
+        let batches = (0..count).step_by(batch_size).map(|start| start..count.min(start + batch_size));
+        let input_ids = |index| split.features.get(index).input_ids;
+        let mut done = 0;
+        let mut outcome = Ok(());
+        predictor.logits_of_batches(batches.map(|batch| batch.map(input_ids).collect()), |logits| {
+            let features = (done..).map(|index| split.features.get(index));
+            done += logits.len();
+            let windows = features.zip(logits).map(|(feature, logits)| Window { feature, logits }).collect();
             if to_worker.send(windows).is_err() {
                 // It panicked: leaving the scope says so.
-                break;
+                return ControlFlow::Break(());
             }
-            answers.try_iter().try_for_each(&mut take)?;
-        }
+            outcome = answers.try_iter().try_for_each(&mut take);
+            if outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        outcome?;
         drop(to_worker);
         answers.iter().try_for_each(&mut take)
     })?;

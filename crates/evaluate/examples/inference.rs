@@ -8,6 +8,7 @@
 //! `seconds` from the first batch to the logits of all features, and how many `features` there are.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -43,8 +44,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let begin = Instant::now();
     let input_ids: Vec<&[i32]> = split.features.iter().map(|feature| feature.input_ids).collect();
-    let logits: Vec<QaLogits> =
-        input_ids.chunks(batch_size).flat_map(|batch| predictor.logits(batch)).collect();
+    let mut logits: Vec<QaLogits> = Vec::new();
+    predictor.logits_of_batches(input_ids.chunks(batch_size).map(<[_]>::to_vec), |batch| {
+        logits.extend(batch);
+        ControlFlow::Continue(())
+    });
     let seconds = begin.elapsed().as_secs_f64();
     println!("{}", json!({ "seconds": seconds, "features": logits.len() }));
     Ok(())

@@ -21,6 +21,7 @@ pub(crate) use optimizer::{adamw, global_norm, unscale};
 
 unsafe extern "C" {
     fn distilburn_keep_tensor_memory() -> *mut c_char;
+    fn distilburn_set_own_threads(threads: i32) -> *mut c_char;
     fn distilburn_free_message(message: *mut c_char);
     fn distilburn_dropout(out: *mut C_tensor, input: *mut C_tensor, p: f64, seed: u64) -> *mut c_char;
     fn distilburn_layer_norm_backward(
@@ -39,6 +40,12 @@ pub(crate) fn keep_tensor_memory() {
     // SAFETY: C++ does it once, whoever calls how often. Tensors that are there keep their memory and its deleter;
     // threads that make tensors meanwhile get theirs from the old allocator or the new, which both stay.
     check(unsafe { distilburn_keep_tensor_memory() });
+}
+
+/// Sets the number of threads of the operations that the calling thread starts.
+pub(crate) fn set_own_threads(threads: usize) {
+    // SAFETY: takes a number, and changes nothing but the calling thread's own setting.
+    check(unsafe { distilburn_set_own_threads(threads.max(1) as i32) });
 }
 
 /// `input` with dropout applied, in a new tensor. Both on the host.

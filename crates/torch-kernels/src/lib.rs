@@ -25,7 +25,8 @@ pub use handle::{Handle, upload};
 pub use kernels::{AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, Update};
 pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
 pub use threads::{
-    cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, libtorch_version, set_threads, threads,
+    cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, libtorch_version, set_own_threads, set_threads,
+    threads,
 };
 
 /// `input` × `weight`ᵀ + `bias`, computed and returned in `compute`. The gradient of `bias` is f32; that of `weight` is

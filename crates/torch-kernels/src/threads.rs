@@ -2,13 +2,18 @@
 
 use burn::tensor::DType;
 
-use crate::{cuda, libtorch, products};
+use crate::{cuda, ffi, libtorch, products};
 
 /// Sets the number of threads of LibTorch's operations; 0 keeps all cores.
 pub fn set_threads(threads: usize) {
     if threads > 0 {
         tch::set_num_threads(threads as i32);
     }
+}
+
+/// Sets the number of threads of the operations that the calling thread starts, and of no other's.
+pub fn set_own_threads(threads: usize) {
+    ffi::set_own_threads(threads);
 }
 
 /// How many threads LibTorch's operations use.

@@ -1,4 +1,4 @@
-//! LibTorch's FlashAttention, and the integers that it and embeddings need on a device.
+//! LibTorch's `FlashAttention`, and the integers that it and embeddings need on a device.
 
 use std::ffi::c_char;
 

@@ -1,4 +1,4 @@
-//! Attention: of bfloat16 on the host by `cpp/attention.cpp`, on CUDA by FlashAttention, elsewhere a sequence at a time.
+//! Attention: of bfloat16 on the host by `cpp/attention.cpp`, on CUDA by `FlashAttention`, elsewhere a sequence at a time.
 
 mod by_sequence;
 mod flash;
@@ -23,7 +23,7 @@ pub(super) fn infer(qkv: [&Tensor; 3], options: &AttentionOptions) -> Tensor {
     }
 }
 
-/// The output, and what [`backward`] takes besides: the probabilities of all sequences in one row, or what FlashAttention
+/// The output, and what [`backward`] takes besides: the probabilities of all sequences in one row, or what `FlashAttention`
 /// keeps in their place.
 pub(super) fn forward(qkv: [&Tensor; 3], options: &AttentionOptions) -> (Tensor, Vec<Tensor>) {
     let qkv = qkv.map(Tensor::contiguous);

@@ -1,9 +1,8 @@
-//! All sequences at once by LibTorch's FlashAttention (Dao 2023), on CUDA.
+//! All sequences at once by LibTorch's `FlashAttention` (Dao 2023), on CUDA.
 //!
 //! The operation is one that LibTorch keeps for its own use. Before its first use for a device, type and size of heads it is
 //! held against attention of a sequence at a time; where it fails or differs, that is what attends.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{Device, Kind, Tensor};
@@ -15,22 +14,28 @@ use crate::kernels::{AttentionOptions, Dropout, Sequence};
 /// Of the largest value: half precision keeps 8 or 11 bits, and a result is rounded a few times.
 const TOLERANCE: f64 = 2e-2;
 
+/// Device, type and `d_head`.
+type Heads = (Device, Kind, usize);
+
 /// Whether it is for heads of this size: asked once, then remembered.
 pub(super) fn attends(device: Device, kind: Kind, d_head: usize) -> bool {
-    static ASKED: Mutex<Option<HashMap<(Device, Kind, usize), bool>>> = Mutex::new(None);
+    static ASKED: Mutex<Vec<(Heads, bool)>> = Mutex::new(Vec::new());
     if !matches!(kind, Kind::Half | Kind::BFloat16) || !d_head.is_multiple_of(8) || d_head > 256 {
         return false;
     }
+    let heads = (device, kind, d_head);
     let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
-    *asked.get_or_insert_default().entry((device, kind, d_head)).or_insert_with(|| {
-        let trial = try_out(device, kind, d_head);
-        if let Err(why) = &trial {
-            tracing::warn!(
-                "attention runs a sequence at a time on {device:?}, which is slower; LibTorch's FlashAttention: {why}"
-            );
-        }
-        trial.is_ok()
-    })
+    if let Some(&(_, attends)) = asked.iter().find(|(known, _)| *known == heads) {
+        return attends;
+    }
+    let trial = try_out(heads);
+    if let Err(why) = &trial {
+        tracing::warn!(
+            "attention runs a sequence at a time on {device:?}, which is slower; LibTorch's FlashAttention: {why}"
+        );
+    }
+    asked.push((heads, trial.is_ok()));
+    trial.is_ok()
 }
 
 /// The output; it, logsumexp, two states of the generator and `cu_seqlens` for [`backward`].
@@ -99,7 +104,7 @@ fn heads(tensor: &Tensor, options: &AttentionOptions) -> Tensor {
 
 /// Whether a batch of four sequences has the values, the gradients and, with dropout, the masks that it should; if not,
 /// what is wrong.
-fn try_out(device: Device, kind: Kind, d_head: usize) -> Result<(), String> {
+fn try_out((device, kind, d_head): Heads) -> Result<(), String> {
     const TOKENS: usize = 203;
     const N_HEADS: usize = 2;
     let drawn = |frequency: f64| {
@@ -164,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_device_without_it_is_found_out() {
-        let refusal = try_out(Device::Cpu, Kind::BFloat16, 64).unwrap_err();
+        let refusal = try_out((Device::Cpu, Kind::BFloat16, 64)).unwrap_err();
         assert!(refusal.contains("_flash_attention_forward"), "{refusal}");
         assert!(!attends(Device::Cpu, Kind::BFloat16, 64) && !attends(Device::Cpu, Kind::Float, 64));
     }
