@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::mpsc::sync_channel;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -72,31 +73,43 @@ impl Predictor {
         batches: impl Iterator<Item = Vec<&'a [i32]>> + Send,
         mut each: impl FnMut(Vec<QaLogits>) -> ControlFlow<()>,
     ) {
-        let batches = Mutex::new(batches.enumerate());
+        // A batch is taken for a permit, and one is given for each that is handed over: so many are held at most.
+        let (permit, permits) = channel();
+        (0..2 * self.workers).for_each(|_| permit.send(()).expect("the receiver is below"));
+        let batches = Mutex::new((permits, batches.enumerate()));
+        let next = || {
+            let (permits, batches) = &mut *batches.lock().unwrap_or_else(PoisonError::into_inner);
+            permits.recv().ok().and_then(|()| batches.next())
+        };
         thread::scope(|scope| {
-            let (to_caller, logits) = sync_channel(self.workers);
+            let (to_caller, logits) = channel();
             for _ in 0..self.workers {
-                let (to_caller, batches) = (to_caller.clone(), &batches);
+                let to_caller = to_caller.clone();
                 scope.spawn(move || {
                     torch_kernels::set_own_threads(self.threads_each);
-                    let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
                     while let Some((index, batch)) = next() {
-                        if to_caller.send((index, self.logits(&batch))).is_err() {
+                        let logits = catch_unwind(AssertUnwindSafe(|| self.logits(&batch)));
+                        if to_caller.send((index, logits)).is_err() {
                             return;
                         }
                     }
                 });
             }
             drop(to_caller);
+            // Gone with this closure, and with it the permits that a worker may wait for.
+            let permit = permit;
             let mut early = BTreeMap::new();
             let mut handed = 0;
             for (index, logits) in logits {
-                early.insert(index, logits);
+                // A panic leaves from here, or the other workers would wait for permits.
+                early.insert(index, logits.unwrap_or_else(|panic| resume_unwind(panic)));
                 while let Some(logits) = early.remove(&handed) {
                     handed += 1;
                     if each(logits).is_break() {
                         return;
                     }
+                    // Nobody waits for it after the last batch.
+                    let _ = permit.send(());
                 }
             }
         });
@@ -106,5 +119,52 @@ impl Predictor {
     #[must_use]
     pub fn logits(&self, input_ids: &[&[i32]]) -> Vec<QaLogits> {
         self.predict(&PackedBatch::pack(input_ids))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::tiny_model;
+
+    /// Token ids of batches of one to three features of unequal lengths.
+    fn batches() -> Vec<Vec<&'static [i32]>> {
+        let features: [&[i32]; 4] = [&[1, 5, 9, 3, 2], &[1, 7, 2], &[1, 4, 4, 8, 6, 3, 2], &[1, 2]];
+        (0..20).map(|index| (0..=index % 3).map(|other| features[(index + other) % 4]).collect()).collect()
+    }
+
+    #[test]
+    fn batches_that_run_at_once_come_in_order() {
+        for (threads, shares) in [(1, (1, 1)), (2, (2, 1)), (6, (3, 2))] {
+            let predictor = Predictor::new(&tiny_model(), &Runtime::cpu_fp32(threads).unwrap());
+            assert_eq!((predictor.workers, predictor.threads_each), shares);
+            let mut found = Vec::new();
+            predictor.logits_of_batches(batches().into_iter(), |logits| {
+                found.push(logits);
+                ControlFlow::Continue(())
+            });
+            let expected: Vec<_> = batches().iter().map(|batch| predictor.logits(batch)).collect();
+            assert_eq!(found, expected, "{threads} threads");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "at least [CLS] and [SEP]")]
+    fn a_panic_of_the_model_is_the_callers() {
+        let predictor = Predictor::new(&tiny_model(), &Runtime::cpu_fp32(2).unwrap());
+        let mut batches = batches();
+        batches[1] = vec![&[]];
+        predictor.logits_of_batches(batches.into_iter(), |_| ControlFlow::Continue(()));
+    }
+
+    #[test]
+    fn a_break_ends_it_after_the_batches_that_run() {
+        let predictor = Predictor::new(&tiny_model(), &Runtime::cpu_fp32(2).unwrap());
+        let (mut taken, mut handed) = (0, 0);
+        predictor.logits_of_batches(batches().into_iter().inspect(|_| taken += 1), |_| {
+            handed += 1;
+            if handed == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert!(handed == 3 && taken <= 2 + 2 * predictor.workers, "{taken} taken");
     }
 }

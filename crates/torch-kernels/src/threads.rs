@@ -53,3 +53,17 @@ pub fn cpu_multiplies(dtype: DType) -> bool {
 pub fn cuda_has_bf16(index: usize) -> bool {
     cuda::compute_capability(index).is_some_and(|(major, _)| major >= 8)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_of_its_own_number_leaves_the_others_theirs() {
+        let before = threads();
+        let own = |number| std::thread::spawn(move || (set_own_threads(number), threads()).1).join().unwrap();
+        assert_eq!([own(1), own(3)], [1, 3]);
+        assert_eq!(threads(), before);
+        assert_eq!(std::thread::spawn(threads).join().unwrap(), before);
+    }
+}
