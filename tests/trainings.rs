@@ -221,4 +221,6 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash() {
     assert_eq!(status.matches("verified").count(), 2, "{status}");
     assert_eq!(bench.run(remedy).code, Some(0));
     assert_eq!(bench.run("distilburn status --verify").code, Some(0));
+    let names = bench.names("artifacts/train");
+    assert!(names.iter().any(|name| name.starts_with(".damaged-")), "{names:?}");
 }

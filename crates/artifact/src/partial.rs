@@ -112,7 +112,7 @@ impl Partial {
     /// Whether the target is this artifact as it was finished before, of which nothing is lost.
     fn is_replaceable(&self) -> bool {
         Artifact::open(&self.target).is_ok_and(|artifact| {
-            artifact.manifest.fingerprint == self.fingerprint && artifact.check_files().is_ok()
+            artifact.manifest.fingerprint == self.fingerprint && artifact.verify().is_ok()
         })
     }
 
@@ -138,7 +138,7 @@ impl Partial {
             let damaged = free_name(parent, &format!("{DAMAGED_PREFIX}{}", self.fingerprint))?;
             fs_err::rename(&self.target, &damaged)?;
             fs_err::rename(&self.dir, &self.target)?;
-            tracing::warn!(folder = %damaged.display(), "the damaged artifact that was replaced is kept");
+            tracing::warn!(folder = %damaged.display(), "what was in its place was not whole, and is kept");
         }
         sync(parent)?;
         if let Some(latest) = &self.latest {

@@ -69,7 +69,7 @@ pub(crate) enum Error {
     Json { path: PathBuf, expected: &'static str, remedy: &'static str, source: serde_json::Error },
 
     #[error("{} holds more than one {what} with the id {id:?}", path.display())]
-    #[diagnostic(help("an id stands for one {what}: leave the one that counts"))]
+    #[diagnostic(help("an id stands for one {what}: keep only the one that counts"))]
     DuplicateId { path: PathBuf, what: &'static str, id: String },
 
     #[error("{} holds no questions", path.display())]

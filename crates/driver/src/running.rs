@@ -17,7 +17,8 @@ const FRESH: Duration = Duration::from_secs(15);
 /// The process that holds an artifact in the making.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Running {
-    pid: i32,
+    /// None while the lock file is being written.
+    pid: Option<i32>,
     /// Since it took the lock.
     elapsed: Duration,
 }
@@ -27,14 +28,17 @@ impl Running {
     /// and its number says whether it lives, but for one on another machine, whose lines of metrics are fresh.
     pub(crate) fn at(dir: &Path) -> Option<Self> {
         let lock = dir.with_added_extension("lock");
-        let pid = Pid::from_raw(fs_err::read_to_string(&lock).ok()?.trim().parse().ok()?)?;
-        // A process of another user may not be signalled, but is there.
-        let lives = test_kill_process(pid) != Err(rustix::io::Errno::SRCH);
+        let pid = fs_err::read_to_string(&lock).ok()?.trim().parse().ok().and_then(Pid::from_raw);
+        // A process of another user may not be signalled, but is there. A number that another process has by now misleads.
+        let lives = pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
         if !lives && last_line(dir)?.elapsed().ok()? >= FRESH {
             return None;
         }
         let since = fs_err::metadata(&lock).and_then(|metadata| metadata.modified()).ok()?;
-        Some(Self { pid: pid.as_raw_nonzero().get(), elapsed: since.elapsed().unwrap_or_default() })
+        Some(Self {
+            pid: pid.map(|pid| pid.as_raw_nonzero().get()),
+            elapsed: since.elapsed().unwrap_or_default(),
+        })
     }
 
     pub(crate) fn to_json(&self) -> Value {
@@ -44,7 +48,11 @@ impl Running {
 
 impl fmt::Display for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} for {}", self.pid, duration(self.elapsed.as_millis() as u64))
+        let elapsed = duration(self.elapsed.as_millis() as u64);
+        match self.pid {
+            Some(pid) => write!(f, "process {pid} for {elapsed}"),
+            None => write!(f, "a process for {elapsed}"),
+        }
     }
 }
 

@@ -8,10 +8,15 @@
 
 #include "error.h"
 
+// Of MKL, which multiplies float in LibTorch for x86-64; absent elsewhere.
+extern "C" int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
+
 extern "C" char* distilburn_set_own_threads(int threads) {
   return distilburn::guarded([&] {
-    // LibTorch brings the process's number to a thread at that thread's first operation: before, not after.
+    // At a thread's first operation LibTorch sets the process's number for it, MKL's too: now, so that it does not
+    // overwrite this one later.
     at::get_num_threads();
+    if (MKL_Set_Num_Threads_Local != nullptr) MKL_Set_Num_Threads_Local(threads);
 #ifdef _OPENMP
     omp_set_num_threads(threads);
 #endif

@@ -15,9 +15,10 @@ using namespace distilburn;
 // there; from other memory the copy would first let the GPU's queue run empty.
 extern "C" char* distilburn_upload(at::Tensor** results, const int64_t* values, int64_t count, at::Tensor* beside) {
   return guarded([&] {
-    const auto options = at::TensorOptions(at::kLong).pinned_memory(beside->is_cuda());
+    const bool pinned = beside->is_cuda();
+    const auto options = at::TensorOptions(at::kLong).pinned_memory(pinned);
     const at::Tensor host = at::empty({count}, options);
     std::copy_n(values, count, host.data_ptr<int64_t>());
-    hand_over<1>(results, {host.to(beside->device(), /*non_blocking=*/true)});
+    hand_over<1>(results, {host.to(beside->device(), /*non_blocking=*/pinned)});
   });
 }

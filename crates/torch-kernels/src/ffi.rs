@@ -1,8 +1,8 @@
 //! The C interface of `cpp/`, made safe. Nothing else in the workspace calls into C++.
 //!
 //! What holds for all of it: a `C_tensor` is the `at::Tensor` that a [`Tensor`] owns, borrowed for the length of the call;
-//! C++ changes the tensors that are to be changed, keeps no pointer, and throws nothing across. Tensors are `!Sync`, so
-//! no other thread changes one meanwhile, unless through another handle on its storage.
+//! C++ changes the tensors that are to be changed, keeps no pointer, and throws nothing across. Threads share tensors
+//! to read them alone.
 
 #![expect(unsafe_code, reason = "calls into cpp/: each block says why it holds")]
 

@@ -14,7 +14,8 @@ use burn::tensor::DType;
 use crate::optimizer::AdamWOptions;
 use crate::plain;
 
-/// Dropout with probability `p`, drawn from `seed` and the element's index alone: there is no random state.
+/// Dropout with probability `p`, drawn from `seed` and the element's index alone: there is no random state. That of
+/// attention on CUDA is drawn by `FlashAttention`'s own generator, which starts at `seed`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
     /// Probability of zeroing an element, in [0, 1).

@@ -84,7 +84,11 @@ impl KernelGradients for LibTorch {
         options: &AttentionOptions,
     ) -> (FloatTensor<Self>, Vec<FloatTensor<Self>>) {
         let (out, kept) = attention::forward(qkv.each_ref().map(|tensor| &tensor.tensor), options);
-        (TchTensor::new(out), kept.into_iter().map(TchTensor::new).collect())
+        let out = TchTensor::new(out);
+        // Some may be the output itself: Burn is not to write into it for its own.
+        let kept =
+            kept.into_iter().map(|tensor| TchTensor::from_existing(tensor, out.storage.clone())).collect();
+        (out, kept)
     }
 
     fn packed_attention_backward(

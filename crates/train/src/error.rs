@@ -109,10 +109,10 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// `train.init_from` holds the weights of a model that was not trained to answer questions, or of a BERT.
+    /// `train.init_from` holds the weights of a model that was not trained to answer questions.
     #[error("train.init_from: {} is of a base model, it has no tensor {tensor}", path.display())]
     #[diagnostic(help(
-        "name the folder of a base model in `ingest.base_model` and leave `train.init_from` away; that one takes a train \
+        "name the folder of a base model in `ingest.base_model` and leave `train.init_from` out: it takes a train \
          artifact or an exported model"
     ))]
     InitFromBaseModel {

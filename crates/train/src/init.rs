@@ -53,7 +53,7 @@ impl<'a> InitialWeights<'a> {
                 let head = weights.get(QA_HEAD_WEIGHT);
                 let model = head.and_then(|_| DistilBertForQuestionAnswering::new(config, &weights, device));
                 return model.map_err(|error| match error {
-                    distilbert::Error::MissingTensor { name } => {
+                    distilbert::Error::MissingTensor { name } if name == QA_HEAD_WEIGHT => {
                         Error::InitFromBaseModel { path: path.clone(), tensor: name }
                     }
                     error => error.into(),

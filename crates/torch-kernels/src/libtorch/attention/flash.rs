@@ -1,7 +1,7 @@
 //! All sequences at once by LibTorch's `FlashAttention` (Dao 2023), on CUDA.
 //!
 //! The operation is one that LibTorch keeps for its own use. Before its first use for a device, type and size of heads it is
-//! held against attention of a sequence at a time; where it fails or differs, that is what attends.
+//! held against attention of a sequence at a time; where LibTorch refuses it or it differs, that is what attends.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ const TOLERANCE: f64 = 2e-2;
 /// Device, type and `d_head`.
 type Heads = (Device, Kind, usize);
 
-/// Whether it is for heads of this size: asked once, then remembered.
+/// Whether `FlashAttention` is for heads of this size: asked once, then remembered.
 pub(super) fn attends(device: Device, kind: Kind, d_head: usize) -> bool {
     static ASKED: Mutex<Vec<(Heads, bool)>> = Mutex::new(Vec::new());
     if !matches!(kind, Kind::Half | Kind::BFloat16) || !d_head.is_multiple_of(8) || d_head > 256 {
@@ -119,15 +119,16 @@ fn try_out((device, kind, d_head): Heads) -> Result<(), String> {
         n_heads: N_HEADS,
         dropout,
     };
-    let run = |dropout| {
+    let run = |dropout, grad: Option<&Tensor>| {
         let options = options(dropout);
         let sequences = options.sequences(TOKENS);
         let (out, kept) = attend(qkv, &sequences, &options)?;
         let kept: Vec<_> = kept.iter().collect();
-        Ok::<_, String>((out, differentiate(&grad, qkv, &kept, &sequences, &options)?))
+        let grads = differentiate(grad.unwrap_or(&out), qkv, &kept, &sequences, &options)?;
+        Ok::<_, String>((out, grads))
     };
 
-    let (out, grads) = run(None)?;
+    let (out, grads) = run(None, Some(&grad))?;
     let plain = options(None);
     let sequences = plain.sequences(TOKENS);
     let cells = sequences.last().map_or(0, |sequence| sequence.probabilities.end) as i64;
@@ -141,20 +142,27 @@ fn try_out((device, kind, d_head): Heads) -> Result<(), String> {
         return Err("its gradients differ".to_owned());
     }
 
-    let dropped = |seed| run(Some(Dropout { p: 0.3, seed }));
+    let dropped = |seed| run(Some(Dropout { p: 0.3, seed }), None);
     let ((out, [.., grad_v]), (again, _), (other, _)) = (dropped(1)?, dropped(1)?, dropped(2)?);
     if out != again || out == other {
         return Err("its dropout does not follow the seed".to_owned());
     }
-    // The output is linear in the values: with the same mask both ways, these sums are one.
-    let sum = |a: &Tensor, b: &Tensor| (a.to_kind(Kind::Double) * b.to_kind(Kind::Double)).sum(Kind::Double);
-    let difference = sum(&out, &grad) - sum(qkv[2], &grad_v);
-    let size = sum(&out.abs(), &grad.abs());
-    if f64::try_from(difference).unwrap_or(f64::NAN).abs() <= TOLERANCE * f64::try_from(size).unwrap_or(0.0) {
+    if drops_alike(&out, qkv[2], &grad_v) {
         Ok(())
     } else {
         Err("its backward pass drops other elements".to_owned())
     }
+}
+
+/// Whether forward and backward pass had one mask: `grad_v` is the gradient of the values `v` where that of the output is
+/// the output itself. The output is linear in the values, so its square and their product with `grad_v` add up to the same.
+fn drops_alike(out: &Tensor, v: &Tensor, grad_v: &Tensor) -> bool {
+    let sum = |a: &Tensor, b: &Tensor| {
+        let sum = (a.to_kind(Kind::Double) * b.to_kind(Kind::Double)).sum(Kind::Double);
+        f64::try_from(sum).unwrap_or(f64::NAN)
+    };
+    let square = sum(out, out);
+    (square - sum(v, grad_v)).abs() <= TOLERANCE * square
 }
 
 fn near(found: &Tensor, expected: &Tensor) -> bool {
@@ -171,6 +179,28 @@ mod tests {
     fn a_device_without_it_is_found_out() {
         let refusal = try_out((Device::Cpu, Kind::BFloat16, 64)).unwrap_err();
         assert!(refusal.contains("_flash_attention_forward"), "{refusal}");
-        assert!(!attends(Device::Cpu, Kind::BFloat16, 64) && !attends(Device::Cpu, Kind::Float, 64));
+    }
+
+    #[test]
+    fn masks_that_differ_are_told_apart() {
+        let options = |seed| AttentionOptions {
+            cu_seqlens: Arc::from([0, 5, 6, 75]),
+            n_heads: 2,
+            dropout: Some(Dropout { p: 0.3, seed }),
+        };
+        let sequences = options(1).sequences(75);
+        let cells = sequences.last().unwrap().probabilities.end as i64;
+        let probabilities = Tensor::empty([cells], (Kind::Float, Device::Cpu));
+        let qkv = [1.1, 1.7, 2.3].map(|frequency: f64| {
+            (Tensor::arange(75 * 64, (Kind::Float, Device::Cpu)) * frequency).sin().view([75, 64])
+        });
+        let qkv = qkv.each_ref();
+        let out = by_sequence::forward(qkv, &probabilities, &sequences, &options(1));
+        let alike = [1, 2].map(|seed| {
+            let [.., grad_v] = by_sequence::backward(&out, qkv, &probabilities, &sequences, &options(seed));
+            drops_alike(&out, qkv[2], &grad_v)
+        });
+        assert_eq!(alike, [true, false]);
+        assert!(near(&out, &out) && !near(&out, &(&out * 1.1)));
     }
 }
