@@ -31,7 +31,7 @@ pub struct Predictor {
     threads_each: usize,
 }
 
-/// More would hold more batches' activations than they are worth.
+/// Each holds the activations of a batch: some 130 MB for 32 features of DistilBERT-base.
 const MOST_WORKERS: usize = 4;
 
 impl Predictor {
