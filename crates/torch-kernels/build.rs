@@ -2,17 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 15] = [
     "attention",
     "attention_heads",
     "attention_rows",
+    "blocks",
     "brgemm",
     "dropout",
     "error",
     "flash",
     "layer_norm",
+    "linear",
     "memory",
     "optimizer",
+    "pack",
     "threads",
     "upload",
 ];

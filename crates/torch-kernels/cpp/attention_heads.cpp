@@ -6,6 +6,7 @@
 
 #include "attention_rows.h"
 #include "brgemm.h"
+#include "pack.h"
 
 namespace {
 
@@ -47,16 +48,16 @@ void distilburn::forward_head(uint16_t* out, uint16_t* all_probabilities, const 
   const int64_t length = head.length, width = head.padded_length, d_head = problem.d_head;
   uint16_t *rows = scratch.rows.data(), *keys = scratch.packed[0].data(), *values = scratch.packed[1].data();
   copy_rows(rows, key, head, problem);
-  pack_transposed(keys, rows, width, d_head);
+  pack_transposed(keys, rows, d_head, width, d_head);
   copy_rows(rows, value, head, problem);
-  pack(values, rows, width, d_head);
+  pack(values, rows, d_head, width, d_head);
   copy_rows(rows, query, head, problem);
   uint16_t* weights = scratch.block.data();
   std::fill_n(weights, kRows * width, uint16_t{0});
   float *scores = scratch.scores.data(), *result = scratch.out.data();
   for (int64_t first = 0; first < length; first += kRows) {
     const int64_t count = std::min(kRows, length - first);
-    product(scores, rows + first * d_head, keys, kRows, width, d_head, false);
+    product(scores, rows + first * d_head, d_head, keys, kRows, width, d_head, false);
     for (int64_t row = 0; row < count; ++row) {
       uint16_t* weight_row = weights + row * width;
       softmax_row(weight_row, scores + row * width, length, width, problem.scale);
@@ -67,7 +68,7 @@ void distilburn::forward_head(uint16_t* out, uint16_t* all_probabilities, const 
         drop_row(weight_row, weight_row, row_factors(head, problem, first + row, scratch), length);
       }
     }
-    product(result, weights, values, kRows, d_head, width, false);
+    product(result, weights, width, values, kRows, d_head, width, false);
     for (int64_t row = 0; row < count; ++row) {
       narrow_row(out + (head.start + first + row) * problem.dim + head.column, result + row * d_head, d_head);
     }
@@ -83,13 +84,13 @@ void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_
   uint16_t *queries = scratch.packed[0].data(), *keys = scratch.packed[1].data();
   uint16_t *values = scratch.packed[2].data(), *grads = scratch.packed[3].data();
   copy_rows(rows, query, head, problem);
-  pack(queries, rows, width, d_head);
+  pack(queries, rows, d_head, width, d_head);
   copy_rows(rows, key, head, problem);
-  pack(keys, rows, width, d_head);
+  pack(keys, rows, d_head, width, d_head);
   copy_rows(rows, value, head, problem);
-  pack_transposed(values, rows, width, d_head);
+  pack_transposed(values, rows, d_head, width, d_head);
   copy_rows(rows, grad, head, problem);
-  pack(grads, rows, width, d_head);
+  pack(grads, rows, d_head, width, d_head);
 
   uint16_t *weights = scratch.block.data(), *grad_scores = scratch.more_blocks[0].data();
   uint16_t *weights_t = scratch.more_blocks[1].data(), *grad_scores_t = scratch.more_blocks[2].data();
@@ -98,7 +99,7 @@ void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_
   float *scores = scratch.scores.data(), *of_key = scratch.out.data(), *of_value = scratch.more_out.data();
   for (int64_t first = 0; first < length; first += kRows) {
     const int64_t count = std::min(kRows, length - first);
-    product(scores, rows + first * d_head, values, kRows, width, d_head, false);
+    product(scores, rows + first * d_head, d_head, values, kRows, width, d_head, false);
     for (int64_t row = 0; row < count; ++row) {
       const uint16_t* probabilities = all_probabilities + head.in_all + (first + row) * length;
       const float* factors = row_factors(head, problem, first + row, scratch);
@@ -109,11 +110,11 @@ void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_
     // Below the last row: zeros, not what the block before left.
     std::fill(weights + count * width, weights + kRows * width, uint16_t{0});
     std::fill(grad_scores + count * width, grad_scores + kRows * width, uint16_t{0});
-    transpose(weights_t, weights, width);
-    transpose(grad_scores_t, grad_scores, width);
-    product(of_value, weights_t, grads + first * d_head, width, d_head, kRows, first > 0);
-    product(of_key, grad_scores_t, queries + first * d_head, width, d_head, kRows, first > 0);
-    product(scores, grad_scores, keys, kRows, d_head, width, false);
+    transpose(weights_t, kRows, weights, width, kRows, width);
+    transpose(grad_scores_t, kRows, grad_scores, width, kRows, width);
+    product(of_value, weights_t, kRows, grads + first * d_head, width, d_head, kRows, first > 0);
+    product(of_key, grad_scores_t, kRows, queries + first * d_head, width, d_head, kRows, first > 0);
+    product(scores, grad_scores, width, keys, kRows, d_head, width, false);
     for (int64_t row = 0; row < count; ++row) {
       narrow_row(grad_query + (head.start + first + row) * problem.dim + head.column, scores + row * d_head, d_head);
     }

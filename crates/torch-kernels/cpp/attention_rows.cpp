@@ -88,9 +88,3 @@ DISTILBURN_CLONES void distilburn::softmax_row_backward(uint16_t* out, float* gr
 DISTILBURN_CLONES void distilburn::narrow_row(uint16_t* out, const float* in, int64_t count) {
   for (int64_t i = 0; i < count; ++i) out[i] = narrow(in[i]);
 }
-
-DISTILBURN_CLONES void distilburn::transpose(uint16_t* out, const uint16_t* in, int64_t columns) {
-  for (int64_t column = 0; column < columns; ++column) {
-    for (int64_t row = 0; row < kRows; ++row) out[column * kRows + row] = in[row * columns + column];
-  }
-}

@@ -1,4 +1,4 @@
-// Rows of attention's blocks: softmax with its gradient, dropout, and the types' and orders' changes.
+// Rows of attention's blocks: softmax with its gradient, dropout, and the change of type.
 
 #pragma once
 
@@ -20,8 +20,5 @@ void softmax_row_backward(uint16_t* out, float* grad, const uint16_t* probabilit
 void drop_row(uint16_t* out, const uint16_t* in, const float* factors, int64_t count);
 
 void narrow_row(uint16_t* out, const float* in, int64_t count);
-
-// (columns, kRows) of (kRows, columns)
-void transpose(uint16_t* out, const uint16_t* in, int64_t columns);
 
 }  // namespace distilburn

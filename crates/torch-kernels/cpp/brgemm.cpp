@@ -4,32 +4,14 @@
 
 #include <ATen/native/CPUBlas.h>
 
-#include <algorithm>
 #include <vector>
 
+#include "pack.h"
 #include "simd.h"
 
-void distilburn::pack(uint16_t* out, const uint16_t* rows, int64_t count, int64_t columns) {
-  for (int64_t row = 0; row < count; row += 2) {
-    const uint16_t *even = rows + row * columns, *odd = even + columns;
-    for (int64_t column = 0; column < columns; ++column) {
-      out[row * columns + 2 * column] = even[column];
-      out[row * columns + 2 * column + 1] = odd[column];
-    }
-  }
-}
-
-void distilburn::pack_transposed(uint16_t* out, const uint16_t* rows, int64_t count, int64_t columns) {
-  for (int64_t row = 0; row < count; ++row) {
-    for (int64_t column = 0; column < columns; column += 2) {
-      std::copy_n(rows + row * columns + column, 2, out + column * count + 2 * row);
-    }
-  }
-}
-
-void distilburn::product(float* out, const uint16_t* left, const uint16_t* right, int64_t rows, int64_t columns,
-                         int64_t inner, bool adds) {
-  at::native::cpublas::brgemm(rows, columns, inner, inner, columns, columns, adds,
+void distilburn::product(float* out, const uint16_t* left, int64_t left_stride, const uint16_t* right, int64_t rows,
+                         int64_t columns, int64_t inner, bool adds) {
+  at::native::cpublas::brgemm(rows, columns, inner, left_stride, columns, columns, adds,
                               reinterpret_cast<const at::BFloat16*>(left),
                               reinterpret_cast<const at::BFloat16*>(right), out);
 }
@@ -51,9 +33,11 @@ extern "C" bool distilburn_brgemm_multiplies() {
       lefts[i] = narrow(left(i / kSide, i % kSide));
       rights[i] = narrow(right(i / kSide, i % kSide));
     }
-    pack(packed.data(), rights.data(), kSide, kSide);
+    pack(packed.data(), rights.data(), kSide, kSide, kSide);
     std::vector<float> out(kSide * kSide);
-    for (const bool adds : {false, true}) product(out.data(), lefts.data(), packed.data(), kSide, kSide, kSide, adds);
+    for (const bool adds : {false, true}) {
+      product(out.data(), lefts.data(), kSide, packed.data(), kSide, kSide, kSide, adds);
+    }
     for (int64_t i = 0; i < kSide * kSide; ++i) {
       float sum = 0.0f;
       for (int64_t inner = 0; inner < kSide; ++inner) sum += left(i / kSide, inner) * right(inner, i % kSide);

@@ -8,6 +8,7 @@
 
 mod attention;
 mod flash;
+mod linear;
 mod optimizer;
 
 use std::ffi::{CStr, c_char};
@@ -17,6 +18,7 @@ use torch_sys::C_tensor;
 
 pub(crate) use attention::{Division, attention_backward, attention_forward, brgemm_multiplies};
 pub(crate) use flash::{Batch, flash_backward, flash_forward, upload};
+pub(crate) use linear::{linear_forward, linear_input_gradient, linear_weight_gradient};
 pub(crate) use optimizer::{adamw, global_norm, unscale};
 
 unsafe extern "C" {

@@ -4,6 +4,7 @@
 
 mod attention;
 mod dropout;
+mod linear;
 mod optimizer;
 
 use burn::backend::LibTorch;
@@ -14,7 +15,6 @@ use tch::{Kind, Tensor};
 
 use crate::ffi;
 use crate::kernels::{AttentionOptions, Dropout, KernelGradients, Kernels};
-use crate::products::{linear, mm};
 
 impl Kernels for LibTorch {
     fn autocast_linear(
@@ -60,10 +60,12 @@ impl KernelGradients for LibTorch {
         bias: FloatTensor<Self>,
         compute: DType,
     ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]) {
-        let kind = kind_of(compute);
-        let [input, weight, bias] = [input, weight, bias].map(|tensor| cast(tensor, kind));
-        let out = linear(&input.tensor, &weight.tensor, &bias.tensor);
-        (TchTensor::new(out), [input, weight])
+        let (out, saved) = linear::forward(&input.tensor, &weight.tensor, &bias.tensor, kind_of(compute));
+        let [saved_input, saved_weight] = saved;
+        // Either may be what was given: Burn is not to write into it for its own.
+        let saved_input = TchTensor::from_existing(saved_input, input.storage);
+        let saved_weight = TchTensor::from_existing(saved_weight, weight.storage);
+        (TchTensor::new(out), [saved_input, saved_weight])
     }
 
     fn autocast_linear_backward(
@@ -71,12 +73,8 @@ impl KernelGradients for LibTorch {
         saved: [FloatTensor<Self>; 2],
         input_dtype: DType,
     ) -> [FloatTensor<Self>; 3] {
-        let [input, weight] = saved;
-        let grad = grad.tensor.to_kind(weight.tensor.kind());
-        let input_grad = mm(&grad, &weight.tensor).to_kind(kind_of(input_dtype));
-        let weight_grad = widened(mm(&grad.tr(), &input.tensor));
-        let bias_grad = grad.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
-        [input_grad, weight_grad, bias_grad].map(TchTensor::new)
+        let saved = saved.each_ref().map(|tensor| &tensor.tensor);
+        linear::backward(&grad.tensor, saved, kind_of(input_dtype)).map(TchTensor::new)
     }
 
     fn packed_attention_forward(
@@ -139,17 +137,6 @@ impl KernelGradients for LibTorch {
             false,
         ))
     }
-}
-
-/// A weight's gradient as the optimizer takes it: bfloat16 has f32's range, and on the host the update widens it while
-/// it reads; anything else becomes f32 here.
-fn widened(grad: Tensor) -> Tensor {
-    let kept = grad.kind() == Kind::BFloat16 && grad.device() == tch::Device::Cpu;
-    if kept { grad } else { grad.to_kind(Kind::Float) }
-}
-
-fn cast(tensor: TchTensor, kind: Kind) -> TchTensor {
-    if tensor.tensor.kind() == kind { tensor } else { TchTensor::new(tensor.tensor.to_kind(kind)) }
 }
 
 pub(crate) fn kind_of(dtype: DType) -> Kind {

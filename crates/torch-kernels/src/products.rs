@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use tch::{Device, Kind, Tensor};
 
+use crate::ffi;
+
 /// (rows, in) × `weight`ᵀ (in, out) + `bias`, all of one type → (rows, out) in that type
 pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
     rounded([input, weight, bias], |[input, weight, bias]| input.linear(weight, Some(bias)))
@@ -51,6 +53,12 @@ pub(crate) fn cpu_multiplies(kind: Kind) -> bool {
         Kind::Half => *F16.get_or_init(multiplies),
         _ => true,
     }
+}
+
+/// Whether the products of `cpp/brgemm.cpp` come out right here: those of LibTorch do, and a small one was tried.
+pub(crate) fn blocks_multiply() -> bool {
+    static BRGEMM: OnceLock<bool> = OnceLock::new();
+    cpu_multiplies(Kind::BFloat16) && *BRGEMM.get_or_init(ffi::brgemm_multiplies)
 }
 
 fn cpu_has(kind: Kind) -> bool {

@@ -3,13 +3,11 @@
 mod by_sequence;
 mod flash;
 
-use std::sync::OnceLock;
-
 use tch::{Kind, Tensor};
 
 use crate::ffi::{self, Division};
 use crate::kernels::AttentionOptions;
-use crate::products::cpu_multiplies;
+use crate::products::blocks_multiply;
 
 /// The output alone.
 pub(super) fn infer(qkv: [&Tensor; 3], options: &AttentionOptions) -> Tensor {
@@ -83,9 +81,5 @@ impl Kernel {
 }
 
 fn on_host(kind: Kind, d_head: usize) -> bool {
-    static BRGEMM: OnceLock<bool> = OnceLock::new();
-    kind == Kind::BFloat16
-        && d_head.is_multiple_of(2)
-        && cpu_multiplies(Kind::BFloat16)
-        && *BRGEMM.get_or_init(ffi::brgemm_multiplies)
+    kind == Kind::BFloat16 && d_head.is_multiple_of(2) && blocks_multiply()
 }

@@ -77,19 +77,34 @@ fn compare<const N: usize>(
 #[test]
 fn linear_is_its_default() {
     for (compute, tolerance) in [(DType::F32, TOLERANCE), (DType::BF16, BF16_TOLERANCE)] {
-        let [input, weight] = [torch([37, 24], 1), torch([16, 24], 2)];
-        let (bias, grad) = (torch([16], 3), torch([37, 16], 4));
+        // Then what the host multiplies in blocks: one row, a tile and a panel with and without a rest, more rows and columns
+        // than a slice.
+        for [tokens, dim_in, dim_out] in
+            [[37, 24, 16], [1, 32, 64], [96, 64, 96], [103, 96, 224], [1100, 64, 32], [5, 1056, 32]]
+        {
+            linear_is_its_default_for(tokens, dim_in, dim_out, compute, tolerance);
+        }
+    }
+}
+
+fn linear_is_its_default_for(tokens: usize, dim_in: usize, dim_out: usize, compute: DType, tolerance: f32) {
+    let [input, weight] = [torch([tokens, dim_in], 1), torch([dim_out, dim_in], 2)];
+    let (bias, grad) = (torch([dim_out], 3), torch([tokens, dim_out], 4));
+    // The weight is rounded before, as it is for answering, or by the layer.
+    for weight in [weight.clone(), LibTorch::float_cast(weight, compute.into())] {
+        let (input, bias) = (input.clone(), bias.clone());
         let alone = LibTorch::autocast_linear(input.clone(), weight.clone(), bias.clone(), compute);
         let (out, saved) =
             LibTorch::autocast_linear_forward(input.clone(), weight.clone(), bias.clone(), compute);
         let (plain, plain_saved) = linear::<LibTorch>(input, weight, bias, compute);
         assert_eq!([out.dtype(), plain.dtype()], [compute; 2]);
         compare([out, alone], [plain.clone(), plain], tolerance);
-        compare(
-            LibTorch::autocast_linear_backward(grad.clone(), saved, DType::F32),
-            linear_backward::<LibTorch>(grad, plain_saved, DType::F32),
-            tolerance,
-        );
+        for input_dtype in [DType::F32, compute] {
+            let found = LibTorch::autocast_linear_backward(grad.clone(), saved.clone(), input_dtype);
+            let plain = linear_backward::<LibTorch>(grad.clone(), plain_saved.clone(), input_dtype);
+            assert_eq!([found[0].dtype(), plain[0].dtype()], [input_dtype; 2]);
+            compare(found, plain, tolerance);
+        }
     }
 }
 

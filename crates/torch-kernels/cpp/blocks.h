@@ -1,0 +1,95 @@
+// Products of large matrices of bfloat16, block by block.
+//
+// oneDNN's own products of LibTorch's tensors reach 75 to 88 % of what these processors multiply at
+// (scripts/bench/LOG.md); brgemm on blocks that stay in the cache, with rows in multiples of its registers, 93 %.
+
+#pragma once
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+#include "brgemm.h"
+
+namespace distilburn {
+
+// Columns of a panel of the right factor, which a thread packs and then multiplies with all its rows.
+constexpr int64_t kPanel = 64;
+// Rows of a tile, and the multiple of rows that brgemm's code takes at a time where it multiplies vectors.
+constexpr int64_t kTile = 96;
+constexpr int64_t kStep = 6;
+// How much of the inner dimension a product takes at once.
+constexpr int64_t kSlice = 1024;
+
+// The left factor: slice s of row r, kSlice elements of the inner dimension, begins at data + s * slice + r * stride.
+struct Left {
+  const uint16_t* data;
+  int64_t rows;
+  int64_t inner;
+  int64_t stride;
+  int64_t slice;
+};
+
+// A rectangle of the product.
+struct Tile {
+  int64_t row;
+  int64_t rows;
+  int64_t column;
+  int64_t columns;
+};
+
+// How threads share a product: each has a part of the rows and a part of the columns.
+struct Grid {
+  int64_t rows;
+  int64_t columns;
+
+  // The least work for the busiest of `threads`; of two as good the one that packs less twice.
+  Grid(int64_t tiles, int64_t panels, int64_t threads);
+};
+
+// Begin of a part of `count` things.
+inline int64_t part(int64_t count, int64_t index, int64_t parts) { return count * index / parts; }
+
+struct AlignedDelete {
+  void operator()(uint16_t* buffer) const { ::operator delete(buffer, std::align_val_t{64}); }
+};
+using Buffer = std::unique_ptr<uint16_t[], AlignedDelete>;
+
+// At the start of a cache line: vectors that pass the end of one take twice as long to read.
+inline Buffer buffer(int64_t count) {
+  return Buffer(static_cast<uint16_t*>(::operator new(count * sizeof(uint16_t), std::align_val_t{64})));
+}
+
+// One tile of the product into `out` (rows, columns).
+void multiply_tile(float* out, const Left& left, const uint16_t* panel, const Tile& tile);
+
+// left × right (inner, columns), inner a multiple of 32. pack(out, column, width) writes columns of the right factor as
+// brgemm reads them; finish(tile, values) takes every tile of the product, in f32.
+template <class Pack, class Finish>
+void multiply(const Left& left, int64_t columns, Pack pack, Finish finish) {
+  const int64_t tiles = (left.rows + kTile - 1) / kTile, panels = (columns + kPanel - 1) / kPanel;
+  const int64_t threads = at::get_num_threads();
+  const Grid grid(tiles, panels, threads);
+  at::parallel_for(0, threads, 1, [&](int64_t first, int64_t last) {
+    const Products products;
+    const Buffer panel = buffer(left.inner * kPanel);
+    alignas(64) float values[kTile * kPanel];
+    for (int64_t thread = first; thread < last; ++thread) {
+      const int64_t row_part = thread / grid.columns, column_part = thread % grid.columns;
+      for (int64_t p = part(panels, column_part, grid.columns); p < part(panels, column_part + 1, grid.columns); ++p) {
+        const int64_t column = p * kPanel, width = std::min(kPanel, columns - column);
+        pack(panel.get(), column, width);
+        for (int64_t t = part(tiles, row_part, grid.rows); t < part(tiles, row_part + 1, grid.rows); ++t) {
+          const Tile tile{t * kTile, std::min(kTile, left.rows - t * kTile), column, width};
+          multiply_tile(values, left, panel.get(), tile);
+          finish(tile, values);
+        }
+      }
+    }
+  });
+}
+
+}  // namespace distilburn

@@ -1,0 +1,207 @@
+// A linear layer in bfloat16 on the host, forward and backward: out = input × weightᵀ + bias.
+//
+// Weights are (out, in), of f32 or bfloat16, and rounded while they are packed: nobody makes a copy of them.
+//
+// For machines where distilburn_brgemm_multiplies.
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "blocks.h"
+#include "error.h"
+#include "pack.h"
+#include "simd.h"
+
+namespace {
+
+using namespace distilburn;
+
+const uint16_t* bf16_of(const at::Tensor& tensor) { return static_cast<const uint16_t*>(tensor.const_data_ptr()); }
+uint16_t* bf16_of(at::Tensor& tensor) { return static_cast<uint16_t*>(tensor.data_ptr()); }
+
+// How many columns brgemm's packed factors and its inner dimension come in.
+constexpr int64_t kGroup = 32;
+
+int64_t rounded_up(int64_t count) { return (count + kGroup - 1) / kGroup * kGroup; }
+
+DISTILBURN_CLONES void add_row(uint16_t* out, const float* row, const float* bias, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i] = narrow(row[i] + bias[i]);
+}
+
+DISTILBURN_CLONES void round_row(uint16_t* out, const float* row, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i] = narrow(row[i]);
+}
+
+DISTILBURN_CLONES void round_row(float* out, const float* row, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i] = widen(narrow(row[i]));
+}
+
+// Calls f with each row of the tile in the product's tensor and in `values`.
+template <class Out, class F>
+void for_rows(Out* out, int64_t stride, const Tile& tile, const float* values, F f) {
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    f(out + (tile.row + row) * stride + tile.column, values + row * tile.columns);
+  }
+}
+
+void check(const at::Tensor& tensor, int64_t rows, int64_t columns) {
+  TORCH_CHECK(tensor.is_cpu() && tensor.is_contiguous(), "linear: host, contiguous");
+  TORCH_CHECK(tensor.dim() == 2 && tensor.size(0) == rows && tensor.size(1) == columns, "linear: shapes");
+}
+
+void check_bf16(const at::Tensor& tensor, int64_t rows, int64_t columns) {
+  check(tensor, rows, columns);
+  TORCH_CHECK(tensor.scalar_type() == at::kBFloat16, "linear: bfloat16");
+}
+
+void check_either(const at::Tensor& tensor, int64_t rows, int64_t columns) {
+  check(tensor, rows, columns);
+  TORCH_CHECK(tensor.scalar_type() == at::kBFloat16 || tensor.scalar_type() == at::kFloat, "linear: bfloat16 or float");
+}
+
+void check_f32(const at::Tensor& bias, int64_t count) {
+  TORCH_CHECK(bias.is_cpu() && bias.is_contiguous() && bias.scalar_type() == at::kFloat && bias.numel() == count,
+              "linear: a float for every column");
+}
+
+void check_sizes(int64_t rows, int64_t dim_in, int64_t dim_out) {
+  TORCH_CHECK(rows > 0 && dim_in > 0 && dim_in % kGroup == 0 && dim_out > 0 && dim_out % kGroup == 0,
+              "linear: some rows, and dimensions in multiples of 32");
+}
+
+Left as_left(const at::Tensor& tensor) {
+  return {bf16_of(tensor), tensor.size(0), tensor.size(1), tensor.size(1), kSlice};
+}
+
+// Calls f with the tensor's elements, of f32 or bfloat16.
+template <class F>
+void with_elements(const at::Tensor& tensor, F f) {
+  if (tensor.scalar_type() == at::kFloat) {
+    f(tensor.const_data_ptr<float>());
+  } else {
+    f(bf16_of(tensor));
+  }
+}
+
+// sums[column] += the column's elements in rows, of a group of columns.
+DISTILBURN_CLONES void add_columns(float* sums, const uint16_t* rows, int64_t stride, int64_t count) {
+  float lanes[kGroup];
+  for (int64_t i = 0; i < kGroup; ++i) lanes[i] = sums[i];
+  for (int64_t row = 0; row < count; ++row) {
+    for (int64_t i = 0; i < kGroup; ++i) lanes[i] += widen(rows[row * stride + i]);
+  }
+  for (int64_t i = 0; i < kGroup; ++i) sums[i] = lanes[i];
+}
+
+// The transpose of grad (tokens, out), its tokens in slices and with zeros after the last up to a multiple of kGroup; and
+// into `sums` (out) those of its columns, which this is the pass for.
+at::Tensor transposed(const at::Tensor& grad, float* sums) {
+  const int64_t tokens = grad.size(0), columns = grad.size(1);
+  const int64_t slices = (tokens + kSlice - 1) / kSlice, groups = columns / kGroup;
+  at::Tensor result = at::empty({slices * columns * kSlice}, grad.options());
+  uint16_t* out = bf16_of(result);
+  const uint16_t* all = bf16_of(grad);
+  at::parallel_for(0, groups, 1, [&](int64_t first, int64_t last) {
+    for (int64_t column = first * kGroup; column < last * kGroup; column += kGroup) {
+      std::fill_n(sums + column, kGroup, 0.0f);
+      for (int64_t slice = 0; slice < slices; ++slice) {
+        const int64_t count = std::min(kSlice, tokens - slice * kSlice);
+        const uint16_t* rows = all + slice * kSlice * columns + column;
+        uint16_t* to = out + (slice * columns + column) * kSlice;
+        transpose(to, kSlice, rows, columns, count, kGroup);
+        add_columns(sums + column, rows, columns, count);
+        for (int64_t row = 0; row < kGroup; ++row) {
+          std::fill(to + row * kSlice + (count + 1) / 2 * 2, to + row * kSlice + rounded_up(count), uint16_t{0});
+        }
+      }
+    }
+  });
+  return result;
+}
+
+}  // namespace
+
+extern "C" {
+
+// out (tokens, out) = input (tokens, in) × weightᵀ + bias; all bfloat16 but for the weight, which may be f32, and the bias,
+// which is.
+char* distilburn_linear_forward(at::Tensor* out, at::Tensor* input, at::Tensor* weight, at::Tensor* bias) {
+  return guarded([&] {
+    const int64_t tokens = input->size(0), dim_in = input->size(1), dim_out = weight->size(0);
+    check_sizes(tokens, dim_in, dim_out);
+    check_bf16(*input, tokens, dim_in);
+    check_bf16(*out, tokens, dim_out);
+    check_either(*weight, dim_out, dim_in);
+    check_f32(*bias, dim_out);
+    uint16_t* to = bf16_of(*out);
+    const float* biases = bias->const_data_ptr<float>();
+    with_elements(*weight, [&](const auto* weights) {
+      const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
+        pack_transposed(panel, weights + column * dim_in, dim_in, width, dim_in);
+      };
+      multiply(as_left(*input), dim_out, pack_panel, [&](const Tile& tile, const float* values) {
+        for_rows(to, dim_out, tile, values, [&](uint16_t* row, const float* sums) {
+          add_row(row, sums, biases + tile.column, tile.columns);
+        });
+      });
+    });
+  });
+}
+
+// out (tokens, in) = grad (tokens, out) × weight, rounded to bfloat16, in that or in f32.
+char* distilburn_linear_input_gradient(at::Tensor* out, at::Tensor* grad, at::Tensor* weight) {
+  return guarded([&] {
+    const int64_t tokens = grad->size(0), dim_out = grad->size(1), dim_in = weight->size(1);
+    check_sizes(tokens, dim_in, dim_out);
+    check_bf16(*grad, tokens, dim_out);
+    check_either(*out, tokens, dim_in);
+    check_either(*weight, dim_out, dim_in);
+    const bool wide = out->scalar_type() == at::kFloat;
+    float* wide_out = wide ? out->data_ptr<float>() : nullptr;
+    uint16_t* narrow_out = wide ? nullptr : bf16_of(*out);
+    with_elements(*weight, [&](const auto* weights) {
+      const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
+        pack(panel, weights + column, dim_in, dim_out, width);
+      };
+      multiply(as_left(*grad), dim_in, pack_panel, [&](const Tile& tile, const float* values) {
+        const auto round = [&](auto* row, const float* sums) { round_row(row, sums, tile.columns); };
+        if (wide) {
+          for_rows(wide_out, dim_in, tile, values, round);
+        } else {
+          for_rows(narrow_out, dim_in, tile, values, round);
+        }
+      });
+    });
+  });
+}
+
+// out (out, in) = gradᵀ (out, tokens) × input (tokens, in), all bfloat16; bias_out (out), f32, the sums of grad's columns.
+char* distilburn_linear_weight_gradient(at::Tensor* out, at::Tensor* bias_out, at::Tensor* grad, at::Tensor* input) {
+  return guarded([&] {
+    const int64_t tokens = grad->size(0), dim_out = grad->size(1), dim_in = input->size(1);
+    check_sizes(tokens, dim_in, dim_out);
+    check_bf16(*grad, tokens, dim_out);
+    check_bf16(*input, tokens, dim_in);
+    check_bf16(*out, dim_out, dim_in);
+    check_f32(*bias_out, dim_out);
+    const at::Tensor grad_t = transposed(*grad, bias_out->data_ptr<float>());
+    const int64_t padded = rounded_up(tokens);
+    const Left left{bf16_of(grad_t), dim_out, padded, kSlice, dim_out * kSlice};
+    uint16_t* to = bf16_of(*out);
+    const uint16_t* rows = bf16_of(*input);
+    const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
+      pack(panel, rows + column, dim_in, tokens, width);
+      std::fill(panel + (tokens + 1) / 2 * 2 * width, panel + padded * width, uint16_t{0});
+    };
+    multiply(left, dim_in, pack_panel, [&](const Tile& tile, const float* values) {
+      for_rows(to, dim_in, tile, values,
+               [&](uint16_t* row, const float* sums) { round_row(row, sums, tile.columns); });
+    });
+  });
+}
+
+}  // extern "C"

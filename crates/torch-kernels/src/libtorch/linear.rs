@@ -1,0 +1,51 @@
+//! Linear layers: of bfloat16 on the host by `cpp/linear.cpp`, elsewhere by LibTorch.
+
+use tch::{Kind, Tensor};
+
+use crate::ffi;
+use crate::products::{blocks_multiply, linear, mm};
+
+/// `input` × `weight`ᵀ + `bias` in `kind`, and what [`backward`] takes of input and weight: in `kind`, or as it is where
+/// it is rounded only while it is read.
+pub(super) fn forward(input: &Tensor, weight: &Tensor, bias: &Tensor, kind: Kind) -> (Tensor, [Tensor; 2]) {
+    let input = input.to_kind(kind);
+    if on_host(&input, weight) {
+        let [input, weight] = [input.contiguous(), weight.contiguous()];
+        // Rounded, as autocast does.
+        let bias = bias.to_kind(kind).to_kind(Kind::Float);
+        return (ffi::linear_forward(&input, &weight, &bias), [input, weight]);
+    }
+    let weight = weight.to_kind(kind);
+    (linear(&input, &weight, &bias.to_kind(kind)), [input, weight])
+}
+
+/// Gradients of input (in `input_kind`), weight and bias.
+pub(super) fn backward(grad: &Tensor, [input, weight]: [&Tensor; 2], input_kind: Kind) -> [Tensor; 3] {
+    let grad = grad.to_kind(input.kind());
+    if on_host(input, weight) {
+        let grad = grad.contiguous();
+        let [weight_grad, bias_grad] = ffi::linear_weight_gradient(&grad, input);
+        return [ffi::linear_input_gradient(&grad, weight, input_kind), weight_grad, bias_grad];
+    }
+    let input_grad = mm(&grad, weight).to_kind(input_kind);
+    let weight_grad = widened(mm(&grad.tr(), input));
+    let bias_grad = grad.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
+    [input_grad, weight_grad, bias_grad]
+}
+
+/// Whether `cpp/linear.cpp` multiplies these: for the same tensors always the same.
+fn on_host(input: &Tensor, weight: &Tensor) -> bool {
+    input.device() == tch::Device::Cpu
+        && input.kind() == Kind::BFloat16
+        && matches!(weight.kind(), Kind::BFloat16 | Kind::Float)
+        && input.size()[0] > 0
+        && weight.size().iter().all(|&size| size > 0 && size % 32 == 0)
+        && blocks_multiply()
+}
+
+/// A weight's gradient as the optimizer takes it: bfloat16 has f32's range, and on the host the update widens it while
+/// it reads; anything else becomes f32 here.
+fn widened(grad: Tensor) -> Tensor {
+    let kept = grad.kind() == Kind::BFloat16 && grad.device() == tch::Device::Cpu;
+    if kept { grad } else { grad.to_kind(Kind::Float) }
+}
