@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "attention",
     "attention_heads",
     "attention_rows",
@@ -16,6 +16,7 @@ const SOURCES: [&str; 15] = [
     "memory",
     "optimizer",
     "pack",
+    "round",
     "threads",
     "upload",
 ];

@@ -7,54 +7,75 @@
 #include "attention_rows.h"
 #include "brgemm.h"
 #include "pack.h"
+#include "round.h"
 
 namespace {
 
 using namespace distilburn;
 
-// The head's rows of a (tokens, dim) tensor, (padded_length, d_head).
+template <class T>
+T* rows_of(T* tensor, const Head& head, const Problem& problem) {
+  return tensor + head.start * problem.dim + head.column;
+}
+
+// The head's rows of a (tokens, dim) tensor, (padded_length, d_head): as they are,
 void copy_rows(uint16_t* out, const uint16_t* tensor, const Head& head, const Problem& problem) {
-  const uint16_t* rows = tensor + head.start * problem.dim + head.column;
+  const uint16_t* rows = rows_of(tensor, head, problem);
   for (int64_t row = 0; row < head.length; ++row) {
     std::copy_n(rows + row * problem.dim, problem.d_head, out + row * problem.d_head);
   }
   std::fill(out + head.length * problem.d_head, out + head.padded_length * problem.d_head, uint16_t{0});
 }
 
+// packed,
+void pack_rows(uint16_t* out, const uint16_t* tensor, const Head& head, const Problem& problem) {
+  pack(out, rows_of(tensor, head, problem), problem.dim, head.length, problem.d_head);
+  const int64_t written = (head.length + 1) / 2 * 2;
+  std::fill(out + written * problem.d_head, out + head.padded_length * problem.d_head, uint16_t{0});
+}
+
+// and packed transposed, (d_head, padded_length).
+void pack_rows_transposed(uint16_t* out, const uint16_t* tensor, const Head& head, const Problem& problem) {
+  const int64_t width = head.padded_length;
+  pack_transposed(out, width, rows_of(tensor, head, problem), problem.dim, head.length, problem.d_head);
+  for (int64_t pair = 0; pair < problem.d_head / 2; ++pair) {
+    std::fill(out + 2 * (pair * width + head.length), out + 2 * (pair + 1) * width, uint16_t{0});
+  }
+}
+
 // Factors of a row of probabilities; all are 1 without dropout.
 const float* row_factors(const Head& head, const Problem& problem, int64_t row, Scratch& scratch) {
   if (problem.drops) {
-    keep_factors(scratch.factors.data(), head.in_sequence + row * head.length, head.length, head.draws);
+    keep_factors(scratch.factors.get(), head.in_sequence + row * head.length, head.length, head.draws);
   }
-  return scratch.factors.data();
+  return scratch.factors.get();
 }
 
 }  // namespace
 
 distilburn::Scratch::Scratch(int64_t longest, int64_t d_head)
-    : rows(longest * d_head),
-      block(kRows * longest),
-      factors(longest, 1.0f),
-      scores(kRows * std::max(longest, d_head)),
-      out(longest * d_head),
-      more_out(longest * d_head) {
-  for (auto& one : packed) one.resize(longest * d_head);
-  for (auto& one : more_blocks) one.resize(kRows * longest);
+    : rows(aligned<uint16_t>(longest * d_head)),
+      block(aligned<uint16_t>(kRows * longest)),
+      factors(aligned<float>(longest)),
+      scores(aligned<float>(kRows * std::max(longest, d_head))),
+      out(aligned<float>(longest * d_head)),
+      more_out(aligned<float>(longest * d_head)) {
+  for (auto& one : packed) one = aligned<uint16_t>(longest * d_head);
+  for (auto& one : more_blocks) one = aligned<uint16_t>(kRows * longest);
+  std::fill_n(factors.get(), longest, 1.0f);
 }
 
 void distilburn::forward_head(uint16_t* out, uint16_t* all_probabilities, const uint16_t* query,
                               const uint16_t* key, const uint16_t* value, const Head& head, const Problem& problem,
                               Scratch& scratch) {
   const int64_t length = head.length, width = head.padded_length, d_head = problem.d_head;
-  uint16_t *rows = scratch.rows.data(), *keys = scratch.packed[0].data(), *values = scratch.packed[1].data();
-  copy_rows(rows, key, head, problem);
-  pack_transposed(keys, rows, d_head, width, d_head);
-  copy_rows(rows, value, head, problem);
-  pack(values, rows, d_head, width, d_head);
+  uint16_t *rows = scratch.rows.get(), *keys = scratch.packed[0].get(), *values = scratch.packed[1].get();
+  pack_rows_transposed(keys, key, head, problem);
+  pack_rows(values, value, head, problem);
   copy_rows(rows, query, head, problem);
-  uint16_t* weights = scratch.block.data();
+  uint16_t* weights = scratch.block.get();
   std::fill_n(weights, kRows * width, uint16_t{0});
-  float *scores = scratch.scores.data(), *result = scratch.out.data();
+  float *scores = scratch.scores.get(), *result = scratch.out.get();
   for (int64_t first = 0; first < length; first += kRows) {
     const int64_t count = std::min(kRows, length - first);
     product(scores, rows + first * d_head, d_head, keys, kRows, width, d_head, false);
@@ -69,9 +90,7 @@ void distilburn::forward_head(uint16_t* out, uint16_t* all_probabilities, const 
       }
     }
     product(result, weights, width, values, kRows, d_head, width, false);
-    for (int64_t row = 0; row < count; ++row) {
-      narrow_row(out + (head.start + first + row) * problem.dim + head.column, result + row * d_head, d_head);
-    }
+    round_rows(rows_of(out, head, problem) + first * problem.dim, problem.dim, result, count, d_head);
   }
 }
 
@@ -80,23 +99,20 @@ void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_
                                const uint16_t* all_probabilities, const Head& head, const Problem& problem,
                                Scratch& scratch) {
   const int64_t length = head.length, width = head.padded_length, d_head = problem.d_head;
-  uint16_t* rows = scratch.rows.data();
-  uint16_t *queries = scratch.packed[0].data(), *keys = scratch.packed[1].data();
-  uint16_t *values = scratch.packed[2].data(), *grads = scratch.packed[3].data();
-  copy_rows(rows, query, head, problem);
-  pack(queries, rows, d_head, width, d_head);
-  copy_rows(rows, key, head, problem);
-  pack(keys, rows, d_head, width, d_head);
-  copy_rows(rows, value, head, problem);
-  pack_transposed(values, rows, d_head, width, d_head);
+  uint16_t* rows = scratch.rows.get();
+  uint16_t *queries = scratch.packed[0].get(), *keys = scratch.packed[1].get();
+  uint16_t *values = scratch.packed[2].get(), *grads = scratch.packed[3].get();
+  pack_rows(queries, query, head, problem);
+  pack_rows(keys, key, head, problem);
+  pack_rows_transposed(values, value, head, problem);
+  pack_rows(grads, grad, head, problem);
   copy_rows(rows, grad, head, problem);
-  pack(grads, rows, d_head, width, d_head);
 
-  uint16_t *weights = scratch.block.data(), *grad_scores = scratch.more_blocks[0].data();
-  uint16_t *weights_t = scratch.more_blocks[1].data(), *grad_scores_t = scratch.more_blocks[2].data();
+  uint16_t *weights = scratch.block.get(), *grad_scores = scratch.more_blocks[0].get();
+  uint16_t *weights_t = scratch.more_blocks[1].get(), *grad_scores_t = scratch.more_blocks[2].get();
   std::fill_n(weights, kRows * width, uint16_t{0});
   std::fill_n(grad_scores, kRows * width, uint16_t{0});
-  float *scores = scratch.scores.data(), *of_key = scratch.out.data(), *of_value = scratch.more_out.data();
+  float *scores = scratch.scores.get(), *of_key = scratch.out.get(), *of_value = scratch.more_out.get();
   for (int64_t first = 0; first < length; first += kRows) {
     const int64_t count = std::min(kRows, length - first);
     product(scores, rows + first * d_head, d_head, values, kRows, width, d_head, false);
@@ -115,13 +131,8 @@ void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_
     product(of_value, weights_t, kRows, grads + first * d_head, width, d_head, kRows, first > 0);
     product(of_key, grad_scores_t, kRows, queries + first * d_head, width, d_head, kRows, first > 0);
     product(scores, grad_scores, width, keys, kRows, d_head, width, false);
-    for (int64_t row = 0; row < count; ++row) {
-      narrow_row(grad_query + (head.start + first + row) * problem.dim + head.column, scores + row * d_head, d_head);
-    }
+    round_rows(rows_of(grad_query, head, problem) + first * problem.dim, problem.dim, scores, count, d_head);
   }
-  for (int64_t row = 0; row < length; ++row) {
-    const int64_t at = (head.start + row) * problem.dim + head.column;
-    narrow_row(grad_key + at, of_key + row * d_head, d_head);
-    narrow_row(grad_value + at, of_value + row * d_head, d_head);
-  }
+  round_rows(rows_of(grad_key, head, problem), problem.dim, of_key, length, d_head);
+  round_rows(rows_of(grad_value, head, problem), problem.dim, of_value, length, d_head);
 }

@@ -6,8 +6,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
+#include "aligned.h"
 #include "draws.h"
 
 namespace distilburn {
@@ -39,15 +39,16 @@ struct Problem {
 struct Scratch {
   Scratch(int64_t longest, int64_t d_head);
 
-  std::vector<uint16_t> rows;
-  std::vector<uint16_t> packed[4];
-  std::vector<uint16_t> block;
-  std::vector<uint16_t> more_blocks[3];
-  std::vector<float> factors;
+  Aligned<uint16_t> rows;
+  Aligned<uint16_t> packed[4];
+  Aligned<uint16_t> block;
+  Aligned<uint16_t> more_blocks[3];
+  // All 1 where nothing is dropped.
+  Aligned<float> factors;
   // Of a block against all keys; in the backward pass the gradient of its queries too.
-  std::vector<float> scores;
-  std::vector<float> out;
-  std::vector<float> more_out;
+  Aligned<float> scores;
+  Aligned<float> out;
+  Aligned<float> more_out;
 };
 
 // The head's columns of out and, unless it is null, its part of all_probabilities.

@@ -1,4 +1,4 @@
-// Rows of attention's blocks: softmax with its gradient, dropout, and the change of type.
+// Rows of attention's blocks: softmax with its gradient, and dropout.
 
 #pragma once
 
@@ -18,7 +18,5 @@ void softmax_row_backward(uint16_t* out, float* grad, const uint16_t* probabilit
                           int64_t length, float scale);
 
 void drop_row(uint16_t* out, const uint16_t* in, const float* factors, int64_t count);
-
-void narrow_row(uint16_t* out, const float* in, int64_t count);
 
 }  // namespace distilburn

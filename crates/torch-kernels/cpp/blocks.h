@@ -9,9 +9,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
-#include <new>
 
+#include "aligned.h"
 #include "brgemm.h"
 
 namespace distilburn {
@@ -53,29 +52,20 @@ struct Grid {
 // Begin of a part of `count` things.
 inline int64_t part(int64_t count, int64_t index, int64_t parts) { return count * index / parts; }
 
-struct AlignedDelete {
-  void operator()(uint16_t* buffer) const { ::operator delete(buffer, std::align_val_t{64}); }
-};
-using Buffer = std::unique_ptr<uint16_t[], AlignedDelete>;
-
-// At the start of a cache line: vectors that pass the end of one take twice as long to read.
-inline Buffer buffer(int64_t count) {
-  return Buffer(static_cast<uint16_t*>(::operator new(count * sizeof(uint16_t), std::align_val_t{64})));
-}
-
 // One tile of the product into `out` (rows, columns).
 void multiply_tile(float* out, const Left& left, const uint16_t* panel, const Tile& tile);
 
 // left × right (inner, columns), inner a multiple of 32. pack(out, column, width) writes columns of the right factor as
-// brgemm reads them; finish(tile, values) takes every tile of the product, in f32.
-template <class Pack, class Finish>
-void multiply(const Left& left, int64_t columns, Pack pack, Finish finish) {
+// brgemm reads them; out.store(tile, values) takes every tile of the product, in f32, and out.fetch(tile) says before that
+// it will come.
+template <class Pack, class Out>
+void multiply(const Left& left, int64_t columns, Pack pack, const Out& out) {
   const int64_t tiles = (left.rows + kTile - 1) / kTile, panels = (columns + kPanel - 1) / kPanel;
   const int64_t threads = at::get_num_threads();
   const Grid grid(tiles, panels, threads);
   at::parallel_for(0, threads, 1, [&](int64_t first, int64_t last) {
     const Products products;
-    const Buffer panel = buffer(left.inner * kPanel);
+    const Aligned<uint16_t> panel = aligned<uint16_t>(left.inner * kPanel);
     alignas(64) float values[kTile * kPanel];
     for (int64_t thread = first; thread < last; ++thread) {
       const int64_t row_part = thread / grid.columns, column_part = thread % grid.columns;
@@ -84,8 +74,9 @@ void multiply(const Left& left, int64_t columns, Pack pack, Finish finish) {
         pack(panel.get(), column, width);
         for (int64_t t = part(tiles, row_part, grid.rows); t < part(tiles, row_part + 1, grid.rows); ++t) {
           const Tile tile{t * kTile, std::min(kTile, left.rows - t * kTile), column, width};
+          out.fetch(tile);
           multiply_tile(values, left, panel.get(), tile);
-          finish(tile, values);
+          out.store(tile, values);
         }
       }
     }

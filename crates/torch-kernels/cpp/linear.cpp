@@ -14,6 +14,7 @@
 #include "blocks.h"
 #include "error.h"
 #include "pack.h"
+#include "round.h"
 #include "simd.h"
 
 namespace {
@@ -28,24 +29,32 @@ constexpr int64_t kGroup = 32;
 
 int64_t rounded_up(int64_t count) { return (count + kGroup - 1) / kGroup * kGroup; }
 
-DISTILBURN_CLONES void add_row(uint16_t* out, const float* row, const float* bias, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) out[i] = narrow(row[i] + bias[i]);
-}
+// A product's tensor, (rows, stride); store(at, stride, values, tile) writes a tile's values from `at` on.
+template <class T, class Store>
+struct Out {
+  T* data;
+  int64_t stride;
+  Store store_values;
 
-DISTILBURN_CLONES void round_row(uint16_t* out, const float* row, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) out[i] = narrow(row[i]);
-}
+  T* at(const Tile& tile) const { return data + tile.row * stride + tile.column; }
 
-DISTILBURN_CLONES void round_row(float* out, const float* row, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) out[i] = widen(narrow(row[i]));
-}
-
-// Calls f with each row of the tile in the product's tensor and in `values`.
-template <class Out, class F>
-void for_rows(Out* out, int64_t stride, const Tile& tile, const float* values, F f) {
-  for (int64_t row = 0; row < tile.rows; ++row) {
-    f(out + (tile.row + row) * stride + tile.column, values + row * tile.columns);
+  void fetch(const Tile& tile) const {
+    for (int64_t row = 0; row < tile.rows; ++row) fetch_row<true>(at(tile) + row * stride, tile.columns);
   }
+
+  void store(const Tile& tile, const float* values) const { store_values(at(tile), stride, values, tile); }
+};
+
+template <class T, class Store>
+Out<T, Store> into(T* data, int64_t stride, Store store) {
+  return {data, stride, store};
+}
+
+template <class T>
+auto rounded_into(T* data, int64_t stride) {
+  return into(data, stride, [](T* at, int64_t stride, const float* values, const Tile& tile) {
+    round_rows(at, stride, values, tile.rows, tile.columns);
+  });
 }
 
 void check(const at::Tensor& tensor, int64_t rows, int64_t columns) {
@@ -137,17 +146,15 @@ char* distilburn_linear_forward(at::Tensor* out, at::Tensor* input, at::Tensor* 
     check_bf16(*out, tokens, dim_out);
     check_either(*weight, dim_out, dim_in);
     check_f32(*bias, dim_out);
-    uint16_t* to = bf16_of(*out);
     const float* biases = bias->const_data_ptr<float>();
     with_elements(*weight, [&](const auto* weights) {
       const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
-        pack_transposed(panel, weights + column * dim_in, dim_in, width, dim_in);
+        pack_transposed(panel, width, weights + column * dim_in, dim_in, width, dim_in);
       };
-      multiply(as_left(*input), dim_out, pack_panel, [&](const Tile& tile, const float* values) {
-        for_rows(to, dim_out, tile, values, [&](uint16_t* row, const float* sums) {
-          add_row(row, sums, biases + tile.column, tile.columns);
-        });
-      });
+      const auto add_bias = [&](uint16_t* at, int64_t stride, const float* values, const Tile& tile) {
+        round_sums(at, stride, values, tile.rows, tile.columns, biases + tile.column);
+      };
+      multiply(as_left(*input), dim_out, pack_panel, into(bf16_of(*out), dim_out, add_bias));
     });
   });
 }
@@ -160,21 +167,15 @@ char* distilburn_linear_input_gradient(at::Tensor* out, at::Tensor* grad, at::Te
     check_bf16(*grad, tokens, dim_out);
     check_either(*out, tokens, dim_in);
     check_either(*weight, dim_out, dim_in);
-    const bool wide = out->scalar_type() == at::kFloat;
-    float* wide_out = wide ? out->data_ptr<float>() : nullptr;
-    uint16_t* narrow_out = wide ? nullptr : bf16_of(*out);
     with_elements(*weight, [&](const auto* weights) {
       const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
         pack(panel, weights + column, dim_in, dim_out, width);
       };
-      multiply(as_left(*grad), dim_in, pack_panel, [&](const Tile& tile, const float* values) {
-        const auto round = [&](auto* row, const float* sums) { round_row(row, sums, tile.columns); };
-        if (wide) {
-          for_rows(wide_out, dim_in, tile, values, round);
-        } else {
-          for_rows(narrow_out, dim_in, tile, values, round);
-        }
-      });
+      if (out->scalar_type() == at::kFloat) {
+        multiply(as_left(*grad), dim_in, pack_panel, rounded_into(out->data_ptr<float>(), dim_in));
+      } else {
+        multiply(as_left(*grad), dim_in, pack_panel, rounded_into(bf16_of(*out), dim_in));
+      }
     });
   });
 }
@@ -191,16 +192,12 @@ char* distilburn_linear_weight_gradient(at::Tensor* out, at::Tensor* bias_out, a
     const at::Tensor grad_t = transposed(*grad, bias_out->data_ptr<float>());
     const int64_t padded = rounded_up(tokens);
     const Left left{bf16_of(grad_t), dim_out, padded, kSlice, dim_out * kSlice};
-    uint16_t* to = bf16_of(*out);
     const uint16_t* rows = bf16_of(*input);
     const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
       pack(panel, rows + column, dim_in, tokens, width);
       std::fill(panel + (tokens + 1) / 2 * 2 * width, panel + padded * width, uint16_t{0});
     };
-    multiply(left, dim_in, pack_panel, [&](const Tile& tile, const float* values) {
-      for_rows(to, dim_in, tile, values,
-               [&](uint16_t* row, const float* sums) { round_row(row, sums, tile.columns); });
-    });
+    multiply(left, dim_in, pack_panel, rounded_into(bf16_of(*out), dim_in));
   });
 }
 

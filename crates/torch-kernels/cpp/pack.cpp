@@ -3,11 +3,11 @@
 
 #include "pack.h"
 
-#include "simd.h"
+#include <algorithm>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "aligned.h"
+#include "avx512.h"
+#include "simd.h"
 
 namespace {
 
@@ -37,6 +37,11 @@ struct AlongColumns {
   int64_t stride;
   int64_t count;
 
+  // Has the cache read the row: those of a panel are short and far apart, which no processor foresees.
+  void fetch(int64_t row, int64_t columns) const {
+    for (int64_t single = 2 * row; single < std::min(2 * row + 2, count); ++single) fetch_row(rows + single * stride, columns);
+  }
+
   uint32_t at(int64_t row, int64_t column) const {
     const T* first = rows + 2 * row * stride + column;
     return joined(bf16(*first), 2 * row + 1 < count ? bf16(first[stride]) : uint16_t{0});
@@ -45,16 +50,7 @@ struct AlongColumns {
 
 #if defined(__x86_64__)
 
-#define DISTILBURN_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-
-bool has_avx512() {
-  static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
-  return has;
-}
-
-// 32 elements from two places. Rounded by the processor, which makes zeros of what is below the normal numbers: so do its
-// products of bfloat16.
+// 32 elements from two places.
 DISTILBURN_AVX512 inline __m512i elements(const float* lower, const float* upper) {
   return (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(upper), _mm512_loadu_ps(lower));
 }
@@ -63,6 +59,9 @@ DISTILBURN_AVX512 inline __m512i elements(const uint16_t* lower, const uint16_t*
   return _mm512_inserti64x4(_mm512_castsi256_si512(first),
                             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(upper)), 1);
 }
+
+// How many rows of pairs ahead the cache reads.
+constexpr int64_t kAhead = 8;
 
 template <class T>
 DISTILBURN_AVX512 inline __m512i pairs(const AlongColumns<T>& from, int64_t row, int64_t column) {
@@ -120,8 +119,8 @@ template <class Pairs>
 DISTILBURN_AVX512 Done transpose_blocks(uint32_t* out, int64_t out_stride, const Pairs& from, int64_t rows,
                                         int64_t columns) {
   const Done done{rows / 16 * 16, columns / 16 * 16};
-  for (int64_t column = 0; column < done.columns; column += 16) {
-    for (int64_t row = 0; row < done.rows; row += 16) transpose_block(out, out_stride, from, row, column);
+  for (int64_t row = 0; row < done.rows; row += 16) {
+    for (int64_t column = 0; column < done.columns; column += 16) transpose_block(out, out_stride, from, row, column);
   }
   return done;
 }
@@ -130,6 +129,7 @@ template <class Pairs>
 DISTILBURN_AVX512 Done copy_blocks(uint32_t* out, const Pairs& from, int64_t rows, int64_t columns) {
   const Done done{rows, columns / 16 * 16};
   for (int64_t row = 0; row < rows; ++row) {
+    from.fetch(row + kAhead, columns);
     for (int64_t column = 0; column < done.columns; column += 16) {
       _mm512_storeu_si512(out + row * columns + column, pairs(from, row, column));
     }
@@ -145,7 +145,7 @@ void transpose_pairs(uint32_t* out, int64_t out_stride, const Pairs& from, int64
                      int64_t columns) {
   int64_t done_rows = 0, done_columns = 0;
 #if defined(__x86_64__)
-  if (has_avx512()) {
+  if (has_avx512_bf16()) {
     const Done done = transpose_blocks(out, out_stride, from, whole_rows, columns);
     done_rows = done.rows, done_columns = done.columns;
   }
@@ -161,7 +161,7 @@ template <class T>
 void pack_pairs(uint32_t* out, const AlongColumns<T>& from, int64_t columns) {
   int64_t done_rows = 0, done_columns = 0;
 #if defined(__x86_64__)
-  if (has_avx512()) {
+  if (has_avx512_bf16()) {
     const Done done = copy_blocks(out, from, from.count / 2, columns);
     done_rows = done.rows, done_columns = done.columns;
   }
@@ -186,12 +186,14 @@ void distilburn::pack(uint16_t* out, const float* rows, int64_t stride, int64_t 
   pack_pairs(as_pairs(out), AlongColumns<float>{rows, stride, count}, columns);
 }
 
-void distilburn::pack_transposed(uint16_t* out, const uint16_t* rows, int64_t stride, int64_t count, int64_t columns) {
-  transpose_pairs(as_pairs(out), count, AlongRows<uint16_t>{rows, stride}, count, count, columns / 2);
+void distilburn::pack_transposed(uint16_t* out, int64_t width, const uint16_t* rows, int64_t stride, int64_t count,
+                                 int64_t columns) {
+  transpose_pairs(as_pairs(out), width, AlongRows<uint16_t>{rows, stride}, count, count, columns / 2);
 }
 
-void distilburn::pack_transposed(uint16_t* out, const float* rows, int64_t stride, int64_t count, int64_t columns) {
-  transpose_pairs(as_pairs(out), count, AlongRows<float>{rows, stride}, count, count, columns / 2);
+void distilburn::pack_transposed(uint16_t* out, int64_t width, const float* rows, int64_t stride, int64_t count,
+                                 int64_t columns) {
+  transpose_pairs(as_pairs(out), width, AlongRows<float>{rows, stride}, count, count, columns / 2);
 }
 
 void distilburn::transpose(uint16_t* out, int64_t out_stride, const uint16_t* rows, int64_t stride, int64_t count,

@@ -12,9 +12,10 @@ namespace distilburn {
 void pack(uint16_t* out, const uint16_t* rows, int64_t stride, int64_t count, int64_t columns);
 void pack(uint16_t* out, const float* rows, int64_t stride, int64_t count, int64_t columns);
 
-// The same of the transpose, (columns / 2, count, 2); `columns` even.
-void pack_transposed(uint16_t* out, const uint16_t* rows, int64_t stride, int64_t count, int64_t columns);
-void pack_transposed(uint16_t* out, const float* rows, int64_t stride, int64_t count, int64_t columns);
+// The same of the transpose, (columns / 2, width, 2), of which the first `count` are written; `columns` even.
+void pack_transposed(uint16_t* out, int64_t width, const uint16_t* rows, int64_t stride, int64_t count,
+                     int64_t columns);
+void pack_transposed(uint16_t* out, int64_t width, const float* rows, int64_t stride, int64_t count, int64_t columns);
 
 // The transpose as it is, (columns, count), `out_stride` elements from row to row. Zeros stand in for a last odd row.
 void transpose(uint16_t* out, int64_t out_stride, const uint16_t* rows, int64_t stride, int64_t count, int64_t columns);
