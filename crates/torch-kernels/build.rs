@@ -39,6 +39,8 @@ fn main() {
         .include(libtorch.join("include/torch/csrc/api/include"))
         .flag_if_supported("-fno-math-errno")
         .flag("-ffp-contract=off")
+        // Nobody reads the floating-point exceptions, and loops that choose between numbers are vectorised only then.
+        .flag_if_supported("-fno-trapping-math")
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         .flag_if_supported("-fopenmp")
         .files(SOURCES.map(|name| format!("cpp/{name}.cpp")))
