@@ -16,7 +16,7 @@ const SOURCES: [&str; 16] = [
     "memory",
     "optimizer",
     "pack",
-    "round",
+    "store",
     "threads",
     "upload",
 ];

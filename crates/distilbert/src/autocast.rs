@@ -37,9 +37,17 @@ impl Autocast {
         torch_kernels::linear(input, layer.weight.val(), layer.bias.val(), self.compute)
     }
 
-    /// (tokens, dim)³ → (tokens, dim) in the inputs' type
-    pub(crate) fn attention([query, key, value]: [Tensor<2>; 3], options: AttentionOptions) -> Tensor<2> {
-        torch_kernels::packed_attention(query, key, value, options)
+    /// Attention among the projections of `input` to query, key and value.
+    ///
+    /// (tokens, dim) → (tokens, dim) in the compute type
+    pub(crate) fn self_attention(
+        self,
+        qkv: [&Linear; 3],
+        input: Tensor<2>,
+        options: AttentionOptions,
+    ) -> Tensor<2> {
+        let parameters = qkv.map(|layer| (layer.weight.val(), layer.bias.val()));
+        torch_kernels::self_attention(input, parameters, options, self.compute)
     }
 
     /// (tokens, dim) → (tokens, dim) in f32

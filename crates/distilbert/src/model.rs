@@ -195,14 +195,13 @@ impl TransformerBlock {
 impl MultiHeadSelfAttention {
     /// (tokens, dim) → (tokens, dim) in the compute type
     fn forward(&self, pass: &Pass<'_>, config: &Config, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
-        let projected =
-            [&self.q_lin, &self.k_lin, &self.v_lin].map(|layer| pass.autocast.linear(layer, hidden.clone()));
         let options = AttentionOptions {
             cu_seqlens: pass.batch.cu_seqlens().clone(),
             n_heads: config.n_heads,
             dropout: pass.dropout_at(config.attention_dropout, Site::Attention(layer)),
         };
-        pass.autocast.linear(&self.out_lin, Autocast::attention(projected, options))
+        let qkv = [&self.q_lin, &self.k_lin, &self.v_lin];
+        pass.autocast.linear(&self.out_lin, pass.autocast.self_attention(qkv, hidden, options))
     }
 }
 

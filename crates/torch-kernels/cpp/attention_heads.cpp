@@ -7,7 +7,7 @@
 #include "attention_rows.h"
 #include "brgemm.h"
 #include "pack.h"
-#include "round.h"
+#include "store.h"
 
 namespace {
 
@@ -90,7 +90,7 @@ void distilburn::forward_head(uint16_t* out, uint16_t* all_probabilities, const 
       }
     }
     product(result, weights, width, values, kRows, d_head, width, false);
-    round_rows(rows_of(out, head, problem) + first * problem.dim, problem.dim, result, count, d_head);
+    store_rows(rows_of(out, head, problem) + first * problem.dim, problem.dim, result, count, d_head);
   }
 }
 
@@ -131,8 +131,8 @@ void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_
     product(of_value, weights_t, kRows, grads + first * d_head, width, d_head, kRows, first > 0);
     product(of_key, grad_scores_t, kRows, queries + first * d_head, width, d_head, kRows, first > 0);
     product(scores, grad_scores, width, keys, kRows, d_head, width, false);
-    round_rows(rows_of(grad_query, head, problem) + first * problem.dim, problem.dim, scores, count, d_head);
+    store_rows(rows_of(grad_query, head, problem) + first * problem.dim, problem.dim, scores, count, d_head);
   }
-  round_rows(rows_of(grad_key, head, problem), problem.dim, of_key, length, d_head);
-  round_rows(rows_of(grad_value, head, problem), problem.dim, of_value, length, d_head);
+  store_rows(rows_of(grad_key, head, problem), problem.dim, of_key, length, d_head);
+  store_rows(rows_of(grad_value, head, problem), problem.dim, of_value, length, d_head);
 }

@@ -17,15 +17,15 @@ void distilburn::multiply_tile(float* out, const Left& left, const uint16_t* pan
   // The rest on its own: as many shapes of products, each of which oneDNN makes code for, as there are multiples of a
   // step in a tile and rests.
   const int64_t stepped = tile.rows / kStep * kStep;
-  for (int64_t inner = 0; inner < left.inner; inner += kSlice) {
-    const uint16_t* rows = left.data + inner / kSlice * left.slice + tile.row * left.stride;
-    const uint16_t* right = panel + inner * tile.columns;
-    const int64_t depth = std::min(kSlice, left.inner - inner);
-    const bool adds = inner > 0;
-    if (stepped > 0) product(out, rows, left.stride, right, stepped, tile.columns, depth, adds);
+  bool adds = false;
+  for (const Slice& slice : left.slices) {
+    const uint16_t* rows = slice.data + tile.row * slice.stride;
+    if (stepped > 0) product(out, rows, slice.stride, panel, stepped, tile.columns, slice.depth, adds);
     if (stepped < tile.rows) {
-      product(out + stepped * tile.columns, rows + stepped * left.stride, left.stride, right, tile.rows - stepped,
-              tile.columns, depth, adds);
+      product(out + stepped * tile.columns, rows + stepped * slice.stride, slice.stride, panel, tile.rows - stepped,
+              tile.columns, slice.depth, adds);
     }
+    panel += slice.depth * tile.columns;
+    adds = true;
   }
 }

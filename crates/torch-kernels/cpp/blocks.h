@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "aligned.h"
 #include "brgemm.h"
@@ -23,13 +24,18 @@ constexpr int64_t kStep = 6;
 // How much of the inner dimension a product takes at once.
 constexpr int64_t kSlice = 1024;
 
-// The left factor: slice s of row r, kSlice elements of the inner dimension, begins at data + s * slice + r * stride.
-struct Left {
+// `depth` elements of the left factor's inner dimension: those of row r begin at data + r * stride.
+struct Slice {
   const uint16_t* data;
+  int64_t stride;
+  int64_t depth;
+};
+
+// The left factor (rows, inner), slice after slice; `inner` is the sum of their depths.
+struct Left {
   int64_t rows;
   int64_t inner;
-  int64_t stride;
-  int64_t slice;
+  std::vector<Slice> slices;
 };
 
 // A rectangle of the product.

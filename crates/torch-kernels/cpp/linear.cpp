@@ -10,11 +10,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "blocks.h"
 #include "error.h"
 #include "pack.h"
-#include "round.h"
+#include "store.h"
 #include "simd.h"
 
 namespace {
@@ -51,9 +52,9 @@ Out<T, Store> into(T* data, int64_t stride, Store store) {
 }
 
 template <class T>
-auto rounded_into(T* data, int64_t stride) {
+auto into(T* data, int64_t stride) {
   return into(data, stride, [](T* at, int64_t stride, const float* values, const Tile& tile) {
-    round_rows(at, stride, values, tile.rows, tile.columns);
+    store_rows(at, stride, values, tile.rows, tile.columns);
   });
 }
 
@@ -82,8 +83,17 @@ void check_sizes(int64_t rows, int64_t dim_in, int64_t dim_out) {
               "linear: some rows, and dimensions in multiples of 32");
 }
 
-Left as_left(const at::Tensor& tensor) {
-  return {bf16_of(tensor), tensor.size(0), tensor.size(1), tensor.size(1), kSlice};
+// The tensors, (rows, any) each, side by side.
+Left side_by_side(const std::vector<const at::Tensor*>& tensors) {
+  Left left{tensors[0]->size(0), 0, {}};
+  for (const at::Tensor* tensor : tensors) {
+    const int64_t columns = tensor->size(1);
+    for (int64_t column = 0; column < columns; column += kSlice) {
+      left.slices.push_back({bf16_of(*tensor) + column, columns, std::min(kSlice, columns - column)});
+    }
+    left.inner += columns;
+  }
+  return left;
 }
 
 // Calls f with the tensor's elements, of f32 or bfloat16.
@@ -152,31 +162,38 @@ char* distilburn_linear_forward(at::Tensor* out, at::Tensor* input, at::Tensor* 
         pack_transposed(panel, width, weights + column * dim_in, dim_in, width, dim_in);
       };
       const auto add_bias = [&](uint16_t* at, int64_t stride, const float* values, const Tile& tile) {
-        round_sums(at, stride, values, tile.rows, tile.columns, biases + tile.column);
+        store_sums(at, stride, values, tile.rows, tile.columns, biases + tile.column);
       };
-      multiply(as_left(*input), dim_out, pack_panel, into(bf16_of(*out), dim_out, add_bias));
+      multiply(side_by_side({input}), dim_out, pack_panel, into(bf16_of(*out), dim_out, add_bias));
     });
   });
 }
 
-// out (tokens, in) = grad (tokens, out) × weight, rounded to bfloat16, in that or in f32.
-char* distilburn_linear_input_gradient(at::Tensor* out, at::Tensor* grad, at::Tensor* weight) {
+// out (tokens, in) = the sum of grads[i] (tokens, out) × weights[i] (out, in), of layers with the same input; rounded once where
+// out is bfloat16, not at all where it is f32.
+char* distilburn_linear_input_gradient(at::Tensor* out, at::Tensor** grads, at::Tensor** weights, int64_t layers) {
   return guarded([&] {
-    const int64_t tokens = grad->size(0), dim_out = grad->size(1), dim_in = weight->size(1);
-    check_sizes(tokens, dim_in, dim_out);
-    check_bf16(*grad, tokens, dim_out);
+    const int64_t tokens = out->size(0), dim_in = out->size(1);
     check_either(*out, tokens, dim_in);
-    check_either(*weight, dim_out, dim_in);
-    with_elements(*weight, [&](const auto* weights) {
-      const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
-        pack(panel, weights + column, dim_in, dim_out, width);
-      };
-      if (out->scalar_type() == at::kFloat) {
-        multiply(as_left(*grad), dim_in, pack_panel, rounded_into(out->data_ptr<float>(), dim_in));
-      } else {
-        multiply(as_left(*grad), dim_in, pack_panel, rounded_into(bf16_of(*out), dim_in));
+    for (int64_t i = 0; i < layers; ++i) {
+      const int64_t dim_out = weights[i]->size(0);
+      check_sizes(tokens, dim_in, dim_out);
+      check_bf16(*grads[i], tokens, dim_out);
+      check_either(*weights[i], dim_out, dim_in);
+    }
+    const Left left = side_by_side({grads, grads + layers});
+    const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
+      for (int64_t i = 0; i < layers; ++i) {
+        const int64_t rows = weights[i]->size(0);
+        with_elements(*weights[i], [&](const auto* elements) { pack(panel, elements + column, dim_in, rows, width); });
+        panel += rows * width;
       }
-    });
+    };
+    if (out->scalar_type() == at::kFloat) {
+      multiply(left, dim_in, pack_panel, into(out->data_ptr<float>(), dim_in));
+    } else {
+      multiply(left, dim_in, pack_panel, into(bf16_of(*out), dim_in));
+    }
   });
 }
 
@@ -191,13 +208,16 @@ char* distilburn_linear_weight_gradient(at::Tensor* out, at::Tensor* bias_out, a
     check_f32(*bias_out, dim_out);
     const at::Tensor grad_t = transposed(*grad, bias_out->data_ptr<float>());
     const int64_t padded = rounded_up(tokens);
-    const Left left{bf16_of(grad_t), dim_out, padded, kSlice, dim_out * kSlice};
+    Left left{dim_out, padded, {}};
+    for (int64_t token = 0; token < padded; token += kSlice) {
+      left.slices.push_back({bf16_of(grad_t) + token * dim_out, kSlice, std::min(kSlice, padded - token)});
+    }
     const uint16_t* rows = bf16_of(*input);
     const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
       pack(panel, rows + column, dim_in, tokens, width);
       std::fill(panel + (tokens + 1) / 2 * 2 * width, panel + padded * width, uint16_t{0});
     };
-    multiply(left, dim_in, pack_panel, rounded_into(bf16_of(*out), dim_in));
+    multiply(left, dim_in, pack_panel, into(bf16_of(*out), dim_in));
   });
 }
 

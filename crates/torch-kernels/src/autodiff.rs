@@ -9,7 +9,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, TensorMetadata};
 use burn::tensor::DType;
 
-use crate::kernels::{AttentionOptions, Dropout, KernelGradients, Kernels};
+use crate::kernels::{Attended, AttentionOptions, Dropout, KernelGradients, Kernels};
 
 impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
     fn autocast_linear(
@@ -43,6 +43,30 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         let (out, kept) = B::packed_attention_forward(&qkv, &options);
         match Backward::<B, 3>::prepare::<C>(PackedAttention, nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((qkv, kept, options), out),
+            OpsKind::UnTracked(prep) => prep.finish(out),
+        }
+    }
+
+    fn self_attention(
+        input: FloatTensor<Self>,
+        query_weight: FloatTensor<Self>,
+        query_bias: FloatTensor<Self>,
+        key_weight: FloatTensor<Self>,
+        key_bias: FloatTensor<Self>,
+        value_weight: FloatTensor<Self>,
+        value_bias: FloatTensor<Self>,
+        options: AttentionOptions,
+        compute: DType,
+    ) -> FloatTensor<Self> {
+        let input_dtype = input.dtype();
+        let tensors = [input, query_weight, query_bias, key_weight, key_bias, value_weight, value_bias];
+        let nodes = tensors.each_ref().map(FloatTensor::<Self>::node);
+        let [input, query_weight, query_bias, key_weight, key_bias, value_weight, value_bias] =
+            tensors.map(FloatTensor::<Self>::into_primitive);
+        let parameters = [(query_weight, query_bias), (key_weight, key_bias), (value_weight, value_bias)];
+        let (out, attended) = B::self_attention_forward(input, parameters, &options, compute);
+        match Backward::<B, 7>::prepare::<C>(SelfAttention, nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((attended, options, input_dtype), out),
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }
@@ -124,6 +148,26 @@ impl<B: KernelGradients> Backward<B, 3> for PackedAttention {
         let grad = grads.consume::<B>(&ops.node);
         let results = B::packed_attention_backward(grad, &qkv, kept, &options);
         register::<B, 3>(grads, ops.parents.map(|parent| parent.map(|node| node.id)), results);
+    }
+}
+
+#[derive(Debug)]
+struct SelfAttention;
+
+impl<B: KernelGradients> Backward<B, 7> for SelfAttention {
+    type State = (Attended<B>, AttentionOptions, DType);
+
+    fn backward(self, ops: Ops<Self::State, 7>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (attended, options, input_dtype) = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let results = B::self_attention_backward(grad, attended, &options, input_dtype);
+        let [(query_weight, query_bias), (key_weight, key_bias), (value_weight, value_bias)] =
+            results.parameters;
+        register::<B, 7>(
+            grads,
+            ops.parents.map(|parent| parent.map(|node| node.id)),
+            [results.input, query_weight, query_bias, key_weight, key_bias, value_weight, value_bias],
+        );
     }
 }
 

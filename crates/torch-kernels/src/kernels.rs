@@ -70,6 +70,7 @@ pub(crate) struct Sequence {
 }
 
 /// The operations, routed to the tensors' backend.
+#[expect(clippy::too_many_arguments, reason = "dispatch takes tensors one by one")]
 #[expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 mod dispatch {
     use super::{
@@ -96,6 +97,23 @@ mod dispatch {
             options: AttentionOptions,
         ) -> FloatTensor<Self> {
             plain::attention::<Self>(&[query, key, value], &options).0
+        }
+        /// Self-attention with its projections, `(query, key, value)` = `input` × `weight`ᵀ + `bias` of each.
+        fn self_attention(
+            input: FloatTensor<Self>,
+            query_weight: FloatTensor<Self>,
+            query_bias: FloatTensor<Self>,
+            key_weight: FloatTensor<Self>,
+            key_bias: FloatTensor<Self>,
+            value_weight: FloatTensor<Self>,
+            value_bias: FloatTensor<Self>,
+            options: AttentionOptions,
+            compute: DType,
+        ) -> FloatTensor<Self> {
+            let query = Self::autocast_linear(input.clone(), query_weight, query_bias, compute);
+            let key = Self::autocast_linear(input.clone(), key_weight, key_bias, compute);
+            let value = Self::autocast_linear(input, value_weight, value_bias, compute);
+            Self::packed_attention(query, key, value, options)
         }
         /// Layer normalisation over the last dimension.
         fn fused_layer_norm(
@@ -161,6 +179,43 @@ pub trait KernelGradients: Kernels {
         let probabilities = kept.pop().expect("what the forward pass returned");
         plain::attention_backward::<Self>(grad, qkv, probabilities, options)
     }
+    /// Returns the output and what the backward pass takes.
+    fn self_attention_forward(
+        mut input: FloatTensor<Self>,
+        parameters: [(FloatTensor<Self>, FloatTensor<Self>); 3],
+        options: &AttentionOptions,
+        compute: DType,
+    ) -> (FloatTensor<Self>, Attended<Self>) {
+        let [(query, query_weight), (key, key_weight), (value, value_weight)] =
+            parameters.map(|(weight, bias)| {
+                let (out, [cast, weight]) =
+                    Self::autocast_linear_forward(input.clone(), weight, bias, compute);
+                // The next takes it as it is in `compute`.
+                input = cast;
+                (out, weight)
+            });
+        let qkv = [query, key, value];
+        let (out, kept) = Self::packed_attention_forward(&qkv, options);
+        (out, Attended { input, weights: [query_weight, key_weight, value_weight], qkv, kept })
+    }
+    /// Gradients of input (in `input_dtype`), weights and biases, in the types of `autocast_linear_backward`.
+    fn self_attention_backward(
+        grad: FloatTensor<Self>,
+        attended: Attended<Self>,
+        options: &AttentionOptions,
+        input_dtype: DType,
+    ) -> SelfAttentionGradients<Self> {
+        let Attended { input, weights: [query, key, value], qkv, kept } = attended;
+        let [of_query, of_key, of_value] = Self::packed_attention_backward(grad, &qkv, kept, options);
+        let [(query, of_query), (key, of_key), (value, of_value)] =
+            [(query, of_query), (key, of_key), (value, of_value)].map(|(weight, grad)| {
+                let [input, weight, bias] =
+                    Self::autocast_linear_backward(grad, [input.clone(), weight], input_dtype);
+                (input, (weight, bias))
+            });
+        let input = Self::float_add(Self::float_add(query, key), value);
+        SelfAttentionGradients { input, parameters: [of_query, of_key, of_value] }
+    }
     /// Returns the output and `[input, mean, rstd, weight, bias]`.
     fn fused_layer_norm_forward(
         input: FloatTensor<Self>,
@@ -189,6 +244,28 @@ pub trait KernelGradients: Kernels {
     ) -> FloatTensor<Self> {
         plain::embedding_backward::<Self>(grad, indices, rows)
     }
+}
+
+/// What the backward pass of self-attention takes.
+#[derive(Clone, Debug)]
+pub struct Attended<B: Backend> {
+    /// The input, in the compute type.
+    pub input: FloatTensor<B>,
+    /// The weights of query, key and value, as `autocast_linear_forward` returns them.
+    pub weights: [FloatTensor<B>; 3],
+    /// Query, key and value.
+    pub qkv: [FloatTensor<B>; 3],
+    /// What `packed_attention_forward` returns besides.
+    pub kept: Vec<FloatTensor<B>>,
+}
+
+/// Gradients of self-attention.
+#[derive(Debug)]
+pub struct SelfAttentionGradients<B: Backend> {
+    /// Of the input.
+    pub input: FloatTensor<B>,
+    /// Of weight and bias of query, key and value.
+    pub parameters: [(FloatTensor<B>, FloatTensor<B>); 3],
 }
 
 /// A parameter with its gradient and its moments, of one shape.

@@ -22,7 +22,10 @@ use burn::tensor::{DType, Int, Tensor};
 
 pub use allocator::keep_freed_memory;
 pub use handle::{Handle, upload};
-pub use kernels::{AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, Update};
+pub use kernels::{
+    Attended, AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, SelfAttentionGradients,
+    Update,
+};
 pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
 pub use threads::{
     cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, libtorch_version, set_own_threads, set_threads,
@@ -63,6 +66,35 @@ pub fn packed_attention(
         key.into_dispatch(),
         value.into_dispatch(),
         options,
+    ))
+}
+
+/// Self-attention of a packed batch ([`packed_attention`]) with the projections to query, key and value ([`linear`]) in
+/// one operation: `input` is brought to `compute` once, and its gradient is added up where it is computed.
+///
+/// `input` (tokens, dim) with a weight (dim, dim) and a bias (dim) each → (tokens, dim) in `compute`
+#[must_use]
+pub fn self_attention(
+    input: Tensor<2>,
+    [query, key, value]: [(Tensor<2>, Tensor<1>); 3],
+    options: AttentionOptions,
+    compute: DType,
+) -> Tensor<2> {
+    let [_, dim] = input.dims();
+    assert_eq!(dim % options.n_heads, 0, "n_heads divides dim");
+    for (weight, _) in [&query, &key, &value] {
+        assert_eq!(weight.dims(), [dim, dim], "self_attention: weights (dim, dim)");
+    }
+    Tensor::from_dispatch(Dispatch::self_attention(
+        input.into_dispatch(),
+        query.0.into_dispatch(),
+        query.1.into_dispatch(),
+        key.0.into_dispatch(),
+        key.1.into_dispatch(),
+        value.0.into_dispatch(),
+        value.1.into_dispatch(),
+        options,
+        compute,
     ))
 }
 

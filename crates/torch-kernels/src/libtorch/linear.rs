@@ -21,16 +21,30 @@ pub(super) fn forward(input: &Tensor, weight: &Tensor, bias: &Tensor, kind: Kind
 
 /// Gradients of input (in `input_kind`), weight and bias.
 pub(super) fn backward(grad: &Tensor, [input, weight]: [&Tensor; 2], input_kind: Kind) -> [Tensor; 3] {
-    let grad = grad.to_kind(input.kind());
-    if on_host(input, weight) {
-        let grad = grad.contiguous();
-        let [weight_grad, bias_grad] = ffi::linear_weight_gradient(&grad, input);
-        return [ffi::linear_input_gradient(&grad, weight, input_kind), weight_grad, bias_grad];
-    }
-    let input_grad = mm(&grad, weight).to_kind(input_kind);
-    let weight_grad = widened(mm(&grad.tr(), input));
-    let bias_grad = grad.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
+    let (input_grad, [(weight_grad, bias_grad)]) = shared_backward([grad], input, [weight], input_kind);
     [input_grad, weight_grad, bias_grad]
+}
+
+/// The gradient of the input (in `input_kind`) that `N` layers share, and those of their weights and biases.
+pub(super) fn shared_backward<const N: usize>(
+    grads: [&Tensor; N],
+    input: &Tensor,
+    weights: [&Tensor; N],
+    input_kind: Kind,
+) -> (Tensor, [(Tensor, Tensor); N]) {
+    let grads = grads.map(|grad| grad.to_kind(input.kind()));
+    if weights.iter().all(|weight| on_host(input, weight)) {
+        let grads = grads.map(|grad| grad.contiguous());
+        let of_parameters = grads.each_ref().map(|grad| ffi::linear_weight_gradient(grad, input).into());
+        return (ffi::linear_input_gradient(grads.each_ref(), weights, input_kind), of_parameters);
+    }
+    let of_input = |index: usize| mm(&grads[index], weights[index]).to_kind(input_kind);
+    let input_grad = (1..N).fold(of_input(0), |sum, index| sum + of_input(index));
+    let of_parameters = grads.each_ref().map(|grad| {
+        let bias_grad = grad.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
+        (widened(mm(&grad.tr(), input)), bias_grad)
+    });
+    (input_grad, of_parameters)
 }
 
 /// Whether `cpp/linear.cpp` multiplies these: for the same tensors always the same.

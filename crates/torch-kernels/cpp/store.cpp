@@ -1,4 +1,4 @@
-#include "round.h"
+#include "store.h"
 
 #include "avx512.h"
 #include "simd.h"
@@ -26,17 +26,14 @@ struct Plus {
 };
 
 void store(uint16_t* out, float value) { *out = narrow(value); }
-void store(float* out, float value) { *out = widen(narrow(value)); }
+void store(float* out, float value) { *out = value; }
 
 #if defined(__x86_64__)
 
 DISTILBURN_AVX512 inline void store(uint16_t* out, __m512 values) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), (__m256i)_mm512_cvtneps_pbh(values));
 }
-DISTILBURN_AVX512 inline void store(float* out, __m512 values) {
-  const __m256i narrowed = (__m256i)_mm512_cvtneps_pbh(values);
-  _mm512_storeu_si512(out, _mm512_slli_epi32(_mm512_cvtepu16_epi32(narrowed), 16));
-}
+DISTILBURN_AVX512 inline void store(float* out, __m512 values) { _mm512_storeu_ps(out, values); }
 
 template <class Out, class Values>
 DISTILBURN_AVX512 void store_vectors(Out* out, int64_t stride, const float* values, int64_t rows, int64_t columns,
@@ -68,15 +65,15 @@ void store_all(Out* out, int64_t stride, const float* values, int64_t rows, int6
 
 }  // namespace
 
-void distilburn::round_rows(uint16_t* out, int64_t stride, const float* values, int64_t rows, int64_t columns) {
+void distilburn::store_rows(uint16_t* out, int64_t stride, const float* values, int64_t rows, int64_t columns) {
   store_all(out, stride, values, rows, columns, AsTheyAre{});
 }
 
-void distilburn::round_rows(float* out, int64_t stride, const float* values, int64_t rows, int64_t columns) {
+void distilburn::store_rows(float* out, int64_t stride, const float* values, int64_t rows, int64_t columns) {
   store_all(out, stride, values, rows, columns, AsTheyAre{});
 }
 
-void distilburn::round_sums(uint16_t* out, int64_t stride, const float* values, int64_t rows, int64_t columns,
+void distilburn::store_sums(uint16_t* out, int64_t stride, const float* values, int64_t rows, int64_t columns,
                             const float* added) {
   store_all(out, stride, values, rows, columns, Plus{added});
 }
