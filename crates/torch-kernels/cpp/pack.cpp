@@ -39,7 +39,7 @@ struct AlongColumns {
 
   // Has the cache read the row: those of a panel are short and far apart, which no processor foresees.
   void fetch(int64_t row, int64_t columns) const {
-    for (int64_t single = 2 * row; single < std::min(2 * row + 2, count); ++single) fetch_row(rows + single * stride, columns);
+    for (int64_t each = 2 * row; each < std::min(2 * row + 2, count); ++each) fetch_row(rows + each * stride, columns);
   }
 
   uint32_t at(int64_t row, int64_t column) const {

@@ -143,7 +143,8 @@ pub use dispatch::Kernels;
 /// Forward passes that keep what their backward passes need: what a backend provides so that
 /// `Autodiff` of it has [`Kernels`].
 pub trait KernelGradients: Kernels {
-    /// Returns the output and `[input, weight]` in `compute`.
+    /// Returns the output and `[input, weight]`, the input in `compute`, the weight in that or as it is where the backward pass
+    /// rounds it as it reads it.
     fn autocast_linear_forward(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,

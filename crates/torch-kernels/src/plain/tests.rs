@@ -82,7 +82,11 @@ fn linear_is_its_default() {
         for [tokens, dim_in, dim_out] in
             [[37, 24, 16], [1, 32, 64], [96, 64, 96], [103, 96, 224], [1100, 64, 32], [5, 1056, 32]]
         {
-            linear_is_its_default_for(tokens, dim_in, dim_out, compute, tolerance);
+            // How threads share a product depends on their number.
+            for threads in [1, 2, 6] {
+                crate::set_own_threads(threads);
+                linear_is_its_default_for(tokens, dim_in, dim_out, compute, tolerance);
+            }
         }
     }
 }
