@@ -1,5 +1,18 @@
 #include "blocks.h"
 
+namespace {
+
+// A product's rows at a time: multiples of the 6 that brgemm's code holds in registers where it multiplies vectors, and what
+// is left. oneDNN makes code for every shape, some 370 kB for each thread: so there are few.
+int64_t rows_at_a_time(int64_t left) {
+  for (const int64_t rows : {distilburn::kTile, int64_t{24}, int64_t{6}}) {
+    if (left >= rows) return rows;
+  }
+  return left;
+}
+
+}  // namespace
+
 distilburn::Grid::Grid(int64_t tiles, int64_t panels, int64_t threads) : rows(1), columns(threads) {
   const auto busiest = [&](int64_t row_parts, int64_t column_parts) {
     return ((tiles + row_parts - 1) / row_parts) * ((panels + column_parts - 1) / column_parts);
@@ -14,16 +27,13 @@ distilburn::Grid::Grid(int64_t tiles, int64_t panels, int64_t threads) : rows(1)
 }
 
 void distilburn::multiply_tile(float* out, const Left& left, const uint16_t* panel, const Tile& tile) {
-  // The rest on its own: as many shapes of products, each of which oneDNN makes code for, as there are multiples of a
-  // step in a tile and rests.
-  const int64_t stepped = tile.rows / kStep * kStep;
   bool adds = false;
   for (const Slice& slice : left.slices) {
-    const uint16_t* rows = slice.data + tile.row * slice.stride;
-    if (stepped > 0) product(out, rows, slice.stride, panel, stepped, tile.columns, slice.depth, adds);
-    if (stepped < tile.rows) {
-      product(out + stepped * tile.columns, rows + stepped * slice.stride, slice.stride, panel, tile.rows - stepped,
+    for (int64_t row = 0; row < tile.rows;) {
+      const int64_t rows = rows_at_a_time(tile.rows - row);
+      product(out + row * tile.columns, slice.data + (tile.row + row) * slice.stride, slice.stride, panel, rows,
               tile.columns, slice.depth, adds);
+      row += rows;
     }
     panel += slice.depth * tile.columns;
     adds = true;

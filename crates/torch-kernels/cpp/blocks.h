@@ -1,7 +1,7 @@
 // Products of large matrices of bfloat16, block by block.
 //
-// oneDNN's own products of LibTorch's tensors reach 75 to 88 % of what these processors multiply at
-// (scripts/bench/LOG.md); brgemm on blocks that stay in the cache, with rows in multiples of its registers, 93 %.
+// LibTorch's products by oneDNN reach 74 to 83 % of what two cores with AVX512-BF16 multiply at; brgemm on such blocks, the
+// right factor packed, 93 % (scripts/bench/LOG.md).
 
 #pragma once
 
@@ -16,11 +16,10 @@
 
 namespace distilburn {
 
-// Columns of a panel of the right factor, which a thread packs and then multiplies with all its rows.
+// Columns of a panel of the right factor, which a thread packs and then multiplies with its rows of the left.
 constexpr int64_t kPanel = 64;
-// Rows of a tile, and the multiple of rows that brgemm's code takes at a time where it multiplies vectors.
+// Rows of a tile.
 constexpr int64_t kTile = 96;
-constexpr int64_t kStep = 6;
 // How much of the inner dimension a product takes at once.
 constexpr int64_t kSlice = 1024;
 

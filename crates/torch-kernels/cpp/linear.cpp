@@ -15,8 +15,8 @@
 #include "blocks.h"
 #include "error.h"
 #include "pack.h"
-#include "store.h"
 #include "simd.h"
+#include "store.h"
 
 namespace {
 
@@ -106,14 +106,13 @@ void with_elements(const at::Tensor& tensor, F f) {
   }
 }
 
-// sums[column] += the column's elements in rows, of a group of columns.
+// sums[column] += the sum of the column's elements in rows, of a group of columns.
 DISTILBURN_CLONES void add_columns(float* sums, const uint16_t* rows, int64_t stride, int64_t count) {
-  float lanes[kGroup];
-  for (int64_t i = 0; i < kGroup; ++i) lanes[i] = sums[i];
+  float lanes[kGroup] = {};
   for (int64_t row = 0; row < count; ++row) {
     for (int64_t i = 0; i < kGroup; ++i) lanes[i] += widen(rows[row * stride + i]);
   }
-  for (int64_t i = 0; i < kGroup; ++i) sums[i] = lanes[i];
+  for (int64_t i = 0; i < kGroup; ++i) sums[i] += lanes[i];
 }
 
 // The transpose of grad (tokens, out), its tokens in slices and with zeros after the last up to a multiple of kGroup; and
@@ -140,6 +139,20 @@ at::Tensor transposed(const at::Tensor& grad, float* sums) {
     }
   });
   return result;
+}
+
+// The slices of what transposed() returns. The last, of any length, is two: coarse steps and the rest, so that products have
+// few shapes.
+std::vector<Slice> slices_of_tokens(const uint16_t* grad_t, int64_t dim_out, int64_t tokens) {
+  constexpr int64_t kCoarse = 256;
+  std::vector<Slice> slices;
+  for (int64_t token = 0; token < tokens; token += kSlice) {
+    const int64_t depth = std::min(kSlice, tokens - token), coarse = depth / kCoarse * kCoarse;
+    const uint16_t* data = grad_t + token * dim_out;
+    if (coarse > 0) slices.push_back({data, kSlice, coarse});
+    if (coarse < depth) slices.push_back({data + coarse, kSlice, depth - coarse});
+  }
+  return slices;
 }
 
 }  // namespace
@@ -208,10 +221,7 @@ char* distilburn_linear_weight_gradient(at::Tensor* out, at::Tensor* bias_out, a
     check_f32(*bias_out, dim_out);
     const at::Tensor grad_t = transposed(*grad, bias_out->data_ptr<float>());
     const int64_t padded = rounded_up(tokens);
-    Left left{dim_out, padded, {}};
-    for (int64_t token = 0; token < padded; token += kSlice) {
-      left.slices.push_back({bf16_of(grad_t) + token * dim_out, kSlice, std::min(kSlice, padded - token)});
-    }
+    const Left left{dim_out, padded, slices_of_tokens(bf16_of(grad_t), dim_out, padded)};
     const uint16_t* rows = bf16_of(*input);
     const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
       pack(panel, rows + column, dim_in, tokens, width);

@@ -4,6 +4,8 @@
 //!
 //! Not here: how LibTorch computes them (`libtorch`), how they are differentiated (`autodiff`).
 
+mod optimizer;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,8 +13,9 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, backend_extension};
 use burn::tensor::DType;
 
-use crate::optimizer::AdamWOptions;
 use crate::plain;
+
+pub use optimizer::{OptimizerKernels, Update};
 
 /// Dropout with probability `p`, drawn from `seed` and the element's index alone: there is no random state. That of
 /// attention on CUDA is drawn by `FlashAttention`'s own generator, which starts at `seed`.
@@ -110,6 +113,7 @@ mod dispatch {
             options: AttentionOptions,
             compute: DType,
         ) -> FloatTensor<Self> {
+            let input = plain::cast::<Self>(input, compute);
             let query = Self::autocast_linear(input.clone(), query_weight, query_bias, compute);
             let key = Self::autocast_linear(input.clone(), key_weight, key_bias, compute);
             let value = Self::autocast_linear(input, value_weight, value_bias, compute);
@@ -199,23 +203,34 @@ pub trait KernelGradients: Kernels {
         let (out, kept) = Self::packed_attention_forward(&qkv, options);
         (out, Attended { input, weights: [query_weight, key_weight, value_weight], qkv, kept })
     }
-    /// Gradients of input (in `input_dtype`), weights and biases, in the types of `autocast_linear_backward`.
+    /// Gradients of the input (in `input_dtype`) that three linear layers share, and of their parameters, in the types of
+    /// `autocast_linear_backward`.
+    fn shared_linear_backward(
+        grads: [FloatTensor<Self>; 3],
+        input: FloatTensor<Self>,
+        weights: [FloatTensor<Self>; 3],
+        input_dtype: DType,
+    ) -> SharedGradients<Self> {
+        let ([first, second, third], [of_first, of_second, of_third]) = (grads, weights);
+        let layers = [(first, of_first), (second, of_second), (third, of_third)];
+        let [(first, of_first), (second, of_second), (third, of_third)] = layers.map(|(grad, weight)| {
+            let saved = [input.clone(), weight];
+            let [input, weight, bias] = Self::autocast_linear_backward(grad, saved, input_dtype);
+            (input, (weight, bias))
+        });
+        let input = Self::float_add(Self::float_add(first, second), third);
+        SharedGradients { input, parameters: [of_first, of_second, of_third] }
+    }
+    /// Gradients of input (in `input_dtype`), weights and biases.
     fn self_attention_backward(
         grad: FloatTensor<Self>,
         attended: Attended<Self>,
         options: &AttentionOptions,
         input_dtype: DType,
-    ) -> SelfAttentionGradients<Self> {
-        let Attended { input, weights: [query, key, value], qkv, kept } = attended;
-        let [of_query, of_key, of_value] = Self::packed_attention_backward(grad, &qkv, kept, options);
-        let [(query, of_query), (key, of_key), (value, of_value)] =
-            [(query, of_query), (key, of_key), (value, of_value)].map(|(weight, grad)| {
-                let [input, weight, bias] =
-                    Self::autocast_linear_backward(grad, [input.clone(), weight], input_dtype);
-                (input, (weight, bias))
-            });
-        let input = Self::float_add(Self::float_add(query, key), value);
-        SelfAttentionGradients { input, parameters: [of_query, of_key, of_value] }
+    ) -> SharedGradients<Self> {
+        let Attended { input, weights, qkv, kept } = attended;
+        let grads = Self::packed_attention_backward(grad, &qkv, kept, options);
+        Self::shared_linear_backward(grads, input, weights, input_dtype)
     }
     /// Returns the output and `[input, mean, rstd, weight, bias]`.
     fn fused_layer_norm_forward(
@@ -260,49 +275,11 @@ pub struct Attended<B: Backend> {
     pub kept: Vec<FloatTensor<B>>,
 }
 
-/// Gradients of self-attention.
+/// Gradients of three linear layers of one input.
 #[derive(Debug)]
-pub struct SelfAttentionGradients<B: Backend> {
+pub struct SharedGradients<B: Backend> {
     /// Of the input.
     pub input: FloatTensor<B>,
-    /// Of weight and bias of query, key and value.
+    /// Of each layer's weight and bias.
     pub parameters: [(FloatTensor<B>, FloatTensor<B>); 3],
-}
-
-/// A parameter with its gradient and its moments, of one shape.
-#[derive(Clone, Debug)]
-pub struct Update<B: Backend> {
-    /// The parameter.
-    pub param: FloatTensor<B>,
-    /// Its gradient.
-    pub grad: FloatTensor<B>,
-    /// First moment.
-    pub exp_avg: FloatTensor<B>,
-    /// Second moment.
-    pub exp_avg_sq: FloatTensor<B>,
-}
-
-/// The optimizer's arithmetic. What is given may be changed in place; the results are what is returned.
-pub trait OptimizerKernels: Backend {
-    /// The 2-norm of all gradients together, in f32 (1).
-    #[must_use]
-    fn global_norm(grads: Vec<FloatTensor<Self>>) -> FloatTensor<Self> {
-        plain::global_norm::<Self>(grads)
-    }
-    /// The gradients × `inverse_scale`, and (1) not 0 where one of their elements is not finite.
-    #[must_use]
-    fn unscale(
-        grads: Vec<FloatTensor<Self>>,
-        inverse_scale: f64,
-    ) -> (Vec<FloatTensor<Self>>, FloatTensor<Self>) {
-        plain::unscale::<Self>(grads, inverse_scale)
-    }
-    /// Parameters and moments after one update; gradients are divided by `grad_scale` (1) first, and are no result.
-    fn adamw(
-        updates: Vec<Update<Self>>,
-        options: AdamWOptions,
-        grad_scale: FloatTensor<Self>,
-    ) -> Vec<Update<Self>> {
-        plain::adamw::<Self>(updates, options, grad_scale)
-    }
 }

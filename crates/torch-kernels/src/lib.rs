@@ -23,8 +23,7 @@ use burn::tensor::{DType, Int, Tensor};
 pub use allocator::keep_freed_memory;
 pub use handle::{Handle, upload};
 pub use kernels::{
-    Attended, AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, SelfAttentionGradients,
-    Update,
+    Attended, AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, SharedGradients, Update,
 };
 pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
 pub use threads::{

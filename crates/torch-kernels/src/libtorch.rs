@@ -14,7 +14,7 @@ use burn_tch::TchTensor;
 use tch::{Kind, Tensor};
 
 use crate::ffi;
-use crate::kernels::{Attended, AttentionOptions, Dropout, KernelGradients, Kernels, SelfAttentionGradients};
+use crate::kernels::{AttentionOptions, Dropout, KernelGradients, Kernels, SharedGradients};
 
 impl Kernels for LibTorch {
     fn autocast_linear(
@@ -73,8 +73,26 @@ impl KernelGradients for LibTorch {
         saved: [FloatTensor<Self>; 2],
         input_dtype: DType,
     ) -> [FloatTensor<Self>; 3] {
-        let saved = saved.each_ref().map(|tensor| &tensor.tensor);
-        linear::backward(&grad.tensor, saved, kind_of(input_dtype)).map(TchTensor::new)
+        let [input, weight] = &saved;
+        let (input, [(weight, bias)]) =
+            linear::backward([&grad.tensor], &input.tensor, [&weight.tensor], kind_of(input_dtype));
+        [input, weight, bias].map(TchTensor::new)
+    }
+
+    fn shared_linear_backward(
+        grads: [FloatTensor<Self>; 3],
+        input: FloatTensor<Self>,
+        weights: [FloatTensor<Self>; 3],
+        input_dtype: DType,
+    ) -> SharedGradients<Self> {
+        let (input, parameters) = linear::backward(
+            grads.each_ref().map(|grad| &grad.tensor),
+            &input.tensor,
+            weights.each_ref().map(|weight| &weight.tensor),
+            kind_of(input_dtype),
+        );
+        let parameters = parameters.map(|(weight, bias)| (TchTensor::new(weight), TchTensor::new(bias)));
+        SharedGradients { input: TchTensor::new(input), parameters }
     }
 
     fn packed_attention_forward(
@@ -98,24 +116,6 @@ impl KernelGradients for LibTorch {
         let qkv = qkv.each_ref().map(|tensor| &tensor.tensor);
         let kept: Vec<_> = kept.iter().map(|tensor| &tensor.tensor).collect();
         attention::backward(&grad.tensor, qkv, &kept, options).map(TchTensor::new)
-    }
-
-    fn self_attention_backward(
-        grad: FloatTensor<Self>,
-        attended: Attended<Self>,
-        options: &AttentionOptions,
-        input_dtype: DType,
-    ) -> SelfAttentionGradients<Self> {
-        let Attended { input, weights, qkv, kept } = attended;
-        let grads = Self::packed_attention_backward(grad, &qkv, kept, options);
-        let (input_grad, of_parameters) = linear::shared_backward(
-            grads.each_ref().map(|grad| &grad.tensor),
-            &input.tensor,
-            weights.each_ref().map(|weight| &weight.tensor),
-            kind_of(input_dtype),
-        );
-        let parameters = of_parameters.map(|(weight, bias)| (TchTensor::new(weight), TchTensor::new(bias)));
-        SelfAttentionGradients { input: TchTensor::new(input_grad), parameters }
     }
 
     fn fused_layer_norm_forward(

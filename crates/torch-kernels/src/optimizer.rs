@@ -28,7 +28,8 @@ pub struct AdamWOptions {
 /// One parameter with its gradient and moments, all on one device and of one shape, f32; on the host the gradient may be
 /// bfloat16.
 pub struct Slot<'a> {
-    /// The parameter, changed in place: every tensor that shares its storage sees the new values.
+    /// The parameter, changed in place: every tensor that shares its storage sees the new values. So does a graph
+    /// that is not run back yet, which may keep the parameter itself: run it back first.
     pub param: &'a Handle,
     /// Its gradient; on the host left as it is, elsewhere divided by the update's `grad_scale`.
     pub grad: &'a Handle,

@@ -19,14 +19,8 @@ pub(super) fn forward(input: &Tensor, weight: &Tensor, bias: &Tensor, kind: Kind
     (linear(&input, &weight, &bias.to_kind(kind)), [input, weight])
 }
 
-/// Gradients of input (in `input_kind`), weight and bias.
-pub(super) fn backward(grad: &Tensor, [input, weight]: [&Tensor; 2], input_kind: Kind) -> [Tensor; 3] {
-    let (input_grad, [(weight_grad, bias_grad)]) = shared_backward([grad], input, [weight], input_kind);
-    [input_grad, weight_grad, bias_grad]
-}
-
 /// The gradient of the input (in `input_kind`) that `N` layers share, and those of their weights and biases.
-pub(super) fn shared_backward<const N: usize>(
+pub(super) fn backward<const N: usize>(
     grads: [&Tensor; N],
     input: &Tensor,
     weights: [&Tensor; N],
@@ -34,9 +28,14 @@ pub(super) fn shared_backward<const N: usize>(
 ) -> (Tensor, [(Tensor, Tensor); N]) {
     let grads = grads.map(|grad| grad.to_kind(input.kind()));
     if weights.iter().all(|weight| on_host(input, weight)) {
-        let grads = grads.map(|grad| grad.contiguous());
-        let of_parameters = grads.each_ref().map(|grad| ffi::linear_weight_gradient(grad, input).into());
-        return (ffi::linear_input_gradient(grads.each_ref(), weights, input_kind), of_parameters);
+        let input = input.contiguous();
+        let [grads, weights] = [grads, weights.map(Tensor::shallow_clone)]
+            .map(|tensors| tensors.map(|tensor| tensor.contiguous()));
+        let of_parameters = grads.each_ref().map(|grad| ffi::linear_weight_gradient(grad, &input).into());
+        // In one of the types that it can have there.
+        let kind = if input_kind == Kind::BFloat16 { input_kind } else { Kind::Float };
+        let of_input = ffi::linear_input_gradient(grads.each_ref(), weights.each_ref(), kind);
+        return (of_input.to_kind(input_kind), of_parameters);
     }
     let of_input = |index: usize| mm(&grads[index], weights[index]).to_kind(input_kind);
     let input_grad = (1..N).fold(of_input(0), |sum, index| sum + of_input(index));
@@ -47,7 +46,7 @@ pub(super) fn shared_backward<const N: usize>(
     (input_grad, of_parameters)
 }
 
-/// Whether `cpp/linear.cpp` multiplies these: for the same tensors always the same.
+/// Whether `cpp/linear.cpp` multiplies these. What [`forward`] returned may be so where what it was given was not.
 fn on_host(input: &Tensor, weight: &Tensor) -> bool {
     input.device() == tch::Device::Cpu
         && input.kind() == Kind::BFloat16

@@ -2,6 +2,8 @@
 
 #![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 
+mod products;
+
 use std::sync::Arc;
 
 use burn::backend::ops::FloatTensorOps;
@@ -11,8 +13,7 @@ use burn::tensor::{DType, TensorData};
 use burn_tch::LibTorchDevice;
 
 use super::{
-    attention, attention_backward, dropout, embedding, embedding_backward, gelu, gelu_backward, layer_norm,
-    layer_norm_backward, linear, linear_backward, unscale,
+    dropout, embedding, embedding_backward, gelu, gelu_backward, layer_norm, layer_norm_backward, unscale,
 };
 use crate::kernels::{AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, Update};
 use crate::optimizer::AdamWOptions;
@@ -72,124 +73,6 @@ fn compare<const N: usize>(
         assert_eq!(kernel.shape(), default.shape());
         assert_close(&read::<LibTorch>(kernel), &read::<LibTorch>(default), tolerance);
     }
-}
-
-#[test]
-fn linear_is_its_default() {
-    for (compute, tolerance) in [(DType::F32, TOLERANCE), (DType::BF16, BF16_TOLERANCE)] {
-        // Then what the host multiplies in blocks: one row, a tile and a panel with and without a rest, more rows and columns
-        // than a slice.
-        for [tokens, dim_in, dim_out] in
-            [[37, 24, 16], [1, 32, 64], [96, 64, 96], [103, 96, 224], [1100, 64, 32], [5, 1056, 32]]
-        {
-            // How threads share a product depends on their number.
-            for threads in [1, 2, 6] {
-                crate::set_own_threads(threads);
-                linear_is_its_default_for(tokens, dim_in, dim_out, compute, tolerance);
-            }
-        }
-    }
-}
-
-fn linear_is_its_default_for(tokens: usize, dim_in: usize, dim_out: usize, compute: DType, tolerance: f32) {
-    let [input, weight] = [torch([tokens, dim_in], 1), torch([dim_out, dim_in], 2)];
-    let (bias, grad) = (torch([dim_out], 3), torch([tokens, dim_out], 4));
-    // The weight is rounded before, as it is for answering, or by the layer.
-    for weight in [weight.clone(), LibTorch::float_cast(weight, compute.into())] {
-        let (input, bias) = (input.clone(), bias.clone());
-        let alone = LibTorch::autocast_linear(input.clone(), weight.clone(), bias.clone(), compute);
-        let (out, saved) =
-            LibTorch::autocast_linear_forward(input.clone(), weight.clone(), bias.clone(), compute);
-        let (plain, plain_saved) = linear::<LibTorch>(input, weight, bias, compute);
-        assert_eq!([out.dtype(), plain.dtype()], [compute; 2]);
-        compare([out, alone], [plain.clone(), plain], tolerance);
-        for input_dtype in [DType::F32, compute] {
-            let found = LibTorch::autocast_linear_backward(grad.clone(), saved.clone(), input_dtype);
-            let plain = linear_backward::<LibTorch>(grad.clone(), plain_saved.clone(), input_dtype);
-            assert_eq!([found[0].dtype(), plain[0].dtype()], [input_dtype; 2]);
-            compare(found, plain, tolerance);
-        }
-    }
-}
-
-#[test]
-fn attention_is_its_default() {
-    for (compute, tolerance) in [(DType::F32, TOLERANCE), (DType::BF16, BF16_TOLERANCE)] {
-        for dropout in [None, Some(DROPOUT)] {
-            // A sequence of no tokens among them.
-            let options = AttentionOptions { cu_seqlens: Arc::from([0, 5, 6, 6, 50]), n_heads: 3, dropout };
-            let [q, k, v, grad] =
-                [1, 2, 3, 4].map(|seed| LibTorch::float_cast(torch([50, 24], seed), compute.into()));
-            let qkv = [q.clone(), k.clone(), v.clone()];
-            let alone = LibTorch::packed_attention(q, k, v, options.clone());
-            let (out, kept) = LibTorch::packed_attention_forward(&qkv, &options);
-            let (plain, plain_kept) = attention::<LibTorch>(&qkv, &options);
-            compare([out, alone, kept[0].clone()], [plain.clone(), plain, plain_kept.clone()], tolerance);
-            compare(
-                LibTorch::packed_attention_backward(grad.clone(), &qkv, kept, &options),
-                attention_backward::<LibTorch>(grad, &qkv, plain_kept, &options),
-                tolerance,
-            );
-        }
-    }
-}
-
-#[test]
-fn self_attention_is_its_default() {
-    // The second size is what the host multiplies in blocks.
-    for dim in [24, 96] {
-        for (compute, tolerance) in [(DType::F32, TOLERANCE), (DType::BF16, BF16_TOLERANCE)] {
-            for dropout in [None, Some(DROPOUT)] {
-                let options = AttentionOptions { cu_seqlens: Arc::from([0, 5, 6, 50]), n_heads: 3, dropout };
-                self_attention_is_its_default_for(dim, compute, tolerance, &options);
-            }
-        }
-    }
-}
-
-fn self_attention_is_its_default_for(dim: usize, compute: DType, tolerance: f32, options: &AttentionOptions) {
-    let [input, grad] = [1, 2].map(|seed| torch([50, dim], seed));
-    // As small as a model's: the softmax is not to choose one key alone.
-    let weight = |seed| LibTorch::float_mul_scalar(torch([dim, dim], seed), 0.2.into());
-    let parameters = [(3, 4), (5, 6), (7, 8)].map(|(w, b)| (weight(w), torch([dim], b)));
-    let [query, key, value] = parameters.clone();
-    let alone = LibTorch::self_attention(
-        input.clone(),
-        query.0,
-        query.1,
-        key.0,
-        key.1,
-        value.0,
-        value.1,
-        options.clone(),
-        compute,
-    );
-    let (out, attended) =
-        LibTorch::self_attention_forward(input.clone(), parameters.clone(), options, compute);
-    assert_eq!(out.dtype(), compute);
-    let qkv = parameters.clone().map(|(w, b)| linear::<LibTorch>(input.clone(), w, b, compute).0);
-    let (plain, plain_kept) = attention::<LibTorch>(&qkv, options);
-    compare([out, alone], [plain.clone(), plain], tolerance);
-
-    let found = LibTorch::self_attention_backward(grad.clone(), attended, options, DType::F32);
-    let grads = attention_backward::<LibTorch>(grad, &qkv, plain_kept, options);
-    let mut of_input = None;
-    // Together: a key's bias changes no probability, so that its gradient is nothing but rounding.
-    let (mut biases, mut plain_biases) = (Vec::new(), Vec::new());
-    for ((found, (weight, bias)), grad) in found.parameters.into_iter().zip(parameters).zip(grads) {
-        let (_, saved) = linear::<LibTorch>(input.clone(), weight, bias, compute);
-        let [one, weight, bias] = linear_backward::<LibTorch>(grad, saved, DType::F32);
-        compare([found.0], [weight], tolerance);
-        biases.extend(read::<LibTorch>(found.1));
-        plain_biases.extend(read::<LibTorch>(bias));
-        of_input = Some(match of_input {
-            Some(sum) => LibTorch::float_add(sum, one),
-            None => one,
-        });
-    }
-    assert_close(&biases, &plain_biases, tolerance);
-    assert_eq!(found.input.dtype(), DType::F32);
-    compare([found.input], of_input.map(|sum| [sum]).unwrap(), tolerance);
 }
 
 #[test]
@@ -293,7 +176,7 @@ fn unscaling_is_its_default() {
 }
 
 /// Gradients of everything that a small chain of all differentiable kernels learns.
-fn learned<B: KernelGradients>() -> [Vec<f32>; 5] {
+fn learned<B: KernelGradients>() -> Vec<Vec<f32>> {
     type Learning<B> = Autodiff<B>;
     let leaf = |tensor: FloatTensor<B>| {
         Learning::<B>::float_set_require_grad(Learning::<B>::from_inner(tensor), true)
@@ -304,12 +187,31 @@ fn learned<B: KernelGradients>() -> [Vec<f32>; 5] {
     let hidden = Learning::<B>::autocast_linear(hidden, weight.clone(), bias.clone(), DType::F32);
     let options = AttentionOptions { cu_seqlens: Arc::from([0, 1, 4]), n_heads: 2, dropout: Some(DROPOUT) };
     let values = Learning::<B>::fused_gelu(hidden.clone());
-    let attended = Learning::<B>::packed_attention(hidden.clone(), hidden, values, options);
+    let attended = Learning::<B>::packed_attention(hidden.clone(), hidden, values, options.clone());
     let attended = Learning::<B>::counter_dropout(attended, DROPOUT);
+    let projections = [6, 7, 8].map(|seed| leaf(tensor::<B, _>([24, 24], seed)));
+    let [query, key, value] = projections.clone();
+    let [query_bias, value_bias] = [9, 10].map(|seed| leaf(tensor::<B, _>([24], seed)));
+    // Changes no probability: nothing to be learnt.
+    let key_bias = Learning::<B>::from_inner(tensor::<B, _>([24], 11));
+    let attended = Learning::<B>::self_attention(
+        attended,
+        query,
+        query_bias.clone(),
+        key,
+        key_bias,
+        value,
+        value_bias.clone(),
+        options,
+        DType::F32,
+    );
     let out = Learning::<B>::fused_layer_norm(attended, scale.clone(), shift.clone(), 1e-3);
     let grads = Learning::<B>::backward(Learning::<B>::float_sum(Learning::<B>::float_mul(out.clone(), out)));
-    [words, weight, bias, scale, shift]
+    [words, weight, bias, scale, shift, query_bias, value_bias]
+        .into_iter()
+        .chain(projections)
         .map(|leaf| read::<B>(Learning::<B>::grad(&leaf, &grads).expect("the loss depends on this leaf")))
+        .collect()
 }
 
 #[test]
