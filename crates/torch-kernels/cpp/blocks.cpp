@@ -3,7 +3,7 @@
 namespace {
 
 // A product's rows at a time: multiples of the 6 that brgemm's code holds in registers where it multiplies vectors, and what
-// is left. oneDNN makes code for every shape, some 370 kB for each thread: so there are few.
+// is left. oneDNN makes code for every shape, hundreds of kB for each thread: so there are few.
 int64_t rows_at_a_time(int64_t left) {
   for (const int64_t rows : {distilburn::kTile, int64_t{24}, int64_t{6}}) {
     if (left >= rows) return rows;

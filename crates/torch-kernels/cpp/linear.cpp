@@ -141,13 +141,14 @@ at::Tensor transposed(const at::Tensor& grad, float* sums) {
   return result;
 }
 
-// The slices of what transposed() returns. The last, of any length, is two: coarse steps and the rest, so that products have
-// few shapes.
-std::vector<Slice> slices_of_tokens(const uint16_t* grad_t, int64_t dim_out, int64_t tokens) {
+// The slices of what transposed() returns, `padded` tokens deep in all. The last is cut at a multiple of kCoarse, so that
+// products have few depths.
+std::vector<Slice> slices_of_tokens(const uint16_t* grad_t, int64_t dim_out, int64_t padded) {
   constexpr int64_t kCoarse = 256;
+  static_assert(kSlice % kCoarse == 0 && kCoarse % kGroup == 0);
   std::vector<Slice> slices;
-  for (int64_t token = 0; token < tokens; token += kSlice) {
-    const int64_t depth = std::min(kSlice, tokens - token), coarse = depth / kCoarse * kCoarse;
+  for (int64_t token = 0; token < padded; token += kSlice) {
+    const int64_t depth = std::min(kSlice, padded - token), coarse = depth / kCoarse * kCoarse;
     const uint16_t* data = grad_t + token * dim_out;
     if (coarse > 0) slices.push_back({data, kSlice, coarse});
     if (coarse < depth) slices.push_back({data + coarse, kSlice, depth - coarse});

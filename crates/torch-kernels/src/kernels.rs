@@ -210,16 +210,18 @@ pub trait KernelGradients: Kernels {
         input: FloatTensor<Self>,
         weights: [FloatTensor<Self>; 3],
         input_dtype: DType,
-    ) -> SharedGradients<Self> {
-        let ([first, second, third], [of_first, of_second, of_third]) = (grads, weights);
-        let layers = [(first, of_first), (second, of_second), (third, of_third)];
-        let [(first, of_first), (second, of_second), (third, of_third)] = layers.map(|(grad, weight)| {
+    ) -> SharedLinearGradients<Self> {
+        let ([query, key, value], [query_weight, key_weight, value_weight]) = (grads, weights);
+        let layers = [(query, query_weight), (key, key_weight), (value, value_weight)];
+        let mut of_input = Vec::with_capacity(layers.len());
+        let parameters = layers.map(|(grad, weight)| {
             let saved = [input.clone(), weight];
             let [input, weight, bias] = Self::autocast_linear_backward(grad, saved, input_dtype);
-            (input, (weight, bias))
+            of_input.push(input);
+            (weight, bias)
         });
-        let input = Self::float_add(Self::float_add(first, second), third);
-        SharedGradients { input, parameters: [of_first, of_second, of_third] }
+        let input = of_input.into_iter().reduce(Self::float_add).expect("there are three layers");
+        SharedLinearGradients { input, parameters }
     }
     /// Gradients of input (in `input_dtype`), weights and biases.
     fn self_attention_backward(
@@ -227,7 +229,7 @@ pub trait KernelGradients: Kernels {
         attended: Attended<Self>,
         options: &AttentionOptions,
         input_dtype: DType,
-    ) -> SharedGradients<Self> {
+    ) -> SharedLinearGradients<Self> {
         let Attended { input, weights, qkv, kept } = attended;
         let grads = Self::packed_attention_backward(grad, &qkv, kept, options);
         Self::shared_linear_backward(grads, input, weights, input_dtype)
@@ -277,7 +279,7 @@ pub struct Attended<B: Backend> {
 
 /// Gradients of three linear layers of one input.
 #[derive(Debug)]
-pub struct SharedGradients<B: Backend> {
+pub struct SharedLinearGradients<B: Backend> {
     /// Of the input.
     pub input: FloatTensor<B>,
     /// Of each layer's weight and bias.

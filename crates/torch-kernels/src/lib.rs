@@ -23,7 +23,8 @@ use burn::tensor::{DType, Int, Tensor};
 pub use allocator::keep_freed_memory;
 pub use handle::{Handle, upload};
 pub use kernels::{
-    Attended, AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, SharedGradients, Update,
+    Attended, AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, SharedLinearGradients,
+    Update,
 };
 pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
 pub use threads::{
@@ -69,7 +70,7 @@ pub fn packed_attention(
 }
 
 /// Self-attention of a packed batch ([`packed_attention`]) with the projections to query, key and value ([`linear`]) in
-/// one operation: `input` is brought to `compute` once, and its gradient is added up where it is computed.
+/// one operation: `input` is brought to `compute` once. On a host that multiplies bfloat16 its gradient is added up in f32.
 ///
 /// `input` (tokens, dim) with a weight (dim, dim) and a bias (dim) each → (tokens, dim) in `compute`
 #[must_use]

@@ -14,7 +14,7 @@ use burn_tch::TchTensor;
 use tch::{Kind, Tensor};
 
 use crate::ffi;
-use crate::kernels::{AttentionOptions, Dropout, KernelGradients, Kernels, SharedGradients};
+use crate::kernels::{AttentionOptions, Dropout, KernelGradients, Kernels, SharedLinearGradients};
 
 impl Kernels for LibTorch {
     fn autocast_linear(
@@ -84,7 +84,7 @@ impl KernelGradients for LibTorch {
         input: FloatTensor<Self>,
         weights: [FloatTensor<Self>; 3],
         input_dtype: DType,
-    ) -> SharedGradients<Self> {
+    ) -> SharedLinearGradients<Self> {
         let (input, parameters) = linear::backward(
             grads.each_ref().map(|grad| &grad.tensor),
             &input.tensor,
@@ -92,7 +92,7 @@ impl KernelGradients for LibTorch {
             kind_of(input_dtype),
         );
         let parameters = parameters.map(|(weight, bias)| (TchTensor::new(weight), TchTensor::new(bias)));
-        SharedGradients { input: TchTensor::new(input), parameters }
+        SharedLinearGradients { input: TchTensor::new(input), parameters }
     }
 
     fn packed_attention_forward(

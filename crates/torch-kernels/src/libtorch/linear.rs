@@ -29,15 +29,15 @@ pub(super) fn backward<const N: usize>(
     let grads = grads.map(|grad| grad.to_kind(input.kind()));
     if weights.iter().all(|weight| on_host(input, weight)) {
         let input = input.contiguous();
-        let [grads, weights] = [grads, weights.map(Tensor::shallow_clone)]
-            .map(|tensors| tensors.map(|tensor| tensor.contiguous()));
+        let (grads, weights) = (grads.map(|grad| grad.contiguous()), weights.map(Tensor::contiguous));
         let of_parameters = grads.each_ref().map(|grad| ffi::linear_weight_gradient(grad, &input).into());
-        // In one of the types that it can have there.
+        // The C++ writes bfloat16 and f32; other types are made of f32.
         let kind = if input_kind == Kind::BFloat16 { input_kind } else { Kind::Float };
         let of_input = ffi::linear_input_gradient(grads.each_ref(), weights.each_ref(), kind);
         return (of_input.to_kind(input_kind), of_parameters);
     }
-    let of_input = |index: usize| mm(&grads[index], weights[index]).to_kind(input_kind);
+    let of_input =
+        |index: usize| mm(&grads[index], &weights[index].to_kind(input.kind())).to_kind(input_kind);
     let input_grad = (1..N).fold(of_input(0), |sum, index| sum + of_input(index));
     let of_parameters = grads.each_ref().map(|grad| {
         let bias_grad = grad.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
