@@ -14,17 +14,24 @@
 
 namespace {
 
-// While it lives, gradients are summed in an order that does not depend on timing.
+// While it lives, gradients are summed in an order that does not depend on timing. New tensors are not filled for it.
 class Deterministic {
  public:
-  Deterministic() { at::globalContext().setDeterministicAlgorithms(true, false); }
-  ~Deterministic() { at::globalContext().setDeterministicAlgorithms(before_, warned_); }
+  Deterministic() {
+    at::globalContext().setDeterministicAlgorithms(true, false);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+  }
+  ~Deterministic() {
+    at::globalContext().setDeterministicAlgorithms(before_, warned_);
+    at::globalContext().setDeterministicFillUninitializedMemory(filled_);
+  }
   Deterministic(const Deterministic&) = delete;
   Deterministic& operator=(const Deterministic&) = delete;
 
  private:
   const bool before_ = at::globalContext().deterministicAlgorithms();
   const bool warned_ = at::globalContext().deterministicAlgorithmsWarnOnly();
+  const bool filled_ = at::globalContext().deterministicFillUninitializedMemory();
 };
 
 }  // namespace
