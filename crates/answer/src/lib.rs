@@ -15,7 +15,8 @@ pub use error::Error;
 
 /// Answers questions with a fine-tuned model
 #[derive(Debug, Parser)]
-#[command(name = "distilburn-answer", version)]
+// Reached as `distilburn ask`, which its usage shows.
+#[command(name = "distilburn-answer", bin_name = "distilburn", version)]
 pub struct Options {
     #[command(subcommand)]
     command: Command,

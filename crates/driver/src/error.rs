@@ -43,7 +43,9 @@ pub(crate) enum Error {
     NothingToShow { path: PathBuf },
 
     #[error("{} holds damaged artifacts", root.display())]
-    #[diagnostic(help("make them again with `distilburn run --force`, or delete their folders"))]
+    #[diagnostic(help(
+        "make them again with `distilburn run --force` and the settings that they were made with, which their manifest.json holds, or delete their folders"
+    ))]
     DamagedStore { root: PathBuf },
 
     #[error("{} holds artifacts that cannot be read, whether they are whole is not known", root.display())]

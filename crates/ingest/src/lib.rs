@@ -72,7 +72,11 @@ fn ingest_questions(
 ) -> Result<Vec<(&'static str, Value)>> {
     let mut audit = Audit::create(job.output(), job.fingerprint(), model.tokenizer_json())?;
     let mut metrics = Vec::new();
-    for split in Split::both(settings) {
+    let splits = Split::both(settings);
+    if let [Some(setting), None] | [None, Some(setting)] = splits.each_ref().map(Split::generated_by) {
+        tracing::warn!(setting, "is left at the generated corpus, and the other split is your own: set both");
+    }
+    for split in splits {
         metrics.push((split.name, split.ingest(settings, &mut audit, stop, job)?));
     }
     metrics.push(("audit", audit.finish()?));

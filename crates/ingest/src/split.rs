@@ -161,6 +161,11 @@ impl<'a> Split<'a> {
         Ok(Data::Files(source::files(locations, self.name, self.setting, fetcher)?))
     }
 
+    /// The setting that has its questions generated.
+    pub fn generated_by(&self) -> Option<&'static str> {
+        matches!(self.source, Source::Sample).then_some(self.setting)
+    }
+
     fn origin(&self) -> String {
         match self.source {
             Source::Sample => "the generated corpus".to_owned(),

@@ -94,6 +94,23 @@ fn examples(artifact: &Artifact, name: &str) -> Vec<(String, u32)> {
 }
 
 #[test]
+fn one_split_of_ones_own_and_one_generated_is_worth_a_warning() {
+    let warned = |settings: &[String]| {
+        let output = Bench::new(SQUAD).run(settings);
+        assert!(output.status.success());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        stderr.lines().find(|line| line.contains("is left at the generated corpus")).map(str::to_owned)
+    };
+    let [train, validation] = ["train", "validation"].map(|split| format!("ingest.{split}=sample"));
+    for setting in [&train, &validation] {
+        let line = warned(std::slice::from_ref(setting)).expect(setting);
+        assert!(line.contains(setting.strip_suffix("=sample").unwrap()), "{line}");
+    }
+    assert_eq!(warned(&[]), None);
+    assert_eq!(warned(&[train, validation]), None);
+}
+
+#[test]
 fn squad_becomes_tables() {
     let bench = Bench::new(SQUAD);
     let artifact = bench.artifact(&[]);
