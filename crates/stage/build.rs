@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Stage → the workspace crates whose change can change its output.
 const STAGES: [(&str, &[&str]); 5] = [
-    ("INGEST", &["ingest", "pytorch-file", "squad"]),
+    ("INGEST", &["ingest", "pretrained", "pytorch-file", "question-files", "squad"]),
     ("TOKENIZE_FEATURES", &["tokenize-features", "squad"]),
     ("TRAIN", &["train", "distilbert", "torch-kernels", "squad"]),
     ("EVALUATE", &["evaluate", "distilbert", "torch-kernels", "squad"]),

@@ -1,7 +1,7 @@
 """Checkpoints as PyTorch and transformers write them, for the readers of ingest.
 
     .cache/reference-venv/bin/python scripts/reference/checkpoints.py
-        writes crates/pytorch-file/tests/fixtures/ and crates/ingest/tests/fixtures/base_models/
+        writes crates/pytorch-file/tests/fixtures/ and crates/pretrained/tests/fixtures/base_models/
 
 The weights are random, of a model with one layer; the forms are real: `torch.save` of both forms, safetensors
 whole and in shards, f16, bf16 and f64, BERT and DistilBERT with and without heads and prefixes. What each should
@@ -29,7 +29,7 @@ from weights import LAYER_NAMES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FORMS = ROOT / "crates/pytorch-file/tests/fixtures"
-MODELS = ROOT / "crates/ingest/tests/fixtures/base_models"
+MODELS = ROOT / "crates/pretrained/tests/fixtures/base_models"
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "The", "##s", "?", "sat", "who"]
 SIZES = {"vocab": len(VOCAB), "dim": 8, "hidden": 12, "heads": 2, "positions": 16}
 

@@ -10,6 +10,7 @@ pub mod file_name;
 mod ipc;
 mod json;
 mod kind;
+mod listing;
 mod live;
 mod lock;
 mod manifest;
@@ -30,6 +31,7 @@ pub use kind::{
     ASSETS, AUDIT, CONTEXTS, EXAMPLES, FEATURES, FILES, HISTORY, KINDS, Kind, PREDICTIONS, TENSORS, TIMING,
     TRAINING_STATE,
 };
+pub use listing::Listing;
 pub use live::{LiveRow, read_live};
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
 pub use partial::{DAMAGED_PREFIX, Partial};

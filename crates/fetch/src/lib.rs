@@ -12,6 +12,7 @@ mod error;
 mod http;
 mod hub;
 mod lock;
+mod model_files;
 
 use std::ops::ControlFlow;
 
@@ -21,6 +22,7 @@ pub use environment::Environment;
 pub use error::{Error, Result};
 pub use http::{Client, Patience, is_allowed};
 pub use hub::{Hub, Repo, RepoFile, RepoKind, Revision};
+pub use model_files::{model_files, shards, weights_file};
 
 /// What a download tells while it goes on. The listener answers with `Break` to stop it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

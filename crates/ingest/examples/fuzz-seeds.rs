@@ -6,7 +6,7 @@ use std::path::Path;
 use artifact::{Assets, file_name};
 
 #[allow(dead_code, reason = "each target uses its part of it")]
-#[path = "../tests/forms/mod.rs"]
+#[path = "../../question-files/tests/forms/mod.rs"]
 mod forms;
 
 fn main() {
@@ -27,10 +27,10 @@ fn main() {
             seed("pytorch_file", entry.file_name().to_str().unwrap(), &fs::read(entry.path()).unwrap());
         }
     }
-    let model = crates.join("ingest/tests/fixtures/base_models/bert_safetensors");
+    let model = crates.join("pretrained/tests/fixtures/base_models/bert_safetensors");
     seed("safetensors", "bert", &fs::read(model.join("model.safetensors")).unwrap());
     let output = tempfile::tempdir().unwrap();
-    distilburn_ingest::read_base_model(&model, output.path(), "f").unwrap();
+    pretrained::ingest(&model, output.path(), "f").unwrap();
     let assets = Assets::open(&output.path().join(file_name::ASSETS)).unwrap();
     seed("tokenizer_json", "bert", assets.get("tokenizer.json").unwrap());
 }

@@ -10,9 +10,9 @@ use std::fmt;
 
 use artifact::Finding;
 use foldhash::fast::FixedState;
-use squad::json::{Article, Qa};
+use question_files::{Answer, Article, Qa};
 use squad::offsets::{CharIndex, CharOffset};
-use stage::settings::OnInvalid;
+use stage::settings::{Ingest, OnInvalid, PlausibleAnswers};
 
 use crate::audit::SplitAudit;
 use crate::error::Result;
@@ -58,10 +58,23 @@ pub struct Moved<'a> {
 /// Takes a usable question, and may stop the reading.
 pub type Visit<'a> = &'a mut dyn FnMut(&Question<'_>) -> Result<()>;
 
+/// What the settings make of questions that break the rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    pub on_invalid: OnInvalid,
+    pub plausible_answers: PlausibleAnswers,
+}
+
+impl From<&Ingest> for Rules {
+    fn from(settings: &Ingest) -> Self {
+        Self { on_invalid: settings.on_invalid, plausible_answers: settings.plausible_answers }
+    }
+}
+
 /// Holds the questions of a split against the rules, one after another.
 #[derive(Debug)]
 pub struct Checker {
-    on_invalid: OnInvalid,
+    rules: Rules,
     /// Hashes of the ids so far.
     ids: HashSet<u128, FixedState>,
     /// What was found so far.
@@ -71,8 +84,8 @@ pub struct Checker {
 impl Checker {
     /// Begins a split.
     #[must_use]
-    pub fn new(on_invalid: OnInvalid) -> Self {
-        Self { on_invalid, ids: HashSet::default(), tally: Tally::default() }
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, ids: HashSet::default(), tally: Tally::default() }
     }
 
     /// Judges the questions of an article, shows each with its verdict to the audit if there is one, and those that
@@ -88,6 +101,7 @@ impl Checker {
             let context = CharIndex::new(&paragraph.context);
             let mut audited = audit.as_mut().map(|audit| audit.paragraph(&paragraph.context, &context));
             for qa in &paragraph.qas {
+                let qa = &*self.gold(qa);
                 let verdict = self.judge(qa, &context);
                 if let (Some(audit), Some(audited)) = (audit.as_mut(), audited.as_mut()) {
                     audit.question(audited, qa, &verdict)?;
@@ -104,6 +118,22 @@ impl Checker {
         Ok(())
     }
 
+    /// The question with the answers that count: those with a text, and none where it is said to have none and such
+    /// answers are ignored.
+    fn gold<'a>(&mut self, qa: &'a Qa) -> Cow<'a, Qa> {
+        let is_plausible =
+            qa.is_impossible == Some(true) && self.rules.plausible_answers == PlausibleAnswers::Ignore;
+        if !qa.has_empty_answer() && (!is_plausible || qa.answers().is_empty()) {
+            return Cow::Borrowed(qa);
+        }
+        let mut qa = qa.clone();
+        self.tally.empty_answers += usize::from(qa.has_empty_answer());
+        if let Some(answers) = &mut qa.answers {
+            answers.retain(|answer| !answer.is_empty() && !is_plausible);
+        }
+        Cow::Owned(qa)
+    }
+
     fn judge<'a>(&mut self, qa: &'a Qa, context: &CharIndex<'a>) -> Verdict<'a> {
         if !self.ids.insert(hash128(&qa.id)) {
             return Verdict::Broken(Reason::DuplicateId);
@@ -111,21 +141,21 @@ impl Checker {
         if let Some(reason) = broken_rule(qa, context) {
             return Verdict::Broken(reason);
         }
-        let misplaced = qa.answers.iter().enumerate().filter_map(|(answer_index, answer)| {
-            Some((answer_index, misplaced(&answer.text, answer.answer_start, context)?))
-        });
         let mut moves = Vec::new();
-        for (answer_index, reason) in misplaced {
-            let place = match &reason {
-                Reason::OffsetOutside { text, start, .. } | Reason::Misplaced { text, start, .. }
-                    if self.on_invalid == OnInvalid::Realign =>
-                {
-                    locate(text, *start, context)
+        for (answer_index, answer) in qa.answers().iter().enumerate() {
+            let reason = misplaced(answer, context);
+            if self.rules.on_invalid != OnInvalid::Realign {
+                match reason {
+                    Some(reason) => return Verdict::Broken(reason),
+                    None => continue,
                 }
-                _ => Located::Nowhere,
-            };
-            let Located::At(place, why) = place else { return Verdict::Broken(reason) };
-            moves.push(Moved { answer_index, reason, place, why });
+            }
+            let reason = reason.or_else(|| has_edge_space(&answer.text).then_some(Reason::EdgeSpace));
+            let Some(reason) = reason else { continue };
+            match locate(&answer.text, answer.answer_start, context) {
+                Located::At(place, why) => moves.push(Moved { answer_index, reason, place, why }),
+                _ => return Verdict::Broken(reason),
+            }
         }
         if moves.is_empty() { Verdict::Sound } else { Verdict::Realigned(moves) }
     }
@@ -135,9 +165,10 @@ impl Checker {
 fn realigned(qa: &Qa, moves: &[Moved<'_>]) -> Qa {
     let mut qa = qa.clone();
     for Moved { answer_index, place, .. } in moves {
-        let answer = &mut qa.answers[*answer_index];
-        place.text.clone_into(&mut answer.text);
-        answer.answer_start = place.start;
+        if let Some(answer) = qa.answers.as_mut().and_then(|answers| answers.get_mut(*answer_index)) {
+            place.text.clone_into(&mut answer.text);
+            answer.answer_start = Some(place.start);
+        }
     }
     qa
 }
@@ -153,14 +184,21 @@ fn broken_rule<'a>(qa: &'a Qa, context: &CharIndex<'a>) -> Option<Reason<'a>> {
     if qa.question.trim().is_empty() {
         return Some(Reason::EmptyQuestion);
     }
-    if qa.is_impossible && !qa.answers.is_empty() {
-        return Some(Reason::ImpossibleWithAnswers);
+    if qa.answers.is_none() {
+        return Some(Reason::Unlabelled);
     }
-    qa.answers.iter().any(|answer| answer.text.trim().is_empty()).then_some(Reason::EmptyAnswer)
+    (qa.is_impossible == Some(true) && !qa.answers().is_empty()).then_some(Reason::ImpossibleWithAnswers)
+}
+
+/// Whether white space at an edge of an answer would shift its label by a word.
+pub fn has_edge_space(text: &str) -> bool {
+    text.trim().len() < text.len()
 }
 
 /// What is wrong with an answer's place.
-fn misplaced<'a>(text: &'a str, start: i32, context: &CharIndex<'a>) -> Option<Reason<'a>> {
+fn misplaced<'a>(answer: &'a Answer, context: &CharIndex<'a>) -> Option<Reason<'a>> {
+    let text = answer.text.as_str();
+    let Some(start) = answer.answer_start else { return Some(Reason::NoOffset { text }) };
     let context_chars = context.len().0;
     let Some(offset) = u32::try_from(start).ok().filter(|start| *start < context_chars) else {
         return Some(Reason::OffsetOutside { text, start, context_chars });
@@ -182,8 +220,15 @@ pub enum Reason<'a> {
     EmptyContext,
     /// Nothing but white space is asked.
     EmptyQuestion,
-    /// An answer without text.
-    EmptyAnswer,
+    /// It has no answers, and does not say that there are none.
+    Unlabelled,
+    /// White space at an edge of an answer; a reason to move it, not to leave the question out.
+    EdgeSpace,
+    /// An answer without an offset.
+    NoOffset {
+        /// The answer.
+        text: &'a str,
+    },
     /// An offset before the start or past the end of the context.
     OffsetOutside {
         /// The answer.
@@ -215,7 +260,9 @@ impl Reason<'_> {
             Self::DuplicateId => Finding::DuplicateId,
             Self::EmptyContext => Finding::EmptyContext,
             Self::EmptyQuestion => Finding::EmptyQuestion,
-            Self::EmptyAnswer => Finding::EmptyAnswer,
+            Self::Unlabelled => Finding::Unlabelled,
+            Self::EdgeSpace => Finding::AnswerHasEdgeSpace,
+            Self::NoOffset { .. } => Finding::NoOffset,
             Self::OffsetOutside { .. } => Finding::OffsetOutsideContext,
             Self::Misplaced { .. } => Finding::AnswerNotAtOffset,
             Self::ImpossibleWithAnswers => Finding::ImpossibleWithAnswers,
@@ -230,7 +277,9 @@ impl fmt::Display for Reason<'_> {
             Self::DuplicateId => formatter.write_str("an earlier question has this id"),
             Self::EmptyContext => formatter.write_str("the context is empty"),
             Self::EmptyQuestion => formatter.write_str("the question is empty"),
-            Self::EmptyAnswer => formatter.write_str("an answer is empty"),
+            Self::Unlabelled => formatter.write_str("it has no `answers`: it is unlabelled"),
+            Self::EdgeSpace => formatter.write_str("white space stands at an edge of an answer"),
+            Self::NoOffset { text } => write!(formatter, "answer {text:?} has no answer_start"),
             Self::OffsetOutside { text, start, context_chars } => write!(
                 formatter,
                 "answer {text:?} starts at character {start}, outside its context of {context_chars} characters"

@@ -6,15 +6,16 @@
 //! is named, and stops the stage where the settings do not let it pass. Tokens are the next stage's business.
 
 mod audit;
-mod base_model;
 mod check;
 mod error;
 mod hash;
-mod listing;
+mod local;
+#[cfg(test)]
+#[path = "../../../tests/message.rs"]
+mod message;
 mod realign;
 pub mod sample;
 mod selection;
-mod source;
 mod split;
 mod tables;
 mod tally;
@@ -23,22 +24,20 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use pretrained::BaseModel;
 use serde_json::{Value, json};
 use stage::Job;
 use stage::settings::{BaseModel as Source, Ingest};
 
 use crate::audit::Audit;
-use crate::base_model::BaseModel;
 use crate::split::Split;
 
-pub use crate::base_model::ingest as read_base_model;
 pub use crate::error::{Error, Result};
-pub use crate::source::{SourceError, SourceFile, Visit, each_article};
 
 /// Runs the stage: the base model's weights are converted while the questions are read.
 pub fn run(job: &mut Job) -> Result<()> {
     let settings = job.settings.ingest.clone();
-    let folder = source::model_folder(&settings.base_model, &mut job.fetcher)?;
+    let folder = local::model_folder(&settings.base_model, &mut job.fetcher)?;
     let model = BaseModel::open(&folder)?;
     let (output, fingerprint) = (job.output().to_owned(), job.fingerprint().to_owned());
     model.write_assets(&output, &fingerprint)?;

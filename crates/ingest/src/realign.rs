@@ -35,9 +35,9 @@ pub enum Located<'a> {
     Nowhere,
 }
 
-/// Looks for an answer that is not at its offset.
+/// Looks for an answer that is not at its offset, or has none.
 #[must_use]
-pub fn locate<'a>(text: &str, start: i32, context: &CharIndex<'a>) -> Located<'a> {
+pub fn locate<'a>(text: &str, start: Option<i32>, context: &CharIndex<'a>) -> Located<'a> {
     let folded = Folded::new(context.slice(CharOffset(0), context.len()));
     let places: Vec<Place<'a>> = folded
         .occurrences(text)
@@ -77,11 +77,11 @@ pub fn locate<'a>(text: &str, start: i32, context: &CharIndex<'a>) -> Located<'a
 
 /// The places that a way of counting leads to from `start`; `None` for counting characters, as is right.
 fn explained<'c, 'a>(
-    start: i32,
+    start: Option<i32>,
     context: &CharIndex<'a>,
     places: &[&'c Place<'a>],
 ) -> Vec<(&'c Place<'a>, Option<&'static str>)> {
-    let Ok(start) = u32::try_from(start) else { return Vec::new() };
+    let Some(start) = start.and_then(|start| u32::try_from(start).ok()) else { return Vec::new() };
     let whole = context.slice(CharOffset(0), context.len());
     let counts =
         COUNTS.iter().filter_map(|count| Some((to_character(start, whole, count)?, Some(count.name))));
@@ -96,8 +96,9 @@ fn explained<'c, 'a>(
     found.collect()
 }
 
-fn nearest<'a>(places: &[&Place<'a>], start: i32) -> Place<'a> {
-    let nearest = places.iter().min_by_key(|place| place.start.abs_diff(start));
+/// The place nearest to `start`, or the first.
+fn nearest<'a>(places: &[&Place<'a>], start: Option<i32>) -> Place<'a> {
+    let nearest = places.iter().min_by_key(|place| place.start.abs_diff(start.unwrap_or(0)));
     (*nearest.expect("asked of at least two places")).clone()
 }
 

@@ -12,7 +12,7 @@ use std::vec::IntoIter;
 use squad::SplitMix64;
 
 use crate::error::{Error, Result};
-use crate::listing::Listing;
+use artifact::Listing;
 
 /// A way to choose questions; the ones chosen stay in the order of the dataset.
 #[derive(Debug)]

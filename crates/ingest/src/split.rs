@@ -4,19 +4,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use artifact::file_name;
+use question_files::{Article, QuestionFile};
 use serde_json::{Value, json};
-use squad::json::Article;
 use stage::settings::{Ingest, Source, Subset};
 use stage::{Fetcher, Job};
 
 use crate::audit::{Audit, SplitAudit};
-use crate::check::Checker;
+use crate::check::{Checker, Rules};
 use crate::error::{Error, Result};
 use crate::selection::{Choice, Selection};
-use crate::source::SourceFile;
 use crate::tables::{Counts, Tables};
 use crate::tally::Tally;
-use crate::{sample, source};
+use crate::{local, sample};
 
 /// One of the two splits, with the settings that are its own.
 #[derive(Debug)]
@@ -82,7 +81,7 @@ impl<'a> Split<'a> {
         let (choice, mut audit) = if let Some(choice) = selection.begin(None) {
             (choice, Some(audit))
         } else {
-            let mut checker = Checker::new(settings.on_invalid);
+            let mut checker = Checker::new(Rules::from(settings));
             source.each(&mut |article| checker.article(article, Some(&mut audit), &mut |_| Ok(())))?;
             audit.finish();
             checker.tally.accept(settings.on_invalid, &origin)?;
@@ -99,10 +98,12 @@ impl<'a> Split<'a> {
             kept = counts.questions,
             realigned = tally.realigned,
             skipped = tally.skipped_count(),
-            unanswered = tally.unanswered,
+            answerable = counts.questions - counts.unanswerable,
+            unanswerable = counts.unanswerable,
             "read the questions"
         );
-        if tally.unanswered > 0 && tally.unanswered == tally.usable {
+        self.warn(&tally, &counts);
+        if counts.unanswerable == counts.questions {
             tracing::warn!(
                 split = self.name,
                 "no question has an answer: there is nothing to learn or to score"
@@ -113,10 +114,35 @@ impl<'a> Split<'a> {
             "contexts": counts.contexts,
             "questions": counts.questions,
             "available_questions": tally.questions(),
-            "unanswered": tally.unanswered,
+            "answerable": counts.questions - counts.unanswerable,
+            "unanswerable": counts.unanswerable,
+            "several_answers": counts.several_answers,
+            "empty_answers": tally.empty_answers,
+            "edge_spaces": tally.edge_spaces,
             "realigned": tally.realigned,
             "skipped": tally.skipped,
         }))
+    }
+
+    /// Says what is usable and yet not as one may think.
+    fn warn(&self, tally: &Tally, counts: &Counts) {
+        let split = self.name;
+        if tally.empty_answers > 0 {
+            tracing::info!(split, questions = tally.empty_answers, "answers without text count as no answer");
+        }
+        if tally.edge_spaces > 0 {
+            tracing::warn!(
+                split,
+                questions = tally.edge_spaces,
+                "white space at the edge of an answer shifts its label by a word; `--set ingest.on_invalid=realign` trims it"
+            );
+        }
+        if split == "train" && counts.several_answers > 0 {
+            tracing::info!(
+                questions = counts.several_answers,
+                "have several answers: the first is trained on"
+            );
+        }
     }
 
     /// Writes the questions of the choice.
@@ -129,7 +155,7 @@ impl<'a> Split<'a> {
         job: &Job,
     ) -> Result<(Tally, Counts)> {
         let origin = self.origin();
-        let mut checker = Checker::new(settings.on_invalid);
+        let mut checker = Checker::new(Rules::from(settings));
         let (contexts, examples) = (job.output().join(self.contexts), job.output().join(self.examples));
         let mut tables = Tables::create(&contexts, &examples, job.fingerprint())?;
         source.each(&mut |article| {
@@ -156,9 +182,9 @@ impl<'a> Split<'a> {
         let Source::At(locations) = self.source else {
             let sample = sample::generate(seed);
             let dataset = if self.name == "train" { sample.train } else { sample.validation };
-            return Ok(Data::Sample(dataset.data));
+            return Ok(Data::Sample(dataset.data.into_iter().map(Article::from).collect()));
         };
-        Ok(Data::Files(source::files(locations, self.name, self.setting, fetcher)?))
+        Ok(Data::Files(local::files(locations, self.name, self.setting, fetcher)?))
     }
 
     /// The setting that has its questions generated.
@@ -176,7 +202,10 @@ impl<'a> Split<'a> {
     /// A list of ids goes before a number of questions.
     fn selection(&self, settings: &Ingest) -> Result<Selection> {
         if let Some(path) = self.ids {
-            return Ok(Selection::Ids { path: path.clone(), ids: source::read_ids(path, self.ids_setting)? });
+            return Ok(Selection::Ids {
+                path: path.clone(),
+                ids: question_files::read_ids(path, self.ids_setting)?,
+            });
         }
         Ok(match (self.max_examples, settings.subset) {
             (0, _) => Selection::All,
@@ -189,7 +218,7 @@ impl<'a> Split<'a> {
 /// What a split is read from.
 enum Data {
     Sample(Vec<Article>),
-    Files(Vec<SourceFile>),
+    Files(Vec<QuestionFile>),
 }
 
 /// The articles of a split, as often as they are wanted.
@@ -206,7 +235,10 @@ impl Articles<'_> {
         };
         match &self.data {
             Data::Sample(articles) => articles.iter().try_for_each(visit),
-            Data::Files(files) => source::each_article(files, &mut |article| visit(&article)),
+            Data::Files(files) => {
+                let mut articles = question_files::articles(files.clone());
+                articles.try_for_each(|article| visit(&article?))
+            }
         }
     }
 }

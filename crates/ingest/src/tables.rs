@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::hash::hash128;
 
 /// What was written of a split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Different titles.
     pub articles: usize,
@@ -21,6 +21,10 @@ pub struct Counts {
     pub contexts: usize,
     /// Rows of examples.
     pub questions: usize,
+    /// How many of those have no answer.
+    pub unanswerable: usize,
+    /// How many of those have more than one.
+    pub several_answers: usize,
 }
 
 /// Both tables in the making. Of what is written, hashes stay.
@@ -31,7 +35,7 @@ pub struct Tables {
     articles: HashSet<u128>,
     /// The latest paragraph, which the next question most often shares.
     latest: Option<Latest>,
-    questions: usize,
+    counts: Counts,
 }
 
 struct Latest {
@@ -49,7 +53,7 @@ impl Tables {
             context_ids: HashMap::new(),
             articles: HashSet::new(),
             latest: None,
-            questions: 0,
+            counts: Counts::default(),
         })
     }
 
@@ -57,17 +61,23 @@ impl Tables {
     pub fn push(&mut self, question: &Question<'_>) -> Result<()> {
         let Question { title, context, qa } = question;
         let context_id = self.context_id(title, context)?;
-        let answers = qa.answers.iter();
+        let answers = qa.answers().iter();
         self.examples.push(&Example {
             id: &qa.id,
             context_id,
             question: &qa.question,
             answers: answers
-                .map(|answer| Answer { text: &answer.text, start: answer.answer_start })
+                .map(|answer| Answer {
+                    text: &answer.text,
+                    start: answer.answer_start.expect("it was checked"),
+                })
                 .collect(),
-            is_impossible: qa.is_impossible,
+            // What the file says of it is not asked: the official v2.0 script goes by the answers.
+            is_impossible: qa.answers().is_empty(),
         })?;
-        self.questions += 1;
+        self.counts.questions += 1;
+        self.counts.unanswerable += usize::from(qa.answers().is_empty());
+        self.counts.several_answers += usize::from(qa.answers().len() > 1);
         Ok(())
     }
 
@@ -90,7 +100,6 @@ impl Tables {
     pub fn finish(self) -> Result<Counts> {
         self.contexts.finish()?;
         self.examples.finish()?;
-        let (articles, contexts) = (self.articles.len(), self.context_ids.len());
-        Ok(Counts { articles, contexts, questions: self.questions })
+        Ok(Counts { articles: self.articles.len(), contexts: self.context_ids.len(), ..self.counts })
     }
 }

@@ -3,18 +3,12 @@
 use std::collections::BTreeMap;
 
 use artifact::Finding;
-use squad::json::Qa;
+use question_files::Qa;
 use stage::settings::OnInvalid;
 
-use crate::check::Verdict;
+use crate::check::{Verdict, has_edge_space};
 use crate::error::{Error, Result};
-use crate::listing::Listing;
-
-/// Whether a question has no answer, though it does not say that there is none: SQuAD v1.1 cannot say so.
-#[must_use]
-pub fn is_unanswered(qa: &Qa) -> bool {
-    qa.answers.is_empty() && !qa.is_impossible
-}
+use artifact::Listing;
 
 /// What the rules said of the questions so far.
 #[derive(Debug, Default)]
@@ -23,8 +17,10 @@ pub struct Tally {
     pub usable: usize,
     /// How many of those only because their answers were moved.
     pub realigned: usize,
-    /// How many of those have no answer and do not say `is_impossible`.
-    pub unanswered: usize,
+    /// How many questions have an answer without a text, which counts as none.
+    pub empty_answers: usize,
+    /// How many usable questions have an answer with white space at an edge, which stays there.
+    pub edge_spaces: usize,
     /// How many cannot be used, by the name of the first rule that each breaks.
     pub skipped: BTreeMap<&'static str, usize>,
     broken: Listing,
@@ -36,7 +32,8 @@ impl Tally {
         match verdict {
             Verdict::Sound => {
                 self.usable += 1;
-                self.unanswered += usize::from(is_unanswered(qa));
+                let has_edge_space = qa.answers().iter().any(|answer| has_edge_space(&answer.text));
+                self.edge_spaces += usize::from(has_edge_space);
             }
             Verdict::Realigned(_) => {
                 self.usable += 1;
@@ -77,11 +74,18 @@ impl Tally {
             remedy: self.remedy(),
         })
     }
+
     fn remedy(&self) -> &'static str {
-        let is_misplaced = [Finding::AnswerNotAtOffset, Finding::OffsetOutsideContext]
-            .iter()
-            .any(|finding| self.skipped.contains_key(finding.name()));
-        if is_misplaced {
+        let has = |finding: Finding| self.skipped.contains_key(finding.name());
+        if self.skipped.get(Finding::Unlabelled.name()) == Some(&self.questions()) {
+            "to train or to validate, questions need `answers`: an empty list where there is none"
+        } else if has(Finding::ImpossibleWithAnswers) {
+            "correct them, or read them as questions without an answer with `--set ingest.plausible_answers=ignore`; \
+             `--set ingest.on_invalid=skip` leaves them out"
+        } else if [Finding::AnswerNotAtOffset, Finding::OffsetOutsideContext, Finding::NoOffset]
+            .into_iter()
+            .any(has)
+        {
             "correct them, or leave them out with `--set ingest.on_invalid=skip`; `--set ingest.on_invalid=realign` \
              moves answers to their places where those are beyond doubt, and leaves out the rest"
         } else {

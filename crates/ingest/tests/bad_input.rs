@@ -11,6 +11,7 @@ use safetensors::tensor::TensorView;
 use serde_json::Value;
 
 #[allow(dead_code, reason = "each test file uses its part of it")]
+#[path = "../../question-files/tests/forms/mod.rs"]
 mod forms;
 #[allow(dead_code, reason = "each test file uses its part of it")]
 mod page;
@@ -48,7 +49,8 @@ impl Bench {
         bench.write("validation.json", SQUAD);
         bench.write("pipeline.toml", "");
         fs::create_dir(bench.path("model")).unwrap();
-        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/base_models/bert_safetensors");
+        let model = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../pretrained/tests/fixtures/base_models/bert_safetensors");
         for name in ["config.json", "vocab.txt", "model.safetensors"] {
             fs::copy(model.join(name), bench.path("model").join(name)).unwrap();
         }
@@ -164,7 +166,7 @@ fn models() -> Vec<(&'static str, Damage)> {
         ("a vocabulary of another size", |model| edit(model, "vocab.txt", |text| format!("{text}dog\n"))),
         ("a tokenizer and a vocabulary that disagree", |model| {
             let output = tempfile::tempdir().unwrap();
-            distilburn_ingest::read_base_model(model, output.path(), "f").unwrap();
+            pretrained::ingest(model, output.path(), "f").unwrap();
             let assets = Assets::open(&output.path().join(file_name::ASSETS)).unwrap();
             fs::write(model.join("tokenizer.json"), assets.get("tokenizer.json").unwrap()).unwrap();
             edit(model, "vocab.txt", |text| text.replace("cat", "dog"));

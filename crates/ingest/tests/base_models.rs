@@ -22,7 +22,7 @@ const SQUAD: &str = r#"{"version": "1.1", "data": [{"title": "One", "paragraphs"
 type Values = BTreeMap<String, (Vec<usize>, Vec<u32>)>;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/base_models").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../pretrained/tests/fixtures/base_models").join(name)
 }
 
 /// A copy of a model's folder.

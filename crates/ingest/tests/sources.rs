@@ -12,6 +12,7 @@ use artifact::{Artifact, Contexts, Examples, file_name};
 mod server;
 
 #[allow(dead_code, reason = "each test file uses its part of it")]
+#[path = "../../question-files/tests/forms/mod.rs"]
 mod forms;
 #[allow(dead_code, reason = "each test file uses its part of it")]
 mod page;

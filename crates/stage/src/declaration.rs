@@ -115,6 +115,7 @@ pub static INGEST: Declaration = Declaration {
         "ingest.max_train_examples",
         "ingest.max_validation_examples",
         "ingest.on_invalid",
+        "ingest.plausible_answers",
         "ingest.seed",
         "ingest.subset",
     ],

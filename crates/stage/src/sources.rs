@@ -10,9 +10,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use fetch::RepoKind;
+use fetch::{RepoKind, model_files};
 
-use crate::model_files::model_files;
 use crate::settings::{BaseModel, HubId, Loaded, Location, Source};
 use crate::{Error, Fetcher};
 

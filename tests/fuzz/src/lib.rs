@@ -9,22 +9,22 @@ pub fn questions(parts: &[&[u8]]) {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), parts.concat()).unwrap();
     let source =
-        ingest::SourceFile { path: file.path().to_owned(), name: "data".to_owned(), setting: "ingest.train" };
-    let _ = ingest::each_article(&[source], &mut |_| Ok(()));
+        question_files::QuestionFile { path: file.path().to_owned(), name: "data".to_owned(), asked_by: "ingest.train" };
+    question_files::articles(vec![source]).for_each(drop);
 }
 
 /// Ingests a small BERT with this file among its own.
 pub fn base_model(name: &str, bytes: &[u8]) {
     let_panics_be_caught();
     let model = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../crates/ingest/tests/fixtures/base_models/bert_safetensors");
+        .join("../../crates/pretrained/tests/fixtures/base_models/bert_safetensors");
     let folder = tempfile::tempdir().unwrap();
     for file in ["config.json", "vocab.txt", "model.safetensors"] {
         fs::copy(model.join(file), folder.path().join(file)).unwrap();
     }
     fs::write(folder.path().join(name), bytes).unwrap();
     let output = tempfile::tempdir().unwrap();
-    let _ = ingest::read_base_model(folder.path(), output.path(), "f");
+    let _ = pretrained::ingest(folder.path(), output.path(), "f");
 }
 
 /// libFuzzer's hook ends the process at any panic; those of the Parquet and tokenizers libraries are caught and

@@ -10,7 +10,7 @@ use squad::offsets::{ByteOffset, CharIndex, CharOffset};
 use squad::{FeatureTokenizer, WindowSettings};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Characters on either side of an edge that are looked at. WordPiece gives up on words of more than 100.
 const REACH: usize = 128;
@@ -49,9 +49,11 @@ impl Boundaries {
         let settings = WindowSettings { max_length: 384, doc_stride: 128 };
         match FeatureTokenizer::new(tokenizer_json, settings) {
             Ok(tokenizer) => Ok(Self { tokenizer }),
-            Err(source) => {
-                Err(Error::Tokenizer { path: folder.join("tokenizer.json"), source: Box::new(source) })
+            Err(source) => Err(pretrained::Error::Tokenizer {
+                path: folder.join("tokenizer.json"),
+                source: Box::new(source),
             }
+            .into()),
         }
     }
 
@@ -97,10 +99,9 @@ impl Boundaries {
         let (start, end) = around(before, after, splits);
         let piece = [&before[start..], &after[..end]].concat();
         let edge = before[start..].chars().count() as u32;
-        let tokens = self
-            .tokenizer
-            .tokenize_context(&piece)
-            .map_err(|source| Error::Tokenizer { path: "tokenizer.json".into(), source: Box::new(source) })?;
+        let tokens = self.tokenizer.tokenize_context(&piece).map_err(|source| {
+            pretrained::Error::Tokenizer { path: "tokenizer.json".into(), source: Box::new(source) }
+        })?;
         let cut = tokens.offsets().iter().find(|(from, to)| *from < edge && edge < *to);
         Ok(cut.map(|(from, to)| (edge - from, to - edge)))
     }

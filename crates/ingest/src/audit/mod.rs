@@ -12,8 +12,8 @@ mod summary;
 use std::path::Path;
 
 use artifact::{AuditWriter, Finding, Outcome, file_name};
+use question_files::Qa;
 use serde_json::{Map, Value};
-use squad::json::Qa;
 use squad::offsets::CharIndex;
 
 use self::boundaries::Boundaries;
@@ -21,7 +21,7 @@ use self::normal::Hashes;
 use self::repeats::{Asked, Repeat};
 use self::rows::Rows;
 use self::summary::Summary;
-use crate::check::Verdict;
+use crate::check::{Verdict, has_edge_space};
 use crate::error::Result;
 
 /// Characters of a context beyond which it is a finding: some 2,000 tokens, nine windows of 384 by 128.
@@ -166,16 +166,20 @@ impl SplitAudit<'_> {
     /// Lengths and edges of the answers, where they are after any move; equal ones once.
     fn answers(&mut self, paragraph: &Paragraph<'_>, qa: &Qa, verdict: &Verdict<'_>) -> Result<()> {
         let moves = if let Verdict::Realigned(moves) = verdict { &moves[..] } else { &[] };
-        for (answer_index, answer) in qa.answers.iter().enumerate() {
+        for (answer_index, answer) in qa.answers().iter().enumerate() {
             let its_move = moves.iter().find(|moved| moved.answer_index == answer_index);
-            let (text, start) = its_move
-                .map_or((&*answer.text, answer.answer_start), |moved| (moved.place.text, moved.place.start));
+            let (text, start) = its_move.map_or((&*answer.text, answer.answer_start.unwrap_or(0)), |moved| {
+                (moved.place.text, moved.place.start)
+            });
             let chars = text.chars().count() as u32;
             self.summary.answer(chars);
-            if qa.answers[..answer_index].contains(answer) {
+            if qa.answers()[..answer_index].contains(answer) {
                 continue;
             }
             let outcome = if its_move.is_some() { Outcome::Realigned } else { Outcome::Kept };
+            if has_edge_space(text) {
+                self.rows.edge_space(qa, answer_index)?;
+            }
             if chars > OVERSIZED_ANSWER {
                 self.rows.oversized(&qa.id, Finding::OversizedAnswer, "answers", chars)?;
             }

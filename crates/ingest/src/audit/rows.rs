@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use artifact::{AuditRow, AuditWriter, Finding, Outcome};
-use squad::json::Qa;
+use question_files::{Answer, Qa};
 use squad::offsets::CharIndex;
 
 use super::boundaries::{Cut, Side, What};
@@ -35,9 +35,19 @@ impl<'a> Rows<'a> {
             _ => "answers",
         };
         let mut row = self.row(&qa.id, reason.finding(), Outcome::Skipped, field);
-        if let Reason::OffsetOutside { text, start, .. } | Reason::Misplaced { text, start, .. } = reason {
-            misplaced(&mut row, qa, text, *start);
-            match locate(text, *start, context) {
+        let misplaced = match reason {
+            Reason::OffsetOutside { text, start, .. } | Reason::Misplaced { text, start, .. } => {
+                Some((*text, Some(*start)))
+            }
+            Reason::NoOffset { text } => Some((*text, None)),
+            _ => None,
+        };
+        if let Some((text, start)) = misplaced {
+            let is_it = |answer: &Answer| answer.text == text && answer.answer_start == start;
+            row.answer_index = qa.answers().iter().position(is_it).map(|index| index as u32);
+            row.answer_text = Some(text.to_owned());
+            row.answer_start = start;
+            match locate(text, start, context) {
                 Located::At(place, why) => {
                     row.found_text = Some(place.text.to_owned());
                     row.found_start = Some(place.start);
@@ -58,10 +68,7 @@ impl<'a> Rows<'a> {
     pub fn realigned(&mut self, qa: &Qa, moves: &[Moved<'_>]) -> Result<()> {
         for Moved { answer_index, reason, place, why } in moves {
             let mut row = self.row(&qa.id, reason.finding(), Outcome::Realigned, "answers");
-            let answer = &qa.answers[*answer_index];
-            row.answer_index = Some(*answer_index as u32);
-            row.answer_text = Some(answer.text.clone());
-            row.answer_start = Some(answer.answer_start);
+            answer_of(&mut row, qa, *answer_index);
             row.found_text = Some(place.text.to_owned());
             row.found_start = Some(place.start);
             row.detail = Some(why.clone());
@@ -101,12 +108,17 @@ impl<'a> Rows<'a> {
             (What::Token, Side::End) => Finding::AnswerEndsInsideToken,
         };
         let mut row = self.row(&qa.id, finding, outcome, "answers");
-        let answer = &qa.answers[answer_index];
-        row.answer_index = Some(answer_index as u32);
-        row.answer_text = Some(answer.text.clone());
-        row.answer_start = Some(answer.answer_start);
+        answer_of(&mut row, qa, answer_index);
         row.found_text = Some(cut.text.to_owned());
         row.found_start = Some(cut.start as i32);
+        self.push(row)
+    }
+
+    /// White space at an answer's edge.
+    pub fn edge_space(&mut self, qa: &Qa, answer_index: usize) -> Result<()> {
+        let mut row = self.row(&qa.id, Finding::AnswerHasEdgeSpace, Outcome::Kept, "answers");
+        answer_of(&mut row, qa, answer_index);
+        row.detail = Some("realign would trim it".to_owned());
         self.push(row)
     }
 
@@ -133,9 +145,10 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn misplaced(row: &mut AuditRow, qa: &Qa, text: &str, start: i32) {
-    let is_it = |answer: &squad::json::Answer| answer.text == text && answer.answer_start == start;
-    row.answer_index = qa.answers.iter().position(is_it).map(|index| index as u32);
-    row.answer_text = Some(text.to_owned());
-    row.answer_start = Some(start);
+/// Writes an answer of the question into the row.
+fn answer_of(row: &mut AuditRow, qa: &Qa, answer_index: usize) {
+    let answer = &qa.answers()[answer_index];
+    row.answer_index = Some(answer_index as u32);
+    row.answer_text = Some(answer.text.clone());
+    row.answer_start = answer.answer_start;
 }

@@ -8,13 +8,12 @@
 use std::collections::BTreeMap;
 
 use artifact::Finding;
+use question_files::Qa;
 use serde_json::{Value, json};
-use squad::json::Qa;
 use unicode_script::{Script, UnicodeScript as _};
 
 use super::normal::Normalizer;
 use crate::check::Verdict;
-use crate::tally::is_unanswered;
 
 /// Contexts whose language is guessed, each; after them, one in [`LANGUAGE_SAMPLE`].
 const LANGUAGE_FIRST: u64 = 128;
@@ -29,7 +28,8 @@ pub(super) struct Summary {
     questions: u64,
     skipped: u64,
     realigned: u64,
-    unanswered: u64,
+    answerable: u64,
+    unanswerable: u64,
     context_chars: Lengths,
     question_chars: Lengths,
     answer_chars: Lengths,
@@ -57,9 +57,14 @@ impl Summary {
     pub fn question(&mut self, qa: &Qa, chars: u32, verdict: &Verdict<'_>) {
         self.questions += 1;
         match verdict {
-            Verdict::Sound => self.unanswered += u64::from(is_unanswered(qa)),
+            Verdict::Sound => {}
             Verdict::Realigned(_) => self.realigned += 1,
             Verdict::Broken(_) => self.skipped += 1,
+        }
+        if !matches!(verdict, Verdict::Broken(_)) {
+            let is_answerable = !qa.answers().is_empty();
+            self.answerable += u64::from(is_answerable);
+            self.unanswerable += u64::from(!is_answerable);
         }
         self.question_chars.push(chars);
         *self.question_scripts.entry(script(&qa.question)).or_default() += 1;
@@ -78,7 +83,8 @@ impl Summary {
             "questions": self.questions,
             "skipped": self.skipped,
             "realigned": self.realigned,
-            "unanswered": self.unanswered,
+            "answerable": self.answerable,
+            "unanswerable": self.unanswerable,
             "findings": findings,
             "characters": {
                 "context": self.context_chars.to_json(),

@@ -1,11 +1,11 @@
 use artifact::{AuditRow, read_audit};
+use question_files::{Answer, Article};
 use serde_json::json;
-use squad::json::{Answer, Article, Dataset};
 use squad::offsets::CharOffset;
-use stage::settings::OnInvalid;
+use stage::settings::{OnInvalid, PlausibleAnswers};
 
 use super::*;
-use crate::check::Checker;
+use crate::check::{Checker, Rules};
 use crate::tally::Tally;
 
 /// A BERT tokenizer of a few words, the letters, and the pieces "##s", "##tion", "##ひ", "##ら".
@@ -34,46 +34,51 @@ pub(crate) fn tokenizer_json() -> Vec<u8> {
 
 pub(crate) fn qa(id: &str, question: &str, answers: &[(&str, i32)]) -> Qa {
     let answers =
-        answers.iter().map(|(text, start)| Answer { text: (*text).to_owned(), answer_start: *start });
-    Qa { id: id.to_owned(), question: question.to_owned(), answers: answers.collect(), is_impossible: false }
+        answers.iter().map(|(text, start)| Answer { text: (*text).to_owned(), answer_start: Some(*start) });
+    let answers = Some(answers.collect());
+    Qa { id: id.to_owned(), question: question.to_owned(), answers, is_impossible: None }
 }
 
-pub(crate) fn dataset(paragraphs: Vec<(&str, Vec<Qa>)>) -> Dataset {
+pub(crate) fn dataset(paragraphs: Vec<(&str, Vec<Qa>)>) -> Vec<Article> {
     let paragraphs = paragraphs
         .into_iter()
-        .map(|(context, qas)| squad::json::Paragraph { context: context.to_owned(), qas })
+        .map(|(context, qas)| question_files::Paragraph { context: context.to_owned(), qas })
         .collect();
-    Dataset { version: None, data: vec![Article { title: "T".to_owned(), paragraphs }] }
+    vec![Article { title: "T".to_owned(), paragraphs }]
 }
 
 /// What the rules say of a split, and its usable questions with their contexts; its audit is thrown away.
-pub(crate) fn checked_in_context(dataset: &Dataset, on_invalid: OnInvalid) -> (Tally, Vec<(String, Qa)>) {
+pub(crate) fn checked_in_context(dataset: &[Article], on_invalid: OnInvalid) -> (Tally, Vec<(String, Qa)>) {
     let folder = tempfile::tempdir().unwrap();
     let mut audit = Audit::create(folder.path(), "f", &tokenizer_json()).unwrap();
     check(dataset, on_invalid, &mut audit.split("train"))
 }
 
 /// The same without the contexts.
-pub(crate) fn checked(dataset: &Dataset, on_invalid: OnInvalid) -> (Tally, Vec<Qa>) {
+pub(crate) fn checked(dataset: &[Article], on_invalid: OnInvalid) -> (Tally, Vec<Qa>) {
     let (tally, questions) = checked_in_context(dataset, on_invalid);
     (tally, questions.into_iter().map(|(_, qa)| qa).collect())
 }
 
-fn check(dataset: &Dataset, on_invalid: OnInvalid, audit: &mut SplitAudit<'_>) -> (Tally, Vec<(String, Qa)>) {
-    let mut checker = Checker::new(on_invalid);
+fn check(
+    dataset: &[Article],
+    on_invalid: OnInvalid,
+    audit: &mut SplitAudit<'_>,
+) -> (Tally, Vec<(String, Qa)>) {
+    let mut checker = Checker::new(Rules { on_invalid, plausible_answers: PlausibleAnswers::Error });
     let mut questions = Vec::new();
     let mut keep = |question: &crate::check::Question<'_>| {
         questions.push((question.context.to_owned(), question.qa.clone().into_owned()));
         Ok(())
     };
-    for article in &dataset.data {
+    for article in dataset {
         checker.article(article, Some(&mut *audit), &mut keep).unwrap();
     }
     (checker.tally, questions)
 }
 
 /// The findings about both splits, and the summary.
-fn audit(train: &Dataset, validation: &Dataset, on_invalid: OnInvalid) -> (Vec<AuditRow>, Value) {
+fn audit(train: &[Article], validation: &[Article], on_invalid: OnInvalid) -> (Vec<AuditRow>, Value) {
     let folder = tempfile::tempdir().unwrap();
     let mut audit = Audit::create(folder.path(), "f", &tokenizer_json()).unwrap();
     for (name, dataset) in [("train", train), ("validation", validation)] {
@@ -99,13 +104,13 @@ fn listed(rows: &[AuditRow]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn found_in(train: &Dataset) -> String {
+fn found_in(train: &[Article]) -> String {
     listed(&audit(train, &dataset(Vec::new()), OnInvalid::Skip).0)
 }
 
 const EMOJI: &str = "👩‍🔬 ran and 👩‍🔬 ran";
 
-fn misplaced() -> Dataset {
+fn misplaced() -> Vec<Article> {
     dataset(vec![
         (EMOJI, vec![qa("utf-16", "did?", &[("ran", 20)]), qa("bytes", "did?", &[("ran", 12)])]),
         (
@@ -138,8 +143,8 @@ fn misplaced_answers_are_moved_with_both_places() {
     tally.accept(OnInvalid::Realign, "data.json").unwrap();
     for (context, qa) in &questions {
         let context = CharIndex::new(context);
-        for Answer { text, answer_start } in &qa.answers {
-            let start = *answer_start as u32;
+        for Answer { text, answer_start } in qa.answers() {
+            let start = answer_start.unwrap() as u32;
             let end = start + text.chars().count() as u32;
             assert_eq!(context.slice(CharOffset(start), CharOffset(end)), text, "{}", qa.id);
         }

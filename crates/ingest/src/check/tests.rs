@@ -1,14 +1,12 @@
 use std::path::Path;
 
-use squad::json::Dataset;
-
 use super::*;
 use crate::audit::tests::{checked, dataset, qa};
-use crate::error::tests::message;
+use crate::message::message;
 
 /// One question of each kind that is refused, and two that are not.
-fn broken() -> Dataset {
-    let impossible = Qa { is_impossible: true, ..qa("impossible", "who?", &[("cat", 4)]) };
+fn broken() -> Vec<Article> {
+    let impossible = Qa { is_impossible: Some(true), ..qa("impossible", "who?", &[("cat", 4)]) };
     dataset(vec![
         (
             "the cät sat 👩‍🔬 here",

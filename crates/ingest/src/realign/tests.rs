@@ -1,7 +1,7 @@
 use super::*;
 
 fn at(text: &str, start: i32, context: &str) -> (i32, String, String) {
-    match locate(text, start, &CharIndex::new(context)) {
+    match locate(text, Some(start), &CharIndex::new(context)) {
         Located::At(place, why) => {
             let end = place.start as usize + place.text.chars().count();
             let there: String = context.chars().take(end).skip(place.start as usize).collect();
@@ -71,7 +71,7 @@ fn a_text_that_stands_once_is_there() {
 #[test]
 fn doubt_moves_nothing() {
     let context = CharIndex::new("cat dog cat dog cat");
-    let nearest = |start| match locate("cat", start, &context) {
+    let nearest = |start| match locate("cat", Some(start), &context) {
         Located::Several(place, count) => (place.start, count),
         other => panic!("{other:?}"),
     };
@@ -79,12 +79,12 @@ fn doubt_moves_nothing() {
     assert_eq!(nearest(9), (8, 3));
     assert_eq!(nearest(i32::MAX), (16, 3));
     assert_eq!(nearest(i32::MIN), (0, 3));
-    assert_eq!(locate("bird", 0, &context), Located::Nowhere);
+    assert_eq!(locate("bird", Some(0), &context), Located::Nowhere);
     // Counted in UTF-16 and counted in bytes lead to two places.
     let two = CharIndex::new("éé🦀xyyyxyxx");
-    assert_eq!(locate("x", 8, &two), Located::Several(Place { start: 7, text: "x" }, 4));
+    assert_eq!(locate("x", Some(8), &two), Located::Several(Place { start: 7, text: "x" }, 4));
     // Half a character, a letter without its mark.
-    assert_eq!(locate("f", 0, &CharIndex::new("ﬁ")), Located::Nowhere);
-    assert_eq!(locate("cafe", 1, &CharIndex::new("cafe\u{301}")), Located::Nowhere);
-    assert_eq!(locate("\u{301}", 0, &context), Located::Nowhere);
+    assert_eq!(locate("f", Some(0), &CharIndex::new("ﬁ")), Located::Nowhere);
+    assert_eq!(locate("cafe", Some(1), &CharIndex::new("cafe\u{301}")), Located::Nowhere);
+    assert_eq!(locate("\u{301}", Some(0), &context), Located::Nowhere);
 }

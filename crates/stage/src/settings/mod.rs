@@ -80,6 +80,8 @@ pub struct Ingest {
     pub validation_ids: Option<PathBuf>,
     /// What to do with a question that breaks the rules.
     pub on_invalid: OnInvalid,
+    /// What to do with the answers of a question that is said to have none.
+    pub plausible_answers: PlausibleAnswers,
     /// Seconds that a server may be silent.
     pub download_timeout_s: u64,
 }
@@ -222,6 +224,16 @@ pub enum OnInvalid {
     Skip,
     /// Move answers to where they are, if that is beyond doubt; leave out the rest and count both.
     Realign,
+}
+
+/// What becomes of answers under `is_impossible: true`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlausibleAnswers {
+    /// The question breaks the rules.
+    Error,
+    /// They do not count: the question has no answer.
+    Ignore,
 }
 
 /// How the learning rate falls after the warm-up.

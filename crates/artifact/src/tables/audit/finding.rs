@@ -96,8 +96,10 @@ findings! {
     EmptyContext: "empty_context", Error, "the context is empty";
     /// Nothing but white space is asked.
     EmptyQuestion: "empty_question", Error, "the question is empty";
-    /// An answer without text.
-    EmptyAnswer: "empty_answer", Error, "an answer is empty";
+    /// No answers, and no word that there are none.
+    Unlabelled: "unlabelled", Error, "the question has no `answers`";
+    /// An answer without `answer_start`.
+    NoOffset: "no_offset", Error, "an answer has no answer_start";
     /// `is_impossible`, and yet there are answers.
     ImpossibleWithAnswers: "impossible_with_answers", Error, "is_impossible, and yet there are answers";
     /// A validation paragraph that stands in the training data.
@@ -108,6 +110,8 @@ findings! {
     QuestionTextInTrain: "question_text_in_train", Notice, "a validation question that is asked of another context in training";
     /// The same question about the same paragraph, earlier in the split.
     DuplicateQuestion: "duplicate_question", Warning, "an earlier question asks the same of the same context";
+    /// White space at an edge of an answer.
+    AnswerHasEdgeSpace: "answer_has_edge_space", Warning, "white space at an edge of the answer: its label is a word off";
     /// The answer begins in the middle of a token.
     AnswerStartsInsideToken: "answer_starts_inside_token", Warning, "no token starts where the answer does: its label takes in more";
     /// The answer ends in the middle of a token.

@@ -1,10 +1,14 @@
-//! A pretrained model's folder, as the tables that training and export read.
+//! The folder of a pretrained model, checked and converted: the tables that training and export read.
 //!
 //! Whatever the family, what is written is a `DistilBertForQuestionAnswering` in f32 with DistilBERT's
 //! configuration and tokenizer. A BERT becomes one exactly where every token type is 0, as in DistilBERT.
 
 mod checkpoint;
 mod config;
+mod error;
+#[cfg(test)]
+#[path = "../../../tests/message.rs"]
+mod message;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -19,11 +23,12 @@ use artifact::{AssetsWriter, TensorsWriter, file_name};
 use serde_json::{Value, json};
 use squad::{FeatureTokenizer, WindowSettings};
 
-use self::checkpoint::Checkpoint;
-use self::config::{DistilBertConfig, Family};
-use self::tokenizer::{TokenizerAssets, TokenizerFiles};
-use self::weights::Weights;
-use crate::error::{Error, Result};
+use crate::checkpoint::Checkpoint;
+use crate::config::{DistilBertConfig, Family};
+use crate::tokenizer::{TokenizerAssets, TokenizerFiles};
+use crate::weights::Weights;
+
+pub use crate::error::{Error, Result};
 
 /// A base model whose small files agree with one another, and whose weights are still to be read.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use flate2::write::GzEncoder;
-use squad::json::{Answer, Article, Dataset, Paragraph, Qa};
+use question_files::{Answer, Article, Paragraph, Qa};
 
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -40,11 +40,13 @@ pub fn articles() -> Vec<Article> {
     let qa = |id: &str, answers: &[(&str, i32)]| Qa {
         id: id.to_owned(),
         question: format!("who \"is\" {id}?"),
-        answers: answers
-            .iter()
-            .map(|(text, start)| Answer { text: (*text).to_owned(), answer_start: *start })
-            .collect(),
-        is_impossible: answers.is_empty(),
+        answers: Some(
+            answers
+                .iter()
+                .map(|(text, start)| Answer { text: (*text).to_owned(), answer_start: Some(*start) })
+                .collect(),
+        ),
+        is_impossible: None,
     };
     let paragraph = |context: &str, qas| Paragraph { context: context.to_owned(), qas };
     vec![
@@ -64,13 +66,13 @@ pub fn articles() -> Vec<Article> {
 }
 
 pub fn squad_json(articles: &[Article]) -> Vec<u8> {
-    serde_json::to_vec(&Dataset { version: Some("v2.0".to_owned()), data: articles.to_vec() }).unwrap()
+    serde_json::to_vec(&serde_json::json!({ "version": "v2.0", "data": articles })).unwrap()
 }
 
 pub fn json_lines(articles: &[Article]) -> Vec<u8> {
     let line = |(title, context, qa): (String, String, Qa)| {
         let (text, starts): (Vec<_>, Vec<_>) =
-            qa.answers.into_iter().map(|a| (a.text, a.answer_start)).unzip();
+            qa.answers().iter().map(|a| (a.text.clone(), a.answer_start.unwrap())).unzip();
         let answers = serde_json::json!({ "text": text, "answer_start": starts });
         let row = serde_json::json!({ "id": qa.id, "title": title, "context": context, "question": qa.question, "answers": answers });
         format!("{row}\n")
@@ -88,8 +90,8 @@ pub fn parquet_with(
     let texts = |of: &dyn Fn(&(String, String, Qa)) -> String| -> ArrayRef {
         Arc::new(StringArray::from(rows.iter().map(of).collect::<Vec<_>>()))
     };
-    let lengths = OffsetBuffer::from_lengths(rows.iter().map(|row| row.2.answers.len()));
-    let answers: Vec<&Answer> = rows.iter().flat_map(|row| &row.2.answers).collect();
+    let lengths = OffsetBuffer::from_lengths(rows.iter().map(|row| row.2.answers().len()));
+    let answers: Vec<&Answer> = rows.iter().flat_map(|row| row.2.answers()).collect();
     let list = |items: ArrayRef| -> (Arc<Field>, ArrayRef) {
         let item = Arc::new(Field::new("item", items.data_type().clone(), true));
         let list = ListArray::new(item, lengths.clone(), items, None);
@@ -98,7 +100,7 @@ pub fn parquet_with(
     };
     let text: ArrayRef =
         Arc::new(StringArray::from(answers.iter().map(|answer| answer.text.as_str()).collect::<Vec<_>>()));
-    let starts = starts(answers.iter().map(|answer| answer.answer_start).collect());
+    let starts = starts(answers.iter().map(|answer| answer.answer_start.unwrap()).collect());
     let answers: ArrayRef = Arc::new(StructArray::from(vec![list(text), list(starts)]));
     let batch = RecordBatch::try_from_iter([
         ("id", texts(&|row| row.2.id.clone())),

@@ -1,4 +1,4 @@
-//! Which files of a base model's folder ingest reads, and so count in its fingerprint.
+//! Which files of a folder or repository make up a model: those that are read, and so count in fingerprints.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -35,7 +35,8 @@ pub fn shards(index: &Value) -> Option<BTreeSet<&str>> {
 }
 
 /// The names of all files of the folder that are read.
-pub(crate) fn model_files(folder: &Path) -> Vec<String> {
+#[must_use]
+pub fn model_files(folder: &Path) -> Vec<String> {
     let mut names: BTreeSet<String> = ABOUT.map(str::to_owned).into();
     if let Some(weights) = weights_file(folder) {
         names.insert(weights.to_owned());

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::config::DistilBertConfig;
-use super::word_piece::word_piece;
+use crate::config::DistilBertConfig;
 use crate::error::{Error, Result};
+use crate::word_piece::word_piece;
 
 /// What a base model's folder holds of its tokenizer; `None` where there is no such file.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ const FOREIGN_KEYS: [&str; 12] = [
 ];
 
 /// Names of the special tokens in `special_tokens_map.json`, and BERT's tokens for them.
-pub(super) const SPECIAL_TOKENS: [(&str, &str); 5] = [
+pub(crate) const SPECIAL_TOKENS: [(&str, &str); 5] = [
     ("cls_token", "[CLS]"),
     ("mask_token", "[MASK]"),
     ("pad_token", "[PAD]"),
@@ -243,7 +243,7 @@ fn pretty(value: &Value) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::tests::message;
+    use crate::message::message;
 
     const VOCAB: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ncat\n##s\nthe\n";
 

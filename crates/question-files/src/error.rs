@@ -2,16 +2,19 @@
 
 use std::io;
 
+/// Shorthand of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
 /// What is wrong with a file, where, and what to do about it.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
-pub enum SourceError {
+pub enum Error {
     /// Not there, a folder, a pipe.
-    #[error("{name} ({setting}) is {found}, expected a file")]
-    #[diagnostic(help("correct it in the settings file, or give `--set {setting}=PATH`"))]
+    #[error("{name} ({asked_by}) is {found}, expected a file")]
+    #[diagnostic(help("check the path that {asked_by} names"))]
     NoFile {
-        /// The setting.
-        setting: &'static str,
+        /// The setting or option.
+        asked_by: &'static str,
         /// Its value.
         name: String,
         /// What was found instead.
@@ -189,33 +192,39 @@ pub enum SourceError {
         place: String,
     },
 
-    /// A dataset of the Hub without a file for a split, or with several sets of them.
-    #[error("{name} has {found} for the split {split}")]
-    #[diagnostic(help("name the files by their addresses: {example}"))]
-    Split {
-        /// The dataset.
-        name: String,
-        /// `train` or `validation`.
-        split: &'static str,
-        /// None, or which.
-        found: String,
-        /// An address, for example.
-        example: String,
+    /// Another thread, or the operating system, let the reader down.
+    #[error("the reader of questions stopped: {message}")]
+    #[diagnostic(help("please report it with the file that was read"))]
+    Reader {
+        /// What is known of it.
+        message: String,
     },
+
+    /// Whoever asked wants no more articles. Never leaves this crate.
+    #[doc(hidden)]
+    #[error("stopped")]
+    Stopped,
 }
 
 /// What a reader reports through [`io::Error`], without the file's name.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
+pub(crate) enum ReadError {
     #[error("not sound {format}")]
     Damaged { format: &'static str, source: io::Error },
     #[error("expands too much")]
     Bomb { ratio: u64, compressed_bytes: u64, bytes: u64 },
 }
 
-impl SourceError {
+impl Error {
+    /// What a panic of the reader said.
+    pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Self::Reader { message: text.unwrap_or("no message").to_owned() }
+    }
+
     /// An error of reading `name`.
-    pub(super) fn io(name: &str, source: io::Error) -> Self {
+    pub(crate) fn io(name: &str, source: io::Error) -> Self {
         let name = name.to_owned();
         let read_error = match source.downcast::<ReadError>() {
             Ok(read_error) => read_error,

@@ -6,9 +6,9 @@ use fetch::{RepoKind, Revision};
 use stage::Fetcher;
 use stage::settings::{BaseModel, HubId, Location};
 
-use super::SourceFile;
-use super::error::SourceError;
-use crate::error::Result;
+use question_files::QuestionFile;
+
+use crate::error::{Error, Result};
 
 /// Of one split's files, the forms in the order in which they are preferred.
 const FORMS: [&[&str]; 2] = [&["parquet"], &["jsonl", "ndjson", "json"]];
@@ -19,9 +19,9 @@ pub fn files(
     split: &'static str,
     setting: &'static str,
     fetcher: &mut Fetcher,
-) -> Result<Vec<SourceFile>> {
+) -> Result<Vec<QuestionFile>> {
     let mut files = Vec::new();
-    let mut add = |path: PathBuf, name: String| files.push(SourceFile { path, name, setting });
+    let mut add = |path: PathBuf, name: String| files.push(QuestionFile { path, name, asked_by: setting });
     for location in locations {
         match location {
             Location::File(path) => add(path.clone(), path.display().to_string()),
@@ -101,7 +101,7 @@ fn of_split<'a>(revision: &'a Revision, split: &'static str, id: &HubId) -> Resu
     };
     let error = |found: String| -> Result<Vec<&'a str>> {
         let example = format!("https://huggingface.co/datasets/{}/resolve/{}/FILE", id.id, id.revision);
-        Err(SourceError::Split { name: id.to_string(), split, found, example }.into())
+        Err(Error::HubSplit { name: id.to_string(), split, found, example })
     };
     for endings in FORMS {
         let all = revision.files.keys().map(String::as_str).filter(|name| form(name, endings));
@@ -126,7 +126,7 @@ mod tests {
     use fetch::{Digest, RepoFile};
 
     use super::*;
-    use crate::error::tests::message;
+    use crate::message::message;
 
     fn revision(names: &[&str]) -> Revision {
         let digest = Digest::parse(&"0".repeat(40)).unwrap();

@@ -1,7 +1,7 @@
 //! What a base model's `config.json` says, as a DistilBERT configuration.
 //!
 //! BERT's names become DistilBERT's here; what DistilBERT cannot compute (another activation, relative
-//! positions) is refused here. Weights are the business of [`super::weights`].
+//! positions) is refused here. Weights are the business of [`crate::weights`].
 
 use std::path::Path;
 
@@ -246,7 +246,7 @@ fn unsupported(path: &Path, what: &'static str, found: &str, expected: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::tests::message;
+    use crate::message::message;
 
     const BERT: &str = r#"{"model_type": "bert", "hidden_act": "gelu", "hidden_size": 384, "intermediate_size": 1536,
         "num_attention_heads": 12, "num_hidden_layers": 6, "max_position_embeddings": 512, "vocab_size": 30522}"#;

@@ -1,15 +1,20 @@
-//! Files of questions, in every form that they come in.
+//! Questions in every form that people keep them in, read as a stream.
 //!
-//! Form and compression show in a file's first bytes, not in its name. Articles are handed on one after the
-//! other as they are read; what they say is the business of [`crate::check`].
+//! A file's first bytes tell its form and compression, whatever its name. Articles are read one after the other on a
+//! thread of their own, so that a file may be larger than memory. Whether a question can be used, and where files
+//! come from, is for whoever asks.
+
+// For the test modules that are shared with other crates.
+#[cfg(test)]
+extern crate self as question_files;
 
 mod ahead;
 mod compression;
 mod error;
 mod json_lines;
 mod json_text;
-mod local;
 mod parquet;
+mod question;
 mod rows;
 mod squad_json;
 #[cfg(test)]
@@ -20,47 +25,44 @@ use std::path::{Path, PathBuf};
 
 use fs_err::File;
 use memchr::memchr;
-use squad::json::Article;
 
-use self::compression::Text;
-use self::json_text::{Expected, JsonText};
-use crate::error::Result;
+use crate::compression::Text;
+use crate::json_text::{Expected, JsonText};
 
-pub use self::error::SourceError;
-pub use self::local::{files, model_folder};
+pub use crate::ahead::Articles;
+pub use crate::error::{Error, Result};
+pub use crate::question::{Answer, Article, Paragraph, Qa};
 
-/// Takes an article, and may stop the reading.
-pub type Visit<'a> = &'a mut dyn FnMut(Article) -> Result<()>;
+/// Takes an article; an error of it ends the reading.
+type Visit<'a> = &'a mut dyn FnMut(Article) -> Result<()>;
 
 /// A file that questions are read from.
 #[derive(Debug, Clone)]
-pub struct SourceFile {
-    /// Where it lies.
+pub struct QuestionFile {
     pub path: PathBuf,
     /// What the user calls it: a path, a URL, a file of the Hub.
     pub name: String,
-    /// The setting that names it.
-    pub setting: &'static str,
+    /// The setting or option that names it.
+    pub asked_by: &'static str,
 }
 
-/// Shows every article of `files`, one file after the other, to `visit`.
-pub fn each_article(files: &[SourceFile], visit: Visit<'_>) -> Result<()> {
-    let read_all = |visit: Visit<'_>| {
+/// Every article of `files`, one file after the other. An error ends the iteration.
+#[must_use]
+pub fn articles(files: Vec<QuestionFile>) -> Articles {
+    Articles::new(move |visit| {
         files.iter().try_for_each(|file| {
-            let mut checked = |article: Article| {
+            read(file, &mut |article: Article| {
                 refuse_nul(&article, &file.name)?;
                 visit(article)
-            };
-            read(file, &mut checked)
+            })
         })
-    };
-    ahead::read_ahead(read_all, visit)
+    })
 }
 
 /// Reads a list of question ids, plain or compressed.
-pub fn read_ids(path: &Path, setting: &'static str) -> Result<Vec<String>> {
+pub fn read_ids(path: &Path, asked_by: &'static str) -> Result<Vec<String>> {
     let name = path.display().to_string();
-    let (text, _) = open(&SourceFile { path: path.to_owned(), name: name.clone(), setting })?;
+    let (text, _) = open(&QuestionFile { path: path.to_owned(), name: name.clone(), asked_by })?;
     let form = "a list of question ids: [\"…\", \"…\"]";
     let mut json = JsonText::new(text, Expected { name: &name, form });
     let ids = json.value("the list")?;
@@ -68,14 +70,17 @@ pub fn read_ids(path: &Path, setting: &'static str) -> Result<Vec<String>> {
     Ok(ids)
 }
 
-fn read(file: &SourceFile, visit: Visit<'_>) -> Result<()> {
+fn read(file: &QuestionFile, visit: Visit<'_>) -> Result<()> {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
     let name = &file.name;
     let (mut text, is_compressed) = open(file)?;
-    let first = text.fill_buf().map_err(|source| SourceError::io(name, source))?;
+    let first = text.fill_buf().map_err(|source| Error::io(name, source))?;
     if first.starts_with(b"PAR1") {
-        let file =
-            if is_compressed { unpacked(&mut text, name)? } else { File::open(&file.path)?.into_file() };
+        let file = if is_compressed {
+            unpacked(&mut text, name)?
+        } else {
+            File::open(&file.path).map_err(|source| Error::io(name, source))?.into_file()
+        };
         return parquet::read(file, name, visit);
     }
     let mark = if first.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
@@ -86,27 +91,30 @@ fn read(file: &SourceFile, visit: Visit<'_>) -> Result<()> {
 }
 
 /// The contents of a regular file.
-fn open(file: &SourceFile) -> Result<(Text, bool)> {
-    let SourceFile { path, name, setting } = file;
-    let no_file = |found| SourceError::NoFile { setting, name: name.clone(), found };
+fn open(file: &QuestionFile) -> Result<(Text, bool)> {
+    let QuestionFile { path, name, asked_by } = file;
+    let no_file = |found| Error::NoFile { asked_by, name: name.clone(), found };
     // Looked at before it is opened: opening a FIFO would wait for its writer.
     match fs_err::metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
-        Ok(metadata) if metadata.is_dir() => return Err(no_file("a folder").into()),
-        Ok(_) => return Err(no_file("no regular file").into()),
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Err(no_file("missing").into()),
-        Err(source) => return Err(SourceError::Read { name: name.clone(), source }.into()),
+        Ok(metadata) if metadata.is_dir() => return Err(no_file("a folder")),
+        Ok(_) => return Err(no_file("no regular file")),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Err(no_file("missing")),
+        Err(source) => return Err(Error::Read { name: name.clone(), source }),
     }
     let opened = File::open(path).and_then(compression::open);
-    Ok(opened.map_err(|source| SourceError::io(name, source))?)
+    opened.map_err(|source| Error::io(name, source))
 }
 
 /// Parquet is read from several places: what was compressed as a whole goes into a file without a name.
 fn unpacked(text: &mut Text, name: &str) -> Result<std::fs::File> {
-    let mut file = tempfile::tempfile()?;
-    io::copy(text, &mut file).map_err(|source| SourceError::io(name, source))?;
-    file.rewind()?;
-    Ok(file)
+    let mut unpack = || {
+        let mut file = tempfile::tempfile()?;
+        io::copy(text, &mut file)?;
+        file.rewind()?;
+        Ok(file)
+    };
+    unpack().map_err(|source| Error::io(name, source))
 }
 
 /// Refuses a text that begins like nothing that is read.
@@ -117,11 +125,11 @@ fn check_form(start: &[u8], name: &str) -> Result<()> {
         [] | [b'{', ..] => Ok(()),
         [byte @ 0xff, 0xfe, ..] | [byte @ 0xfe, 0xff, ..] => {
             let (line, column, byte) = (1, 1, *byte);
-            Err(SourceError::Utf8 { name, line, column, byte, encoding: "utf-16" }.into())
+            Err(Error::Utf8 { name, line, column, byte, encoding: "utf-16" })
         }
         _ => {
             let start = start[..start.len().min(SHOWN_BYTES)].escape_ascii().to_string();
-            Err(SourceError::Form { name, start }.into())
+            Err(Error::Form { name, start })
         }
     }
 }
@@ -160,7 +168,7 @@ fn is_row(start: &[u8]) -> bool {
 fn refuse_nul(article: &Article, name: &str) -> Result<()> {
     let refuse = |text: &str, place: &dyn Fn() -> String| {
         if memchr(0, text.as_bytes()).is_some() {
-            return Err(SourceError::Nul { name: name.to_owned(), place: place() });
+            return Err(Error::Nul { name: name.to_owned(), place: place() });
         }
         Ok(())
     };
@@ -171,7 +179,7 @@ fn refuse_nul(article: &Article, name: &str) -> Result<()> {
         for qa in &paragraph.qas {
             refuse(&qa.id, &|| format!("the id {:?}", qa.id))?;
             refuse(&qa.question, &|| format!("the question {:?}", qa.id))?;
-            for answer in &qa.answers {
+            for answer in qa.answers() {
                 refuse(&answer.text, &|| format!("an answer of question {:?}", qa.id))?;
             }
         }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use flate2::bufread::MultiGzDecoder;
 use fs_err::File;
 
-use super::error::ReadError;
+use crate::error::ReadError;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use ::parquet::basic::{Compression, ZstdLevel};
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array};
 use proptest::prelude::*;
-use squad::json::{Answer, Paragraph, Qa};
 
-use super::*;
-use crate::error::tests::message;
+use super::{Result, *};
 
-#[path = "../../tests/forms/mod.rs"]
+#[path = "../../../tests/message.rs"]
+mod message;
+use self::message::message;
+
+#[path = "../tests/forms/mod.rs"]
 mod forms;
 
 use self::forms::{articles, flat, gzip, json_lines, other_columns, parquet, parquet_with, squad_json, zstd};
@@ -26,14 +28,8 @@ fn read_all(bytes: &[u8]) -> std::result::Result<Vec<Article>, String> {
 }
 
 fn read_path(path: &Path) -> Result<Vec<Article>> {
-    let file =
-        SourceFile { path: path.to_owned(), name: path.display().to_string(), setting: "ingest.train" };
-    let mut articles = Vec::new();
-    each_article(&[file], &mut |article| {
-        articles.push(article);
-        Ok(())
-    })?;
-    Ok(articles)
+    let (path, name) = (path.to_owned(), path.display().to_string());
+    crate::articles(vec![QuestionFile { path, name, asked_by: "ingest.train" }]).collect()
 }
 
 #[test]
@@ -174,18 +170,6 @@ fn what_is_no_file_is_refused() {
     insta::assert_snapshot!(messages.join("\n\n"));
 }
 
-#[test]
-fn a_listener_that_stops_is_heard_in_every_form() {
-    for bytes in [squad_json(&articles()), json_lines(&articles()), parquet(&articles())] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("data");
-        fs::write(&path, bytes).unwrap();
-        let file = SourceFile { path, name: "data".to_owned(), setting: "ingest.train" };
-        let stopped = each_article(&[file], &mut |_| Err(crate::Error::Interrupted));
-        assert!(matches!(stopped, Err(crate::Error::Interrupted)));
-    }
-}
-
 /// Damages that a fuzzer makes, from a fixed seed: bits flipped, bytes cut out, pieces doubled.
 #[test]
 fn no_damage_makes_a_reader_panic() {
@@ -240,8 +224,8 @@ proptest! {
         rows in proptest::collection::vec(("[^\0]{1,8}", "[^\0]{0,12}", "[^\0]{0,30}", -3_i32..40), 1..12)
     ) {
         let articles: Vec<Article> = rows.into_iter().map(|(id, question, context, start)| {
-            let answers = vec![Answer { text: question.clone(), answer_start: start }];
-            let qas = vec![Qa { id, question, answers, is_impossible: false }];
+            let answers = vec![Answer { text: question.clone(), answer_start: Some(start) }];
+            let qas = vec![Qa { id, question, answers: Some(answers), is_impossible: None }];
             Article { title: "T".to_owned(), paragraphs: vec![Paragraph { context, qas }] }
         }).collect();
         for bytes in [squad_json(&articles), json_lines(&articles), parquet(&articles)] {

@@ -2,13 +2,12 @@
 
 use std::io::BufRead;
 
+use crate::question::Article;
 use serde::de::IgnoredAny;
-use squad::json::Article;
 
-use super::Visit;
-use super::error::SourceError;
-use super::json_text::{Expected, JsonText};
-use crate::error::Result;
+use crate::Visit;
+use crate::error::{Error, Result};
+use crate::json_text::{Expected, JsonText};
 
 const FORM: &str = "SQuAD v1.1 or v2.0: {\"data\": [{\"title\": …, \"paragraphs\": [{\"context\": …, \"qas\": [{\"id\": …, \
                     \"question\": …, \"answers\": [{\"text\": …, \"answer_start\": …}]}]}]}]}";
@@ -17,7 +16,7 @@ const FORM: &str = "SQuAD v1.1 or v2.0: {\"data\": [{\"title\": …, \"paragraph
 pub(super) fn read(text: impl BufRead, name: &str, visit: Visit<'_>) -> Result<()> {
     let mut json = JsonText::new(text, Expected { name, form: FORM });
     if json.peek()?.is_none() {
-        return Err(SourceError::Empty { name: name.to_owned() }.into());
+        return Err(Error::Empty { name: name.to_owned() });
     }
     json.sign(b'{', "an object")?;
     let (mut has_data, mut is_first) = (false, true);
@@ -30,13 +29,13 @@ pub(super) fn read(text: impl BufRead, name: &str, visit: Visit<'_>) -> Result<(
             continue;
         }
         if has_data {
-            return Err(json.error("duplicate field `data`".to_owned()).into());
+            return Err(json.error("duplicate field `data`".to_owned()));
         }
         has_data = true;
         articles(&mut json, visit)?;
     }
     if !has_data {
-        return Err(json.error("missing field `data`".to_owned()).into());
+        return Err(json.error("missing field `data`".to_owned()));
     }
     Ok(json.end()?)
 }

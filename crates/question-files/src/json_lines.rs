@@ -2,11 +2,10 @@
 
 use std::io::{BufRead, Read as _};
 
-use super::Visit;
-use super::error::SourceError;
-use super::json_text::{Expected, Place, parse};
-use super::rows::Rows;
-use crate::error::Result;
+use crate::Visit;
+use crate::error::{Error, Result};
+use crate::json_text::{Expected, Place, parse};
+use crate::rows::Rows;
 
 const FORM: &str = "one JSON object a line: {\"id\": …, \"title\": …, \"context\": …, \"question\": …, \
                     \"answers\": {\"text\": […], \"answer_start\": […]}}";
@@ -21,21 +20,17 @@ pub(super) fn read(mut text: impl BufRead, name: &str, visit: Visit<'_>) -> Resu
     for number in 1.. {
         line.clear();
         let limit = (MAX_LINE_MIB << 20) + 1;
-        text.by_ref()
-            .take(limit)
-            .read_until(b'\n', &mut line)
-            .map_err(|source| SourceError::io(name, source))?;
+        text.by_ref().take(limit).read_until(b'\n', &mut line).map_err(|source| Error::io(name, source))?;
         if line.is_empty() {
             break;
         }
         if line.len() as u64 == limit {
-            return Err(SourceError::TooLarge {
+            return Err(Error::TooLarge {
                 name: name.to_owned(),
                 what: format!("line {number}"),
                 limit_mib: MAX_LINE_MIB,
                 help: "one question a line",
-            }
-            .into());
+            });
         }
         // Without its end: an error there is one of this line.
         let row = line.trim_ascii_end();

@@ -14,10 +14,9 @@ use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::Visit;
-use super::error::SourceError;
-use super::rows::{Answers, Row, Rows};
+use crate::Visit;
 use crate::error::{Error, Result};
+use crate::rows::{Answers, Row, Rows};
 
 /// Rows in memory at once.
 const BATCH_ROWS: usize = 256;
@@ -39,23 +38,22 @@ pub(super) fn read(file: File, name: &str, visit: Visit<'_>) -> Result<()> {
 }
 
 fn damaged(name: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    SourceError::Parquet { name: name.to_owned(), source: source.into() }.into()
+    Error::Parquet { name: name.to_owned(), source: source.into() }
 }
 
 fn read_batches(mut file: File, name: &str, visit: Visit<'_>) -> Result<()> {
-    file.rewind().map_err(|source| SourceError::io(name, source))?;
+    file.rewind().map_err(|source| Error::io(name, source))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(name, error))?;
     check_schema(builder.schema(), name)?;
     for group in builder.metadata().row_groups() {
         let (bytes, compressed) = (group.total_byte_size(), group.compressed_size());
         if bytes > FREE_BYTES && bytes > compressed.saturating_mul(MAX_RATIO) {
-            return Err(SourceError::Bomb {
+            return Err(Error::Bomb {
                 name: name.to_owned(),
                 ratio: MAX_RATIO as u64,
                 compressed_bytes: compressed.max(0) as u64,
                 bytes: bytes as u64,
-            }
-            .into());
+            });
         }
     }
     let roots = builder.parquet_schema().root_schema().get_fields().iter().enumerate();
@@ -70,7 +68,7 @@ fn read_batches(mut file: File, name: &str, visit: Visit<'_>) -> Result<()> {
         let columns = Columns::of(&batch).map_err(|error| damaged(name, error))?;
         for row in 0..batch.num_rows() {
             number += 1;
-            let row = columns.row(row).map_err(|message| SourceError::Row {
+            let row = columns.row(row).map_err(|message| Error::Row {
                 name: name.to_owned(),
                 row: number,
                 message,
@@ -83,7 +81,7 @@ fn read_batches(mut file: File, name: &str, visit: Visit<'_>) -> Result<()> {
 
 fn check_schema(schema: &Schema, name: &str) -> Result<()> {
     let error = |column, found: String, expected| -> Result<()> {
-        Err(SourceError::Column { name: name.to_owned(), column, found, expected }.into())
+        Err(Error::Column { name: name.to_owned(), column, found, expected }.into())
     };
     let of = |column: &str| schema.field_with_name(column).ok().map(Field::data_type);
     for column in ["id", "context", "question", "title"] {

@@ -7,7 +7,7 @@ use std::io::BufRead;
 use memchr::{memchr_iter, memchr2, memrchr};
 use serde::de::DeserializeOwned;
 
-use super::error::SourceError;
+use crate::error::Error;
 
 /// The largest value: SQuAD's articles have about 100 KB.
 const MAX_VALUE_MIB: usize = 256;
@@ -56,10 +56,9 @@ impl<'a, R: BufRead> JsonText<'a, R> {
     }
 
     /// The next byte that is no white space; `None` at the end.
-    pub(super) fn peek(&mut self) -> Result<Option<u8>, SourceError> {
+    pub(super) fn peek(&mut self) -> Result<Option<u8>, Error> {
         loop {
-            let buffer =
-                self.text.fill_buf().map_err(|source| SourceError::io(self.expected.name, source))?;
+            let buffer = self.text.fill_buf().map_err(|source| Error::io(self.expected.name, source))?;
             let blanks = buffer.iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
             let next = buffer.get(blanks).copied();
             let is_end = buffer.is_empty();
@@ -72,7 +71,7 @@ impl<'a, R: BufRead> JsonText<'a, R> {
     }
 
     /// Passes `sign`, which must come next; `inside` says of what the text would lack the end without it.
-    pub(super) fn sign(&mut self, sign: u8, inside: &'static str) -> Result<(), SourceError> {
+    pub(super) fn sign(&mut self, sign: u8, inside: &'static str) -> Result<(), Error> {
         match self.peek()? {
             Some(found) if found == sign => {
                 self.pass();
@@ -83,7 +82,7 @@ impl<'a, R: BufRead> JsonText<'a, R> {
     }
 
     /// Whether an item follows in the list or object that `close` ends; passes `close`, or the comma before an item.
-    pub(super) fn has_item(&mut self, close: u8, is_first: bool) -> Result<bool, SourceError> {
+    pub(super) fn has_item(&mut self, close: u8, is_first: bool) -> Result<bool, Error> {
         let inside = if close == b']' { "a list" } else { "an object" };
         match self.peek()? {
             Some(found) if found == close => {
@@ -100,14 +99,13 @@ impl<'a, R: BufRead> JsonText<'a, R> {
     }
 
     /// The next value; `what` it is, in case that it is too large.
-    pub(super) fn value<T: DeserializeOwned>(&mut self, what: &str) -> Result<T, SourceError> {
+    pub(super) fn value<T: DeserializeOwned>(&mut self, what: &str) -> Result<T, Error> {
         self.peek()?;
         let begin = self.place;
         self.value.clear();
         let mut end = ValueEnd::default();
         loop {
-            let buffer =
-                self.text.fill_buf().map_err(|source| SourceError::io(self.expected.name, source))?;
+            let buffer = self.text.fill_buf().map_err(|source| Error::io(self.expected.name, source))?;
             let (taken, is_whole) = end.find(buffer);
             self.value.extend_from_slice(&buffer[..taken]);
             self.place = self.place.behind(&buffer[..taken]);
@@ -116,7 +114,7 @@ impl<'a, R: BufRead> JsonText<'a, R> {
                 return parse(&self.value, begin, self.expected);
             }
             if self.value.len() > MAX_VALUE_MIB << 20 {
-                return Err(SourceError::TooLarge {
+                return Err(Error::TooLarge {
                     name: self.expected.name.to_owned(),
                     what: what.to_owned(),
                     limit_mib: MAX_VALUE_MIB as u64,
@@ -127,7 +125,7 @@ impl<'a, R: BufRead> JsonText<'a, R> {
     }
 
     /// Refuses what stands behind the last value.
-    pub(super) fn end(&mut self) -> Result<(), SourceError> {
+    pub(super) fn end(&mut self) -> Result<(), Error> {
         match self.peek()? {
             None => Ok(()),
             Some(_) => Err(self.error("there is more behind its end".to_owned())),
@@ -135,13 +133,13 @@ impl<'a, R: BufRead> JsonText<'a, R> {
     }
 
     /// An error at the next byte.
-    pub(super) fn error(&self, message: String) -> SourceError {
+    pub(super) fn error(&self, message: String) -> Error {
         let Expected { name, form } = self.expected;
         let (line, column) = (self.place.lines + 1, self.place.bytes + 1);
-        SourceError::Json { name: name.to_owned(), line, column, message, expected: form }
+        Error::Json { name: name.to_owned(), line, column, message, expected: form }
     }
 
-    fn unexpected(&self, found: Option<u8>, message: String, inside: &'static str) -> SourceError {
+    fn unexpected(&self, found: Option<u8>, message: String, inside: &'static str) -> Error {
         if found.is_some() { self.error(message) } else { cut(self.expected, self.place, inside) }
     }
 
@@ -204,7 +202,7 @@ pub(super) fn parse<T: DeserializeOwned>(
     text: &[u8],
     begin: Place,
     expected: Expected<'_>,
-) -> Result<T, SourceError> {
+) -> Result<T, Error> {
     let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, error, begin, expected))?;
     serde_json::from_str(text).map_err(|error| {
         let place = Place {
@@ -220,7 +218,7 @@ pub(super) fn parse<T: DeserializeOwned>(
         let path =
             serde_path_to_error::deserialize::<_, T>(&mut again).err().map(|error| error.path().to_string());
         let path = path.filter(|path| path != ".").map_or_else(String::new, |path| format!("{path}: "));
-        SourceError::Json {
+        Error::Json {
             name: expected.name.to_owned(),
             line: place.lines + 1,
             column: place.bytes,
@@ -230,12 +228,12 @@ pub(super) fn parse<T: DeserializeOwned>(
     })
 }
 
-fn not_utf8(text: &[u8], error: std::str::Utf8Error, begin: Place, expected: Expected<'_>) -> SourceError {
+fn not_utf8(text: &[u8], error: std::str::Utf8Error, begin: Place, expected: Expected<'_>) -> Error {
     let place = begin.behind(&text[..error.valid_up_to()]);
     if error.error_len().is_none() {
         return cut(expected, place, "a character");
     }
-    SourceError::Utf8 {
+    Error::Utf8 {
         name: expected.name.to_owned(),
         line: place.lines + 1,
         column: place.bytes + 1,
@@ -244,8 +242,8 @@ fn not_utf8(text: &[u8], error: std::str::Utf8Error, begin: Place, expected: Exp
     }
 }
 
-fn cut(expected: Expected<'_>, place: Place, inside: &str) -> SourceError {
-    SourceError::Cut {
+fn cut(expected: Expected<'_>, place: Place, inside: &str) -> Error {
+    Error::Cut {
         name: expected.name.to_owned(),
         line: place.lines + 1,
         column: place.bytes,
@@ -299,7 +297,7 @@ mod tests {
                 let value: Value = json.value("a value").unwrap();
                 assert_eq!(value, serde_json::from_str::<Value>(expected).unwrap());
             }
-            assert!(matches!(json.value::<Value>("a value"), Err(SourceError::Cut { .. })));
+            assert!(matches!(json.value::<Value>("a value"), Err(Error::Cut { .. })));
             assert_eq!(json.peek().unwrap(), None);
         }
     }

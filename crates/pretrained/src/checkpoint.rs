@@ -1,7 +1,7 @@
 //! A checkpoint's tensors, in whatever files they are: safetensors or `pytorch_model.bin`, whole or in shards.
 //!
 //! What the tensors are for is the business of
-//! [`super::weights`].
+//! [`crate::weights`].
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -52,9 +52,9 @@ enum Weights {
 }
 
 impl Checkpoint {
-    /// Reads the headers of the weights in `folder`: [`stage::weights_file`] says which those are.
+    /// Reads the headers of the weights in `folder`: [`fetch::weights_file`] says which those are.
     pub fn open(folder: &Path) -> Result<Self> {
-        let name = stage::weights_file(folder)
+        let name = fetch::weights_file(folder)
             .ok_or_else(|| Error::NoModelFile { folder: folder.to_owned(), name: "model.safetensors" })?;
         let mut checkpoint = Self { path: folder.join(name), files: Vec::new(), tensors: BTreeMap::new() };
         let mut problems = Vec::new();
@@ -62,7 +62,7 @@ impl Checkpoint {
             let json = fs_err::read(&checkpoint.path)?;
             let index: Value = serde_json::from_slice(&json)
                 .map_err(|source| Error::json(&checkpoint.path, "an index of shards", &source))?;
-            let shards = stage::shards(&index).ok_or_else(|| {
+            let shards = fetch::shards(&index).ok_or_else(|| {
                 Error::index(
                     &checkpoint.path,
                     vec!["weight_map: expected names of files in the same folder".into()],

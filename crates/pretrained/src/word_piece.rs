@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::tokenizer::SPECIAL_TOKENS;
 use crate::error::{Error, Result};
+use crate::tokenizer::SPECIAL_TOKENS;
 
 /// The `tokenizer.json` that transformers makes of a BERT `vocab.txt`.
-pub(super) fn word_piece(
+pub(crate) fn word_piece(
     tokens: &[String],
     config: &Map<String, Value>,
     folder: &Path,

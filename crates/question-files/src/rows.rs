@@ -1,11 +1,10 @@
 //! The column form of `datasets`: one question a row, with its context. Neighbouring rows about the same context
 //! become one paragraph.
 
-use squad::json::{Answer, Article, Paragraph, Qa};
+use crate::question::{Answer, Article, Paragraph, Qa};
 
-use super::Visit;
-use super::error::SourceError;
-use crate::error::Result;
+use crate::Visit;
+use crate::error::{Error, Result};
 
 /// Questions on one context after which it is handed on all the same.
 const MAX_QUESTIONS: usize = 4096;
@@ -20,7 +19,6 @@ pub(super) struct Row {
     pub(super) context: String,
     pub(super) question: String,
     pub(super) answers: Answers,
-    /// `datasets` does not have it: there, no answers means that it is.
     #[serde(default)]
     pub(super) is_impossible: Option<bool>,
 }
@@ -51,22 +49,20 @@ impl<'a, 'b> Rows<'a, 'b> {
             row;
         if text.len() != answer_start.len() {
             let (texts, starts) = (text.len(), answer_start.len());
-            return Err(SourceError::Row {
+            return Err(Error::Row {
                 name: self.name.to_owned(),
                 row: number,
                 message: format!(
                     "question {id:?} has {texts} answers.text and {starts} answers.answer_start"
                 ),
-            }
-            .into());
+            });
         }
         let answers: Vec<Answer> = text
             .into_iter()
             .zip(answer_start)
-            .map(|(text, answer_start)| Answer { text, answer_start })
+            .map(|(text, answer_start)| Answer { text, answer_start: Some(answer_start) })
             .collect();
-        let is_impossible = is_impossible.unwrap_or(answers.is_empty());
-        let qa = Qa { id, question, answers, is_impossible };
+        let qa = Qa { id, question, answers: Some(answers), is_impossible };
         let title = title.unwrap_or_default();
         match &mut self.pending {
             Some((same_title, paragraph))

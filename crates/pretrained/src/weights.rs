@@ -3,8 +3,8 @@
 //! Every tensor of the file must be known: either it has a place in the model, or it belongs to a head that
 //! question answering does not use. Everything else (missing, surplus, of another shape) is listed, not guessed.
 
-use super::checkpoint::{Checkpoint, Tensor};
-use super::config::{DistilBertConfig, Family};
+use crate::checkpoint::{Checkpoint, Tensor};
+use crate::config::{DistilBertConfig, Family};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@ use safetensors::tensor::TensorView;
 use std::path::Path;
 
 use super::*;
-use crate::error::tests::message;
+use crate::message::message;
 
 /// A two-layer model whose every size is another.
 const CONFIG: &str = r#"{"model_type": "bert", "hidden_size": 4, "intermediate_size": 6, "num_attention_heads": 2,

@@ -1,0 +1,122 @@
+//! Articles, read on a thread of its own while earlier ones are worked on.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+use std::{mem, thread, vec};
+
+use crate::Visit;
+use crate::error::{Error, Result};
+use crate::question::Article;
+
+/// Bytes of text after which articles are handed over: enough to make that cheap, few enough to bound memory.
+const BATCH_BYTES: usize = 1 << 18;
+
+/// Batches that may wait.
+const AHEAD: usize = 2;
+
+/// Articles in the order of the files, and after them the error that ended the reading, if one did.
+#[derive(Debug)]
+pub struct Articles {
+    batches: Receiver<Vec<Article>>,
+    batch: vec::IntoIter<Article>,
+    /// `None` once its outcome is known.
+    reader: Option<JoinHandle<Result<()>>>,
+}
+
+impl Articles {
+    /// Begins to read; dropping the iterator ends it.
+    pub(crate) fn new(read: impl FnOnce(Visit<'_>) -> Result<()> + Send + 'static) -> Self {
+        let (sender, batches) = sync_channel::<Vec<Article>>(AHEAD);
+        let reader = thread::spawn(move || {
+            let (mut batch, mut bytes) = (Vec::new(), 0);
+            let outcome = read(&mut |article| {
+                bytes += text_bytes(&article);
+                batch.push(article);
+                if bytes < BATCH_BYTES {
+                    return Ok(());
+                }
+                bytes = 0;
+                sender.send(mem::take(&mut batch)).map_err(|_| Error::Stopped)
+            });
+            // Nobody may want it any more.
+            let _ = sender.send(batch);
+            outcome
+        });
+        Self { batches, batch: Vec::new().into_iter(), reader: Some(reader) }
+    }
+}
+
+impl Iterator for Articles {
+    type Item = Result<Article>;
+
+    fn next(&mut self) -> Option<Result<Article>> {
+        loop {
+            if let Some(article) = self.batch.next() {
+                return Some(Ok(article));
+            }
+            match self.batches.recv() {
+                Ok(batch) => self.batch = batch.into_iter(),
+                Err(_) => {
+                    let outcome =
+                        self.reader.take()?.join().unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
+                    return outcome.err().map(Err);
+                }
+            }
+        }
+    }
+}
+
+fn text_bytes(article: &Article) -> usize {
+    let paragraphs = article.paragraphs.iter();
+    paragraphs
+        .map(|paragraph| {
+            let questions = paragraph.qas.iter().map(|qa| qa.id.len() + qa.question.len());
+            paragraph.context.len() + questions.sum::<usize>()
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::question::Paragraph;
+
+    fn article(number: usize) -> Article {
+        let context = "x".repeat(BATCH_BYTES / 3);
+        Article { title: number.to_string(), paragraphs: vec![Paragraph { context, qas: Vec::new() }] }
+    }
+
+    #[test]
+    fn articles_come_in_order_and_before_the_error_behind_them() {
+        let articles = Articles::new(|visit| {
+            (0..20).try_for_each(|number| visit(article(number)))?;
+            Err(Error::Empty { name: "data".to_owned() })
+        });
+        let (titles, errors): (Vec<_>, Vec<_>) =
+            articles.map(|article| article.map(|article| article.title)).partition(Result::is_ok);
+        let titles: Vec<String> = titles.into_iter().map(Result::unwrap).collect();
+        assert_eq!(titles, (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert!(matches!(errors.as_slice(), [Err(Error::Empty { .. })]));
+    }
+
+    #[test]
+    fn a_listener_that_stops_ends_the_reading() {
+        let (told, stopped) = sync_channel(1);
+        let mut articles = Articles::new(move |visit| {
+            let outcome = (0..).try_for_each(|number| visit(article(number)));
+            told.send(()).unwrap();
+            outcome
+        });
+        assert_eq!(articles.next().unwrap().unwrap().title, "0");
+        drop(articles);
+        stopped.recv().unwrap();
+    }
+
+    #[test]
+    fn a_panic_of_the_reader_is_an_error() {
+        let mut articles = Articles::new(|_| panic!("at a bug"));
+        let error = articles.next().unwrap().unwrap_err().to_string();
+        assert_eq!(error, "the reader of questions stopped: at a bug");
+        assert!(articles.next().is_none());
+    }
+}

@@ -1,0 +1,90 @@
+//! Questions as every form gives them: one meaning, whatever the file looked like.
+//!
+//! What a file says is kept; whether a question can be used is for whoever reads it to decide.
+
+use serde::{Deserialize, Serialize};
+use squad::json;
+
+/// An article and its paragraphs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(expecting = "an article: {\"title\": …, \"paragraphs\": […]}")]
+pub struct Article {
+    /// Empty where the file gives none.
+    #[serde(default)]
+    pub title: String,
+    pub paragraphs: Vec<Paragraph>,
+}
+
+/// A context and the questions about it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(expecting = "a paragraph: {\"context\": …, \"qas\": […]}")]
+pub struct Paragraph {
+    pub context: String,
+    pub qas: Vec<Qa>,
+}
+
+/// A question with its answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(expecting = "a question: {\"id\": …, \"question\": …, \"answers\": […]}")]
+pub struct Qa {
+    pub id: String,
+    pub question: String,
+    /// Gold answers; an empty list means that the context holds no answer, and `None` that the file does not say:
+    /// the question is unlabelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Vec<Answer>>,
+    /// What the file says, if it says anything. `answers` decides, as in the official v2.0 script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_impossible: Option<bool>,
+}
+
+/// An answer: a piece of the context.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(expecting = "an answer: {\"text\": …, \"answer_start\": …}")]
+pub struct Answer {
+    pub text: String,
+    /// Where it starts in the context, in characters; `None` where the file does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_start: Option<i32>,
+}
+
+impl Qa {
+    /// The gold answers; none also for an unlabelled question.
+    #[must_use]
+    pub fn answers(&self) -> &[Answer] {
+        self.answers.as_deref().unwrap_or_default()
+    }
+
+    /// Whether an answer has no text: one way in which files say that there is none.
+    #[must_use]
+    pub fn has_empty_answer(&self) -> bool {
+        self.answers().iter().any(Answer::is_empty)
+    }
+}
+
+impl Answer {
+    /// Whether its text is nothing but white space.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
+
+impl From<json::Article> for Article {
+    fn from(json::Article { title, paragraphs }: json::Article) -> Self {
+        let paragraphs = paragraphs.into_iter().map(|json::Paragraph { context, qas }| Paragraph {
+            context,
+            qas: qas.into_iter().map(Qa::from).collect(),
+        });
+        Self { title, paragraphs: paragraphs.collect() }
+    }
+}
+
+impl From<json::Qa> for Qa {
+    fn from(json::Qa { id, question, answers, is_impossible }: json::Qa) -> Self {
+        let answers = answers
+            .into_iter()
+            .map(|json::Answer { text, answer_start }| Answer { text, answer_start: Some(answer_start) });
+        Self { id, question, answers: Some(answers.collect()), is_impossible: Some(is_impossible) }
+    }
+}
