@@ -1,0 +1,48 @@
+//! Where data and models came from: written by ingest into its manifest, read by the model card and by `show`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Manifest;
+
+/// The key of an ingest manifest's metrics that holds [`Sources`].
+const METRIC: &str = "sources";
+
+/// What an ingest artifact was made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {
+    pub train: Vec<Origin>,
+    pub validation: Vec<Origin>,
+    /// A folder's files, or a model of the Hub.
+    pub base_model: Vec<Origin>,
+}
+
+/// One place that something came from. No paths: a manifest holds nothing of the machine that it was made on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Origin {
+    /// distilburn's own corpus.
+    Generated { seed: u64 },
+    /// A file by its base name.
+    File { name: String, blake3: String },
+    /// Without credentials and query.
+    Url { url: String, sha256: String },
+    /// A repository of the Hugging Face Hub.
+    Hub { id: String, commit: String },
+    /// So many per cent of the training contexts, set aside.
+    ShareOfTrain { percent: String },
+}
+
+impl Sources {
+    /// As a metric of ingest: its name and value.
+    #[must_use]
+    pub fn metric(&self) -> (&'static str, Value) {
+        (METRIC, serde_json::to_value(self).expect("sources have string keys only"))
+    }
+
+    /// What the manifest of an ingest artifact says; `None` where it is silent.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Option<Self> {
+        serde_json::from_value(manifest.metrics.get(METRIC)?.clone()).ok()
+    }
+}
