@@ -143,7 +143,17 @@ fn files() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("an empty id", "train.json", squad("\"b\"", "\"\"")),
         ("an empty question", "train.json", squad("who?", " ")),
         ("an empty context", "train.json", squad("the cat sat", "")),
-        ("an empty answer", "train.json", squad("\"cat\"", "\"\"")),
+        (
+            "questions without `answers`",
+            "train.json",
+            SQUAD.replace("\"answers\"", "\"labels\"").into_bytes(),
+        ),
+        ("an answer without an offset", "train.json", squad(", \"answer_start\": 4", "")),
+        (
+            "answers under `is_impossible`",
+            "train.json",
+            squad("\"question\"", "\"is_impossible\": true, \"question\""),
+        ),
     ]
 }
 

@@ -207,12 +207,86 @@ fn subsets_are_first_or_random() {
 #[test]
 fn questions_without_an_answer_are_counted() {
     let impossible = SQUAD.replace("\"answers\": []", "\"answers\": [], \"is_impossible\": true");
-    for (train, unanswered) in [(SQUAD, 1), (&impossible, 0)] {
-        let artifact = Bench::new(train).artifact(&[]);
+    let possible = SQUAD.replace("\"answers\": []", "\"answers\": [], \"is_impossible\": false");
+    let empty = SQUAD.replace("\"answers\": []", "\"answers\": [{\"text\": \" \", \"answer_start\": 0}]");
+    for train in [SQUAD, &impossible, &possible, &empty] {
+        let bench = Bench::new(train);
+        let artifact = bench.artifact(&[]);
         let metrics = &artifact.manifest.metrics;
-        assert_eq!(metrics["train"]["unanswered"], unanswered);
-        assert_eq!(metrics["audit"]["train"]["unanswered"], unanswered);
+        for counts in [&metrics["train"], &metrics["audit"]["train"]] {
+            assert_eq!((&counts["answerable"], &counts["unanswerable"]), (&3.into(), &1.into()), "{train}");
+        }
+        assert_eq!(metrics["train"]["empty_answers"], u64::from(train == empty));
+        let examples = Examples::open(&artifact.file(file_name::EXAMPLES_TRAIN).unwrap()).unwrap();
+        let impossible: Vec<&str> =
+            examples.iter().filter(|example| example.is_impossible).map(|example| example.id).collect();
+        assert_eq!(impossible, ["c"], "the official v2.0 script goes by the answers: {train}");
     }
+}
+
+#[test]
+fn plausible_answers_can_be_ignored() {
+    let plausible = SQUAD.replace("\"answer_start\": 2}]", "\"answer_start\": 2}], \"is_impossible\": true");
+    let bench = Bench::new(&plausible);
+    let refused = bench.run(&[]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains("impossible_with_answers: 1") && said.contains("ingest.plausible_answers=ignore"),
+        "{said}"
+    );
+    let artifact = bench.artifact(&["ingest.plausible_answers=ignore".to_owned()]);
+    assert_eq!(artifact.manifest.metrics["train"]["unanswerable"], 2);
+}
+
+#[test]
+fn unlabelled_questions_are_refused_for_training() {
+    let unlabelled = SQUAD.replace("\"answers\"", "\"labels\"");
+    let refused = Bench::new(&unlabelled).run(&[]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("(unlabelled: 4)") && said.contains("questions need `answers`"), "{said}");
+}
+
+#[test]
+fn answers_with_space_at_an_edge_are_found_and_realign_trims_them() {
+    let train = SQUAD.replace("\"cät\", \"answer_start\": 4", "\" cät\", \"answer_start\": 3");
+    let bench = Bench::new(&train);
+    let metrics = bench.artifact(&[]).manifest.metrics;
+    assert_eq!(metrics["train"]["edge_spaces"], 1);
+    assert_eq!(metrics["audit"]["train"]["findings"]["answer_has_edge_space"], 1);
+    let bench = Bench::new(&train);
+    let artifact = bench.artifact(&["ingest.on_invalid=realign".to_owned()]);
+    let examples = Examples::open(&artifact.file(file_name::EXAMPLES_TRAIN).unwrap()).unwrap();
+    let first = examples.get(0);
+    assert_eq!((first.answers[0].text, first.answers[0].start), ("cät", 4));
+    assert_eq!(
+        (
+            &artifact.manifest.metrics["train"]["edge_spaces"],
+            &artifact.manifest.metrics["train"]["realigned"]
+        ),
+        (&0.into(), &1.into())
+    );
+}
+
+#[test]
+fn answers_without_an_offset_are_refused_or_found_where_they_stand_once() {
+    let train = SQUAD.replace(", \"answer_start\": 2", "");
+    let refused = Bench::new(&train).run(&[]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains("answer \"dog\" has no answer_start") && said.contains("on_invalid=realign"),
+        "{said}"
+    );
+    let bench = Bench::new(&train);
+    let artifact = bench.artifact(&["ingest.on_invalid=realign".to_owned()]);
+    let examples = Examples::open(&artifact.file(file_name::EXAMPLES_TRAIN).unwrap()).unwrap();
+    let found = examples.iter().find(|example| example.id == "d").unwrap();
+    assert_eq!((found.answers[0].text, found.answers[0].start), ("dog", 2));
+    // Where the text stands twice, nobody knows which is meant.
+    let twice = train.replace("A dog ran.", "A dog ran to a dog.");
+    let refused = Bench::new(&twice).run(&["ingest.on_invalid=realign".to_owned()]);
+    assert!(refused.status.success(), "the question is left out");
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("skipped=1"));
 }
 
 #[test]

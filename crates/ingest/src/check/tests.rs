@@ -17,6 +17,7 @@ fn broken() -> Vec<Article> {
                 qa("", "who?", &[]),
                 qa("no question", " \t", &[("cät", 4)]),
                 qa("no text", "who?", &[("", 4)]),
+                Qa { answers: None, ..qa("unlabelled", "who?", &[]) },
                 qa("bytes", "where?", &[("here", 25)]),
                 qa("before", "who?", &[("cät", -1)]),
                 qa("after", "who?", &[("here", i32::MAX)]),
@@ -34,8 +35,11 @@ fn questions_that_keep_the_rules_pass() {
     let dataset = broken();
     let (tally, questions) = checked(&dataset, OnInvalid::Skip);
     tally.accept(OnInvalid::Skip, "data.json").unwrap();
-    assert_eq!(questions.iter().map(|qa| qa.id.as_str()).collect::<Vec<_>>(), ["good", "unanswered"]);
-    insta::assert_compact_debug_snapshot!(tally.skipped, @r#"{"answer_not_at_offset": 2, "duplicate_id": 1, "empty_answer": 1, "empty_context": 1, "empty_id": 1, "empty_question": 1, "impossible_with_answers": 1, "offset_outside_context": 3}"#);
+    assert_eq!(
+        questions.iter().map(|qa| qa.id.as_str()).collect::<Vec<_>>(),
+        ["good", "unanswered", "no text"]
+    );
+    insta::assert_compact_debug_snapshot!(tally.skipped, @r#"{"answer_not_at_offset": 2, "duplicate_id": 1, "empty_context": 1, "empty_id": 1, "empty_question": 1, "impossible_with_answers": 1, "offset_outside_context": 3, "unlabelled": 1}"#);
 }
 
 #[test]
@@ -44,11 +48,11 @@ fn every_rule_names_what_it_found() {
     let (tally, _) = checked(&dataset, OnInvalid::Error);
     let error = tally.accept(OnInvalid::Error, "data.json").unwrap_err();
     insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @r#"
-      data.json: 11 of 13 questions cannot be used (answer_not_at_offset: 2, duplicate_id: 1, empty_answer: 1, empty_context: 1, empty_id: 1, empty_question: 1, impossible_with_answers: 1, offset_outside_context: 3)
+      data.json: 11 of 14 questions cannot be used (answer_not_at_offset: 2, duplicate_id: 1, empty_context: 1, empty_id: 1, empty_question: 1, impossible_with_answers: 1, offset_outside_context: 3, unlabelled: 1)
         "good": an earlier question has this id
         "": the id is empty
         "no question": the question is empty
-        "no text": an answer is empty
+        "unlabelled": it has no `answers`: it is unlabelled
         "bytes": answer "here" starts at character 25, outside its context of 20 characters
         "before": answer "cät" starts at character -1, outside its context of 20 characters
         "after": answer "here" starts at character 2147483647, outside its context of 20 characters
@@ -56,7 +60,7 @@ fn every_rule_names_what_it_found() {
         "over the end": answer "here and there" is not at character 16 of its context, which reads "here"
         "impossible": it is_impossible and has answers
         … and 1 more
-      help: correct them, or leave them out with `--set ingest.on_invalid=skip`; `--set ingest.on_invalid=realign` moves answers to their places where those are beyond doubt, and leaves out the rest
+      help: correct them, or read them as questions without an answer with `--set ingest.plausible_answers=ignore`; `--set ingest.on_invalid=skip` leaves them out
     "#);
 }
 
