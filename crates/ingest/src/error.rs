@@ -72,6 +72,16 @@ pub enum Error {
         split: &'static str,
     },
 
+    /// Too little to set a share of it aside.
+    #[error("{origin}: its questions are asked about {contexts} context, too few to set a share aside for validation")]
+    #[diagnostic(help("name validation data of its own: `--set ingest.validation=PATH`"))]
+    NoShare {
+        /// The file, or the generated corpus.
+        origin: String,
+        /// How many there are.
+        contexts: usize,
+    },
+
     /// A list of ids names questions that the split does not have.
     #[error("{}: {count} of its {ids} ids are not among the usable questions of {origin}\n{listing}", path.display())]
     #[diagnostic(help("take them off the list, or name the file they are from in ingest.{split}"))]

@@ -16,6 +16,7 @@ mod message;
 mod realign;
 pub mod sample;
 mod selection;
+mod share;
 mod split;
 mod tables;
 mod tally;
@@ -71,10 +72,8 @@ fn ingest_questions(
 ) -> Result<Vec<(&'static str, Value)>> {
     let mut audit = Audit::create(job.output(), job.fingerprint(), model.tokenizer_json())?;
     let mut metrics = Vec::new();
-    let splits = Split::both(settings);
-    if let [Some(setting), None] | [None, Some(setting)] = splits.each_ref().map(Split::generated_by) {
-        tracing::warn!(setting, "is left at the generated corpus, and the other split is your own: set both");
-    }
+    let share = Split::share(settings, stop, job)?;
+    let splits = Split::both(settings, share.as_ref());
     for split in splits {
         metrics.push((split.name, split.ingest(settings, &mut audit, stop, job)?));
     }

@@ -116,7 +116,7 @@ impl Choice {
 }
 
 /// `count` of the numbers below `len`, ascending; all of them where there are not more.
-fn random_subset(len: usize, count: usize, seed: u64) -> Vec<usize> {
+pub fn random_subset(len: usize, count: usize, seed: u64) -> Vec<usize> {
     let count = count.min(len);
     let mut indices: Vec<usize> = (0..len).collect();
     let mut random = SplitMix64::new(seed);

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::selection::{Choice, Selection};
 use crate::tables::{Counts, Tables};
 use crate::tally::Tally;
+use crate::share::{Contexts, Part, Share};
 use crate::{local, sample};
 
 /// One of the two splits, with the settings that are its own.
@@ -31,12 +32,29 @@ pub struct Split<'a> {
     contexts: &'static str,
     /// Name of its table of examples.
     examples: &'static str,
+    /// Where it is a part of the training data.
+    part: Option<(&'a Share, Part)>,
 }
 
 impl<'a> Split<'a> {
-    /// Both splits that the settings describe.
+    /// Draws the contexts that are set aside for validation, where the settings say so.
+    pub fn share(settings: &Ingest, stop: &AtomicBool, job: &mut Job) -> Result<Option<Share>> {
+        let Source::Share(percent) = settings.validation else { return Ok(None) };
+        let [train, _] = Split::both(settings, None);
+        let data = train.open(settings.seed, &mut job.fetcher)?;
+        let job = &*job;
+        let is_stopped = || job.interrupted() || stop.load(Ordering::Relaxed);
+        let mut contexts = Contexts::default();
+        Articles { data, is_stopped: &is_stopped, part: None }.each(&mut |article| {
+            contexts.push(article);
+            Ok(())
+        })?;
+        contexts.draw(percent, settings.seed, &train.origin()).map(Some)
+    }
+
+    /// Both splits that the settings describe; `share` is what is set aside, where validation is a share of training.
     #[must_use]
-    pub fn both(settings: &'a Ingest) -> [Self; 2] {
+    pub fn both(settings: &'a Ingest, share: Option<&'a Share>) -> [Self; 2] {
         let train = Self {
             name: "train",
             setting: "ingest.train",
@@ -46,16 +64,18 @@ impl<'a> Split<'a> {
             ids_setting: "ingest.train_ids",
             contexts: file_name::CONTEXTS_TRAIN,
             examples: file_name::EXAMPLES_TRAIN,
+            part: share.map(|share| (share, Part::Train)),
         };
         let validation = Self {
             name: "validation",
             setting: "ingest.validation",
-            source: &settings.validation,
+            source: if share.is_some() { &settings.train } else { &settings.validation },
             max_examples: settings.max_validation_examples,
             ids: settings.validation_ids.as_ref(),
             ids_setting: "ingest.validation_ids",
             contexts: file_name::CONTEXTS_VALIDATION,
             examples: file_name::EXAMPLES_VALIDATION,
+            part: share.map(|share| (share, Part::Validation)),
         };
         [train, validation]
     }
@@ -75,7 +95,8 @@ impl<'a> Split<'a> {
         let origin = self.origin();
         let data = self.open(settings.seed, &mut job.fetcher)?;
         let job = &*job;
-        let source = Articles { data, is_stopped: &|| job.interrupted() || stop.load(Ordering::Relaxed) };
+        let is_stopped = || job.interrupted() || stop.load(Ordering::Relaxed);
+        let source = Articles { data, is_stopped: &is_stopped, part: self.part };
         let selection = self.selection(settings)?;
         let mut audit = audit.split(self.name);
         let (choice, mut audit) = if let Some(choice) = selection.begin(None) {
@@ -187,15 +208,14 @@ impl<'a> Split<'a> {
         Ok(Data::Files(local::files(locations, self.name, self.setting, fetcher)?))
     }
 
-    /// The setting that has its questions generated.
-    pub fn generated_by(&self) -> Option<&'static str> {
-        matches!(self.source, Source::Sample).then_some(self.setting)
-    }
-
     fn origin(&self) -> String {
-        match self.source {
+        let whole = match self.source {
             Source::Sample => "the generated corpus".to_owned(),
-            Source::At(_) => self.source.to_string(),
+            Source::At(_) | Source::Share(_) => self.source.to_string(),
+        };
+        match self.part {
+            Some((_, Part::Validation)) => format!("a share of {whole}"),
+            _ => whole,
         }
     }
 
@@ -225,13 +245,20 @@ enum Data {
 struct Articles<'a> {
     data: Data,
     is_stopped: &'a dyn Fn() -> bool,
+    part: Option<(&'a Share, Part)>,
 }
 
 impl Articles<'_> {
     /// Shows every article to `visit`, until the stage is to stop.
     fn each(&self, visit: &mut dyn FnMut(&Article) -> Result<()>) -> Result<()> {
         let mut visit = |article: &Article| {
-            if (self.is_stopped)() { Err(Error::Interrupted) } else { visit(article) }
+            if (self.is_stopped)() {
+                return Err(Error::Interrupted);
+            }
+            match self.part {
+                Some((share, part)) => visit(&share.of(article, part)),
+                None => visit(article),
+            }
         };
         match &self.data {
             Data::Sample(articles) => articles.iter().try_for_each(visit),

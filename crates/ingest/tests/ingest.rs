@@ -94,20 +94,47 @@ fn examples(artifact: &Artifact, name: &str) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn one_split_of_ones_own_and_one_generated_is_worth_a_warning() {
-    let warned = |settings: &[String]| {
-        let output = Bench::new(SQUAD).run(settings);
-        assert!(output.status.success());
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        stderr.lines().find(|line| line.contains("is left at the generated corpus")).map(str::to_owned)
+fn a_share_of_the_training_contexts_can_be_set_aside() {
+    let paragraph = |number: usize| {
+        format!(
+            r#"{{"context": "Cat {number} sat.", "qas": [
+              {{"id": "{number}a", "question": "Who?", "answers": [{{"text": "Cat {number}", "answer_start": 0}}]}},
+              {{"id": "{number}b", "question": "Why?", "answers": []}}]}}"#
+        )
     };
-    let [train, validation] = ["train", "validation"].map(|split| format!("ingest.{split}=sample"));
-    for setting in [&train, &validation] {
-        let line = warned(std::slice::from_ref(setting)).expect(setting);
-        assert!(line.contains(setting.strip_suffix("=sample").unwrap()), "{line}");
-    }
-    assert_eq!(warned(&[]), None);
-    assert_eq!(warned(&[train, validation]), None);
+    let paragraphs = (0..30).map(paragraph).collect::<Vec<_>>().join(",");
+    let bench = Bench::new(&format!(r#"{{"data": [{{"title": "T", "paragraphs": [{paragraphs}]}}]}}"#));
+    let artifact = bench.artifact(&["ingest.validation=10%".to_owned()]);
+    let contexts = |name: &str| -> Vec<String> {
+        let contexts = Contexts::open(&artifact.file(name).unwrap()).unwrap();
+        (0..contexts.len() as u32).map(|row| contexts.get(row).context.to_owned()).collect()
+    };
+    let (train, validation) = (contexts(file_name::CONTEXTS_TRAIN), contexts(file_name::CONTEXTS_VALIDATION));
+    assert_eq!((train.len(), validation.len()), (27, 3));
+    assert!(validation.iter().all(|context| !train.contains(context)), "{validation:?}");
+    let metrics = &artifact.manifest.metrics;
+    assert_eq!((&metrics["train"]["questions"], &metrics["validation"]["questions"]), (&54.into(), &6.into()));
+    assert!(metrics["audit"]["validation"]["findings"].get("context_in_train").is_none());
+}
+
+#[test]
+fn validation_contexts_that_are_training_contexts_are_worth_a_warning() {
+    const LINE: &str = "contexts are training contexts too";
+    let warned = |train: &str| String::from_utf8(Bench::new(train).run(&[]).stderr).unwrap();
+    let same = warned(SQUAD);
+    let line = same.lines().find(|line| line.contains(LINE)).unwrap();
+    assert!(line.contains("contexts=2 in_train=2 questions_in_train=4"), "{line}");
+    let other = warned(&SQUAD.replace("The cät", "Our cät").replace("A dog", "B dog"));
+    assert!(!other.contains(LINE), "{other}");
+}
+
+#[test]
+fn a_script_without_spaces_between_words_is_worth_a_warning() {
+    let chinese = r#"{"data": [{"title": "T", "paragraphs": [{"context": "日本的首都是东京。", "qas": [
+      {"id": "a", "question": "首都?", "answers": [{"text": "东京", "answer_start": 6}]}]}]}]}"#;
+    let said = String::from_utf8(Bench::new(chinese).run(&[]).stderr).unwrap();
+    let line = said.lines().find(|line| line.contains("evaluate.f1_units=characters")).unwrap();
+    assert!(line.contains("split=\"train\" script=\"Han\" contexts=100 %"), "{line}");
 }
 
 #[test]

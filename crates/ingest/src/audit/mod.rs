@@ -21,6 +21,8 @@ use self::normal::Hashes;
 use self::repeats::{Asked, Repeat};
 use self::rows::Rows;
 use self::summary::Summary;
+
+pub use self::normal::Normalizer;
 use crate::check::{Verdict, has_edge_space};
 use crate::error::Result;
 
@@ -30,6 +32,9 @@ const OVERSIZED_CONTEXT: u32 = 10_000;
 const OVERSIZED_QUESTION: u32 = 300;
 /// Characters of an answer beyond which it is one: more than the 30 tokens that `evaluate` looks for.
 const OVERSIZED_ANSWER: u32 = 200;
+
+/// One context in so many that validation shares with training is worth a warning.
+const LEAK_PERCENT: u64 = 100;
 
 /// The audit of both splits, training first.
 pub struct Audit {
@@ -117,10 +122,31 @@ impl SplitAudit<'_> {
         self.answers(paragraph, qa, verdict)
     }
 
-    /// Ends the split.
+    /// Ends the split, and says what whoever runs it should know.
     pub fn finish(self) {
         let Self { rows, train, asked, summary, summaries, .. } = self;
-        summaries.insert(rows.split.to_owned(), summary.to_json(&rows.counts));
+        let split = rows.split;
+        let of = |finding| rows.counts.get(&finding).copied().unwrap_or(0);
+        let (contexts, in_train) = (summary.contexts(), of(Finding::ContextInTrain));
+        if in_train * LEAK_PERCENT > contexts {
+            tracing::warn!(
+                split,
+                contexts,
+                in_train,
+                questions_in_train = of(Finding::QuestionInTrain),
+                "contexts are training contexts too: the scores will be better than the model is"
+            );
+        }
+        if let Some((script, share)) = summary.unspaced_script() {
+            tracing::warn!(
+                split,
+                script,
+                contexts = %format!("{:.0} %", 100.0 * share),
+                "is written without spaces between words, by which F1 counts; `--set evaluate.f1_units=characters` \
+                 counts its characters"
+            );
+        }
+        summaries.insert(split.to_owned(), summary.to_json(&rows.counts));
         train.get_or_insert(asked);
     }
 

@@ -9,7 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 
 /// A text's two hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hashes {
+pub struct Hashes {
     /// Of its letters and digits in NFKC and lower case, with one space between words.
     pub normal: u64,
     /// Of its bytes.
@@ -39,12 +39,13 @@ const IN_WORDS: [u8; 256] = {
 
 /// Normalises into one buffer, text after text.
 #[derive(Debug, Default)]
-pub(super) struct Normalizer {
+pub struct Normalizer {
     /// UTF-8.
     buffer: Vec<u8>,
 }
 
 impl Normalizer {
+    /// The hashes of a text.
     pub fn hashes(&mut self, text: &str) -> Hashes {
         Hashes { normal: hash(self.normalize(text)), exact: hash(text.as_bytes()) }
     }

@@ -21,6 +21,10 @@ const LANGUAGE_SAMPLE: u64 = 128;
 /// Bytes of a context that the guess goes by.
 const LANGUAGE_BYTES: usize = 400;
 
+/// Scripts written without spaces between words, and Hangul, whose words take suffixes: F1 is counted in characters
+/// there.
+const UNSPACED: [&str; 8] = ["Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Hangul"];
+
 /// The figures so far.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
@@ -73,6 +77,22 @@ impl Summary {
     /// Takes in an answer.
     pub fn answer(&mut self, chars: u32) {
         self.answer_chars.push(chars);
+    }
+
+    /// How many different contexts there are.
+    pub fn contexts(&self) -> u64 {
+        self.context_chars.count
+    }
+
+    /// The most frequent script whose words no spaces part, and its share of the contexts, where that is large.
+    pub fn unspaced_script(&self) -> Option<(&'static str, f64)> {
+        /// Below, the other contexts decide the score.
+        const SHARE: f64 = 0.1;
+        let unspaced = self.context_scripts.iter().filter(|(script, _)| UNSPACED.contains(script));
+        let all: u64 = unspaced.clone().map(|(_, contexts)| contexts).sum();
+        let share = all as f64 / self.contexts().max(1) as f64;
+        let (script, _) = unspaced.max_by_key(|(_, contexts)| **contexts)?;
+        (share >= SHARE).then_some((*script, share))
     }
 
     /// For the manifest.
