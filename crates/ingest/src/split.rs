@@ -195,7 +195,7 @@ impl<'a> Split<'a> {
     fn origin(&self) -> String {
         match self.source {
             Source::Sample => "the generated corpus".to_owned(),
-            Source::At(_) => self.source.to_string(),
+            Source::At(_) | Source::Share(_) => self.source.to_string(),
         }
     }
 
