@@ -200,12 +200,14 @@ impl<'a> Split<'a> {
 
     /// Where its questions are read from, fetched where they are not here; `seed` is the generated corpus's.
     fn open(&self, seed: u64, fetcher: &mut Fetcher) -> Result<Data> {
+        // A share of the training data is read from where that is.
+        let data_of = if self.part.is_some() { "train" } else { self.name };
         let Source::At(locations) = self.source else {
             let sample = sample::generate(seed);
-            let dataset = if self.name == "train" { sample.train } else { sample.validation };
+            let dataset = if data_of == "train" { sample.train } else { sample.validation };
             return Ok(Data::Sample(dataset.data.into_iter().map(Article::from).collect()));
         };
-        Ok(Data::Files(local::files(locations, self.name, self.setting, fetcher)?))
+        Ok(Data::Files(local::files(locations, data_of, self.setting, fetcher)?))
     }
 
     fn origin(&self) -> String {

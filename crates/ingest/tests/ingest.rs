@@ -118,6 +118,14 @@ fn a_share_of_the_training_contexts_can_be_set_aside() {
 }
 
 #[test]
+fn a_share_of_the_generated_corpus_comes_from_its_training_part() {
+    let bench = Bench::new(SQUAD);
+    let artifact = bench.artifact(&["ingest.train=sample".to_owned(), "ingest.validation=25%".to_owned()]);
+    let metrics = &artifact.manifest.metrics;
+    assert_eq!((&metrics["train"]["contexts"], &metrics["validation"]["contexts"]), (&300.into(), &100.into()));
+}
+
+#[test]
 fn validation_contexts_that_are_training_contexts_are_worth_a_warning() {
     const LINE: &str = "contexts are training contexts too";
     let warned = |train: &str| String::from_utf8(Bench::new(train).run(&[]).stderr).unwrap();

@@ -26,7 +26,7 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Re
         [("train", "ingest.train", &ingest.train), ("validation", "ingest.validation", &ingest.validation)]
     {
         let value = match source {
-            Source::Sample => json!("sample"),
+            Source::Sample | Source::Share(_) => json!(source),
             Source::At(locations) => {
                 let mut values = Vec::new();
                 for location in locations {

@@ -150,7 +150,7 @@ fn folder_and_order_of_keys_change_nothing() {
 
 #[test]
 fn a_file_counts_by_its_contents() {
-    let folder = Folder::new("[ingest]\ntrain = \"train.json\"\n");
+    let folder = Folder::new("[ingest]\ntrain = \"train.json\"\nvalidation = \"10%\"\n");
     fs::write(folder.path("train.json"), "one").unwrap();
     let before = folder.fingerprints(&[]);
     fs::copy(folder.path("train.json"), folder.path("copy.json")).unwrap();
@@ -158,6 +158,15 @@ fn a_file_counts_by_its_contents() {
     assert_eq!(before, folder.fingerprints(&[&copy]));
     fs::write(folder.path("train.json"), "two").unwrap();
     assert_ne!(before, folder.fingerprints(&[]));
+}
+
+#[test]
+fn a_share_of_the_training_data_counts_as_what_it_is() {
+    let folder = Folder::new("");
+    let share = |percent: &str| folder.fingerprints(&[&format!("ingest.validation={percent}")]);
+    assert_eq!(share("10%"), share("10.0%"));
+    assert_ne!(share("10%"), share("7.5%"));
+    assert_ne!(share("10%"), folder.fingerprints(&[]));
 }
 
 #[test]
@@ -172,7 +181,7 @@ fn the_base_model_counts_by_the_files_that_are_read() {
 
 #[test]
 fn a_missing_file_is_named_with_the_setting_and_its_line() {
-    let folder = Folder::new("[ingest]\n\ntrain = \"nowhere.json\"\n");
+    let folder = Folder::new("[ingest]\n\ntrain = \"nowhere.json\"\nvalidation = \"10%\"\n");
     let error = folder.workspace(&[], &[]).unwrap().plan().unwrap_err();
     let path = folder.path("").display().to_string();
     assert_eq!(

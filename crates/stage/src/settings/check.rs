@@ -36,7 +36,18 @@ impl Check<'_> {
     fn sources(&self, settings: &Settings) -> Result<(), SettingsError> {
         let ingest = &settings.ingest;
         for (key, source) in [("ingest.train", &ingest.train), ("ingest.validation", &ingest.validation)] {
-            let Source::At(locations) = source else { continue };
+            let locations = match source {
+                Source::Sample => continue,
+                Source::Share(_) if key == "ingest.train" => {
+                    let remedy = "name the training questions; only ingest.validation can be a share of them";
+                    return Err(self.error(key, "is a share of itself", remedy));
+                }
+                Source::Share(percent) if *percent > 0.0 && *percent < 100.0 => continue,
+                Source::Share(_) => {
+                    return Err(self.error(key, "must be above 0% and below 100%", "\"10%\" is usual"));
+                }
+                Source::At(locations) => locations,
+            };
             for location in locations {
                 match location {
                     Location::File(path) if path.as_os_str().is_empty() => {
@@ -58,6 +69,18 @@ impl Check<'_> {
                 }
             }
         }
+        match (&ingest.train, &ingest.validation) {
+            (Source::At(_), Source::Sample) => {
+                let remedy = "name validation data, or set a share of the training data aside: \
+                              ingest.validation = \"10%\"";
+                return Err(self.error("ingest.validation", &self.generated("ingest.train"), remedy));
+            }
+            (Source::Sample, Source::At(_)) => {
+                let remedy = "name training data too: ingest.train = \"FILE\"";
+                return Err(self.error("ingest.train", &self.generated("ingest.validation"), remedy));
+            }
+            _ => {}
+        }
         match &ingest.base_model {
             BaseModel::Folder(path) if path.as_os_str().is_empty() => {
                 let remedy = "write a folder, or a model of the Hub: \"distilbert-base-uncased\"";
@@ -71,6 +94,12 @@ impl Check<'_> {
         }
         self.at_least_one("ingest.download_timeout_s", ingest.download_timeout_s)?;
         self.at_most("ingest.download_timeout_s", ingest.download_timeout_s, 3600)
+    }
+
+    /// The generated corpus beside data of one's own.
+    fn generated(&self, other: &str) -> String {
+        let (value, origin) = &self.values[other];
+        format!("is the generated corpus, which does not belong with {other} = {value} ({origin})")
     }
 
     fn windows(&self, settings: &Settings) -> Result<(), SettingsError> {

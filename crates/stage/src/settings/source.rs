@@ -12,10 +12,12 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Where a split's questions come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// The corpus that distilburn generates.
     Sample,
+    /// So many per cent of the training contexts, set aside for validation: `"10%"`.
+    Share(f64),
     /// One place, or several one after the other.
     At(Vec<Location>),
 }
@@ -97,10 +99,15 @@ impl HubId {
     }
 }
 
+/// The number before a `%`; `./10%` is a file of that name.
+fn percent(text: &str) -> Option<f64> {
+    text.strip_suffix('%')?.trim().parse().ok()
+}
+
 /// The text of a path that counts from `folder` (none = the working directory), so that it is read as one
 /// again. What is no path stays as it is: a Hub id does, unless there is a file or folder of that name.
 pub(super) fn resolve(text: &str, folder: Option<&Path>, is_model: bool) -> String {
-    if text.is_empty() || text == "sample" && !is_model {
+    if text.is_empty() || !is_model && (text == "sample" || percent(text).is_some()) {
         return text.to_owned();
     }
     let joined = |text: &str| folder.map_or_else(|| text.into(), |folder| folder.join(text));
@@ -142,6 +149,7 @@ impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sample => formatter.write_str("sample"),
+            Self::Share(percent) => write!(formatter, "{percent}%"),
             Self::At(locations) => {
                 let texts: Vec<String> = locations.iter().map(Location::to_string).collect();
                 formatter.write_str(&texts.join(", "))
@@ -182,11 +190,14 @@ impl<'de> Deserialize<'de> for Source {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let texts = match Texts::deserialize(deserializer)? {
             Texts::One(text) if text == "sample" => return Ok(Self::Sample),
-            Texts::One(text) => vec![text],
+            Texts::One(text) => match percent(&text) {
+                Some(percent) => return Ok(Self::Share(percent)),
+                None => vec![text],
+            },
             Texts::Several(texts) => texts,
         };
-        if texts.iter().any(|text| text == "sample") {
-            return Err(D::Error::custom("\"sample\" stands alone, not in a list"));
+        if let Some(text) = texts.iter().find(|text| *text == "sample" || percent(text).is_some()) {
+            return Err(D::Error::custom(format!("\"{text}\" stands alone, not in a list")));
         }
         Ok(Self::At(texts.iter().map(|text| Location::parse(text)).collect()))
     }

@@ -65,6 +65,16 @@ fn a_source_is_one_text_or_a_list() {
 }
 
 #[test]
+fn validation_can_be_a_share_of_the_training_data() {
+    for (text, percent) in [("10%", 10.0), ("7.5%", 7.5), ("5 %", 5.0)] {
+        let set = ["ingest.train=a.json".to_owned(), format!("ingest.validation={text}")];
+        let validation =
+            load_with("", None, &set.each_ref().map(String::as_str)).unwrap().settings.ingest.validation;
+        assert_eq!(validation, Source::Share(percent));
+    }
+}
+
+#[test]
 fn sources_that_cannot_be_are_refused() {
     assert_snapshot!(listed(&[
         "[ingest]\ntrain = \"http://example.org/train.json\"",
@@ -73,6 +83,13 @@ fn sources_that_cannot_be_are_refused() {
         "[ingest]\ntrain = []",
         "[ingest]\ntrain = [\"a.json\", 3]",
         "[ingest]\ntrain = [\"a.json\", \"sample\"]",
+        "[ingest]\nvalidation = [\"a.json\", \"10%\"]",
+        "[ingest]\nvalidation = \"0%\"",
+        "[ingest]\nvalidation = \"100%\"",
+        "[ingest]\ntrain = \"10%\"",
+        "[ingest]\ntrain = \"a.json\"",
+        "--set ingest.train=a.json",
+        "--set ingest.validation=b.json",
         "[ingest]\nbase_model = \"https://example.org/model\"",
         "[ingest]\nbase_model = [\"a\", \"b\"]",
         "[ingest]\ndownload_timeout_s = 0",
@@ -157,12 +174,18 @@ fn paths_count_from_the_file_and_on_the_command_line_from_here() {
 
 #[test]
 fn the_value_of_set_is_toml_or_else_a_string() {
-    let set =
-        ["train.betas=[0.8, 0.9]", "run.device=cuda:1", "export.formats=[\"pytorch\"]", "ingest.train=2024"];
+    let set = [
+        "train.betas=[0.8, 0.9]",
+        "run.device=cuda:1",
+        "export.formats=[\"pytorch\"]",
+        "ingest.train=2024",
+        "ingest.validation=./10%",
+    ];
     let settings = load_with("", None, &set).unwrap().settings;
     assert_eq!((settings.train.betas, settings.run.device.as_str()), ([0.8, 0.9], "cuda:1"));
     assert_eq!(settings.export.formats, [Format::Pytorch]);
     assert_eq!(settings.ingest.train, file("2024".into()));
+    assert_eq!(settings.ingest.validation, file("./10%".into()));
 }
 
 #[test]
