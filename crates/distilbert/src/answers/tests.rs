@@ -9,7 +9,10 @@ use super::*;
 use crate::Runtime;
 use crate::tests::tiny_model;
 
-const SETTINGS: SpanSettings = SpanSettings { n_best: 100, max_answer_length: 3, null_threshold: 0.0 };
+const SETTINGS: AnswerSettings = AnswerSettings {
+    spans: SpanSettings { n_best: 100, max_answer_length: 3, null_threshold: 0.0 },
+    f1_units: F1Units::Words,
+};
 const QUESTIONS: usize = 40;
 
 /// Questions about one paragraph of letters, of one to three windows each.
@@ -68,7 +71,7 @@ fn windows_of_one_question_in_two_batches_give_one_answer() {
             found.push((answered.example_index, answered.prediction.text, candidates.collect()));
             Ok::<(), ()>(())
         });
-        (found, score.unwrap())
+        (found, score.unwrap().score)
     };
     let (whole, score): (Vec<(usize, String, Vec<String>)>, _) = answers(1000);
     assert!(whole.iter().map(|(index, ..)| *index).eq(0..QUESTIONS), "{whole:?}");
