@@ -10,7 +10,10 @@ use std::thread;
 use artifact::Feature;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
-use squad::{F1Units, FeatureLogits, Means, Parts, QuestionScore, Rules, Scoring, SpanPrediction, SpanSettings, Tally, select_spans};
+use squad::{
+    F1Units, FeatureLogits, Means, Parts, QuestionScore, Rules, Scoring, SpanPrediction, SpanSettings, Tally,
+    select_spans,
+};
 
 use crate::{Predictor, QaLogits, Split};
 
@@ -69,10 +72,16 @@ impl SplitOutcome {
     /// Warns about a model that gives every question the same answer, or none. `what` was scored.
     pub fn warn_about_sameness(&self, what: &str) {
         match self.only_answer.as_deref() {
-            Some("") => tracing::warn!(what, "every question got no answer: the model has not learned to answer"),
+            Some("") => {
+                tracing::warn!(what, "every question got no answer: the model has not learned to answer")
+            }
             Some(answer) => {
                 let answer: String = answer.chars().take(60).collect();
-                tracing::warn!(what, answer, "every question got the same answer: the model has not learned to answer");
+                tracing::warn!(
+                    what,
+                    answer,
+                    "every question got the same answer: the model has not learned to answer"
+                );
             }
             None => {}
         }
@@ -179,12 +188,7 @@ fn select_behind<'a>(
     let _ = to_caller.send(answer_all(&windows));
 }
 
-fn answer(
-    split: &Split,
-    windows: &[Window<'_>],
-    settings: &AnswerSettings,
-    rules: Rules,
-) -> AnsweredExample {
+fn answer(split: &Split, windows: &[Window<'_>], settings: &AnswerSettings, rules: Rules) -> AnsweredExample {
     let example_index = windows[0].feature.example_index as usize;
     let example = split.examples.get(example_index);
     let context = split.contexts.get(example.context_id).context;

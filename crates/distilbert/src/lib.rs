@@ -25,7 +25,8 @@ mod split;
 mod tests;
 
 pub use answers::{
-    AnswerSettings, AnsweredExample, SAME_ANSWERS, SplitOutcome, SplitScore, Window, answer_split, select_answer,
+    AnswerSettings, AnsweredExample, SAME_ANSWERS, SplitOutcome, SplitScore, Window, answer_split,
+    select_answer,
 };
 pub use autocast::Autocast;
 pub use backward::{Activations, LossInput};

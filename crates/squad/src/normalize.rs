@@ -43,7 +43,9 @@ pub(crate) fn units_of(normalized: &str) -> Vec<&str> {
     let mut units = Vec::new();
     for word in normalized.split(' ') {
         let mut rest = word;
-        while let Some((start, character)) = rest.char_indices().find(|(_, character)| is_unspaced(*character)) {
+        while let Some((start, character)) =
+            rest.char_indices().find(|(_, character)| is_unspaced(*character))
+        {
             let end = start + character.len_utf8();
             units.extend([&rest[..start], &rest[start..end]]);
             rest = &rest[end..];

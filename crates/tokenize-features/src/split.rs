@@ -2,10 +2,12 @@
 
 use artifact::{Contexts, Example, Examples};
 use squad::{FeatureTokenizer, LabelledAnswer, TokenizedContext, Window};
+use stage::Interrupt;
 
 use crate::blocks::Blocks;
 use crate::error::{Error, Result};
 use crate::ordered::in_order;
+use crate::unknown::OfQuestion;
 
 /// What is read of a split, and its name for messages.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct ExampleWindows<'a> {
     pub example: Example<'a>,
     /// At least one.
     pub windows: Vec<Window>,
+    /// How much of its context and answers the vocabulary does not know.
+    pub unknown: OfQuestion,
 }
 
 impl Split {
@@ -37,10 +41,11 @@ impl Split {
         &'a self,
         tokenizer: &FeatureTokenizer,
         threads: usize,
+        stop: &Interrupt,
         mut consume: impl FnMut(ExampleWindows<'a>) -> Result<()>,
     ) -> Result<()> {
         let blocks = Blocks::new(self.examples.iter().map(|example| example.context_id));
-        let work = |block: usize| self.tokenize_block(block, &blocks, tokenizer);
+        let work = |block: usize| self.tokenize_block(block, &blocks, tokenizer, stop);
         in_order(blocks.ranges.len(), threads, work, |block| {
             let (done, error) = block;
             done.into_iter().try_for_each(&mut consume)?;
@@ -54,20 +59,28 @@ impl Split {
         block: usize,
         blocks: &Blocks,
         tokenizer: &FeatureTokenizer,
+        stop: &Interrupt,
     ) -> (Vec<ExampleWindows<'_>>, Option<Error>) {
         let range = blocks.ranges[block].clone();
         let mut done = Vec::with_capacity(range.len());
         // The tokens of the context of the example before, which the next one most often shares.
         let mut latest: Option<(u32, TokenizedContext)> = None;
         for index in range {
+            // One context of many megabytes is minutes of work with its questions.
+            if stop.seen() {
+                return (done, Some(Error::Interrupted));
+            }
             let example = self.examples.get(index);
             let windows = self.context_tokens(&example, blocks, &mut latest, tokenizer).and_then(|context| {
                 let answer = example.answers.first();
                 let answer = answer.map(|answer| LabelledAnswer { start: answer.start, text: answer.text });
-                tokenizer.windows(example.question, context, answer)
+                let unknown = OfQuestion::of(&example, context, tokenizer.unknown_id());
+                Ok((tokenizer.windows(example.question, context, answer)?, unknown))
             });
             match windows {
-                Ok(windows) => done.push(ExampleWindows { example_index: index as u32, example, windows }),
+                Ok((windows, unknown)) => {
+                    done.push(ExampleWindows { example_index: index as u32, example, windows, unknown });
+                }
                 Err(source) => return (done, Some(Error::question(example.id, self.name, source))),
             }
         }

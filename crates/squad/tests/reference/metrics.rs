@@ -29,7 +29,8 @@ fn metrics_equal_the_official_scripts() {
     for case in cases::<Case>("metrics.json") {
         let ground_truths: Vec<_> = case.ground_truths.iter().map(String::as_str).collect();
         let scoring = |rules, f1_units| Scoring { rules, f1_units }.score(&case.prediction, &ground_truths);
-        let equal = |found: f64, expected: f64| assert!((found - expected).abs() < TOLERANCE, "{found}: {case:?}");
+        let equal =
+            |found: f64, expected: f64| assert!((found - expected).abs() < TOLERANCE, "{found}: {case:?}");
         if !ground_truths.is_empty() {
             let found = scoring(Rules::V1, F1Units::Words);
             equal(found.exact_match, case.exact_match);
@@ -46,8 +47,8 @@ fn metrics_equal_the_official_scripts() {
 fn f1_over_characters_equals_the_rules_of_mlqa() {
     for case in cases::<Case>("metrics.json") {
         let ground_truths: Vec<_> = case.ground_truths.iter().map(String::as_str).collect();
-        let found =
-            Scoring { rules: Rules::V2, f1_units: F1Units::Characters }.score(&case.prediction, &ground_truths);
+        let found = Scoring { rules: Rules::V2, f1_units: F1Units::Characters }
+            .score(&case.prediction, &ground_truths);
         assert!((found.f1 - case.characters_f1).abs() < TOLERANCE, "{}: {case:?}", found.f1);
         assert!((found.exact_match - case.exact_match_v2).abs() < TOLERANCE, "{case:?}");
     }
