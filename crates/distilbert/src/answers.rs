@@ -73,7 +73,7 @@ impl SplitOutcome {
     pub fn warn_about_sameness(&self, what: &str) {
         match self.only_answer.as_deref() {
             Some("") => {
-                tracing::warn!(what, "every question got no answer: the model has not learned to answer")
+                tracing::warn!(what, "every question got no answer: the model has not learned to answer");
             }
             Some(answer) => {
                 let answer: String = answer.chars().take(60).collect();
@@ -90,8 +90,9 @@ impl SplitOutcome {
 
 /// Answers all questions of `split` in order and hands each to `each`, which may stop it with an error.
 ///
-/// Scores follow SQuAD's v2.0 rules where the split has a question without answers, else v1.1's. `batch_size` is the number of features of one forward pass. `each` runs on the caller's thread, and sees an answer a few
-/// batches after the model has computed its logits: an error stops it that much later.
+/// Scores follow SQuAD's v2.0 rules where the split has a question without answers, else v1.1's. `batch_size` is the
+/// number of features of one forward pass. `each` runs on the caller's thread, and sees an answer a few batches after the
+/// model has computed its logits: an error stops it that much later.
 ///
 /// # Errors
 /// What `each` returns.

@@ -99,7 +99,7 @@ impl Split {
             }
             let covered = |answer: &Answer<'_>| {
                 let start = u32::try_from(answer.start).unwrap_or_default();
-                let end = start + answer.text.chars().count() as u32;
+                let end = start.saturating_add(answer.text.chars().count() as u32);
                 tokens.range(..(end, 0)).rev().take_while(|token| token.1 > start).count()
             };
             let long = example.answers.iter().filter(|answer| covered(answer) > max_answer_length).count();

@@ -91,7 +91,8 @@ fn write_features(
     let mut features = FeaturesWriter::create(&job.output().join(files.features), job.fingerprint())?;
     let progress = job.progress(files.name, split.examples.len() as u64);
     let mut unknown_tokens = UnknownTokens::default();
-    split.tokenize(tokenizer, threads(job), &job.interrupt(), |answered| {
+    let interrupt = job.interrupt();
+    split.tokenize(tokenizer, threads(job), &|| interrupt.seen(), |answered| {
         let ExampleWindows { example_index, example, windows, unknown } = answered;
         if job.interrupted() {
             return Err(Error::Interrupted);

@@ -41,6 +41,7 @@ pub struct OfQuestion {
 }
 
 impl OfQuestion {
+    /// Counts the whole context, and the tokens of it that any gold answer covers, for each of them.
     pub fn of(example: &Example<'_>, context: &TokenizedContext, unknown_id: Option<i32>) -> Self {
         let mut answers = Count::default();
         for answer in &example.answers {

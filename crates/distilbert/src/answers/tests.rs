@@ -130,7 +130,17 @@ fn questions_without_an_answer_are_scored_apart() {
     // It never wins.
     let talkative = outcome(1e6);
     assert_eq!(talkative.parts.unwrap().no_answer.exact_match, 0.0);
-    assert_eq!(talkative.only_answer, None);
+}
+
+#[test]
+fn two_different_answers_are_not_the_same_answer() {
+    let mut only_answer = OnlyAnswer::default();
+    only_answer.add("a");
+    only_answer.add("a");
+    assert_eq!(only_answer.0, Some(Some("a".to_owned())));
+    only_answer.add("b");
+    only_answer.add("a");
+    assert_eq!(only_answer.0, Some(None));
 }
 
 #[test]

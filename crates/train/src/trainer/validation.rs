@@ -13,7 +13,7 @@ use crate::records::write_checkpoint;
 use crate::state::Best;
 use crate::stop::Reason;
 
-/// How validation selects spans: `run_qa`'s defaults, so that no setting of evaluate retrains.
+/// How validation selects spans: `run_qa`'s defaults, so that no span setting of evaluate trains again.
 const VALIDATION_SPANS: SpanSettings =
     SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
 
