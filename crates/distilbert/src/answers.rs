@@ -142,21 +142,29 @@ pub fn answer_split<E>(
     })?;
 
     let Means { questions, exact_match, f1 } = tally.means();
-    let only_answer = only_answer.0.flatten().filter(|_| questions >= SAME_ANSWERS && exact_match < 100.0);
+    let only_answer = match only_answer {
+        OnlyAnswer::All(text) if questions >= SAME_ANSWERS && exact_match < 100.0 => Some(text),
+        _ => None,
+    };
     let score = SplitScore { loss: loss / split.features.len().max(1) as f64, exact_match, f1 };
     Ok(SplitOutcome { score, parts: tally.parts(), only_answer })
 }
 
-/// The text that all questions got so far: `None` before the first, `Some(None)` once two differ.
-#[derive(Default)]
-struct OnlyAnswer(Option<Option<String>>);
+/// The text that all questions got so far.
+#[derive(Debug, Default, PartialEq)]
+enum OnlyAnswer {
+    #[default]
+    NoQuestions,
+    All(String),
+    Several,
+}
 
 impl OnlyAnswer {
     fn add(&mut self, text: &str) {
-        match &self.0 {
-            None => self.0 = Some(Some(text.to_owned())),
-            Some(Some(before)) if before != text => self.0 = Some(None),
-            Some(_) => {}
+        match self {
+            Self::NoQuestions => *self = Self::All(text.to_owned()),
+            Self::All(before) if before != text => *self = Self::Several,
+            Self::All(_) | Self::Several => {}
         }
     }
 }
