@@ -246,7 +246,7 @@ fn a_model_that_never_answers_warns_and_its_scores_stand_apart() {
     fs::write(bench.path("data.json"), unanswerable()).unwrap();
     let settings = format!(
         "{DATA} --set ingest.train=data.json --set ingest.validation=data.json --set train.epochs=1 \
-         --set train.warmup_steps=0 {NO_CHANGE} --set evaluate.null_threshold=-1000000 \
+         --set train.warmup_steps=0 {NO_CHANGE} --set evaluate.null_threshold=-1e6 \
          --set evaluate.max_answer_length=1"
     );
     let said = bench.run(&format!("distilburn run --to evaluate {settings}"));
