@@ -58,6 +58,36 @@ fn every_form_scores_alike() {
 }
 
 #[test]
+fn questions_without_an_answer_bring_version_2_and_stand_apart() {
+    let bench = Bench::new();
+    let with_none = dataset().replace(r#""answers":[{"answer_start":0,"text":"1999"}]"#, r#""answers":[]"#);
+    assert_ne!(with_none, dataset());
+    fs::write(bench.path("dev.json"), with_none).unwrap();
+    fs::write(bench.path("predictions.json"), r#"{"a": "broncos!", "b": "the", "c": "x"}"#).unwrap();
+    let said = bench.run("distilburn score --dataset dev.json --predictions predictions.json");
+    let expected = "exact match 66.67, F1 66.67 (3 questions)\n\
+                    with an answer: exact match 50.00, F1 50.00 (2 questions)\n\
+                    without: exact match 100.00, F1 100.00 (1 questions)\n";
+    assert_eq!(said.stdout, expected);
+}
+
+#[test]
+fn f1_counts_characters_where_it_is_asked_to() {
+    let bench = Bench::new();
+    fs::write(bench.path("dev.json"), dataset().replace("1999", "東京都")).unwrap();
+    fs::write(bench.path("predictions.json"), r#"{"a": "broncos!", "b": "東京", "c": "in city"}"#).unwrap();
+    let f1 = |units: &str| {
+        let score = bench.json(&format!(
+            "distilburn score --json --dataset dev.json --predictions predictions.json --f1-units {units}"
+        ));
+        score["f1"].as_f64().unwrap()
+    };
+    // Two of the three characters: 0.8.
+    assert!((f1("words") - 200.0 / 3.0).abs() < TOLERANCE);
+    assert!((f1("characters") - 280.0 / 3.0).abs() < TOLERANCE);
+}
+
+#[test]
 fn files_that_cannot_be_scored_are_refused() {
     let bench = Bench::new();
     fs::write(bench.path("dev.json"), dataset()).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, Said};
 use crate::tiny::{self, DATA};
@@ -223,4 +223,51 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash() {
     assert_eq!(bench.run("distilburn status --verify").code, Some(0));
     let names = bench.names("artifacts/train");
     assert!(names.iter().any(|name| name.starts_with(".damaged-")), "{names:?}");
+}
+
+/// Twelve questions about one sentence, every third without an answer.
+fn unanswerable() -> String {
+    let context = "The cat sat on the mat and the dog slept in the garden";
+    let qas: Vec<Value> = (0..12)
+        .map(|index| {
+            let answers =
+                if index % 3 == 0 { json!([]) } else { json!([{ "text": "mat", "answer_start": 19 }]) };
+            json!({ "id": index.to_string(), "question": "Where did the cat sit?", "answers": answers })
+        })
+        .collect();
+    json!({ "version": "v2.0", "data": [{ "title": "t", "paragraphs": [{ "context": context, "qas": qas }] }] })
+        .to_string()
+}
+
+#[test]
+fn a_model_that_never_answers_warns_and_its_scores_stand_apart() {
+    let _alone = alone();
+    let bench = tiny::bench();
+    fs::write(bench.path("data.json"), unanswerable()).unwrap();
+    let settings = format!(
+        "{DATA} --set ingest.train=data.json --set ingest.validation=data.json --set train.epochs=1 \
+         --set train.warmup_steps=0 {NO_CHANGE} --set evaluate.null_threshold=-1e6 \
+         --set evaluate.max_answer_length=1"
+    );
+    let said = bench.run(&format!("distilburn run --to evaluate {settings}"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stderr.contains("every question got no answer"), "{said:?}");
+    assert!(said.stderr.contains("no_answer_exact_match=100"), "{said:?}");
+    assert!(said.stdout.contains("  with an answer: exact match 0.00, F1 0.00 (8 questions)\n"), "{said:?}");
+    assert!(said.stdout.contains("  without: exact match 100.00, F1 100.00 (4 questions)\n"), "{said:?}");
+    let answer = bench.json(&format!("distilburn run --quiet --json --to evaluate {settings}"));
+    assert_eq!((&answer["no_answer_questions"], &answer["has_answer_f1"]), (&json!(4), &json!(0.0)));
+}
+
+#[test]
+fn a_training_that_diverges_says_so() {
+    let _alone = alone();
+    let bench = tiny::bench();
+    let training = |rate: &str| {
+        let said = bench.run(&format!("distilburn-train {DATA} {RECIPE} --set train.learning_rate={rate}"));
+        assert_eq!(said.code, Some(0), "{said:?}");
+        said.stderr.matches("the training diverges").count()
+    };
+    assert_eq!(training("30"), 1);
+    assert_eq!(training("3e-4"), 0);
 }

@@ -1,4 +1,4 @@
-"""Exact match and F1 as the official SQuAD v1.1 script has them, on answers picked to be nasty.
+"""Exact match and F1 as the official SQuAD scripts have them, and F1 over characters, on answers picked to be nasty.
 
     .cache/reference-venv/bin/python scripts/reference/metrics.py
         writes crates/squad/tests/fixtures/metrics.json
@@ -6,7 +6,9 @@
     .cache/reference-venv/bin/python scripts/reference/metrics.py score DATASET PREDICTIONS
         prints EM and F1 of a predictions file (id to text) against a SQuAD file, .json or .json.gz
 
-`normalize` and the scores follow evaluate-v1.1.py; only Python can say what its `lower`, `split` and `\\b` do.
+`normalize` and the scores follow evaluate-v1.1.py, the names with v2 evaluate-v2.0.py; only Python can say what its
+`lower`, `split` and `\\b` do. `characters` follows mlqa_evaluation_v1.py: punctuation goes first, then articles, and
+`mixed_segmentation` makes a unit of each character of the scripts below, where MLQA has Chinese alone.
 """
 
 import argparse
@@ -60,7 +62,35 @@ CASES = [
     ("`~!@#$%^&*()_+-=[]{}\\|;:'\",.<>/?", [""]),
     ("\u00a7 \u20ac \u00b0 \u00bf", ["\u00a7 \u20ac \u00b0 \u00bf"]),
     ("one two three four five six seven", ["two four six eight", "seven six five four three two one", "one"]),
+    ("", []),
+    ("the", []),
+    ("cat", []),
+    ("the", ["a", "cat"]),
+    ("cat", ["the", "..."]),
+    ("", ["the"]),
+    ("\u6771\u4eac\u90fd", ["\u4eac\u90fd", "\u6771\u4eac"]),
+    ("\u5317\u4eac\u5e02\u7684 New York", ["\u5317\u4eac new york"]),
+    ("1984\u5e74\u3001\u5927\u962a\u5e9c", ["1984\u5e74", "\u5927\u962a\u5e9c\uff08\u65e5\u672c\uff09"]),
+    ("\u30b5\u30fc\u30d0\u30fc\u306e", ["\u30b5\u30fc\u30d0"]),
+    ("\uff7b\uff70\uff8a\uff9e\uff70", ["\uff7b\uff70\uff8a\uff9e"]),
+    ("\u4eba\u3005\u3007", ["\u3005\u3007", "\u4eba\u4eba"]),
+    ("\U00020000\u3400\uf900", ["\u3400 \U00020000"]),
+    ("\uc11c\uc6b8\uc5d0\uc11c", ["\uc11c\uc6b8"]),
+    ("\u1112\u1161\u11ab", ["\u1112\u1161"]),
+    ("\u0e01\u0e23\u0e38\u0e07\u0e40\u0e17\u0e1e", ["\u0e01\u0e23\u0e38\u0e07"]),
+    ("\u0ea7\u0ebd\u0e87\u0e88\u0eb1\u0e99", ["\u0ea7\u0ebd\u0e87"]),
+    ("\u1797\u17d2\u1793\u17c6\u1796\u17c1\u1789", ["\u1797\u17d2\u1793\u17c6"]),
+    ("\u101b\u1014\u103a\u1000\u102f\u1014\u103a", ["\u101b\u1014\u103a"]),
+    ("\u3002", ["\u3001"]),
+    ("\u201cthe\u201d cat\u2014dog", ["catdog", "cat dog"]),
+    ("\u0939\u093f\u0928\u094d\u0926\u0940 \u0645\u0631\u062d\u0628\u0627", ["\u0939\u093f\u0928\u094d\u0926\u0940"]),
 ]
+
+# Beginnings of the names of characters that are units by themselves.
+UNSPACED = (
+    "CJK UNIFIED IDEOGRAPH", "CJK COMPATIBILITY IDEOGRAPH", "IDEOGRAPHIC ITERATION MARK", "IDEOGRAPHIC NUMBER",
+    "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "HANGUL", "HALFWIDTH HANGUL", "THAI", "LAO", "KHMER", "MYANMAR",
+)
 
 
 def normalize(text):
@@ -81,8 +111,44 @@ def f1(prediction, ground_truth):
     return (2 * precision * recall) / (precision + recall)
 
 
+def tokens_f1(prediction, ground_truth):
+    """compute_f1 of evaluate-v2.0.py, on tokens."""
+    if not prediction or not ground_truth:
+        return float(prediction == ground_truth)
+    same = sum((collections.Counter(prediction) & collections.Counter(ground_truth)).values())
+    if same == 0:
+        return 0.0
+    precision, recall = same / len(prediction), same / len(ground_truth)
+    return (2 * precision * recall) / (precision + recall)
+
+
+def f1_v2(prediction, ground_truth):
+    return tokens_f1(normalize(prediction).split(), normalize(ground_truth).split())
+
+
+def characters(text):
+    is_punctuation = lambda c: c in string.punctuation or unicodedata.category(c).startswith("P")
+    text = "".join(c for c in text.lower() if not is_punctuation(c))
+    units, word = [], ""
+    for c in re.sub(r"\b(a|an|the)\b", " ", text):
+        if unicodedata.name(c, "").startswith(UNSPACED):
+            units += [*word.split(), c]
+            word = ""
+        else:
+            word += c
+    return units + word.split()
+
+
+def characters_f1(prediction, ground_truth):
+    return tokens_f1(characters(prediction), characters(ground_truth))
+
+
 def best(metric, prediction, ground_truths):
-    return max(metric(prediction, ground_truth) for ground_truth in ground_truths)
+    return max((metric(prediction, ground_truth) for ground_truth in ground_truths), default=0.0)
+
+
+def best_v2(metric, prediction, ground_truths):
+    return best(metric, prediction, [truth for truth in ground_truths if normalize(truth)] or [""])
 
 
 def write_fixture():
@@ -93,6 +159,9 @@ def write_fixture():
             "normalized": normalize(prediction),
             "exact_match": best(exact_match, prediction, ground_truths),
             "f1": best(f1, prediction, ground_truths),
+            "exact_match_v2": best_v2(exact_match, prediction, ground_truths),
+            "f1_v2": best_v2(f1_v2, prediction, ground_truths),
+            "characters_f1": best_v2(characters_f1, prediction, ground_truths),
         }
         for prediction, ground_truths in CASES
     ]

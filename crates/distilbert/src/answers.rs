@@ -10,7 +10,10 @@ use std::thread;
 use artifact::Feature;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
-use squad::{FeatureLogits, SpanPrediction, SpanSettings, select_spans};
+use squad::{
+    F1Units, FeatureLogits, Means, Parts, QuestionScore, Rules, Scoring, SpanPrediction, SpanSettings, Tally,
+    select_spans,
+};
 
 use crate::{Predictor, QaLogits, Split};
 
@@ -26,10 +29,8 @@ pub struct AnsweredExample {
     pub prediction: SpanPrediction,
     /// Sum over its features of the mean of start and end cross-entropy.
     pub loss: f64,
-    /// 1 where it equals a gold answer after normalisation, else 0.
-    pub exact_match: f64,
-    /// Token overlap with the nearest gold answer, in [0, 1].
-    pub f1: f64,
+    /// How it compares with the gold answers.
+    pub score: QuestionScore,
 }
 
 /// Means over a split.
@@ -43,10 +44,55 @@ pub struct SplitScore {
     pub f1: f64,
 }
 
+/// How spans are selected and scored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AnswerSettings {
+    /// How spans are selected.
+    pub spans: SpanSettings,
+    /// What F1 counts.
+    pub f1_units: F1Units,
+}
+
+/// What the answers to a whole split are worth.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SplitOutcome {
+    /// Means over all questions.
+    pub score: SplitScore,
+    /// EM and F1 of the questions with and without an answer, where any has none.
+    pub parts: Option<Parts>,
+    /// The text that all questions got (empty: no answer), where that is suspicious: there are at least
+    /// [`SAME_ANSWERS`] of them, and it is wrong for some.
+    pub only_answer: Option<String>,
+}
+
+/// So many questions with the same answer are no accident.
+pub const SAME_ANSWERS: usize = 10;
+
+impl SplitOutcome {
+    /// Warns about a model that gives every question the same answer, or none. `what` was scored.
+    pub fn warn_about_sameness(&self, what: &str) {
+        match self.only_answer.as_deref() {
+            Some("") => {
+                tracing::warn!(what, "every question got no answer: the model has not learned to answer");
+            }
+            Some(answer) => {
+                let answer: String = answer.chars().take(60).collect();
+                tracing::warn!(
+                    what,
+                    answer,
+                    "every question got the same answer: the model has not learned to answer"
+                );
+            }
+            None => {}
+        }
+    }
+}
+
 /// Answers all questions of `split` in order and hands each to `each`, which may stop it with an error.
 ///
-/// `batch_size` is the number of features of one forward pass. `each` runs on the caller's thread, and sees an answer a few
-/// batches after the model has computed its logits: an error stops it that much later.
+/// Scores follow SQuAD's v2.0 rules where the split has a question without answers, else v1.1's. `batch_size` is the
+/// number of features of one forward pass. `each` runs on the caller's thread, and sees an answer a few batches after the
+/// model has computed its logits: an error stops it that much later.
 ///
 /// # Errors
 /// What `each` returns.
@@ -54,16 +100,16 @@ pub fn answer_split<E>(
     predictor: &Predictor,
     split: &Split,
     batch_size: usize,
-    settings: &SpanSettings,
+    settings: &AnswerSettings,
     mut each: impl FnMut(AnsweredExample) -> Result<(), E>,
-) -> Result<SplitScore, E> {
+) -> Result<SplitOutcome, E> {
     let batch_size = batch_size.max(1);
-    let mut total = SplitScore::default();
+    let (mut loss, mut tally, mut only_answer) = (0.0, Tally::default(), OnlyAnswer::default());
     let mut take = |answers: Vec<AnsweredExample>| -> Result<(), E> {
         answers.into_iter().try_for_each(|answered| {
-            total.loss += answered.loss;
-            total.exact_match += answered.exact_match;
-            total.f1 += answered.f1;
+            loss += answered.loss;
+            tally.add(answered.score);
+            only_answer.add(&answered.prediction.text);
             each(answered)
         })
     };
@@ -95,26 +141,46 @@ pub fn answer_split<E>(
         answers.iter().try_for_each(&mut take)
     })?;
 
-    let questions = split.examples.len().max(1) as f64;
-    Ok(SplitScore {
-        loss: total.loss / split.features.len().max(1) as f64,
-        exact_match: 100.0 * total.exact_match / questions,
-        f1: 100.0 * total.f1 / questions,
-    })
+    let Means { questions, exact_match, f1 } = tally.means();
+    let only_answer = match only_answer {
+        OnlyAnswer::All(text) if questions >= SAME_ANSWERS && exact_match < 100.0 => Some(text),
+        _ => None,
+    };
+    let score = SplitScore { loss: loss / split.features.len().max(1) as f64, exact_match, f1 };
+    Ok(SplitOutcome { score, parts: tally.parts(), only_answer })
+}
+
+/// The text that all questions got so far.
+#[derive(Debug, Default, PartialEq)]
+enum OnlyAnswer {
+    #[default]
+    NoQuestions,
+    All(String),
+    Several,
+}
+
+impl OnlyAnswer {
+    fn add(&mut self, text: &str) {
+        match self {
+            Self::NoQuestions => *self = Self::All(text.to_owned()),
+            Self::All(before) if before != text => *self = Self::Several,
+            Self::All(_) | Self::Several => {}
+        }
+    }
 }
 
 /// Selects and scores spans until there are no more batches, or nobody takes the answers: after each batch, in parallel,
 /// those of the questions whose windows ended in it.
 fn select_behind<'a>(
     split: &'a Split,
-    settings: SpanSettings,
+    settings: AnswerSettings,
     batches: Receiver<Vec<Window<'a>>>,
     to_caller: Sender<Vec<AnsweredExample>>,
 ) {
-    let version_2 = split.has_impossible();
+    let rules = split.rules();
     let answer_all = |windows: &[Window<'_>]| -> Vec<AnsweredExample> {
         let questions: Vec<&[Window<'_>]> = windows.chunk_by(Window::has_same_question).collect();
-        questions.into_par_iter().map(|windows| answer(split, windows, &settings, version_2)).collect()
+        questions.into_par_iter().map(|windows| answer(split, windows, &settings, rules)).collect()
     };
     let mut windows: Vec<Window<'_>> = Vec::new();
     for batch in batches {
@@ -131,21 +197,15 @@ fn select_behind<'a>(
     let _ = to_caller.send(answer_all(&windows));
 }
 
-fn answer(
-    split: &Split,
-    windows: &[Window<'_>],
-    settings: &SpanSettings,
-    version_2: bool,
-) -> AnsweredExample {
+fn answer(split: &Split, windows: &[Window<'_>], settings: &AnswerSettings, rules: Rules) -> AnsweredExample {
     let example_index = windows[0].feature.example_index as usize;
     let example = split.examples.get(example_index);
     let context = split.contexts.get(example.context_id).context;
-    let prediction = select_answer(context, windows, settings, version_2);
+    let prediction = select_answer(context, windows, &settings.spans, rules == Rules::V2);
     let ground_truths: Vec<&str> = example.answers.iter().map(|answer| answer.text).collect();
     AnsweredExample {
         example_index,
-        exact_match: squad::exact_match(&prediction.text, &ground_truths),
-        f1: squad::f1(&prediction.text, &ground_truths),
+        score: Scoring { rules, f1_units: settings.f1_units }.score(&prediction.text, &ground_truths),
         loss: windows.iter().map(|window| feature_loss(&window.feature, &window.logits)).sum(),
         prediction,
     }

@@ -24,7 +24,10 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub use answers::{AnsweredExample, SplitScore, Window, answer_split, select_answer};
+pub use answers::{
+    AnswerSettings, AnsweredExample, SAME_ANSWERS, SplitOutcome, SplitScore, Window, answer_split,
+    select_answer,
+};
 pub use autocast::Autocast;
 pub use backward::{Activations, LossInput};
 pub use batch::PackedBatch;
@@ -37,4 +40,4 @@ pub use model::{DistilBertForQuestionAnswering, DropoutSeed, Mode};
 pub use parameters::{Parameter, Weights};
 pub use predictor::{Predictor, QaLogits};
 pub use runtime::{Precision, Runtime, RuntimeOptions};
-pub use split::Split;
+pub use split::{LongAnswers, Split};

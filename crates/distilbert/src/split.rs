@@ -1,6 +1,9 @@
 //! One split of the data as a model reads it: questions, contexts and features, memory-mapped.
 
-use artifact::{Artifact, Contexts, Examples, Features, file_name};
+use std::collections::BTreeSet;
+
+use artifact::{Answer, Artifact, Contexts, Examples, Features, file_name};
+use squad::Rules;
 
 use crate::{Config, Error};
 
@@ -77,9 +80,41 @@ impl Split {
         Ok(())
     }
 
-    /// Whether any question is marked unanswerable, as in SQuAD v2.0: then "no answer" is an answer.
+    /// How answers are scored, and whether "no answer" is one: v2.0's rules where any question has no answers.
     #[must_use]
-    pub fn has_impossible(&self) -> bool {
-        self.examples.iter().any(|example| example.is_impossible)
+    pub fn rules(&self) -> Rules {
+        Rules::of(self.examples.iter().map(|example| example.answers.len()))
     }
+
+    /// The gold answers that cover more than `max_answer_length` tokens: no prediction can equal them.
+    #[must_use]
+    pub fn long_answers(&self, max_answer_length: usize) -> LongAnswers {
+        let mut found = LongAnswers::default();
+        let mut features = self.features.iter().peekable();
+        for (index, example) in self.examples.iter().enumerate() {
+            // Neighbouring windows share tokens.
+            let mut tokens = BTreeSet::new();
+            while let Some(feature) = features.next_if(|feature| feature.example_index as usize <= index) {
+                tokens.extend(feature.offset_mapping.iter().flatten());
+            }
+            let covered = |answer: &Answer<'_>| {
+                let start = u32::try_from(answer.start).unwrap_or_default();
+                let end = start.saturating_add(answer.text.chars().count() as u32);
+                tokens.range(..(end, 0)).rev().take_while(|token| token.1 > start).count()
+            };
+            let long = example.answers.iter().filter(|answer| covered(answer) > max_answer_length).count();
+            found.answers += long;
+            found.questions += usize::from(long > 0 && long == example.answers.len());
+        }
+        found
+    }
+}
+
+/// Gold answers longer than any prediction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LongAnswers {
+    /// How many there are.
+    pub answers: usize,
+    /// Questions that have no shorter one.
+    pub questions: usize,
 }

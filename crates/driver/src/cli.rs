@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use squad::F1Units;
 use stage::{CommonOptions, Input, OutputOptions, STAGES};
 
 const EXAMPLES: &str = "\
@@ -183,6 +184,10 @@ pub(crate) struct ScoreOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) predictions: PathBuf,
 
+    /// What F1 counts: words, or each character of Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese
+    #[arg(long, value_name = "UNITS", default_value = "words", value_parser = f1_units())]
+    pub(crate) f1_units: F1Units,
+
     /// One JSON object on stdout, with all digits
     #[arg(long)]
     pub(crate) json: bool,
@@ -223,6 +228,11 @@ impl Cli {
 
 fn alone(declaration: &stage::Declaration) -> String {
     format!("{} (this stage alone)", declaration.about)
+}
+
+fn f1_units() -> impl TypedValueParser<Value = F1Units> {
+    PossibleValuesParser::new(["words", "characters"])
+        .map(|units| if units == "words" { F1Units::Words } else { F1Units::Characters })
 }
 
 fn stage_names() -> PossibleValuesParser {

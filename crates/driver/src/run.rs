@@ -118,6 +118,13 @@ fn to_text(done: &[Done], elapsed_ms: u64) -> String {
             change(base_f1, f1),
         );
     }
+    if let Some([has_answer, no_answer]) = parts(done) {
+        for (what, [questions, exact_match, f1]) in [("with an answer", has_answer), ("without", no_answer)] {
+            let [exact_match, f1] = [exact_match, f1].map(|score| score.as_f64().unwrap_or_default());
+            let _ =
+                writeln!(text, "  {what}: exact match {exact_match:.2}, F1 {f1:.2} ({questions} questions)");
+        }
+    }
     if let Some(model) = model_dir(done) {
         let _ = writeln!(text, "model directory: {}", model.display());
     }
@@ -138,7 +145,7 @@ fn to_json(done: &[Done], elapsed_ms: u64) -> Value {
         })
         .collect();
     let [exact_match, f1, base_exact_match, base_f1] = Scores::of(done).0;
-    json!({
+    let mut answer = json!({
         "stages": stages,
         "elapsed_ms": elapsed_ms,
         "exact_match": exact_match,
@@ -146,7 +153,26 @@ fn to_json(done: &[Done], elapsed_ms: u64) -> Value {
         "base_exact_match": base_exact_match,
         "base_f1": base_f1,
         "model_dir": model_dir(done),
-    })
+    });
+    for (part, scores) in PARTS.iter().zip(parts(done).into_iter().flatten()) {
+        for (metric, score) in PART_METRICS.iter().zip(scores) {
+            answer[format!("{part}_{metric}")] = score.clone();
+        }
+    }
+    answer
+}
+
+/// Questions that have an answer and questions that have none, as evaluate's metrics begin.
+const PARTS: [&str; 2] = ["has_answer", "no_answer"];
+const PART_METRICS: [&str; 3] = ["questions", "exact_match", "f1"];
+
+/// What evaluate says of the two parts, where any question has no answer.
+fn parts(done: &[Done]) -> Option<[[&Value; 3]; 2]> {
+    let evaluate = done.iter().find(|stage| stage.artifact.manifest.stage == stage::EVALUATE.name)?;
+    let metric = |part: &str, name: &str| evaluate.artifact.manifest.metrics.get(&format!("{part}_{name}"));
+    let [has_answer, no_answer] = PARTS.map(|part| PART_METRICS.map(|name| metric(part, name)));
+    let all = |scores: [Option<_>; 3]| Some([scores[0]?, scores[1]?, scores[2]?]);
+    Some([all(has_answer)?, all(no_answer)?])
 }
 
 /// `exact_match`, `f1`, `base_exact_match`, `base_f1` of evaluate, where it is among the stages.

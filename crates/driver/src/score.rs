@@ -10,6 +10,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use squad::json::Dataset;
+use squad::{Means, Parts, Score};
 
 use crate::Error;
 use crate::cli::ScoreOptions;
@@ -33,7 +34,7 @@ pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
         return Err(Error::DuplicateId { path, what: "question", id });
     }
     let predictions = predictions(&options.predictions)?;
-    let score = squad::score(&ground_truths, &predictions);
+    let score = squad::score(&ground_truths, &predictions, options.f1_units);
     if score.unanswered > 0 {
         tracing::warn!(unanswered = score.unanswered, "questions without a prediction count 0");
     }
@@ -45,16 +46,33 @@ pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
         );
     }
     let text = if options.json {
-        json!({
+        let mut answer = json!({
             "exact_match": score.exact_match,
             "f1": score.f1,
             "questions": score.questions,
             "unanswered": score.unanswered,
             "unknown_ids": score.unknown_ids,
-        })
-        .to_string()
+        });
+        if let Some(Parts { has_answer, no_answer }) = score.parts {
+            for (part, means) in [("has_answer", has_answer), ("no_answer", no_answer)] {
+                answer[format!("{part}_questions")] = means.questions.into();
+                answer[format!("{part}_exact_match")] = means.exact_match.into();
+                answer[format!("{part}_f1")] = means.f1.into();
+            }
+        }
+        answer.to_string()
     } else {
-        format!("exact match {:.2}, F1 {:.2} ({} questions)", score.exact_match, score.f1, score.questions)
+        let line = |what: &str, means: Means| {
+            let Means { questions, exact_match, f1 } = means;
+            format!("{what}exact match {exact_match:.2}, F1 {f1:.2} ({questions} questions)")
+        };
+        let Score { questions, exact_match, f1, .. } = score;
+        let mut text = line("", Means { questions, exact_match, f1 });
+        if let Some(Parts { has_answer, no_answer }) = score.parts {
+            let parts = [("with an answer: ", has_answer), ("without: ", no_answer)];
+            text.extend(parts.map(|(what, means)| format!("\n{}", line(what, means))));
+        }
+        text
     };
     Ok(stage::print(&format!("{text}\n"))?)
 }

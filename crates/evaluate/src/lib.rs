@@ -9,11 +9,11 @@ use std::io::{BufWriter, Write};
 
 use artifact::{Artifact, Assets, Candidate, Prediction, PredictionsWriter, Tensors, file_name};
 use distilbert::{
-    AnsweredExample, BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, RuntimeOptions,
-    Split, SplitScore, Weights, answer_split,
+    AnswerSettings, AnsweredExample, BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime,
+    RuntimeOptions, Split, SplitOutcome, Weights, answer_split,
 };
 use serde_json::{Map, Value};
-use squad::SpanSettings;
+use squad::{Parts, SpanSettings};
 use stage::Job;
 
 pub use error::Error;
@@ -38,6 +38,16 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     let validation = Split::validation(&ingest, job.input("tokenize-features"))?;
     let config = Config::from_assets(&Assets::open(&ingest.file(file_name::ASSETS)?)?)?;
     validation.check_fits(&config)?;
+    let max_answer_length = job.settings.evaluate.max_answer_length;
+    let long = validation.long_answers(max_answer_length);
+    if long.questions > 0 {
+        tracing::warn!(
+            questions = long.questions,
+            answers = long.answers,
+            max_answer_length,
+            "questions whose gold answers are all longer than evaluate.max_answer_length tokens cannot be answered exactly"
+        );
+    }
     let evaluation = Evaluation { runtime: &runtime, config: &config, split: &validation, job };
 
     let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?)?;
@@ -57,13 +67,23 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     predictions.finish()?;
     write_texts(job, &texts)?;
 
-    job.metric("exact_match", tuned.exact_match);
-    job.metric("f1", tuned.f1);
-    job.metric("loss", tuned.loss);
-    job.metric("base_exact_match", base.exact_match);
-    job.metric("base_f1", base.f1);
-    job.metric("base_loss", base.loss);
+    tuned.warn_about_sameness("fine-tuned model");
+    job.metric("exact_match", tuned.score.exact_match);
+    job.metric("f1", tuned.score.f1);
+    job.metric("loss", tuned.score.loss);
+    job.metric("base_exact_match", base.score.exact_match);
+    job.metric("base_f1", base.score.f1);
+    job.metric("base_loss", base.score.loss);
     job.metric("questions", validation.examples.len());
+    if let Some(Parts { has_answer, no_answer }) = tuned.parts {
+        for (part, means) in [("has_answer", has_answer), ("no_answer", no_answer)] {
+            job.metric(&format!("{part}_questions"), means.questions);
+            job.metric(&format!("{part}_exact_match"), means.exact_match);
+            job.metric(&format!("{part}_f1"), means.f1);
+        }
+    }
+    job.metric("answers_longer_than_max_answer_length", long.answers);
+    job.metric("questions_with_longer_answers_alone", long.questions);
     Ok(())
 }
 
@@ -86,18 +106,21 @@ impl Evaluation<'_> {
         what: &str,
         weights: &dyn Weights,
         mut each: impl FnMut(AnsweredExample) -> Result<(), Error>,
-    ) -> Result<SplitScore, Error> {
+    ) -> Result<SplitOutcome, Error> {
         let model = DistilBertForQuestionAnswering::new(self.config, weights, self.runtime.device())?;
         let predictor = Predictor::new(&model, self.runtime);
         let settings = &self.job.settings;
-        let spans = SpanSettings {
-            n_best: settings.evaluate.n_best,
-            max_answer_length: settings.evaluate.max_answer_length,
-            null_threshold: settings.evaluate.null_threshold,
+        let answers = AnswerSettings {
+            spans: SpanSettings {
+                n_best: settings.evaluate.n_best,
+                max_answer_length: settings.evaluate.max_answer_length,
+                null_threshold: settings.evaluate.null_threshold,
+            },
+            f1_units: settings.evaluate.f1_units,
         };
         let progress = self.job.progress(what, self.split.examples.len() as u64);
-        let score =
-            answer_split(&predictor, self.split, settings.train.eval_batch_size, &spans, |answered| {
+        let outcome =
+            answer_split(&predictor, self.split, settings.train.eval_batch_size, &answers, |answered| {
                 if self.job.interrupted() {
                     return Err(Error::Interrupted);
                 }
@@ -105,13 +128,23 @@ impl Evaluation<'_> {
                 each(answered)
             })?;
         progress.finish();
-        tracing::info!(what, exact_match = score.exact_match, f1 = score.f1, "scored");
-        Ok(score)
+        let (score, parts) = (outcome.score, outcome.parts);
+        tracing::info!(
+            what,
+            exact_match = score.exact_match,
+            f1 = score.f1,
+            has_answer_exact_match = parts.map(|parts| parts.has_answer.exact_match),
+            has_answer_f1 = parts.map(|parts| parts.has_answer.f1),
+            no_answer_exact_match = parts.map(|parts| parts.no_answer.exact_match),
+            no_answer_f1 = parts.map(|parts| parts.no_answer.f1),
+            "scored"
+        );
+        Ok(outcome)
     }
 }
 
 fn prediction_row(id: &str, answered: AnsweredExample) -> Prediction {
-    let AnsweredExample { prediction, exact_match, f1, .. } = answered;
+    let AnsweredExample { prediction, score, .. } = answered;
     let n_best = prediction.n_best.into_iter().map(|candidate| Candidate {
         text: candidate.text,
         start_char: candidate.start_char,
@@ -127,8 +160,8 @@ fn prediction_row(id: &str, answered: AnsweredExample) -> Prediction {
         score: prediction.score,
         null_score: prediction.null_score,
         n_best: n_best.collect(),
-        exact_match,
-        f1,
+        exact_match: score.exact_match,
+        f1: score.f1,
     }
 }
 

@@ -64,6 +64,12 @@ impl FeatureTokenizer {
         Ok(Self { texts: TextTokenizer::new(tokenizer), settings, template })
     }
 
+    /// The id of the token that stands for what the vocabulary does not know.
+    #[must_use]
+    pub fn unknown_id(&self) -> Option<i32> {
+        self.texts.unknown_id()
+    }
+
     /// Tokenises a context, once for all questions about it.
     pub fn tokenize_context(&self, context: &str) -> Result<TokenizedContext> {
         Ok(TokenizedContext { tokens: self.texts.tokenize(context)? })
@@ -143,6 +149,12 @@ impl TokenizedContext {
     #[must_use]
     pub fn len(&self) -> usize {
         self.tokens.input_ids.len()
+    }
+
+    /// The tokens.
+    #[must_use]
+    pub fn input_ids(&self) -> &[i32] {
+        &self.tokens.input_ids
     }
 
     /// For each token the characters of the context that it stands for, start and end.

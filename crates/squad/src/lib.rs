@@ -20,7 +20,7 @@ mod windows;
 pub use error::{Error, Result};
 pub use features::{FeatureTokenizer, TokenizedContext, Window};
 pub use labels::LabelledAnswer;
-pub use metrics::{Score, exact_match, f1, score};
+pub use metrics::{F1Units, Means, Parts, QuestionScore, Rules, Score, Scoring, Tally, score};
 pub use normalize::normalize_answer;
 pub use random::SplitMix64;
 pub use spans::{FeatureLogits, SpanCandidate, SpanPrediction, SpanSettings, select_spans};

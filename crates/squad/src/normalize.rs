@@ -1,14 +1,64 @@
-//! How the official SQuAD v1.1 script makes answers comparable.
+//! How the official SQuAD scripts make answers comparable, and how MLQA's does for scripts without spaces.
+
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_script::{Script, UnicodeScript};
 
 use crate::python;
 
+/// Scripts of which every character is a unit of its own: they put no spaces between words, or, as Korean, attach
+/// particles to them.
+const UNSPACED: [Script; 8] = [
+    Script::Han,
+    Script::Hiragana,
+    Script::Katakana,
+    Script::Hangul,
+    Script::Thai,
+    Script::Lao,
+    Script::Khmer,
+    Script::Myanmar,
+];
+
 /// Lowercases, removes ASCII punctuation and the articles *a*, *an* and *the*, and joins what is left
-/// with single spaces: `normalize_answer` of the official `evaluate-v1.1.py`.
+/// with single spaces: `normalize_answer` of the official `evaluate-v1.1.py` and `evaluate-v2.0.py`.
 #[must_use]
 pub fn normalize_answer(answer: &str) -> String {
     let mut text = answer.to_lowercase();
     text.retain(|character| !character.is_ascii_punctuation());
     join_words(&remove_articles(&text))
+}
+
+/// The same without any punctuation, as MLQA's script removes it.
+pub(crate) fn normalize_for_characters(answer: &str) -> String {
+    let mut text = answer.to_lowercase();
+    text.retain(|character| {
+        !character.is_ascii_punctuation()
+            && character.general_category_group() != GeneralCategoryGroup::Punctuation
+    });
+    join_words(&remove_articles(&text))
+}
+
+/// The characters of unspaced scripts and the words between them: `mixed_segmentation` of MLQA's script, which knows
+/// Chinese alone.
+pub(crate) fn units_of(normalized: &str) -> Vec<&str> {
+    let mut units = Vec::new();
+    for word in normalized.split(' ') {
+        let mut rest = word;
+        while let Some((start, character)) =
+            rest.char_indices().find(|(_, character)| is_unspaced(*character))
+        {
+            let end = start + character.len_utf8();
+            units.extend([&rest[..start], &rest[start..end]]);
+            rest = &rest[end..];
+        }
+        units.push(rest);
+    }
+    units.retain(|unit| !unit.is_empty());
+    units
+}
+
+fn is_unspaced(character: char) -> bool {
+    // Marks that several scripts share, such as the long vowel of Hiragana and Katakana, list all of them.
+    character.script_extension().iter().any(|script| UNSPACED.contains(&script))
 }
 
 /// `re.sub(r"\b(a|an|the)\b", " ", text)`: articles that are a whole run of word characters.

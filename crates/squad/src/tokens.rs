@@ -62,6 +62,12 @@ impl TextTokenizer {
         Self { tokenizer, pieces }
     }
 
+    /// The id of the model's token for words that it does not know.
+    pub(crate) fn unknown_id(&self) -> Option<i32> {
+        let ModelWrapper::WordPiece(model) = self.tokenizer.get_model() else { return None };
+        self.tokenizer.token_to_id(&model.unk_token).map(|id| id as i32)
+    }
+
     pub(crate) fn tokenize(&self, text: &str) -> Result<Tokens> {
         let mut tokens = Tokens::default();
         let Some(Pieces { cuts, known: pieces }) = &self.pieces else {

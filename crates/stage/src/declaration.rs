@@ -156,6 +156,7 @@ pub static TRAIN: Declaration = Declaration {
     output: "checkpoint.arrow (the best model), history.arrow, timing.arrow, metrics.jsonl (live), tensorboard/,",
     inputs: &["ingest", "tokenize-features"],
     settings: &[
+        "evaluate.f1_units",
         "run.precision",
         "run.seed",
         "train.batch_size",
@@ -202,6 +203,7 @@ pub static EVALUATE: Declaration = Declaration {
     output: "predictions-validation.arrow, predictions.json,",
     inputs: &["ingest", "tokenize-features", "train"],
     settings: &[
+        "evaluate.f1_units",
         "evaluate.max_answer_length",
         "evaluate.n_best",
         "evaluate.null_threshold",

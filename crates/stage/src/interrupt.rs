@@ -4,12 +4,17 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
+use signal_hook::low_level;
 
 use crate::Error;
+
+/// A service manager and the driver send the same SIGTERM within this time; a later one is a second.
+const SAME_SIGTERM: Duration = Duration::from_secs(2);
 
 /// Whether the process was asked to stop. Clones share one answer.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +22,8 @@ pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Catches these signals from here on, and says so at the first. A second SIGINT ends the process at once: a person
-    /// has lost patience. A second SIGTERM does not, because the driver passes one on beside the terminal's SIGINT.
+    /// has lost patience. So does a second SIGTERM, unless it comes right after the first or a SIGINT: the driver passes one
+    /// on beside the signal that a terminal or a service manager sends to all processes.
     pub fn install() -> Result<Self, Error> {
         let seen = Arc::new(AtomicBool::new(false));
         let once = Arc::new(AtomicBool::new(false));
@@ -30,10 +36,20 @@ impl Interrupt {
         }
         let mut signals = Signals::new(&signals).map_err(Error::Signals)?;
         thread::spawn(move || {
-            if signals.forever().next().is_some() {
-                tracing::warn!(
-                    "stopping after the work at hand; a second Ctrl-C ends it at once, and loses it"
-                );
+            let mut first: Option<Instant> = None;
+            for signal in signals.forever() {
+                match first {
+                    None => {
+                        first = Some(Instant::now());
+                        tracing::warn!(
+                            "stopping after the work at hand; a second Ctrl-C or SIGTERM ends it at once, and loses it"
+                        );
+                    }
+                    Some(first) if signal == SIGTERM && first.elapsed() > SAME_SIGTERM => {
+                        low_level::exit(130)
+                    }
+                    Some(_) => {}
+                }
             }
         });
         Ok(Self(seen))

@@ -9,6 +9,7 @@ mod ordered;
 mod question;
 mod split;
 mod statistics;
+mod unknown;
 
 use std::path::Path;
 use std::thread;
@@ -20,6 +21,7 @@ use stage::Job;
 
 use crate::split::{ExampleWindows, Split};
 use crate::statistics::Statistics;
+use crate::unknown::UnknownTokens;
 
 pub use crate::error::{Error, Result};
 
@@ -55,26 +57,16 @@ pub fn run(job: &mut Job) -> Result<()> {
     let (tokenizer, positions) = open_tokenizer(&job.input("ingest").file(file_name::ASSETS)?, settings)?;
     job.run_info("threads", threads(job));
     for files in &SPLITS {
-        let statistics = write_features(job, files, &tokenizer, Statistics::new(settings, positions))?;
-        let metrics = statistics.metrics();
-        for row in metrics["window_settings"].as_array().into_iter().flatten() {
-            tracing::info!(
-                split = files.name,
-                max_length = %row["max_length"],
-                doc_stride = %row["doc_stride"],
-                features = %row["features"],
-                in_several_windows = %percent(&row["questions_in_several_windows_share"]),
-                too_long = %row["questions_too_long"],
-                answers_lost = %percent(&row["answers_lost_share"]),
-                padding = %percent(&row["padding_share_at_max_length"]),
-                padding_in_batches_of_8 = %percent(&row["padding_share_in_batches_of_8"]),
-                "windows of this size"
-            );
-        }
+        let (statistics, unknown) =
+            write_features(job, files, &tokenizer, Statistics::new(settings, positions))?;
+        unknown.warn(files.name);
+        let mut metrics = statistics.metrics();
+        metrics["unknown_tokens"] = unknown.metrics();
         tracing::info!(
             split = files.name,
             features = %metrics["features"],
             tokens = %metrics["tokens"],
+            answers_lost = %percent(&metrics["answers_lost_share"]),
             "wrote the features"
         );
         job.metric(files.name, metrics);
@@ -88,7 +80,7 @@ fn write_features(
     files: &SplitFiles,
     tokenizer: &FeatureTokenizer,
     mut statistics: Statistics,
-) -> Result<Statistics> {
+) -> Result<(Statistics, UnknownTokens)> {
     let ingest = job.input("ingest");
     let split = Split {
         name: files.name,
@@ -98,13 +90,17 @@ fn write_features(
     split.examples.check_contexts(&split.contexts)?;
     let mut features = FeaturesWriter::create(&job.output().join(files.features), job.fingerprint())?;
     let progress = job.progress(files.name, split.examples.len() as u64);
-    split.tokenize(tokenizer, threads(job), |ExampleWindows { example_index, example, windows }| {
+    let mut unknown_tokens = UnknownTokens::default();
+    let interrupt = job.interrupt();
+    split.tokenize(tokenizer, threads(job), &|| interrupt.seen(), |answered| {
+        let ExampleWindows { example_index, example, windows, unknown } = answered;
         if job.interrupted() {
             return Err(Error::Interrupted);
         }
         let answer = example.answers.first();
         statistics
             .count(&windows, answer.map(|answer| LabelledAnswer { start: answer.start, text: answer.text }));
+        unknown_tokens.count(example.context_id, &windows[0], unknown, tokenizer.unknown_id());
         for window in &windows {
             features.push(&FeatureRow {
                 example_index,
@@ -119,7 +115,7 @@ fn write_features(
     })?;
     features.finish()?;
     progress.finish();
-    Ok(statistics)
+    Ok((statistics, unknown_tokens))
 }
 
 /// How many threads the settings ask for.

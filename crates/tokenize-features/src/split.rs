@@ -6,6 +6,7 @@ use squad::{FeatureTokenizer, LabelledAnswer, TokenizedContext, Window};
 use crate::blocks::Blocks;
 use crate::error::{Error, Result};
 use crate::ordered::in_order;
+use crate::unknown::OfQuestion;
 
 /// What is read of a split, and its name for messages.
 #[derive(Debug)]
@@ -26,21 +27,24 @@ pub struct ExampleWindows<'a> {
     pub example: Example<'a>,
     /// At least one.
     pub windows: Vec<Window>,
+    /// How much of its context and answers the vocabulary does not know.
+    pub unknown: OfQuestion,
 }
 
 impl Split {
     /// Cuts all questions into windows on `threads` threads and hands them to `consume` in order.
     ///
     /// The windows depend on the split and the tokenizer alone, not on the number of threads. The first error,
-    /// in the order of the examples, ends it.
+    /// in the order of the examples, ends it, and so does `stop`, which is asked before each question.
     pub fn tokenize<'a>(
         &'a self,
         tokenizer: &FeatureTokenizer,
         threads: usize,
+        stop: &(dyn Fn() -> bool + Sync),
         mut consume: impl FnMut(ExampleWindows<'a>) -> Result<()>,
     ) -> Result<()> {
         let blocks = Blocks::new(self.examples.iter().map(|example| example.context_id));
-        let work = |block: usize| self.tokenize_block(block, &blocks, tokenizer);
+        let work = |block: usize| self.tokenize_block(block, &blocks, tokenizer, stop);
         in_order(blocks.ranges.len(), threads, work, |block| {
             let (done, error) = block;
             done.into_iter().try_for_each(&mut consume)?;
@@ -54,20 +58,28 @@ impl Split {
         block: usize,
         blocks: &Blocks,
         tokenizer: &FeatureTokenizer,
+        stop: &(dyn Fn() -> bool + Sync),
     ) -> (Vec<ExampleWindows<'_>>, Option<Error>) {
         let range = blocks.ranges[block].clone();
         let mut done = Vec::with_capacity(range.len());
         // The tokens of the context of the example before, which the next one most often shares.
         let mut latest: Option<(u32, TokenizedContext)> = None;
         for index in range {
+            // One context of many megabytes is minutes of work with its questions.
+            if stop() {
+                return (done, Some(Error::Interrupted));
+            }
             let example = self.examples.get(index);
             let windows = self.context_tokens(&example, blocks, &mut latest, tokenizer).and_then(|context| {
                 let answer = example.answers.first();
                 let answer = answer.map(|answer| LabelledAnswer { start: answer.start, text: answer.text });
-                tokenizer.windows(example.question, context, answer)
+                let unknown = OfQuestion::of(&example, context, tokenizer.unknown_id());
+                Ok((tokenizer.windows(example.question, context, answer)?, unknown))
             });
             match windows {
-                Ok(windows) => done.push(ExampleWindows { example_index: index as u32, example, windows }),
+                Ok((windows, unknown)) => {
+                    done.push(ExampleWindows { example_index: index as u32, example, windows, unknown });
+                }
                 Err(source) => return (done, Some(Error::question(example.id, self.name, source))),
             }
         }
@@ -94,5 +106,71 @@ impl Split {
             *latest = Some((context_id, tokenize()?));
         }
         Ok(latest.as_ref().map(|(_, context)| context).expect("filled just above"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use artifact::{ContextsWriter, ExamplesWriter};
+    use serde_json::json;
+    use squad::WindowSettings;
+
+    use super::*;
+
+    fn tokenizer() -> FeatureTokenizer {
+        let piece = |kind: &str, id: &str| json!({ kind: { "id": id, "type_id": 0 } });
+        let special = |id: u32, token: &str| json!({ "id": token, "ids": [id], "tokens": [token] });
+        let pair =
+            [("SpecialToken", "[CLS]"), ("Sequence", "A"), ("SpecialToken", "[SEP]"), ("Sequence", "B")]
+                .into_iter()
+                .chain([("SpecialToken", "[SEP]")])
+                .map(|(kind, id)| piece(kind, id));
+        let json = json!({
+            "version": "1.0", "added_tokens": [],
+            "pre_tokenizer": { "type": "BertPreTokenizer" },
+            "post_processor": {
+                "type": "TemplateProcessing",
+                "single": [piece("Sequence", "A")],
+                "pair": pair.collect::<Vec<_>>(),
+                "special_tokens": { "[CLS]": special(1, "[CLS]"), "[SEP]": special(2, "[SEP]") },
+            },
+            "model": {
+                "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100, "vocab": { "[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3 },
+            },
+        });
+        let settings = WindowSettings { max_length: 16, doc_stride: 2 };
+        FeatureTokenizer::new(json.to_string().as_bytes(), settings).unwrap()
+    }
+
+    #[test]
+    fn a_signal_ends_the_work_between_two_questions_about_one_context() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["contexts", "examples"].map(|name| folder.path().join(name));
+        let mut contexts = ContextsWriter::create(&paths[0], "f").unwrap();
+        contexts.push("title", &"a ".repeat(1000)).unwrap();
+        contexts.finish().unwrap();
+        let mut examples = ExamplesWriter::create(&paths[1], "f").unwrap();
+        for id in ["1", "2", "3", "4", "5"] {
+            let example = Example { id, context_id: 0, question: "a", answers: vec![], is_impossible: true };
+            examples.push(&example).unwrap();
+        }
+        examples.finish().unwrap();
+        let split = Split {
+            name: "train",
+            contexts: Contexts::open(&paths[0]).unwrap(),
+            examples: Examples::open(&paths[1]).unwrap(),
+        };
+        let asked = AtomicUsize::new(0);
+        let stop = || asked.fetch_add(1, Ordering::Relaxed) == 3;
+        let mut done = 0;
+        let ended = split.tokenize(&tokenizer(), 2, &stop, |_| {
+            done += 1;
+            Ok(())
+        });
+        assert!(matches!(ended, Err(Error::Interrupted)));
+        assert_eq!((done, asked.into_inner()), (3, 4));
     }
 }

@@ -148,6 +148,30 @@ fn features_point_at_their_examples_and_answers() {
 }
 
 #[test]
+fn words_that_the_vocabulary_lacks_are_counted_and_warned_about() {
+    let contexts = vec!["the cat sat on a zebra zebra mat".to_owned(), "the mat".to_owned()];
+    let question = |id: &str, context, text: &'static str, start| {
+        (id.to_owned(), context, "where sat the yak", vec![Answer { text, start }])
+    };
+    let questions = [question("1", 0, "a zebra", 15), question("2", 0, "cat", 4), question("3", 1, "mat", 4)];
+    let folder = bench(&contexts, &questions);
+    let result = run(folder.path(), "out", &[]);
+    let stderr = String::from_utf8(result.stderr).unwrap();
+    assert!(result.status.success(), "{stderr}");
+    // A warning and one line for each split.
+    assert_eq!(stderr.matches("vocabulary does not fit the data").count(), 2, "{stderr}");
+    assert_eq!(stderr.matches("wrote the features").count(), 2, "{stderr}");
+    assert!(!stderr.contains("in_several_windows"), "{stderr}");
+    let artifact = Artifact::open(&folder.path().join("out")).unwrap();
+    let unknown = &artifact.manifest.metrics["train"]["unknown_tokens"];
+    let part = |tokens: u64, unknown: u64| json!({"tokens": tokens, "unknown": unknown, "share": unknown as f64 / tokens as f64});
+    // [UNK] for each zebra, for the yak of each question; a context counts once.
+    assert_eq!(unknown["contexts"], part(10, 2));
+    assert_eq!(unknown["questions"], part(12, 3));
+    assert_eq!(unknown["answers"], part(4, 1));
+}
+
+#[test]
 fn the_number_of_threads_makes_no_difference() {
     let (contexts, questions) = questions();
     let folder = bench(&contexts, &questions);

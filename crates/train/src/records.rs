@@ -35,6 +35,7 @@ pub(crate) struct Records {
     earlier_ms: f64,
     since_last: Work,
     smoothed: Smoothed,
+    divergence: Divergence,
     /// Steps and epochs in all.
     planned: (u64, u32),
 }
@@ -75,9 +76,10 @@ impl Records {
         fs_err::write(&temporary, text)?;
         fs_err::rename(&temporary, &path)?;
         let elapsed_ms = kept.last().map_or(0.0, |line| line.elapsed_ms);
-        let mut smoothed = Smoothed::default();
+        let (mut smoothed, mut divergence) = (Smoothed::default(), Divergence::of(planned.0));
         for row in history.iter().filter(|row| row.kind == HistoryKind::Train) {
             smoothed.add(row.loss);
+            divergence.first_time(row.loss, smoothed);
         }
         Ok(Self {
             dir: facts.dir.to_owned(),
@@ -90,6 +92,7 @@ impl Records {
             earlier_ms: elapsed_ms,
             since_last: Work::default(),
             smoothed,
+            divergence,
             planned,
         })
     }
@@ -102,6 +105,16 @@ impl Records {
     pub(crate) fn push(&mut self, row: HistoryRow) {
         if row.kind == HistoryKind::Train {
             self.smoothed.add(row.loss);
+            if self.divergence.first_time(row.loss, self.smoothed) {
+                tracing::warn!(
+                    global_step = row.global_step,
+                    loss_smoothed = self.smoothed.value(),
+                    loss_at_start = self.divergence.first,
+                    learning_rate = row.learning_rate,
+                    "the training diverges: its loss has risen far above its start; lower train.learning_rate, or raise \
+                     train.warmup_steps"
+                );
+            }
         }
         self.history.push(row);
     }
@@ -195,6 +208,44 @@ impl Smoothed {
     }
 }
 
+/// Tells a training that diverges from one that learns slowly, or not at all.
+#[derive(Clone, Copy, Debug)]
+struct Divergence {
+    /// The loss of the first step, which no update has touched yet.
+    first: Option<f64>,
+    losses: u64,
+    /// Losses that the smoothed one must stand on.
+    enough: u64,
+    found: bool,
+}
+
+impl Divergence {
+    /// Single batches of a fine-tuned model differ by several nats: eight of them hardly do.
+    const ENOUGH: u64 = 8;
+    /// A uniform guess over a window costs ln(384) ≈ 6 nats. A training from a fresh head begins there, so twice its
+    /// start and 2 is out of the reach of one that merely does not learn.
+    const TIMES: f64 = 2.0;
+    const ABOVE: f64 = 2.0;
+    /// A trained model may begin near 0, where twice is nothing; no ordinary one goes on to lose 4 nats on average.
+    const LEAST: f64 = 4.0;
+
+    fn of(total_steps: u64) -> Self {
+        Self { first: None, losses: 0, enough: Self::ENOUGH.min(total_steps), found: false }
+    }
+
+    /// Whether the loss that was just smoothed shows it, and none before did.
+    fn first_time(&mut self, loss: f64, smoothed: Smoothed) -> bool {
+        if !loss.is_finite() {
+            return false;
+        }
+        self.losses += 1;
+        let first = *self.first.get_or_insert(loss);
+        let limit = (Self::TIMES * first + Self::ABOVE).max(Self::LEAST);
+        let found = self.losses >= self.enough && smoothed.value().is_some_and(|value| value > limit);
+        found && !std::mem::replace(&mut self.found, true)
+    }
+}
+
 /// Writes a checkpoint: all parameters in f32 under their names.
 pub(crate) fn write_checkpoint(
     path: &Path,
@@ -213,4 +264,46 @@ pub(crate) fn write_checkpoint(
         writer.push_f32(&parameter.name, &shape, &parameter.handle.to_vec())?;
     }
     Ok(writer.finish()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At which of the losses divergence is found.
+    fn found(losses: impl IntoIterator<Item = f64>) -> Vec<usize> {
+        let losses: Vec<f64> = losses.into_iter().collect();
+        let (mut smoothed, mut divergence) = (Smoothed::default(), Divergence::of(losses.len() as u64));
+        let mut shows = |loss| {
+            smoothed.add(loss);
+            divergence.first_time(loss, smoothed)
+        };
+        (0..losses.len()).filter(|&step| shows(losses[step])).collect()
+    }
+
+    #[test]
+    fn a_loss_far_above_its_start_is_found_once() {
+        let exploding = (0..200).map(|step| if step < 20 { 5.9 } else { 300.0 });
+        assert_eq!(found(exploding), [20]);
+        // Without a warm-up the second step is past saving; a short training is no exception.
+        assert_eq!(found((0..100).map(|step| if step == 0 { 5.9 } else { 90.0 })), [7]);
+        assert_eq!(found([5.9, 90.0, 95.0]), [2]);
+    }
+
+    #[test]
+    fn a_trained_model_that_forgets_everything_is_found() {
+        assert_eq!(found((0..200).map(|step| if step < 30 { 0.7 } else { 5.9 })).len(), 1);
+    }
+
+    #[test]
+    fn ordinary_trainings_are_left_alone() {
+        // Learning, not learning at all, a bump of the warm-up, single batches of a trained model, one bad batch.
+        let noise = |step: i32| f64::from(step * 7919 % 13) / 13.0;
+        assert!(found((0..500).map(|step| 5.9 * (-f64::from(step) / 100.0).exp() + noise(step))).is_empty());
+        assert!(found((0..500).map(|step| 5.9 + noise(step))).is_empty());
+        assert!(found((0..500).map(|step| 5.9 + 4.0 * (f64::from(step) / 50.0).sin().max(0.0))).is_empty());
+        assert!(found((0..500).map(|step| if step % 5 == 1 { 12.0 } else { 0.2 })).is_empty());
+        assert!(found((0..500).map(|step| if step == 9 { 20.0 } else { 1.0 })).is_empty());
+        assert!(found([5.9, f64::INFINITY, 5.8]).is_empty());
+    }
 }

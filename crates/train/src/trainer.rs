@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use artifact::{StateName, file_name};
 use distilbert::{DistilBertForQuestionAnswering, Precision, Runtime, Split};
-use stage::{Job, Progress};
+use stage::Job;
 
 use crate::Error;
 use crate::batches::BatchesAhead;
@@ -100,11 +100,10 @@ impl<'a> Trainer<'a> {
     }
 
     fn fit_on(mut self, mut batches: BatchesAhead<'_>, job: &mut Job) -> Result<(), Error> {
-        let mut progress = Some(self.progress(job));
+        let progress = job.progress("train", self.recipe.total_steps);
+        progress.skip(self.counters.global_step);
         loop {
             if self.validation_is_due() {
-                // One bar at a time.
-                progress = None;
                 if let Some(reason) = self.validate(job)? {
                     return self.interrupted(job, reason);
                 }
@@ -117,6 +116,8 @@ impl<'a> Trainer<'a> {
                     // What is left to do needs less room than a state.
                     tracing::warn!(%error, "the last training state is not kept");
                 }
+                // The time that it took is none of the steps'.
+                progress.skip(self.counters.global_step);
             }
             if self.is_done() {
                 break;
@@ -124,7 +125,6 @@ impl<'a> Trainer<'a> {
             if let Some(reason) = self.stop.asked() {
                 return self.interrupted(job, reason);
             }
-            let progress = progress.get_or_insert_with(|| self.progress(job));
             let started = Instant::now();
             self.checkpoints.hold(self.counters.global_step)?;
             self.step(batches.next())?;
@@ -143,12 +143,6 @@ impl<'a> Trainer<'a> {
             self.stop.learn(started.elapsed() + self.checkpoints.last_seal);
         }
         self.finish(job)
-    }
-
-    fn progress(&self, job: &Job) -> Progress {
-        let progress = job.progress("train", self.recipe.total_steps);
-        progress.skip(self.counters.global_step);
-        progress
     }
 
     fn validation_is_due(&self) -> bool {

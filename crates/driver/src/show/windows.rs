@@ -8,14 +8,25 @@ use crate::table::{columns, number};
 
 /// Where tokenize-features puts the comparison among the metrics of a split.
 const METRIC: &str = "window_settings";
+/// And the share of words that the vocabulary lacks.
+const UNKNOWN_METRIC: &str = "unknown_tokens";
 
 /// Takes the comparisons out of the metrics and puts them into tables, one for each split that has one.
 pub(super) fn take(metrics: &mut Map<String, Value>) -> String {
     let mut text = String::new();
     for (split, metrics) in metrics.iter_mut() {
-        let settings = metrics.as_object_mut().and_then(|metrics| metrics.shift_remove(METRIC));
+        let Some(metrics) = metrics.as_object_mut() else { continue };
+        let (settings, unknown) = (metrics.shift_remove(METRIC), metrics.shift_remove(UNKNOWN_METRIC));
         if let Some(Value::Array(settings)) = settings {
             let _ = write!(text, "\nwindows of {split}, the present size first:\n{}", table(&settings));
+        }
+        if let Some(unknown) = unknown {
+            let share = |part: &str| percent(&unknown[part]["share"]);
+            let [questions, contexts, answers] = ["questions", "contexts", "answers"].map(share);
+            let _ = writeln!(
+                text,
+                "[UNK] among the tokens of {split}: questions {questions}, contexts {contexts}, answers {answers}"
+            );
         }
     }
     text
@@ -79,7 +90,12 @@ mod tests {
                 "length_percentiles": {"p50": 160, "p90": 250, "p99": 384, "max": 384},
             })
         };
-        let train = json!({ "features": 88_524, METRIC: [row(384, 88_524), row(512, 87_700)] });
+        let unknown = json!({
+            "questions": { "share": 0.0012 }, "contexts": { "share": 0.1 }, "answers": { "share": 0.0 },
+        });
+        let train = json!({
+            "features": 88_524, METRIC: [row(384, 88_524), row(512, 87_700)], UNKNOWN_METRIC: unknown,
+        });
         let mut metrics = Map::from_iter([("train".to_owned(), train)]);
         insta::assert_snapshot!(take(&mut metrics));
         assert_eq!(metrics["train"], json!({ "features": 88_524 }));

@@ -1,7 +1,7 @@
-//! Exact match and F1 against the official script.
+//! Exact match and F1 against the official scripts, and F1 over characters against MLQA's.
 
 use super::{cases, root};
-use distilburn_squad::{exact_match, f1, json, normalize_answer, score};
+use distilburn_squad::{F1Units, Rules, Scoring, json, normalize_answer, score};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,18 +17,40 @@ struct Case {
     normalized: String,
     exact_match: f64,
     f1: f64,
+    /// By the rules of `evaluate-v2.0.py`.
+    exact_match_v2: f64,
+    f1_v2: f64,
+    /// By MLQA's rules, for the scripts that [`F1Units::Characters`] names.
+    characters_f1: f64,
 }
 
 #[test]
-fn metrics_equal_the_official_script() {
+fn metrics_equal_the_official_scripts() {
     for case in cases::<Case>("metrics.json") {
         let ground_truths: Vec<_> = case.ground_truths.iter().map(String::as_str).collect();
+        let scoring = |rules, f1_units| Scoring { rules, f1_units }.score(&case.prediction, &ground_truths);
+        let equal =
+            |found: f64, expected: f64| assert!((found - expected).abs() < TOLERANCE, "{found}: {case:?}");
+        if !ground_truths.is_empty() {
+            let found = scoring(Rules::V1, F1Units::Words);
+            equal(found.exact_match, case.exact_match);
+            equal(found.f1, case.f1);
+        }
+        let found = scoring(Rules::V2, F1Units::Words);
+        equal(found.exact_match, case.exact_match_v2);
+        equal(found.f1, case.f1_v2);
         assert_eq!(normalize_answer(&case.prediction), case.normalized, "{:?}", case.prediction);
-        assert!(
-            (exact_match(&case.prediction, &ground_truths) - case.exact_match).abs() < TOLERANCE,
-            "{case:?}"
-        );
-        assert!((f1(&case.prediction, &ground_truths) - case.f1).abs() < TOLERANCE, "{case:?}");
+    }
+}
+
+#[test]
+fn f1_over_characters_equals_the_rules_of_mlqa() {
+    for case in cases::<Case>("metrics.json") {
+        let ground_truths: Vec<_> = case.ground_truths.iter().map(String::as_str).collect();
+        let found = Scoring { rules: Rules::V2, f1_units: F1Units::Characters }
+            .score(&case.prediction, &ground_truths);
+        assert!((found.f1 - case.characters_f1).abs() < TOLERANCE, "{}: {case:?}", found.f1);
+        assert!((found.exact_match - case.exact_match_v2).abs() < TOLERANCE, "{case:?}");
     }
 }
 
@@ -51,7 +73,7 @@ fn published_systems_score_as_the_official_script_scores_them() {
     assert_eq!(scores.len(), 3);
     for (system, published) in scores {
         let predictions: HashMap<String, String> = read(&data.join(format!("predictions/{system}.json")));
-        let found = score(&dataset.ground_truths(), &predictions);
+        let found = score(&dataset.ground_truths(), &predictions, F1Units::Words);
         assert!(
             (found.exact_match - published.exact_match).abs() < TOLERANCE,
             "{system}: {}",

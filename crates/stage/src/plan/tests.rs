@@ -68,6 +68,7 @@ fn changed(key: &str) -> &'static str {
         "train.gradient_checkpointing" => "true",
         "train.metric_for_best" => "loss",
         "train.schedule" => "cosine",
+        "evaluate.f1_units" => "characters",
         "export.formats" => "[\"pytorch\"]",
         "train.epsilon"
         | "train.layerwise_lr_decay"

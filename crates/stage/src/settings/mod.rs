@@ -16,6 +16,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use squad::F1Units;
 
 pub use error::SettingsError;
 pub(crate) use load::BUILT_IN;
@@ -162,6 +163,8 @@ pub struct Evaluate {
     pub max_answer_length: usize,
     /// Logits by which "no answer" must exceed the best answer.
     pub null_threshold: f64,
+    /// What F1 counts, in training's validations too.
+    pub f1_units: F1Units,
 }
 
 /// The Hugging Face model directory.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use artifact::{HistoryKind, HistoryRow};
-use distilbert::{Predictor, SplitScore, answer_split};
+use distilbert::{AnswerSettings, Predictor, SplitOutcome, SplitScore, answer_split};
 use squad::SpanSettings;
 use stage::Job;
 
@@ -13,7 +13,7 @@ use crate::records::write_checkpoint;
 use crate::state::Best;
 use crate::stop::Reason;
 
-/// How validation selects spans: `run_qa`'s defaults, so that no setting of evaluate retrains.
+/// How validation selects spans: `run_qa`'s defaults, so that no span setting of evaluate trains again.
 const VALIDATION_SPANS: SpanSettings =
     SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 };
 
@@ -29,11 +29,11 @@ impl Trainer<'_> {
         let Subject { model, runtime, validation, .. } = self.subject;
         let progress = job.progress("validation", validation.examples.len() as u64);
         let (mut not_finite, mut answered_before) = (Vec::new(), started);
-        let score = answer_split(
+        let outcome = answer_split(
             &Predictor::new(model, runtime),
             validation,
             self.recipe.eval_batch_size,
-            &VALIDATION_SPANS,
+            &AnswerSettings { spans: VALIDATION_SPANS, f1_units: job.settings.evaluate.f1_units },
             |answered| {
                 progress.inc(1);
                 self.stop.learn(answered_before.elapsed());
@@ -45,31 +45,44 @@ impl Trainer<'_> {
             },
         );
         self.records.leave_out(started);
-        let score = match score {
-            Ok(score) => score,
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
             Err(reason) => return Ok(Some(reason)),
         };
         progress.finish();
         if !not_finite.is_empty() {
             return Err(Error::ValidationNotFinite {
-                loss: score.loss,
+                loss: outcome.score.loss,
                 global_step: self.counters.global_step,
                 examples: not_finite.join(", "),
                 good: self.newest_state(),
             });
         }
         let answered = Instant::now();
-        self.judge(score, job)?;
+        self.judge(&outcome, job)?;
         self.records.leave_out(answered);
         self.records.log(self.optimizer.optimizer_step())?;
         Ok(None)
     }
 
-    fn judge(&mut self, score: SplitScore, job: &Job) -> Result<(), Error> {
+    fn judge(&mut self, outcome: &SplitOutcome, job: &Job) -> Result<(), Error> {
         let global_step = self.counters.global_step;
         let epoch = self.recipe.epoch_after(global_step);
+        let SplitOutcome { score, parts, .. } = *outcome;
         let SplitScore { loss, exact_match, f1 } = score;
-        tracing::info!(epoch, global_step, loss, exact_match, f1, "validated");
+        tracing::info!(
+            epoch,
+            global_step,
+            loss,
+            exact_match,
+            f1,
+            has_answer_exact_match = parts.map(|parts| parts.has_answer.exact_match),
+            has_answer_f1 = parts.map(|parts| parts.has_answer.f1),
+            no_answer_exact_match = parts.map(|parts| parts.no_answer.exact_match),
+            no_answer_f1 = parts.map(|parts| parts.no_answer.f1),
+            "validated"
+        );
+        outcome.warn_about_sameness("validation");
         self.records.push(HistoryRow {
             global_step,
             epoch,
