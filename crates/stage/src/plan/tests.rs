@@ -185,7 +185,7 @@ fn a_missing_file_is_named_with_the_setting_and_its_line() {
     let path = folder.path("").display().to_string();
     assert_eq!(
         error.to_string().replace(&path, ""),
-        "pipeline.toml:3: ingest.train = nowhere.json, which is no file"
+        "pipeline.toml:3: ingest.train = nowhere.json: no such file"
     );
     assert_eq!(crate::ExitKind::exit_code(&error), 3);
 }
