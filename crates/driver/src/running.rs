@@ -29,7 +29,8 @@ impl Running {
             Some(is_held) => is_held,
             None => last_line(dir)?.elapsed().ok()? < FRESH,
         };
-        let since = fs_err::metadata(dir.with_added_extension("lock")).and_then(|lock| lock.modified()).ok()?;
+        let since =
+            fs_err::metadata(dir.with_added_extension("lock")).and_then(|lock| lock.modified()).ok()?;
         lives.then(|| Self { pid: holder.pid, elapsed: since.elapsed().unwrap_or_default() })
     }
 

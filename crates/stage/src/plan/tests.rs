@@ -27,7 +27,10 @@ impl Folder {
 
     fn workspace(&self, set: &[&str], inputs: &[Input]) -> Result<Workspace, Error> {
         let mut set: Vec<String> = set.iter().map(|argument| (*argument).to_owned()).collect();
-        set.push(format!("ingest.base_model={}", self.path("model").display()));
+        // A given artifact brings the base model that it was made from.
+        if inputs.is_empty() {
+            set.push(format!("ingest.base_model={}", self.path("model").display()));
+        }
         let config = Some(self.path("pipeline.toml"));
         Workspace::open(&SettingsOptions { config, set, ..SettingsOptions::default() }, inputs)
     }
@@ -60,6 +63,7 @@ fn input(artifact: &Artifact) -> Input {
 fn changed(key: &str) -> &'static str {
     match key {
         "ingest.on_invalid" => "skip",
+        "ingest.plausible_answers" => "ignore",
         "ingest.subset" => "first",
         "run.precision" => "bf16",
         "train.betas" => "[0.8, 0.9]",
