@@ -194,7 +194,7 @@ fn patiently(begin: impl Fn() -> artifact::Result<Partial>) -> artifact::Result<
                 }
                 std::thread::sleep(Duration::from_millis(50));
             }
-            begun => return begun,
+            outcome => return outcome,
         }
     }
 }
