@@ -1,7 +1,7 @@
 //! A stage that does no work: which one is decided by the name that it is started under.
 //!
 //! With it the tests run the driver, and everything that `stage` does around a stage, in milliseconds.
-//! `FAKE_STAGE` in the environment makes it fail, panic, or wait for a signal.
+//! `FAKE_STAGE` in the environment makes it fail, panic, wait for a signal, or change a file.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -45,7 +45,13 @@ fn run(job: &mut Job) -> Result<(), Error> {
         Ok("fail") => return Err(Error::Data),
         Ok("panic") => panic!("a bug"),
         Ok("wait") => wait(job)?,
-        _ => {}
+        // Someone writes to a file that this stage reads.
+        Ok(text) => {
+            if let Some(path) = text.strip_prefix("change:") {
+                std::fs::write(path, std::fs::read_to_string(path)? + " ")?;
+            }
+        }
+        Err(_) => {}
     }
     let progress = job.progress("rows", 3);
     progress.inc(3);

@@ -235,7 +235,8 @@ fn watch_without_a_terminal_sums_up_the_newest_training() {
     // As a process leaves it that is killed while it writes.
     lines.push_str("{\"global_step\": 99");
     std::fs::write(dir.join("metrics.jsonl"), lines).unwrap();
-    std::fs::write(dir.with_added_extension("lock"), format!("{}\n", std::process::id())).unwrap();
+    let lock = std::fs::File::create(dir.with_added_extension("lock")).unwrap();
+    lock.lock().unwrap();
     for line in [
         "distilburn watch",
         "distilburn watch artifacts",

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::manifest::{FileEntry, Manifest};
 use crate::{Error, Result, file_name};
 
+/// Stands in an artifact in which a reader found damage.
+const SUSPECT: &str = ".suspect";
+
 /// A finished artifact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
@@ -56,6 +59,25 @@ impl Artifact {
                 return Err(self.changed(path, format!("has the BLAKE3 {found}"), entry.blake3.clone()));
             }
         }
+        Ok(())
+    }
+
+    /// Notes that a reader found damage that sizes do not show, so that whoever finds the artifact reads every file first.
+    pub fn mark_suspect(&self) {
+        if let Err(error) = fs_err::write(self.dir.join(SUSPECT), "") {
+            tracing::debug!(%error, "the damage is not noted");
+        }
+    }
+
+    /// Checks the files: their sizes, and all of their bytes where a reader found damage.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mark = self.dir.join(SUSPECT);
+        if !mark.exists() {
+            return self.check_files();
+        }
+        self.verify()?;
+        // Mended meanwhile. Where it cannot be removed, the next one reads the files again.
+        drop(fs_err::remove_file(mark));
         Ok(())
     }
 

@@ -34,6 +34,7 @@ pub use kind::{
 };
 pub use listing::Listing;
 pub use live::{LiveRow, read_live};
+pub use lock::Holder;
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
 pub use partial::{DAMAGED_PREFIX, Partial};
 pub use provenance::{Origin, Sources};

@@ -27,15 +27,16 @@ impl Lock {
             match file.file().try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    let mut pid = String::new();
-                    file.read_to_string(&mut pid)?;
-                    return Err(Error::Locked { dir: dir.to_owned(), pid: pid.trim().to_owned() });
+                    let mut text = String::new();
+                    file.read_to_string(&mut text)?;
+                    let pid = text.lines().next().unwrap_or_default().to_owned();
+                    return Err(Error::Locked { dir: dir.to_owned(), pid });
                 }
                 Err(TryLockError::Error(e)) => return Err(e.into()),
             }
             file.rewind()?;
             file.set_len(0)?;
-            writeln!(file, "{}", process::id())?;
+            writeln!(file, "{}\n{}", process::id(), boot_id())?;
             // Between opening and locking, the holder before may have removed the file: then the lock is on a
             // file that nobody else will see, and another process can hold one on its successor.
             if is_at(&file, path) {
@@ -43,6 +44,36 @@ impl Lock {
             }
         }
     }
+}
+
+/// What a lock file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// None while the file is being written.
+    pub pid: Option<i32>,
+    /// Whether the lock is held. None where another machine made the lock: only that one knows.
+    pub is_held: Option<bool>,
+}
+
+impl Holder {
+    /// Who has, or left, the lock of the partial folder `dir`; none without a lock file. Asking takes a shared lock for a
+    /// moment, which [`Lock::acquire`] may meet: it is asked again there.
+    #[must_use]
+    pub fn of(dir: &Path) -> Option<Self> {
+        let mut file = fs_err::File::open(dir.with_added_extension("lock")).ok()?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).ok()?;
+        let mut lines = text.lines();
+        let pid = lines.next().and_then(|pid| pid.parse().ok());
+        let is_here = lines.next().is_none_or(|boot| boot == boot_id());
+        let is_held = || matches!(file.file().try_lock_shared(), Err(TryLockError::WouldBlock));
+        Some(Self { pid, is_held: is_here.then(is_held) })
+    }
+}
+
+/// Changes with every start of the machine, and is the same in its containers; empty where the system has none.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 impl Drop for Lock {

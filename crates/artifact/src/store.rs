@@ -46,7 +46,7 @@ impl Store {
             let found = format!("{} {}", manifest.stage, manifest.fingerprint);
             return Err(Error::Misplaced { dir, found, expected: format!("{stage} {fingerprint}") });
         }
-        artifact.check_files()?;
+        artifact.check()?;
         Ok(Some(artifact))
     }
 

@@ -127,8 +127,8 @@ pub(crate) struct PathOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 
-    /// The stage
-    #[arg(value_parser = stage_names())]
+    /// A stage, or the beginning of an artifact's fingerprint (4 digits or more)
+    #[arg(value_name = "STAGE|FINGERPRINT", value_parser = stage_or_fingerprint)]
     pub(crate) stage: String,
 
     /// One JSON object on stdout
@@ -141,8 +141,9 @@ pub(crate) struct ShowOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 
-    /// An artifact's directory, one of its .arrow files, or a stage: its artifact under these settings
-    #[arg(value_name = "PATH|STAGE")]
+    /// An artifact's directory, one of its .arrow files, the beginning of a fingerprint (4 digits or more), or a stage:
+    /// its artifact under these settings
+    #[arg(value_name = "PATH|STAGE|FINGERPRINT")]
     pub(crate) path: PathBuf,
 
     /// Rows of each table, or examples of each finding of an audit, to print
@@ -233,6 +234,14 @@ fn alone(declaration: &stage::Declaration) -> String {
 fn f1_units() -> impl TypedValueParser<Value = F1Units> {
     PossibleValuesParser::new(["words", "characters"])
         .map(|units| if units == "words" { F1Units::Words } else { F1Units::Characters })
+}
+
+fn stage_or_fingerprint(text: &str) -> Result<String, String> {
+    if stage::Declaration::of(text).is_some() || crate::prefix::is_prefix(text) {
+        return Ok(text.to_owned());
+    }
+    let stages = STAGES.map(|declaration| declaration.name).join(", ");
+    Err(format!("expected a stage ({stages}) or the first digits of a fingerprint, at least 4"))
 }
 
 fn stage_names() -> PossibleValuesParser {

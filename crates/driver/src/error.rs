@@ -32,23 +32,33 @@ pub(crate) enum Error {
     #[diagnostic(help("the stage and distilburn disagree: build both again with `cargo build --release`"))]
     NotMade { stage: &'static str, dir: PathBuf },
 
+    #[error("{stage} read other files than the plan: an input changed in between")]
+    #[diagnostic(help("run again, once nothing writes to its inputs"))]
+    InputsChanged { stage: &'static str },
+
+    #[error("several artifacts begin with {prefix}: {candidates}")]
+    #[diagnostic(help("write more digits of the one that you mean"))]
+    Ambiguous { prefix: String, candidates: String },
+
+    #[error("{} holds no artifact whose fingerprint begins with {prefix}", root.display())]
+    #[diagnostic(help("list the store with `distilburn status`"))]
+    NoArtifact { prefix: String, root: PathBuf },
+
     #[error("--from {from} comes after --to {to}")]
     #[diagnostic(help("the order is ingest, tokenize-features, train, evaluate, export"))]
     Range { from: String, to: String },
 
-    #[error("{} is neither an artifact's directory, nor an .arrow file, nor a stage", path.display())]
+    #[error("{} is neither an artifact's directory, nor an .arrow file, a stage or the beginning of a fingerprint", path.display())]
     #[diagnostic(help(
         "list the store with `distilburn status`; the stages are ingest, tokenize-features, train, evaluate, export"
     ))]
     NothingToShow { path: PathBuf },
 
     #[error("{} holds damaged artifacts", root.display())]
-    #[diagnostic(help(
-        "make them again with `distilburn run --force` and the settings that they were made with, which their manifest.json holds, or delete their folders"
-    ))]
-    DamagedStore { root: PathBuf },
+    #[diagnostic(help("{remedy}"))]
+    DamagedStore { root: PathBuf, remedy: String },
 
-    #[error("{} holds artifacts that cannot be read, whether they are whole is not known", root.display())]
+    #[error("{} holds artifacts that cannot be read, so their integrity could not be checked", root.display())]
     #[diagnostic(help("let yourself read them, `chmod -R u+rX {}`, or ask as the user who made them", root.display()))]
     UnreadableStore { root: PathBuf },
 
@@ -96,8 +106,10 @@ impl ExitKind for Error {
         match self {
             Self::Stage(error) => error.exit_code(),
             Self::Artifact(error) => error.exit_code(),
-            Self::Range { .. } => 2,
+            Self::Range { .. } | Self::Ambiguous { .. } => 2,
             Self::NothingToShow { .. }
+            | Self::InputsChanged { .. }
+            | Self::NoArtifact { .. }
             | Self::NoTraining { .. }
             | Self::DamagedStore { .. }
             | Self::NothingToWatch { .. }

@@ -5,7 +5,9 @@
 
 mod cli;
 mod error;
+mod origins;
 mod plan;
+mod prefix;
 mod run;
 mod running;
 mod score;

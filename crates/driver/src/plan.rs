@@ -4,10 +4,10 @@ use artifact::Store;
 use serde_json::{Value, json};
 use stage::{Basis, Declaration, Planned, STAGES, Workspace};
 
-use crate::Error;
 use crate::cli::{PathOptions, PlanOptions};
 use crate::running::Running;
 use crate::table::align;
+use crate::{Error, prefix};
 
 /// A stage and whether `run` would run it.
 pub(crate) struct Step {
@@ -17,6 +17,12 @@ pub(crate) struct Step {
     pub(crate) why: String,
     /// The process that makes it at this moment.
     running: Option<Running>,
+}
+
+impl Step {
+    fn is_up_to_date(&self) -> bool {
+        !self.runs && self.planned.artifact.is_some()
+    }
 }
 
 /// Settings, store and the stages that `--from` and `--to` leave.
@@ -44,6 +50,25 @@ pub(crate) fn steps(options: &PlanOptions) -> Result<(Workspace, Vec<Step>), Err
     Ok((workspace, steps))
 }
 
+/// Whether each stage that runs will find its inputs.
+pub(crate) fn check_inputs(workspace: &Workspace, steps: &[Step]) -> Result<(), Error> {
+    for step in steps.iter().filter(|step| step.runs) {
+        let stage = step.planned.declaration;
+        let inputs = steps.iter().filter(|other| stage.inputs.contains(&other.planned.declaration.name));
+        for input in inputs.filter(|input| !input.runs) {
+            input.planned.require(workspace, stage.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// The first artifact that `run` would make again because it is damaged.
+pub(crate) fn damaged(options: &PlanOptions) -> Option<String> {
+    let (_, steps) = steps(options).ok()?;
+    let damaged = steps.into_iter().find(|step| step.runs && step.planned.damage.is_some());
+    damaged.map(|step| step.planned.fingerprint)
+}
+
 fn range(options: &PlanOptions) -> Result<std::ops::RangeInclusive<usize>, Error> {
     let position = |name: &Option<String>, default: usize| {
         let position = |name: &String| STAGES.iter().position(|declaration| declaration.name == name);
@@ -62,8 +87,12 @@ fn decide(workspace: &Workspace, planned: &Planned, earlier: &[Step]) -> Result<
     match &planned.basis {
         Basis::Given => return Ok((false, "given by --input".to_owned())),
         Basis::Lineage(by) => {
-            planned.require(workspace, "the pipeline")?;
-            return Ok((false, format!("{} was made from it", by.display())));
+            let but = match (&planned.artifact, &planned.damage) {
+                (Some(_), _) => String::new(),
+                (None, Some(damage)) => format!(", but it is damaged: {damage}"),
+                (None, None) => ", but it is not in the store".to_owned(),
+            };
+            return Ok((false, format!("{} was made from it{but}", by.display())));
         }
         Basis::Settings => {}
     }
@@ -119,6 +148,7 @@ pub(crate) fn to_text(steps: &[Step]) -> String {
             let state = match (&step.running, step.runs) {
                 (Some(_), _) => "running",
                 (None, true) => "would run",
+                (None, false) if step.planned.artifact.is_none() => "unusable",
                 (None, false) => "up to date",
             };
             let running = step.running.as_ref().map(Running::to_string);
@@ -140,31 +170,35 @@ fn to_json(steps: &[Step]) -> Value {
                 "stage": step.planned.declaration.name,
                 "fingerprint": step.planned.fingerprint,
                 "path": step.planned.dir,
-                "up_to_date": !step.runs,
+                "up_to_date": step.is_up_to_date(),
                 "why": step.why,
                 "running": step.running.as_ref().map(Running::to_json),
             })
         })
         .collect();
-    json!({ "up_to_date": steps.iter().all(|step| !step.runs), "stages": stages })
+    json!({ "up_to_date": steps.iter().all(Step::is_up_to_date), "stages": stages })
 }
 
 /// `distilburn path S`
 pub(crate) fn print_path(options: &PathOptions) -> Result<(), Error> {
     let workspace = Workspace::open(&options.common.settings, &[])?;
-    let declaration =
-        Declaration::of(&options.stage).expect("the command line takes the names of stages only");
-    let planned = workspace.plan_to(declaration)?.pop().expect("a plan ends with its target");
-    let text = if options.json {
-        json!({
-            "stage": declaration.name,
-            "fingerprint": planned.fingerprint,
-            "path": planned.dir,
-            "finished": planned.artifact.is_some(),
-        })
-        .to_string()
+    let (stage, fingerprint, dir, finished) = if let Some(declaration) = Declaration::of(&options.stage) {
+        let planned = workspace.plan_to(declaration)?.pop().expect("a plan ends with its target");
+        (declaration.name, planned.fingerprint, planned.dir, planned.artifact.is_some())
     } else {
-        planned.dir.display().to_string()
+        let found = prefix::find(&workspace.store, &options.stage)?;
+        let (stage, fingerprint) = found.ok_or_else(|| Error::NoArtifact {
+            prefix: options.stage.clone(),
+            root: workspace.store.root().to_owned(),
+        })?;
+        let finished = workspace.store.find(stage, &fingerprint)?.is_some();
+        let dir = workspace.store.dir(stage, &fingerprint);
+        (stage, fingerprint, dir, finished)
+    };
+    let text = if options.json {
+        json!({ "stage": stage, "fingerprint": fingerprint, "path": dir, "finished": finished }).to_string()
+    } else {
+        dir.display().to_string()
     };
     Ok(stage::print(&format!("{text}\n"))?)
 }

@@ -1,5 +1,6 @@
 //! `run`: starts the stages that are not up to date, and sums up.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -19,6 +20,9 @@ use crate::table::{align, duration};
 /// The exit code of a run that was interrupted.
 const INTERRUPTED: u8 = 130;
 
+/// The exit code of a stage whose input is bad or damaged.
+const BAD_DATA: u8 = 3;
+
 /// A stage that is finished now.
 struct Done {
     artifact: Artifact,
@@ -34,21 +38,59 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let start = Instant::now();
-    let (workspace, steps) = plan::steps(options)?;
     let children = Children::new()?;
+    let mut took = BTreeMap::new();
+    let mut made_again = BTreeSet::new();
+    let done = loop {
+        match pass(options, &children, &mut took)? {
+            Pass::Done(done) => break done,
+            Pass::Interrupted => return Ok(INTERRUPTED.into()),
+            Pass::Failed(BAD_DATA) if !options.force => {
+                // The stage may have found damage in an input that had seemed whole, and noted it there.
+                match plan::damaged(options).filter(|fingerprint| made_again.insert(fingerprint.clone())) {
+                    Some(fingerprint) => {
+                        tracing::warn!(fingerprint, "an input was damaged: it is made again");
+                    }
+                    None => return Ok(BAD_DATA.into()),
+                }
+            }
+            Pass::Failed(code) => return Ok(code.into()),
+        }
+    };
+    let elapsed_ms = start.elapsed().as_millis() as u64;
+    let text =
+        if options.json { format!("{:#}\n", to_json(&done, elapsed_ms)) } else { to_text(&done, elapsed_ms) };
+    stage::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How running the stages of a plan ended.
+enum Pass {
+    Done(Vec<Done>),
+    Interrupted,
+    /// A stage failed with this exit code.
+    Failed(u8),
+}
+
+/// Plans, and runs what is not up to date; `took` has what stages took, by fingerprint, this time and before.
+fn pass(options: &PlanOptions, children: &Children, took: &mut BTreeMap<String, u64>) -> Result<Pass, Error> {
+    let (workspace, steps) = plan::steps(options)?;
+    plan::check_inputs(&workspace, &steps)?;
     let mut done = Vec::new();
     for step in steps {
         if children.stopped() {
-            return Ok(INTERRUPTED.into());
+            return Ok(Pass::Interrupted);
         }
         let Step { planned, runs, why, .. } = step;
         let stage = planned.declaration.name;
         if !runs {
-            let artifact = planned.require(&workspace, "the pipeline")?.clone();
-            if planned.basis == Basis::Settings {
-                artifact.remove_working_files();
+            // What nothing needs that runs may be damaged.
+            if let Some(artifact) = planned.artifact {
+                if planned.basis == Basis::Settings {
+                    artifact.remove_working_files();
+                }
+                done.push(Done { artifact, elapsed_ms: took.get(&planned.fingerprint).copied() });
             }
-            done.push(Done { artifact, elapsed_ms: None });
             continue;
         }
         tracing::info!(stage, why, "starting");
@@ -60,17 +102,23 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
             let interrupted = children.stopped() && status.code().is_none();
             let code = status.code().and_then(|code| u8::try_from(code).ok());
             tracing::error!(stage, %status, "the pipeline stops here");
-            return Ok(code.unwrap_or(if interrupted { INTERRUPTED } else { 1 }).into());
+            return Ok(Pass::Failed(code.unwrap_or(if interrupted { INTERRUPTED } else { 1 })));
         }
-        let artifact = workspace.store.find(stage, &planned.fingerprint)?;
-        let artifact = artifact.ok_or(Error::NotMade { stage, dir: planned.dir })?;
-        done.push(Done { artifact, elapsed_ms: Some(begun.elapsed().as_millis() as u64) });
+        let Some(artifact) = workspace.store.find(stage, &planned.fingerprint)? else {
+            // It planned for itself: where a file changed in between, it made another artifact.
+            let now = workspace.plan_to(planned.declaration)?.pop();
+            let changed = now.is_some_and(|now| now.fingerprint != planned.fingerprint);
+            return Err(if changed {
+                Error::InputsChanged { stage }
+            } else {
+                Error::NotMade { stage, dir: planned.dir }
+            });
+        };
+        let elapsed_ms = begun.elapsed().as_millis() as u64;
+        took.insert(planned.fingerprint, elapsed_ms);
+        done.push(Done { artifact, elapsed_ms: Some(elapsed_ms) });
     }
-    let elapsed_ms = start.elapsed().as_millis() as u64;
-    let text =
-        if options.json { format!("{:#}\n", to_json(&done, elapsed_ms)) } else { to_text(&done, elapsed_ms) };
-    stage::print(&text)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Pass::Done(done))
 }
 
 /// The stage's command line: the same settings, and the inputs that concern it.

@@ -1,17 +1,15 @@
-//! Whether a process is at an artifact in the making, by its files alone: trying the lock would, for a moment, keep a
-//! stage out.
+//! Whether a process is at an artifact in the making: its lock says so, which goes with the process however that ends.
 
 use std::fmt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use artifact::file_name;
-use rustix::process::{Pid, test_kill_process};
+use artifact::{Holder, file_name};
 use serde_json::{Value, json};
 
 use crate::table::duration;
 
-/// A line that is younger than this comes from a process that is there, if its lock is.
+/// A training of another machine that wrote a line within this time is running.
 const FRESH: Duration = Duration::from_secs(15);
 
 /// The process that holds an artifact in the making.
@@ -24,21 +22,16 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Who has the lock of `dir`. A process that ends in order takes its lock file away; one that is killed leaves it,
-    /// and its number says whether it lives, but for one on another machine, whose lines of metrics are fresh.
+    /// Who has the lock of `dir`. The lock of another machine cannot be asked: there, fresh lines of metrics count.
     pub(crate) fn at(dir: &Path) -> Option<Self> {
-        let lock = dir.with_added_extension("lock");
-        let pid = fs_err::read_to_string(&lock).ok()?.trim().parse().ok().and_then(Pid::from_raw);
-        // A process of another user may not be signalled, but is there. A number that another process has by now misleads.
-        let lives = pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
-        if !lives && last_line(dir)?.elapsed().ok()? >= FRESH {
-            return None;
-        }
-        let since = fs_err::metadata(&lock).and_then(|metadata| metadata.modified()).ok()?;
-        Some(Self {
-            pid: pid.map(|pid| pid.as_raw_nonzero().get()),
-            elapsed: since.elapsed().unwrap_or_default(),
-        })
+        let holder = Holder::of(dir)?;
+        let lives = match holder.is_held {
+            Some(is_held) => is_held,
+            None => last_line(dir)?.elapsed().ok()? < FRESH,
+        };
+        let since =
+            fs_err::metadata(dir.with_added_extension("lock")).and_then(|lock| lock.modified()).ok()?;
+        lives.then(|| Self { pid: holder.pid, elapsed: since.elapsed().unwrap_or_default() })
     }
 
     pub(crate) fn to_json(&self) -> Value {

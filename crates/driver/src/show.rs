@@ -6,13 +6,13 @@ mod windows;
 use std::fmt::Write;
 use std::path::Path;
 
-use artifact::{Artifact, file_name};
+use artifact::{Artifact, Sources, file_name};
 use serde_json::{Map, Value, json};
 use stage::{Declaration, Workspace};
 
-use crate::Error;
 use crate::cli::ShowOptions;
 use crate::table::{align, size};
+use crate::{Error, origins, prefix};
 
 /// `distilburn show PATH`
 pub(crate) fn print(options: &ShowOptions) -> Result<(), Error> {
@@ -54,16 +54,23 @@ fn find(options: &ShowOptions) -> Result<Shown, Error> {
     if path.is_dir() {
         return Ok(Shown::Artifact(Box::new(Artifact::open(path)?)));
     }
-    let stage = path.to_str().and_then(Declaration::of);
-    let declaration = stage.ok_or_else(|| Error::NothingToShow { path: path.clone() })?;
+    let name = path.to_str().unwrap_or_default();
     let workspace = Workspace::open(&options.common.settings, &[])?;
-    Ok(Shown::Artifact(Box::new(workspace.artifact(declaration, "show")?)))
+    if let Some(declaration) = Declaration::of(name) {
+        return Ok(Shown::Artifact(Box::new(workspace.artifact(declaration, "show")?)));
+    }
+    let (stage, fingerprint) =
+        prefix::find(&workspace.store, name)?.ok_or_else(|| Error::NothingToShow { path: path.clone() })?;
+    Ok(Shown::Artifact(Box::new(Artifact::open(&workspace.store.dir(stage, &fingerprint))?)))
 }
 
 fn artifact_text(artifact: &Artifact, rows: usize) -> Result<String, Error> {
     let manifest = &artifact.manifest;
     let mut metrics = manifest.metrics.clone();
     let summary = metrics.shift_remove(AUDIT_METRIC);
+    if let Some(sources) = Sources::of(manifest) {
+        metrics.shift_remove(sources.metric().0);
+    }
     let windows = windows::take(&mut metrics);
     let mut text = format!("{} {}\n{}\n", manifest.stage, manifest.fingerprint, artifact.dir.display());
     for (title, values) in [
@@ -106,7 +113,17 @@ fn artifact_text(artifact: &Artifact, rows: usize) -> Result<String, Error> {
 fn lineage(artifact: &Artifact) -> Vec<[String; 2]> {
     let manifest = &artifact.manifest;
     if manifest.inputs.is_empty() {
-        let sources = manifest.parts["inputs"].as_object().cloned().unwrap_or_default();
+        let mut sources = manifest.parts["inputs"].as_object().cloned().unwrap_or_default();
+        if let Some(named) = Sources::of(manifest) {
+            let parts =
+                [("train", named.train), ("validation", named.validation), ("base_model", named.base_model)];
+            let rows = parts.iter().flat_map(|(name, of)| {
+                of.iter().map(move |origin| [format!("  {name}"), origins::with_hash(origin)])
+            });
+            sources.retain(|name, _| !parts.iter().any(|(named, _)| named == name));
+            let others = sources.iter().flat_map(|(name, value)| source_rows(name, value));
+            return rows.chain(others).collect();
+        }
         return sources.iter().flat_map(|(name, value)| source_rows(name, value)).collect();
     }
     let store = artifact.dir.parent().and_then(Path::parent);

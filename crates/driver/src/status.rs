@@ -8,10 +8,10 @@ use artifact::{Artifact, DAMAGED_PREFIX};
 use serde_json::{Value, json};
 use stage::{STAGES, Workspace};
 
-use crate::Error;
 use crate::cli::StatusOptions;
 use crate::running::Running;
 use crate::table::{align, duration, size};
+use crate::{Error, origins};
 
 /// One folder of the store.
 struct Entry {
@@ -68,12 +68,38 @@ pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
     stage::print(&text)?;
     let any = |condition| options.verify && entries.iter().any(|entry| entry.condition == condition);
     if any(Condition::Damaged) {
-        return Err(Error::DamagedStore { root: root.to_owned() });
+        return Err(Error::DamagedStore {
+            root: root.to_owned(),
+            remedy: remedy(&workspace, &entries, &current),
+        });
     }
     if any(Condition::Unreadable) {
         return Err(Error::UnreadableStore { root: root.to_owned() });
     }
     Ok(())
+}
+
+/// What makes damaged artifacts again, or takes them away: `run` makes those that the settings lead to.
+fn remedy(workspace: &Workspace, entries: &[Entry], current: &HashSet<String>) -> String {
+    let damaged = entries.iter().filter(|entry| entry.condition == Condition::Damaged);
+    let (current, others): (Vec<_>, Vec<_>) = damaged.partition(|entry| current.contains(&entry.fingerprint));
+    let mut advice = Vec::new();
+    if !current.is_empty() {
+        let command = workspace.options.command("distilburn run");
+        advice.push(format!("make those that are marked as current again with `{command}`"));
+    }
+    if !others.is_empty() {
+        let dirs = others.iter().map(|entry| {
+            let dir = workspace.store.dir(entry.stage, &entry.fingerprint);
+            format!("'{}'", dir.display())
+        });
+        let dirs = dirs.collect::<Vec<_>>().join(" ");
+        advice.push(format!(
+            "delete the others with `rm -r {dirs}`; `distilburn run` with the settings that they were made with makes \
+             them again"
+        ));
+    }
+    advice.join("; ")
 }
 
 fn of_stage(
@@ -90,21 +116,30 @@ fn of_stage(
         Err(error) => return Err(error.into()),
     };
     let latest = fs_err::read_to_string(folder.join("latest")).unwrap_or_default();
-    let mut entries: Vec<Entry> = names
-        .iter()
-        .filter(|name| folder.join(name).is_dir())
-        .filter_map(|name| {
-            if let Some(fingerprint) = name.strip_prefix(".partial-") {
-                Some(unfinished(stage, fingerprint, Running::at(&folder.join(name))))
-            } else if let Some(fingerprint) = name.strip_prefix(DAMAGED_PREFIX) {
-                let note = format!("damaged, replaced since: {name} may be deleted");
-                let replaced = unfinished(stage, fingerprint, None);
-                Some(Entry { notes: vec![note], condition: Condition::Replaced, ..replaced })
-            } else {
-                (!name.starts_with('.')).then(|| finished(workspace, stage, name))
-            }
-        })
-        .collect();
+    let entry = |name: &String| {
+        if !folder.join(name).is_dir() {
+            None
+        } else if let Some(fingerprint) = name.strip_prefix(".partial-") {
+            Some(unfinished(stage, fingerprint, Running::at(&folder.join(name))))
+        } else if let Some(fingerprint) = name.strip_prefix(DAMAGED_PREFIX) {
+            let note = format!("damaged, replaced since: {name} may be deleted");
+            let replaced = unfinished(stage, fingerprint, None);
+            Some(Entry { notes: vec![note], condition: Condition::Replaced, ..replaced })
+        } else {
+            (!name.starts_with('.')).then(|| finished(workspace, stage, name))
+        }
+    };
+    // A large store takes as long as reading and checking its manifests.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut entries: Vec<Entry> = std::thread::scope(|scope| {
+        let chunks = names.chunks(names.len().div_ceil(threads).max(1));
+        let read = |chunk: &[String]| chunk.iter().filter_map(entry).collect::<Vec<_>>();
+        let handles: Vec<_> = chunks.map(|chunk| scope.spawn(move || read(chunk))).collect();
+        handles
+            .into_iter()
+            .flat_map(|handle| handle.join().expect("reading manifests does not panic"))
+            .collect()
+    });
     for entry in entries.iter_mut().filter(|entry| entry.condition != Condition::Replaced) {
         let marks = [
             ("current", current.contains(&entry.fingerprint)),
@@ -114,7 +149,7 @@ fn of_stage(
             .notes
             .extend(marks.into_iter().filter(|(_, applies)| *applies).map(|(mark, _)| mark.to_owned()));
     }
-    entries.sort_by_key(|entry| (started(entry), entry.fingerprint.clone()));
+    entries.sort_by_cached_key(|entry| (started(entry), entry.fingerprint.clone()));
     Ok(entries)
 }
 
@@ -143,6 +178,10 @@ fn verify(entry: &mut Entry) {
             let (condition, note) = Condition::of(&error);
             entry.notes.push(note);
             entry.condition = condition;
+            if let (Condition::Damaged, Some(artifact)) = (condition, &entry.artifact) {
+                // So that `run` makes it again.
+                artifact.mark_suspect();
+            }
         }
         None => {}
     }
@@ -174,11 +213,17 @@ fn to_text(root: &Path, entries: &[Entry]) -> String {
             made.get(..19).unwrap_or(&made).to_owned(),
             elapsed_ms(entry).map(duration).unwrap_or_default(),
             size_bytes(entry).map(size).unwrap_or_default(),
-            entry.notes.join(", "),
+            notes(entry),
         ]
     });
     let rows: Vec<[String; 6]> = std::iter::once(header).chain(rows).collect();
     format!("{}:\n{}", root.display(), align(&rows))
+}
+
+/// The remarks, and what an ingest artifact was made from.
+fn notes(entry: &Entry) -> String {
+    let data = entry.artifact.as_ref().and_then(|artifact| origins::in_short(&artifact.manifest));
+    entry.notes.iter().cloned().chain(data).collect::<Vec<_>>().join(", ")
 }
 
 fn to_json(root: &Path, entries: &[Entry]) -> Value {

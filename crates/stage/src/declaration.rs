@@ -82,6 +82,19 @@ impl Declaration {
         json!({ "sources": self.sources, "libraries": libraries, "kinds": kinds })
     }
 
+    /// Whether a setting counts in its fingerprint, by its value or by what it names.
+    pub(crate) fn counts(&self, key: &str) -> bool {
+        const BY_CONTENTS: [(&str, &str); 6] = [
+            ("ingest", "ingest.train"),
+            ("ingest", "ingest.validation"),
+            ("ingest", "ingest.base_model"),
+            ("ingest", "ingest.train_ids"),
+            ("ingest", "ingest.validation_ids"),
+            ("train", "train.init_from"),
+        ];
+        self.settings.contains(&key) || BY_CONTENTS.contains(&(self.name, key))
+    }
+
     /// The part of the fingerprint that stands for the settings, by `table.key`.
     #[must_use]
     pub fn settings_read(&self, settings: &Settings) -> Value {

@@ -28,7 +28,7 @@ pub enum Error {
     Fetch(Box<fetch::Error>),
 
     /// A file or folder that the settings name is not there.
-    #[error("{origin}: {key} = {}, which is no {what}", path.display())]
+    #[error("{origin}: {key} = {}: {problem}", path.display())]
     #[diagnostic(help("{remedy}"))]
     NoSource {
         /// Where the setting stands.
@@ -37,8 +37,8 @@ pub enum Error {
         key: &'static str,
         /// Its value.
         path: PathBuf,
-        /// "file" or "folder".
-        what: &'static str,
+        /// What is there instead of what it should be.
+        problem: &'static str,
         /// What to type next.
         remedy: String,
     },
@@ -53,6 +53,38 @@ pub enum Error {
         key: &'static str,
         /// Names the file.
         source: std::io::Error,
+    },
+
+    /// A file that counts in the fingerprint is not any more what was hashed.
+    #[error("{} changed while it was read", path.display())]
+    #[diagnostic(help("run again, once nothing writes to it"))]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Settings that a stage would refuse later.
+    #[error("{origin}: {message}")]
+    #[diagnostic(help("{remedy}"))]
+    Unworkable {
+        /// Where the setting stands.
+        origin: String,
+        /// Key, value and rule.
+        message: String,
+        /// What to type instead.
+        remedy: String,
+    },
+
+    /// A `--set` for a stage that `--input` brings finished.
+    #[error("--set {set} has no effect: --input {input} brings {stage} as it was made")]
+    #[diagnostic(help("leave one of the two out"))]
+    Overruled {
+        /// As typed.
+        set: String,
+        /// As typed.
+        input: String,
+        /// The stage that reads the setting.
+        stage: &'static str,
     },
 
     /// An upstream stage has not been run with these settings.
@@ -190,11 +222,15 @@ impl From<fetch::Error> for Error {
 impl ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::NotUpstream { .. } => 2,
+            Self::Settings(_)
+            | Self::NotUpstream { .. }
+            | Self::Unworkable { .. }
+            | Self::Overruled { .. } => 2,
             Self::Artifact(error) => error.exit_code(),
             Self::Fetch(error) => error.exit_code(),
             Self::NoSource { .. }
             | Self::ReadSource { .. }
+            | Self::Changed { .. }
             | Self::MissingInput { .. }
             | Self::DamagedInput { .. }
             | Self::StoreIsFile { .. }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use fetch::{Client, Digest, Environment, Event, Hub, Patience, Repo, Revision};
 use serde::{Deserialize, Serialize};
 
+use crate::sources::read_small;
 use crate::{Error, Interrupt, Progress, ProgressMode};
 
 /// In the store: what was seen behind each address. Deleting it means looking again.
@@ -102,10 +103,10 @@ impl Fetcher {
 
     /// The commit that `revision` of `repo` is recorded as, with its files; the Hub is asked where it is not.
     pub fn revision(&mut self, repo: &Repo, revision: &str) -> Result<Revision, Error> {
-        let key = format!("{}/{repo}@{revision}", repo.kind.plural());
-        if let Some(recorded) = self.records.hub.get(&key) {
-            return Ok(recorded.clone());
+        if let Some(recorded) = self.recorded(repo, revision) {
+            return Ok(recorded);
         }
+        let key = hub_key(repo, revision);
         tracing::info!(repo = repo.id, revision, "there is no such path here: asking the Hub");
         let mut listener = listener(self.progress, self.interrupt.clone());
         let found = self.hub.resolve(repo, revision, &mut listener)?;
@@ -117,6 +118,11 @@ impl Fetcher {
             });
         }
         Ok(found)
+    }
+
+    /// The same where it is recorded.
+    pub(crate) fn recorded(&self, repo: &Repo, revision: &str) -> Option<Revision> {
+        self.records.hub.get(&hub_key(repo, revision)).cloned()
     }
 
     /// A file of the Hub, in the cache.
@@ -145,7 +151,7 @@ impl Fetcher {
 
 impl Records {
     fn read(path: &Path) -> Self {
-        match fs_err::read(path) {
+        match read_small(path) {
             Ok(json) => serde_json::from_slice(&json).unwrap_or_else(|error| {
                 tracing::warn!(path = %path.display(), %error, "the record of sources is damaged and begun anew");
                 Self::default()
@@ -162,6 +168,10 @@ impl Records {
     }
 }
 
+fn hub_key(repo: &Repo, revision: &str) -> String {
+    format!("{}/{repo}@{revision}", repo.kind.plural())
+}
+
 fn key(url: &str) -> String {
     blake3::hash(url.as_bytes()).to_hex()[..32].to_owned()
 }
@@ -173,7 +183,7 @@ fn listener(progress: ProgressMode, interrupt: Interrupt) -> impl FnMut(Event<'_
         match event {
             Event::Started { name, total_bytes, present_bytes } => {
                 let bar = Progress::start(progress, &format!("{name} (bytes)"), total_bytes);
-                bar.inc(present_bytes);
+                bar.skip(present_bytes);
                 shown = Some(bar);
             }
             Event::Received(bytes) => {

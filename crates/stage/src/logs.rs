@@ -4,11 +4,14 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::progress::BARS;
+use crate::report::printable;
 use crate::{LogFormat, OutputOptions};
 
 /// Sets the process's subscriber; a second call changes nothing. `RUST_LOG` overrides the level.
@@ -26,10 +29,22 @@ pub(crate) fn init(options: &OutputOptions) {
         LogFormat::Text => {
             let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             let start = Instant::now();
-            builder.with_target(false).with_ansi(colours).with_timer(Elapsed(start)).try_init()
+            let builder = builder.with_target(false).with_ansi(colours).with_timer(Elapsed(start));
+            builder.fmt_fields(debug_fn(write_field).delimited(" ")).try_init()
         }
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
+}
+
+/// `name=value`, and a message alone. Values come from data and servers: they stay on their line, printable.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    let text = printable(&text);
+    match (field.name(), writer.has_ansi_escapes()) {
+        ("message", _) => write!(writer, "{text}"),
+        (name, true) => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{}", text.replace('\n', "\\n")),
+        (name, false) => write!(writer, "{name}={}", text.replace('\n', "\\n")),
+    }
 }
 
 /// Seconds since the start: what one wants to know of a run that one watches.

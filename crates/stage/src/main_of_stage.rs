@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use artifact::{Artifact, Input as InputEntry, ManifestDraft, Partial};
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -15,6 +15,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::main_of_tool::print;
+use crate::settings::expand_home_of;
+use crate::sources::SeenFile;
 use crate::{
     CommonOptions, Declaration, Error, ExitKind, Input, Interrupt, Job, Planned, Unfinished, Workspace, help,
     logs, report,
@@ -107,10 +109,19 @@ fn run_stage<E: ExitKind>(
         inputs.insert(*stage, input.clone());
     }
 
-    let partial = match &options.output {
-        Some(output) => Partial::at(output, declaration.name, &own.fingerprint)?,
-        None => workspace.store.begin(declaration.name, &own.fingerprint)?,
-    };
+    let partial = patiently(|| match &options.output {
+        Some(output) => Partial::at(&expand_home_of(output), declaration.name, &own.fingerprint),
+        None => workspace.store.begin(declaration.name, &own.fingerprint),
+    })?;
+    if options.output.is_none()
+        && !options.force
+        && let Ok(Some(artifact)) = workspace.store.find(declaration.name, &own.fingerprint)
+    {
+        // The process that was waited for has made it.
+        tracing::info!(fingerprint = own.fingerprint, "up to date");
+        discard(&partial);
+        return Ok(print_dir(&artifact)?);
+    }
     if declaration.unfinished == Unfinished::Clear || options.force {
         partial.clear()?;
     }
@@ -136,7 +147,7 @@ fn run_stage<E: ExitKind>(
     tracing::info!(fingerprint = own.fingerprint, "started");
     let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut job)));
     let failure = match outcome {
-        Ok(Ok(())) => None,
+        Ok(Ok(())) => check_unchanged(&own.outside.files).err().map(Failure::from),
         Ok(Err(error)) => Some(Failure::Stage(error)),
         Err(panic) => Some(Failure::from(panicked(declaration, &*panic))),
     };
@@ -155,6 +166,10 @@ fn run_stage<E: ExitKind>(
         }
         return Err(failure);
     }
+    if let Some(sources) = &own.outside.sources {
+        let (name, value) = sources.metric();
+        job.metric(name, value);
+    }
     let artifact = partial.commit(draft(declaration, &own, job, started)?)?;
     tracing::info!(
         fingerprint = own.fingerprint,
@@ -162,6 +177,26 @@ fn run_stage<E: ExitKind>(
         "finished"
     );
     Ok(print_dir(&artifact)?)
+}
+
+/// A stage whose driver was killed needs a moment to save its work and end: waits for it, up to a limit.
+fn patiently(begin: impl Fn() -> artifact::Result<Partial>) -> artifact::Result<Partial> {
+    const LIMIT: Duration = Duration::from_secs(10);
+    let start = Instant::now();
+    let mut waits_for = None;
+    loop {
+        match begin() {
+            Err(artifact::Error::Locked { pid, .. }) if start.elapsed() < LIMIT => {
+                // `plan` and `status` hold the lock of a stage that has ended for an instant, to see that it is free.
+                if start.elapsed() > Duration::from_millis(100) && waits_for.as_ref() != Some(&pid) {
+                    tracing::info!(process = pid, "waiting for the process that is writing this artifact");
+                    waits_for = Some(pid);
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A driver that was built from other sources would look for another artifact than this binary makes.
@@ -189,6 +224,17 @@ fn check_inputs(declaration: &Declaration, given: &[Input]) -> Result<(), Error>
             },
         }),
     }
+}
+
+/// What was read has to be what was hashed.
+fn check_unchanged(files: &[SeenFile]) -> Result<(), Error> {
+    for file in files {
+        // One that is gone has changed too.
+        if !file.is_unchanged().unwrap_or(false) {
+            return Err(Error::Changed { path: file.path.clone() });
+        }
+    }
+    Ok(())
 }
 
 fn draft(

@@ -23,10 +23,10 @@ where
     })
 }
 
-/// Writes data to stdout. A reader that has seen enough, as `head` has, is no error.
+/// Writes data to stdout, with control characters escaped. A reader that has seen enough, as `head` has, is no error.
 pub fn print(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(report::printable(text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(error)),
         _ => Ok(()),
     }

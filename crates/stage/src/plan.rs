@@ -9,11 +9,14 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use artifact::Error::NotAFolder;
 use artifact::{Artifact, Manifest};
 use serde_json::{Map, Value, json};
 
-use crate::declaration::{Declaration, STAGES, TRAIN};
-use crate::{Error, Interrupt, Workspace, sources};
+use crate::declaration::{Declaration, INGEST, STAGES, TOKENIZE_FEATURES, TRAIN};
+use crate::settings::Loaded;
+use crate::sources::{self, Outside};
+use crate::{Error, Interrupt, Workspace};
 
 /// One stage under the present settings.
 #[derive(Debug, Clone)]
@@ -32,6 +35,7 @@ pub struct Planned {
     pub damage: Option<String>,
     /// Why it is this one.
     pub basis: Basis,
+    pub(crate) outside: Outside,
 }
 
 /// What decides which artifact a stage stands for.
@@ -49,6 +53,7 @@ pub enum Basis {
 pub(crate) fn plan(workspace: &Workspace, target: Option<&Declaration>) -> Result<Vec<Planned>, Error> {
     let given = workspace.given();
     let lineage = lineage(given)?;
+    check_overruled(workspace, &lineage)?;
     let mut planned: Vec<Planned> = Vec::new();
     for declaration in needed(target, given, &lineage) {
         let stage = declaration.name;
@@ -61,17 +66,19 @@ pub(crate) fn plan(workspace: &Workspace, target: Option<&Declaration>) -> Resul
                 artifact: Some(artifact.clone()),
                 damage: None,
                 basis: Basis::Given,
+                outside: Outside::default(),
             }
         } else if let Some((fingerprint, by)) = lineage.get(stage) {
-            let artifact = workspace.store.find(stage, fingerprint)?;
+            let (artifact, damage) = find(workspace, stage, fingerprint)?;
             Planned {
                 declaration,
                 fingerprint: fingerprint.clone(),
                 parts: artifact.as_ref().map_or(Value::Null, |artifact| artifact.manifest.parts.clone()),
                 dir: workspace.store.dir(stage, fingerprint),
                 artifact,
-                damage: None,
+                damage,
                 basis: Basis::Lineage(by.clone()),
+                outside: Outside::default(),
             }
         } else {
             from_settings(workspace, declaration, &planned)?
@@ -85,25 +92,26 @@ fn from_settings(
     declaration: &'static Declaration,
     upstream: &[Planned],
 ) -> Result<Planned, Error> {
-    let inputs = if declaration.inputs.is_empty() {
-        sources::inputs(
-            &workspace.loaded,
-            workspace.store.root(),
-            &mut workspace.fetcher(Interrupt::default()),
-        )?
-    } else {
-        let of_stage = |stage: &&str| {
-            let planned = upstream.iter().find(|planned| planned.declaration.name == *stage);
-            ((*stage).to_owned(), json!(planned.expect("stages are planned after their inputs").fingerprint))
-        };
-        let mut inputs = declaration.inputs.iter().map(of_stage).collect::<Map<_, _>>();
-        if declaration.name == TRAIN.name
-            && let Some(weights) = sources::init_from(&workspace.loaded, workspace.store.root())?
-        {
-            inputs.insert("init_from".to_owned(), weights);
-        }
-        Value::Object(inputs)
+    let store = workspace.store.root();
+    let mut fetcher = workspace.fetcher(Interrupt::default());
+    let mut outside = match declaration.name {
+        name if name == INGEST.name => sources::inputs(&workspace.loaded, store, &mut fetcher)?,
+        name if name == TRAIN.name => sources::init_from(&workspace.loaded, store)?,
+        _ => Outside::default(),
     };
+    let mut inputs = Map::new();
+    for stage in declaration.inputs {
+        let planned = upstream.iter().find(|planned| planned.declaration.name == *stage);
+        let planned = planned.expect("stages are planned after their inputs");
+        inputs.insert((*stage).to_owned(), json!(planned.fingerprint));
+    }
+    inputs.append(&mut outside.parts);
+    if declaration.name == TOKENIZE_FEATURES.name && upstream[0].basis == Basis::Settings {
+        check_positions(&workspace.loaded, sources::positions(&workspace.loaded, &mut fetcher))?;
+    }
+    if declaration.name == TRAIN.name {
+        check_warmup(&workspace.loaded, upstream)?;
+    }
     let parts = json!({
         "stage": declaration.name,
         "code": declaration.code(),
@@ -111,15 +119,123 @@ fn from_settings(
         "inputs": inputs,
     });
     let fingerprint = artifact::fingerprint(&parts);
-    let (artifact, damage) = match workspace.store.find(declaration.name, &fingerprint) {
-        Ok(found) => (found, None),
-        Err(error) if error.is_damage() => (None, Some(error.to_string())),
-        Err(artifact::Error::NotAFolder { path }) => return Err(artifact::Error::NotAFolder { path }.into()),
-        Err(_) if workspace.force => (None, None),
-        Err(error) => return Err(error.into()),
+    let (artifact, damage) = match find(workspace, declaration.name, &fingerprint) {
+        Err(Error::Artifact(error)) if workspace.force && !matches!(*error, NotAFolder { .. }) => {
+            (None, None)
+        }
+        found => found?,
     };
     let dir = workspace.store.dir(declaration.name, &fingerprint);
-    Ok(Planned { declaration, fingerprint, parts, dir, artifact, damage, basis: Basis::Settings })
+    Ok(Planned { declaration, fingerprint, parts, dir, artifact, damage, basis: Basis::Settings, outside })
+}
+
+/// The finished artifact, or what is wrong with it where it is damaged.
+fn find(
+    workspace: &Workspace,
+    stage: &str,
+    fingerprint: &str,
+) -> Result<(Option<Artifact>, Option<String>), Error> {
+    match workspace.store.find(stage, fingerprint) {
+        Ok(found) => Ok((found, None)),
+        Err(error) if error.is_damage() => Ok((None, Some(error.to_string()))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// tokenize-features would refuse it, once ingest is done.
+fn check_positions(loaded: &Loaded, positions: Option<u64>) -> Result<(), Error> {
+    const KEY: &str = "tokenize-features.max_length";
+    let max_length = loaded.settings.tokenize_features.max_length;
+    match positions {
+        Some(positions) if max_length as u64 > positions => Err(Error::Unworkable {
+            origin: loaded.origin(KEY).to_owned(),
+            message: format!(
+                "{KEY} = {max_length} is more than the {positions} positions of the base model {} ({})",
+                loaded.settings.ingest.base_model,
+                loaded.origin("ingest.base_model")
+            ),
+            remedy: format!("write a max_length of {positions} or below"),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// train would refuse it: the learning rate would never get to its peak. How many steps there are is known once the
+/// features are, and at most `train.max_steps` before.
+fn check_warmup(loaded: &Loaded, upstream: &[Planned]) -> Result<(), Error> {
+    const KEY: &str = "train.warmup_steps";
+    let train = &loaded.settings.train;
+    let features = upstream.iter().find(|planned| planned.declaration.name == TOKENIZE_FEATURES.name);
+    let features = features.and_then(|planned| planned.artifact.as_ref()).and_then(|artifact| {
+        let files = &artifact.manifest.files;
+        files.iter().find(|file| file.name == artifact::file_name::FEATURES_TRAIN)?.rows
+    });
+    let per_step = (train.batch_size * train.gradient_accumulation_steps) as u64;
+    let all_steps = features.map(|features| u64::from(train.epochs) * features.div_ceil(per_step));
+    let limit = (train.max_steps > 0).then_some(train.max_steps);
+    let Some(steps) = all_steps.into_iter().chain(limit).min() else { return Ok(()) };
+    if train.warmup_ratio > 0.0 || train.warmup_steps < steps {
+        return Ok(());
+    }
+    Err(Error::Unworkable {
+        origin: loaded.origin(KEY).to_owned(),
+        message: format!(
+            "{KEY} = {}, but the training has only {steps} steps: the learning rate would never reach its peak",
+            train.warmup_steps
+        ),
+        remedy: "for so few steps set `train.warmup_ratio = 0.1`, or lower `train.warmup_steps`".to_owned(),
+    })
+}
+
+/// Refuses a `--set` for stages that `--input` brings, made with another value: it would change nothing.
+fn check_overruled(
+    workspace: &Workspace,
+    lineage: &BTreeMap<String, (String, PathBuf)>,
+) -> Result<(), Error> {
+    let given = workspace.given();
+    if given.is_empty() {
+        return Ok(());
+    }
+    // By which input a stage is fixed.
+    let fixed = |stage: &str| {
+        given.values().find(|artifact| {
+            let of = artifact.manifest.stage.as_str();
+            of == stage || Declaration::of(of).is_some_and(|of| of.upstream().contains(&stage))
+        })
+    };
+    for set in &workspace.options.set {
+        let key = set.split('=').next().unwrap_or_default().trim();
+        let readers: Vec<_> = STAGES.into_iter().filter(|stage| stage.counts(key)).collect();
+        let inputs: Option<Vec<_>> = readers.iter().map(|stage| fixed(stage.name)).collect();
+        // Where a stage that is not fixed reads it, it has its effect there.
+        for (stage, input) in readers.into_iter().zip(inputs.unwrap_or_default()) {
+            let artifact = match (given.get(stage.name), lineage.get(stage.name)) {
+                (Some(artifact), _) => Some(artifact.clone()),
+                (None, Some((fingerprint, _))) => find(workspace, stage.name, fingerprint)?.0,
+                (None, None) => None,
+            };
+            if !artifact.is_some_and(|artifact| is_made_with(workspace, stage, key, &artifact.manifest)) {
+                let input = format!("{}={}", input.manifest.stage, input.dir.display());
+                return Err(Error::Overruled { set: set.clone(), input, stage: stage.name });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an artifact of `stage` was made with the present value of a setting.
+fn is_made_with(workspace: &Workspace, stage: &Declaration, key: &str, manifest: &Manifest) -> bool {
+    if stage.settings.contains(&key) {
+        return manifest.parts["settings"][key] == stage.settings_read(workspace.settings())[key];
+    }
+    let store = workspace.store.root();
+    let outside = if stage.name == TRAIN.name {
+        sources::init_from(&workspace.loaded, store)
+    } else {
+        sources::inputs(&workspace.loaded, store, &mut workspace.fetcher(Interrupt::default()))
+    };
+    let name = key.split_once('.').map_or(key, |(_, name)| name);
+    outside.is_ok_and(|outside| outside.parts.get(name) == manifest.parts["inputs"].get(name))
 }
 
 /// Stage → fingerprint and the given artifact that was made from it, for stages that are not given
@@ -188,10 +304,19 @@ impl Planned {
             );
             let stage = needed_by.to_owned();
             match (&self.basis, &self.damage) {
-                (Basis::Lineage(given), _) => Error::MissingLineage {
+                (Basis::Lineage(given), None) => Error::MissingLineage {
                     given: given.clone(),
                     input,
                     fingerprint: self.fingerprint.clone(),
+                },
+                (Basis::Lineage(_), Some(damage)) => Error::DamagedInput {
+                    stage,
+                    damage: damage.clone(),
+                    remedy: format!(
+                        "make it again with the settings that it was made with, or name a whole copy of it with \
+                         --input {input}=DIR"
+                    ),
+                    input,
                 },
                 (_, Some(damage)) => Error::DamagedInput { stage, input, damage: damage.clone(), remedy },
                 (_, None) => Error::MissingInput { stage, input, dir: self.dir.clone(), remedy },
@@ -205,10 +330,10 @@ impl Planned {
         let artifact = self.require(workspace, needed_by)?;
         match artifact.verify() {
             Err(error) if error.is_damage() && self.basis == Basis::Settings => {
+                // Its sizes are right: without the mark it would count as up to date.
+                artifact.mark_suspect();
                 let stage = self.declaration.name;
-                // Its size is right, so that without `--force` it counts as up to date.
-                let command =
-                    workspace.options.command(&format!("distilburn run --force --from {stage} --to {stage}"));
+                let command = workspace.options.command(&format!("distilburn run --to {stage}"));
                 Err(Error::DamagedInput {
                     stage: needed_by.to_owned(),
                     input: stage.to_owned(),

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::style::ProgressTracker;
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::ProgressMode;
+use crate::report::printable;
 
 /// Every bar of the process, so that log lines can step aside for them.
 pub(crate) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -15,12 +17,36 @@ pub(crate) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::n
 /// Time between two log lines of the same work, where it does not write its own.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+/// How fast it goes: since when, and from which count.
+#[derive(Debug)]
+struct Pace(Mutex<(Instant, u64)>);
+
+impl Pace {
+    fn restart(&self, from: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), from);
+    }
+
+    fn per_second(&self, done: u64) -> f64 {
+        let (since, from) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        done.saturating_sub(from) as f64 / since.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// None while there is nothing to go by, or nothing left.
+    fn left(&self, done: u64, total: u64) -> Option<Duration> {
+        let rate = self.per_second(done);
+        (done < total && rate > 0.0)
+            .then(|| Duration::try_from_secs_f64((total - done) as f64 / rate).ok())
+            .flatten()
+    }
+}
+
 /// A running count towards a total. Ends when dropped.
 #[derive(Debug)]
 pub struct Progress {
     what: String,
     /// Counts in every mode; drawn only where it is among [`BARS`].
     bar: ProgressBar,
+    pace: Arc<Pace>,
     /// Where lines are: when the last one was written, or none if the work itself says when.
     last_line: Option<Mutex<Option<Instant>>>,
 }
@@ -42,19 +68,23 @@ impl Progress {
         let template = if total == 0 {
             "{prefix} {spinner} {human_pos} ({rate}) {msg}"
         } else {
-            "{prefix} [{bar:30}] {human_pos}/{human_len} ({rate}, {eta} left) {msg}"
+            "{prefix} [{bar:30}] {human_pos}/{human_len} ({rate}{left}) {msg}"
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style.progress_chars("=> ").with_key("rate", rate));
-        bar.set_prefix(what.to_owned());
+        let pace = Arc::new(Pace(Mutex::new((Instant::now(), 0))));
+        bar.set_style(
+            style.progress_chars("=> ").with_key("rate", rate(&pace)).with_key("left", left(&pace)),
+        );
+        let what = printable(what).into_owned();
+        bar.set_prefix(what.clone());
         let last_line = (mode == ProgressMode::Plain).then(|| Mutex::new(Some(Instant::now())));
-        Self { what: what.to_owned(), bar, last_line }
+        Self { what, bar, pace, last_line }
     }
 
     /// Counts `n` that an earlier run has done: they take no part in the speed.
     pub fn skip(&self, n: u64) {
         self.bar.set_position(n);
-        self.bar.reset_eta();
+        self.pace.restart(n);
     }
 
     /// Counts `n` more.
@@ -72,7 +102,7 @@ impl Progress {
     /// The same as [`Progress::message`] for work that decides when there is something to say: where lines are,
     /// each call writes one, and no others are written.
     pub fn report(&self, text: impl Into<Cow<'static, str>>) {
-        self.bar.set_message(text);
+        self.message(text);
         if let Some(last) = &self.last_line {
             *last.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.line();
@@ -81,7 +111,7 @@ impl Progress {
 
     /// Shows `text` beside the count: loss, rate, what is being worked on.
     pub fn message(&self, text: impl Into<Cow<'static, str>>) {
-        self.bar.set_message(text);
+        self.bar.set_message(printable(&text.into()).into_owned());
     }
 
     /// Ends it: a bar vanishes, lines get their last one.
@@ -93,22 +123,52 @@ impl Progress {
 
     fn line(&self) {
         let (done, total) = (self.bar.position(), self.bar.length());
-        let rate = (self.bar.per_sec() * 10.0).round() / 10.0;
+        let rate = (self.pace.per_second(done) * 10.0).round() / 10.0;
         let message = self.bar.message();
         let message = Some(message.as_str()).filter(|text| !text.is_empty());
-        let eta_s = total.filter(|total| done < *total).map(|_| self.bar.eta().as_secs());
+        let eta_s = total.and_then(|total| self.pace.left(done, total)).map(|left| left.as_secs());
         tracing::info!(done, total, per_second = rate, eta_s, note = message, "{}", self.what);
     }
 }
 
-fn rate(state: &ProgressState, text: &mut dyn fmt::Write) {
-    // A bar without its rate is still a bar.
-    let _ = write!(text, "{:.1}/s", state.per_sec());
+// A bar without its rate is still a bar: errors of writing do not matter.
+
+fn rate(pace: &Arc<Pace>) -> impl ProgressTracker + 'static {
+    let pace = Arc::clone(pace);
+    move |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = write!(text, "{:.1}/s", pace.per_second(state.pos()));
+    }
+}
+
+fn left(pace: &Arc<Pace>) -> impl ProgressTracker + 'static {
+    let pace = Arc::clone(pace);
+    move |state: &ProgressState, text: &mut dyn fmt::Write| {
+        if let Some(left) = state.len().and_then(|total| pace.left(state.pos(), total)) {
+            let _ = write!(text, ", {:#} left", HumanDuration(left));
+        }
+    }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
         BARS.remove(&self.bar);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_run_did_takes_no_part_in_the_rate() {
+        let progress = Progress::start(ProgressMode::None, "train", 1000);
+        progress.skip(900);
+        std::thread::sleep(Duration::from_millis(50));
+        progress.inc(1);
+        let rate = progress.pace.per_second(901);
+        assert!(rate > 0.0 && rate <= 20.0, "one step in 50 ms or more, not 901: {rate}");
+        assert!(progress.pace.left(901, 1000).unwrap() >= Duration::from_millis(99 * 50));
+        assert_eq!(progress.pace.left(1000, 1000), None);
     }
 }

@@ -1,5 +1,7 @@
-//! Prints the error a process ends with: for people, or as one JSON line.
+//! Prints the error a process ends with: for people, or as one JSON line. What reaches a terminal is made printable here.
 
+use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
@@ -29,9 +31,55 @@ fn as_text(error: &dyn Diagnostic, terminal: bool) -> String {
         .with_wrap_lines(terminal)
         .with_links(false);
     let mut text = String::new();
-    match handler.render_report(&mut text, error) {
+    let error = Shown::of(error);
+    match handler.render_report(&mut text, &error) {
         Ok(()) => text,
         Err(_) => error.to_string(),
+    }
+}
+
+/// `text` without control characters, but for line breaks and tabs: data, names of tensors and the words of a server may
+/// hold some that move a terminal's cursor or worse. They are written as JSON escapes them, so that JSON stays the same.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let is_control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    if !text.contains(is_control) {
+        return text.into();
+    }
+    let mut printable = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if is_control(letter) {
+            let _ = write!(printable, "\\u{:04x}", u32::from(letter));
+        } else {
+            printable.push(letter);
+        }
+    }
+    printable.into()
+}
+
+/// What is shown of an error, printable.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Shown {
+    message: String,
+    help: Option<String>,
+    source: Option<Box<Shown>>,
+}
+
+impl Shown {
+    fn of(error: &dyn Diagnostic) -> Self {
+        let help = error.help().map(|help| printable(&help.to_string()).into_owned());
+        Self { help, ..Self::of_cause(error.to_string(), error.source()) }
+    }
+
+    fn of_cause(message: String, source: Option<&(dyn std::error::Error + 'static)>) -> Self {
+        let source = source.map(|cause| Box::new(Self::of_cause(cause.to_string(), cause.source())));
+        Self { message: printable(&message).into_owned(), help: None, source }
+    }
+}
+
+impl Diagnostic for Shown {
+    fn help(&self) -> Option<Box<dyn Display + '_>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn Display>)
     }
 }
 
@@ -42,12 +90,41 @@ fn as_json(error: &dyn Diagnostic, exit_code: u8) -> String {
         causes.push(cause.to_string());
         source = cause.source();
     }
-    json!({
+    let text = json!({
         "level": "ERROR",
         "message": error.to_string(),
         "causes": causes,
         "help": error.help().map(|help| help.to_string()),
         "exit_code": exit_code,
     })
-    .to_string()
+    .to_string();
+    printable(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error, Diagnostic)]
+    #[error("{0}")]
+    #[diagnostic(help("{0}"))]
+    struct Hostile(String, #[source] std::io::Error);
+
+    #[test]
+    fn control_characters_of_data_do_not_reach_the_terminal() {
+        let hostile = "a\u{1b}[2Jb\u{9b}31mc\rd\u{7f}\n\te";
+        assert_eq!(printable(hostile), "a\\u001b[2Jb\\u009b31mc\\u000dd\\u007f\n\te");
+        assert!(matches!(printable("plain ✓ text\n"), Cow::Borrowed(_)));
+        let json = serde_json::to_string(hostile).unwrap();
+        assert_eq!(serde_json::from_str::<String>(&printable(&json)).unwrap(), hostile);
+
+        let error = Hostile(hostile.to_owned(), std::io::Error::other(hostile));
+        for text in [as_text(&error, false), as_json(&error, 3)] {
+            assert!(text.contains("\\u001b[2Jb\\u009b31m"), "{text:?}");
+            assert!(
+                !text.contains(|letter: char| letter.is_control() && letter != '\n' && letter != '\t'),
+                "{text:?}"
+            );
+        }
+    }
 }

@@ -1,158 +1,249 @@
 //! The outside files that ingest reads, as they count in its fingerprint: a local file by its contents, a URL by
 //! the SHA-256 recorded at its download, a file of the Hub by id and commit.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+mod hashes;
+#[cfg(test)]
+mod tests;
 
-use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use artifact::{Origin, Sources};
 use serde_json::{Map, Value, json};
 
 use fetch::{RepoKind, model_files};
 
-use crate::settings::{BaseModel, HubId, Loaded, Location, Source};
+use self::hashes::Hashes;
+pub(crate) use self::hashes::{SeenFile, read_small};
+use crate::settings::{BaseModel, HubId, Loaded, Location, Source, nearest};
 use crate::{Error, Fetcher};
 
 const BASE_MODEL: &str = "ingest.base_model";
 
-/// The `inputs` part of ingest's fingerprint.
-pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Result<Value, Error> {
-    let mut hashes = Hashes::open(store);
+/// What a stage reads beside artifacts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outside {
+    /// For the `inputs` part of the fingerprint.
+    pub(crate) parts: Map<String, Value>,
+    /// For the manifest of ingest.
+    pub(crate) sources: Option<Sources>,
+    /// The local files, as they were when they were hashed.
+    pub(crate) files: Vec<SeenFile>,
+}
+
+/// What ingest reads.
+pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Result<Outside, Error> {
+    let mut look = Look { loaded, hashes: Hashes::open(store), fetcher };
     let ingest = &loaded.settings.ingest;
-    let mut inputs = Map::new();
-    for (key, setting, source) in
+    let mut parts = Map::new();
+    let mut origins = [Vec::new(), Vec::new()];
+    for ((key, setting, source), origins) in
         [("train", "ingest.train", &ingest.train), ("validation", "ingest.validation", &ingest.validation)]
+            .into_iter()
+            .zip(&mut origins)
     {
         let value = match source {
-            Source::Sample | Source::Share(_) => json!(source),
+            Source::Sample => {
+                origins.push(Origin::Generated { seed: ingest.seed });
+                json!(source)
+            }
+            Source::Share(percent) => {
+                origins.push(Origin::ShareOfTrain { percent: percent.to_string() });
+                json!(source)
+            }
             Source::At(locations) => {
                 let mut values = Vec::new();
                 for location in locations {
-                    values.extend(location_values(location, setting, loaded, &mut hashes, fetcher)?);
+                    values.extend(look.location(location, setting, origins)?);
                 }
                 // One file counts the same whether it was named, matched or listed.
                 if let [value] = values.as_slice() { value.clone() } else { Value::Array(values) }
             }
         };
-        inputs.insert(key.to_owned(), value);
+        parts.insert(key.to_owned(), value);
     }
     for (key, setting, path) in [
         ("train_ids", "ingest.train_ids", &ingest.train_ids),
         ("validation_ids", "ingest.validation_ids", &ingest.validation_ids),
     ] {
         if let Some(path) = path {
-            inputs.insert(key.to_owned(), json!(hashes.file(loaded, setting, path)?));
+            parts.insert(key.to_owned(), json!(look.file(setting, path)?));
         }
     }
-    let base_model = match &ingest.base_model {
-        BaseModel::Folder(folder) => model(&mut hashes, loaded, folder)?,
-        BaseModel::Hub(id) => of_hub(id, RepoKind::Model, BASE_MODEL, loaded, fetcher)?,
+    let mut base_model = Vec::new();
+    let value = match &ingest.base_model {
+        BaseModel::Folder(folder) => look.model(folder, &mut base_model)?,
+        BaseModel::Hub(id) => look.of_hub(id, RepoKind::Model, BASE_MODEL, &mut base_model)?,
     };
-    inputs.insert("base_model".to_owned(), base_model);
-    hashes.save();
-    Ok(Value::Object(inputs))
+    parts.insert("base_model".to_owned(), value);
+    let [train, validation] = origins;
+    Ok(Outside {
+        parts,
+        sources: Some(Sources { train, validation, base_model }),
+        files: look.hashes.close(),
+    })
 }
 
 /// What `train.init_from` counts as: a train artifact by its fingerprint, a model directory by its weights.
-pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Option<Value>, Error> {
+pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Outside, Error> {
     const KEY: &str = "train.init_from";
-    let Some(folder) = &loaded.settings.train.init_from else { return Ok(None) };
+    let Some(folder) = &loaded.settings.train.init_from else { return Ok(Outside::default()) };
+    let refused = |problem, remedy| {
+        let origin = loaded.origin(KEY).to_owned();
+        Err(Error::NoSource { origin, key: KEY, path: folder.clone(), problem, remedy })
+    };
+    let counts_as = |value, files| {
+        let parts = [("init_from".to_owned(), json!(value))].into_iter().collect();
+        Ok(Outside { parts, sources: None, files })
+    };
     if folder.join(artifact::file_name::MANIFEST).is_file() {
-        let artifact = artifact::Artifact::open(folder)?;
-        let manifest = artifact.manifest;
+        let manifest = artifact::Artifact::open(folder)?.manifest;
         if manifest.stage != "train" {
             let model = folder.join("model");
             let remedy = if model.is_dir() { "name its model/" } else { "name the artifact of a training" };
-            return Err(Error::NoSource {
-                origin: loaded.origin(KEY).to_owned(),
-                key: KEY,
-                path: folder.clone(),
-                what: "artifact of train",
-                remedy: format!("it is one of {}: {remedy}", manifest.stage),
-            });
+            return refused(
+                "this is not an artifact of train",
+                format!("it is one of {}: {remedy}", manifest.stage),
+            );
         }
-        return Ok(Some(json!(manifest.fingerprint)));
+        return counts_as(manifest.fingerprint, Vec::new());
     }
     let weights = folder.join("model.safetensors");
     if !weights.is_file() {
-        return Err(Error::NoSource {
-            origin: loaded.origin(KEY).to_owned(),
-            key: KEY,
-            path: folder.clone(),
-            what: "trained model",
-            remedy: "name the folder of a train artifact (`distilburn path train`) or of an exported model \
-                     (its model/, with model.safetensors)"
-                .to_owned(),
-        });
+        let remedy = "name the folder of a train artifact (`distilburn path train`) or of an exported model \
+                      (its model/, with model.safetensors)";
+        let problem = if folder.is_dir() { "this folder holds no trained model" } else { "no such folder" };
+        return refused(problem, did_you_mean(folder).unwrap_or_else(|| remedy.to_owned()));
     }
     let mut hashes = Hashes::open(store);
     let hash = hashes.file(loaded, KEY, &weights)?;
-    hashes.save();
-    Ok(Some(json!(hash)))
+    counts_as(hash, hashes.close())
 }
 
-/// What the files of a location count by.
-fn location_values(
-    location: &Location,
-    setting: &'static str,
-    loaded: &Loaded,
-    hashes: &mut Hashes,
-    fetcher: &mut Fetcher,
-) -> Result<Vec<Value>, Error> {
-    Ok(match location {
-        Location::File(path) => vec![json!(hashes.file(loaded, setting, path)?)],
-        Location::Glob(pattern) => {
-            let paths = matches(pattern).map_err(|source| unreadable(loaded, setting, source))?;
-            if paths.is_empty() {
-                return Err(Error::NoSource {
-                    origin: loaded.origin(setting).to_owned(),
-                    key: setting,
-                    path: pattern.into(),
-                    what: "pattern of any file",
-                    remedy: format!("look at what is there: ls '{pattern}'"),
-                });
-            }
-            let mut values = Vec::new();
-            for path in paths {
-                values.push(json!(hashes.file(loaded, setting, &path)?));
-            }
-            values
+/// How many positions the base model has, where its `config.json` is at hand.
+pub(crate) fn positions(loaded: &Loaded, fetcher: &mut Fetcher) -> Option<u64> {
+    let folder = match &loaded.settings.ingest.base_model {
+        BaseModel::Folder(folder) => folder.clone(),
+        BaseModel::Hub(id) => {
+            let repo = id.repo(RepoKind::Model);
+            fetcher.snapshot(&repo, &fetcher.recorded(&repo, &id.revision)?)
         }
-        Location::Url(url) => vec![json!(format!("sha256:{}", fetcher.pin_url(url)?.hex()))],
-        Location::Hub(id) => vec![of_hub(id, RepoKind::Dataset, setting, loaded, fetcher)?],
-    })
+    };
+    let config: Value = serde_json::from_slice(&read_small(&folder.join("config.json")).ok()?).ok()?;
+    config["max_position_embeddings"].as_u64()
+}
+
+/// The settings, what is known of files and of the network, in one hand.
+struct Look<'a> {
+    loaded: &'a Loaded,
+    hashes: Hashes,
+    fetcher: &'a mut Fetcher,
+}
+
+impl Look<'_> {
+    fn file(&mut self, setting: &'static str, path: &Path) -> Result<String, Error> {
+        self.hashes.file(self.loaded, setting, path)
+    }
+
+    /// What the files of a location count by.
+    fn location(
+        &mut self,
+        location: &Location,
+        setting: &'static str,
+        origins: &mut Vec<Origin>,
+    ) -> Result<Vec<Value>, Error> {
+        let paths = match location {
+            Location::File(path) => vec![path.clone()],
+            Location::Glob(pattern) => {
+                let paths = matches(pattern).map_err(|source| unreadable(self.loaded, setting, source))?;
+                if paths.is_empty() {
+                    return Err(Error::NoSource {
+                        origin: self.loaded.origin(setting).to_owned(),
+                        key: setting,
+                        path: pattern.into(),
+                        problem: "no file matches this pattern",
+                        remedy: did_you_mean(Path::new(pattern))
+                            .unwrap_or_else(|| format!("look at what is there: ls '{pattern}'")),
+                    });
+                }
+                paths
+            }
+            Location::Url(url) => {
+                let sha256 = self.fetcher.pin_url(url)?.hex().to_owned();
+                let value = json!(format!("sha256:{sha256}"));
+                origins.push(Origin::Url { url: without_secrets(url), sha256 });
+                return Ok(vec![value]);
+            }
+            Location::Hub(id) => return Ok(vec![self.of_hub(id, RepoKind::Dataset, setting, origins)?]),
+        };
+        let mut values = Vec::new();
+        for path in paths {
+            let blake3 = self.file(setting, &path)?;
+            values.push(json!(blake3));
+            origins.push(Origin::File { name: base_name(&path), blake3 });
+        }
+        Ok(values)
+    }
+
+    /// A repository of the Hub by id and commit; an error says that a path may be meant.
+    fn of_hub(
+        &mut self,
+        id: &HubId,
+        kind: RepoKind,
+        setting: &'static str,
+        origins: &mut Vec<Origin>,
+    ) -> Result<Value, Error> {
+        let (here, there) = match kind {
+            RepoKind::Model => ("folder", "model"),
+            RepoKind::Dataset => ("file or folder", "dataset"),
+        };
+        let revision =
+            self.fetcher.revision(&id.repo(kind), &id.revision).map_err(|error| match error {
+                Error::Fetch(error) => {
+                    let origin = self.loaded.origin(setting);
+                    let remedy = did_you_mean(Path::new(&id.id))
+                        .unwrap_or_else(|| format!("if a {here} is meant, correct its path and begin it with ./"));
+                    let advice = format!(
+                        "{origin}: {setting} = {}: no such {here} is here, so that it was taken for a {there} of the \
+                         Hub; {remedy}",
+                        id.id
+                    );
+                    error.advise(&advice).into()
+                }
+                other => other,
+            })?;
+        origins.push(Origin::Hub { id: id.id.clone(), commit: revision.commit.clone() });
+        Ok(json!(format!("{}@{}", id.id, revision.commit)))
+    }
+
+    fn model(&mut self, folder: &Path, origins: &mut Vec<Origin>) -> Result<Value, Error> {
+        if !folder.is_dir() {
+            let fetched_by_setup = folder.ends_with("models/all-MiniLM-L6-v2");
+            let remedy = if fetched_by_setup {
+                "fetch it with `scripts/setup`, or work in the folder where that was run"
+            } else {
+                "name the folder of a model (config.json, model.safetensors, tokenizer.json), or its id on the Hub"
+            };
+            return Err(Error::NoSource {
+                origin: self.loaded.origin(BASE_MODEL).to_owned(),
+                key: BASE_MODEL,
+                path: folder.to_owned(),
+                problem: if folder.exists() { "expected a folder, found a file" } else { "no such folder" },
+                remedy: did_you_mean(folder).unwrap_or_else(|| remedy.to_owned()),
+            });
+        }
+        let mut files = Map::new();
+        for name in model_files(folder) {
+            let blake3 = self.file(BASE_MODEL, &folder.join(&name))?;
+            files.insert(name.clone(), json!(blake3));
+            origins.push(Origin::File { name, blake3 });
+        }
+        Ok(Value::Object(files))
+    }
 }
 
 fn unreadable(loaded: &Loaded, key: &'static str, source: io::Error) -> Error {
     Error::ReadSource { origin: loaded.origin(key).to_owned(), key, source }
-}
-
-/// A repository of the Hub by id and commit; an error says that a path may be meant.
-fn of_hub(
-    id: &HubId,
-    kind: RepoKind,
-    setting: &'static str,
-    loaded: &Loaded,
-    fetcher: &mut Fetcher,
-) -> Result<Value, Error> {
-    let (here, there) = match kind {
-        RepoKind::Model => ("folder", "model"),
-        RepoKind::Dataset => ("file or folder", "dataset"),
-    };
-    let revision = fetcher.revision(&id.repo(kind), &id.revision).map_err(|error| match error {
-        Error::Fetch(error) => {
-            let (origin, id) = (loaded.origin(setting), &id.id);
-            let advice = format!(
-                "{origin}: {setting} = {id}: no such {here} is here, so that it was taken for a {there} of the Hub; \
-                 if a {here} is meant, correct its path and begin it with ./"
-            );
-            error.advise(&advice).into()
-        }
-        other => other,
-    })?;
-    Ok(json!(format!("{}@{}", id.id, revision.commit)))
 }
 
 /// The files that fit a pattern, in the order of their names.
@@ -170,112 +261,25 @@ pub fn matches(pattern: &str) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn model(hashes: &mut Hashes, loaded: &Loaded, folder: &Path) -> Result<Value, Error> {
-    if !folder.is_dir() {
-        let fetched_by_setup = folder.ends_with("models/all-MiniLM-L6-v2");
-        return Err(Error::NoSource {
-            origin: loaded.origin(BASE_MODEL).to_owned(),
-            key: BASE_MODEL,
-            path: folder.to_owned(),
-            what: "folder",
-            remedy: if fetched_by_setup {
-                "fetch it with `scripts/setup`, or work in the folder where that was run".to_owned()
-            } else {
-                "name the folder of a model (config.json, model.safetensors, tokenizer.json), or its id on the Hub"
-                    .to_owned()
-            },
-        });
-    }
-    let mut files = Map::new();
-    for name in model_files(folder) {
-        let hash = hashes.file(loaded, BASE_MODEL, &folder.join(&name))?;
-        files.insert(name, json!(hash));
-    }
-    Ok(Value::Object(files))
+/// For a path that is not there: the nearest name in its folder.
+fn did_you_mean(path: &Path) -> Option<String> {
+    let folder = path.parent()?;
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let names: Vec<String> =
+        fs_err::read_dir(here).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(format!("did you mean {}?", folder.join(near).display()))
 }
 
-/// BLAKE3 of files, remembered in the store so that a plan does not read gigabytes.
-struct Hashes {
-    path: PathBuf,
-    known: BTreeMap<String, Remembered>,
-    changed: bool,
+fn base_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A file's hash, and what it looked like when it was taken.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Remembered {
-    size_bytes: u64,
-    modified_ns: i128,
-    inode: u64,
-    blake3: String,
-}
-
-impl Hashes {
-    fn open(store: &Path) -> Self {
-        let path = store.join(".hashes.json");
-        // A lost or damaged memory only costs reading the files again.
-        let known =
-            fs_err::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        Self { path, known, changed: false }
-    }
-
-    fn file(&mut self, loaded: &Loaded, key: &'static str, path: &Path) -> Result<String, Error> {
-        if !path.is_file() {
-            let (what, remedy) = if path.is_dir() {
-                ("file but a folder", format!("name the files in it: --set '{key}={}/*'", path.display()))
-            } else {
-                let what = if path.exists() { "regular file" } else { "file" };
-                (what, format!("write the path of a file there, or on the command line: --set {key}=FILE"))
-            };
-            let (origin, path) = (loaded.origin(key).to_owned(), path.to_owned());
-            return Err(Error::NoSource { origin, key, path, what, remedy });
-        }
-        self.hash(path).map_err(|source| unreadable(loaded, key, source))
-    }
-
-    fn hash(&mut self, path: &Path) -> io::Result<String> {
-        // Keyed by a hash: a store holds no path of the machine it was made on.
-        let absolute = std::path::absolute(path)?;
-        let place = blake3::hash(absolute.as_os_str().as_encoded_bytes()).to_hex().to_string();
-        let metadata = fs_err::metadata(path)?;
-        let modified_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-        if let Some(known) = self.known.get(&place)
-            && (known.size_bytes, known.modified_ns, known.inode)
-                == (metadata.len(), modified_ns, metadata.ino())
-        {
-            return Ok(known.blake3.clone());
-        }
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(fs_err::File::open(path)?)?;
-        let blake3 = hasher.finalize().to_hex().to_string();
-        // A file changed just now may change again without its time stamp moving.
-        let settled = metadata.modified()? + Duration::from_secs(2) < SystemTime::now();
-        if settled {
-            let remembered = Remembered {
-                size_bytes: metadata.len(),
-                modified_ns,
-                inode: metadata.ino(),
-                blake3: blake3.clone(),
-            };
-            self.known.insert(place, remembered);
-            self.changed = true;
-        }
-        Ok(blake3)
-    }
-
-    /// A store that cannot be written to is no reason to stop a plan.
-    fn save(&self) {
-        if !self.changed {
-            return;
-        }
-        let write = || -> io::Result<()> {
-            let temporary = self.path.with_extension(format!("json.{}", std::process::id()));
-            fs_err::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
-            fs_err::write(&temporary, serde_json::to_vec_pretty(&self.known)?)?;
-            fs_err::rename(temporary, &self.path)
-        };
-        if let Err(error) = write() {
-            tracing::debug!(%error, "hashes of the input files are not remembered");
-        }
-    }
+/// A URL without what may be secret: user, password, and a query, which may be signed.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }

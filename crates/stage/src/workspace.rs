@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use artifact::{Artifact, Store};
 
-use crate::settings::Loaded;
+use crate::settings::{Loaded, expand_home_of};
 use crate::{
     Declaration, EXPECTED_CODE, Error, Fetcher, Input, Interrupt, Planned, ProgressMode, Settings,
     SettingsOptions, plan,
@@ -36,7 +36,8 @@ impl Workspace {
             None if std::env::var_os(EXPECTED_CODE).is_some() => {}
             None => tracing::info!("no pipeline.toml here: built-in settings, paths count from this folder"),
         }
-        let root = options.artifacts.clone().unwrap_or_else(|| loaded.folder().join("artifacts"));
+        let root = options.artifacts.as_deref().map(expand_home_of);
+        let root = root.unwrap_or_else(|| loaded.folder().join("artifacts"));
         if root.is_file() {
             return Err(Error::StoreIsFile { path: root });
         }
@@ -84,7 +85,7 @@ impl Workspace {
 }
 
 fn open_input(input: &Input) -> Result<Artifact, Error> {
-    let artifact = Artifact::open(&input.dir)?;
+    let artifact = Artifact::open(&expand_home_of(&input.dir))?;
     if Declaration::of(&input.stage).is_none() {
         let stages = crate::STAGES.map(|declaration| declaration.name).join(", ");
         return Err(Error::NotUpstream {

@@ -83,7 +83,7 @@ fn read(path: &Path, examples: usize) -> Result<Findings, Error> {
 fn counts(findings: &Findings, summary: Option<&Value>) -> String {
     let mut rows = vec![["", "", "train", "validation"].map(str::to_owned)];
     if let Some(summary) = summary {
-        for name in ["questions", "unanswered", "realigned", "skipped"] {
+        for name in ["questions", "answerable", "unanswerable", "realigned", "skipped"] {
             let [train, validation] = SPLITS.map(|split| number(&summary[split][name]));
             rows.push([name.to_owned(), String::new(), train, validation]);
         }

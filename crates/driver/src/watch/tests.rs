@@ -196,31 +196,30 @@ fn what_is_no_training_is_refused() {
 }
 
 #[test]
-fn a_folder_is_running_while_its_process_lives_and_stopped_afterwards() {
+fn a_folder_is_running_while_its_lock_is_held_and_stopped_afterwards() {
     let folder = Folder::new();
     let dir = folder.put(".partial-0123");
-    assert_eq!(Training::read(&dir).unwrap().state, State::Stopped, "it took its lock away");
+    let state = || Training::read(&dir).unwrap().state;
+    assert_eq!(state(), State::Stopped, "it took its lock away");
     let lock = folder.path(".partial-0123.lock");
-    let mut ended = std::process::Command::new("true").spawn().unwrap();
-    ended.wait().unwrap();
-    fs_err::write(&lock, format!("{}\n", ended.id())).unwrap();
-    assert_eq!(
-        Training::read(&dir).unwrap().state,
-        State::Running,
-        "on another machine: its last line is fresh"
-    );
-    let long_ago = std::time::SystemTime::now() - Duration::from_mins(10);
-    let lines = dir.join(file_name::METRICS);
-    let make_old = || {
-        let file = fs_err::OpenOptions::new().append(true).open(&lines).unwrap();
-        file.file().set_modified(long_ago).unwrap();
-    };
-    make_old();
-    assert_eq!(Training::read(&dir).unwrap().state, State::Stopped);
+    // A process that was killed this moment, whose number another one has by now.
     fs_err::write(&lock, format!("{}\n", std::process::id())).unwrap();
-    assert_eq!(Training::read(&dir).unwrap().state, State::Running, "a long validation writes no line");
-    fs_err::write(&lock, format!("{}\n", ended.id())).unwrap();
-    assert_eq!(Training::read(&dir).unwrap().state, State::Stopped);
+    assert_eq!(state(), State::Stopped, "nobody holds the lock");
+    let held = std::fs::File::open(&lock).unwrap();
+    held.lock().unwrap();
+    let lines = dir.join(file_name::METRICS);
+    let lines = fs_err::OpenOptions::new().append(true).open(&lines).unwrap();
+    let long_ago = std::time::SystemTime::now() - Duration::from_mins(10);
+    lines.file().set_modified(long_ago).unwrap();
+    assert_eq!(state(), State::Running, "a long validation writes no line");
+    drop(held);
+    assert_eq!(state(), State::Stopped);
+
+    // Another machine's lock cannot be asked.
+    fs_err::write(&lock, "12\nanother machine\n").unwrap();
+    assert_eq!(state(), State::Stopped);
+    lines.file().set_modified(std::time::SystemTime::now()).unwrap();
+    assert_eq!(state(), State::Running, "its last line is fresh");
 }
 
 #[test]

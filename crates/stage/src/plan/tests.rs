@@ -27,7 +27,10 @@ impl Folder {
 
     fn workspace(&self, set: &[&str], inputs: &[Input]) -> Result<Workspace, Error> {
         let mut set: Vec<String> = set.iter().map(|argument| (*argument).to_owned()).collect();
-        set.push(format!("ingest.base_model={}", self.path("model").display()));
+        // A given artifact brings the base model that it was made from.
+        if inputs.is_empty() {
+            set.push(format!("ingest.base_model={}", self.path("model").display()));
+        }
         let config = Some(self.path("pipeline.toml"));
         Workspace::open(&SettingsOptions { config, set, ..SettingsOptions::default() }, inputs)
     }
@@ -187,7 +190,7 @@ fn a_missing_file_is_named_with_the_setting_and_its_line() {
     let path = folder.path("").display().to_string();
     assert_eq!(
         error.to_string().replace(&path, ""),
-        "pipeline.toml:3: ingest.train = nowhere.json, which is no file"
+        "pipeline.toml:3: ingest.train = nowhere.json: no such file"
     );
     assert_eq!(crate::ExitKind::exit_code(&error), 3);
 }

@@ -40,7 +40,7 @@ impl Check<'_> {
                 Source::Sample => continue,
                 Source::Share(_) if key == "ingest.train" => {
                     let remedy = "name the training questions; only ingest.validation can be a share of them";
-                    return Err(self.error(key, "is a share of itself", remedy));
+                    return Err(self.error(key, "cannot be a share of the training data", remedy));
                 }
                 Source::Share(percent) if *percent > 0.0 && *percent < 100.0 => continue,
                 Source::Share(_) => {

@@ -100,9 +100,9 @@ impl Request {
     }
 
     fn file(&self) -> Result<Option<PathBuf>, SettingsError> {
-        match &self.config {
-            Some(path) if path.is_file() => Ok(Some(path.clone())),
-            Some(path) => Err(SettingsError::NoFile { path: path.clone() }),
+        match self.config.as_deref().map(source::expand_home_of) {
+            Some(path) if path.is_file() => Ok(Some(path)),
+            Some(path) => Err(SettingsError::NoFile { path }),
             None => Ok(Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file())),
         }
     }
@@ -145,11 +145,10 @@ fn resolve_paths(values: &mut Values) {
         _ => None,
     };
     for key in PATHS {
-        if let Some((Value::String(path), origin)) = values.get_mut(key)
-            && let Some(folder) = folder(origin)
-            && !path.is_empty()
-        {
-            *path = folder.join(&*path).display().to_string();
+        let Some((Value::String(path), origin)) = values.get_mut(key) else { continue };
+        if !path.is_empty() {
+            let folder = folder(origin).unwrap_or_default();
+            *path = folder.join(source::expand_home(path)).display().to_string();
         }
     }
     for key in SOURCES.into_iter().chain([BASE_MODEL]) {

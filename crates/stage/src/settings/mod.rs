@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use squad::F1Units;
 
 pub use error::SettingsError;
+pub(crate) use known::nearest;
 pub(crate) use load::BUILT_IN;
 pub use load::{Loaded, Request};
+pub(crate) use source::expand_home_of;
 pub use source::{BaseModel, HubId, Location, Source};
 
 /// All settings, one field per table of `pipeline.toml`.

@@ -1,8 +1,8 @@
 //! Where data and models come from, as one writes it in a setting: a path, several, a glob, a URL, or an id of
 //! the Hugging Face Hub.
 //!
-//! What a text means shows in the text alone, but that an existing path goes before a Hub id; see
-//! [`Location::parse`].
+//! What a text means shows in the text alone, except that an existing path takes precedence over a pattern and
+//! over a Hub id; see [`Location::parse`].
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,13 +58,14 @@ const DATA_ENDINGS: [&str; 7] = [".json", ".jsonl", ".ndjson", ".parquet", ".gz"
 
 impl Location {
     /// Reads what one writes. `owner/name` without an ending of a data file, and whatever has an `@revision`
-    /// behind it, is a Hub id; a path that could be mistaken for one starts with `./`.
+    /// behind it, is a Hub id; a path that could be mistaken for one starts with `./`. A text with `*`, `?` or `[` is a
+    /// pattern unless a file of that name exists.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         if text.contains("://") {
             return Self::Url(text.to_owned());
         }
-        if text.contains(['*', '?', '[']) {
+        if text.contains(['*', '?', '[']) && !Path::new(text).exists() {
             return Self::Glob(text.to_owned());
         }
         match HubId::parse(text) {
@@ -99,6 +100,20 @@ impl HubId {
     }
 }
 
+/// `~` and `~/…` with the home folder in the place of `~`, as a shell would have it.
+pub(crate) fn expand_home(text: &str) -> String {
+    let rest = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match (rest, std::env::home_dir()) {
+        (Some(rest), Some(home)) if !home.as_os_str().is_empty() => format!("{}{rest}", home.display()),
+        _ => text.to_owned(),
+    }
+}
+
+/// The same for a path.
+pub(crate) fn expand_home_of(path: &Path) -> PathBuf {
+    path.to_str().map_or_else(|| path.to_owned(), |text| expand_home(text).into())
+}
+
 /// The number before a `%`; `./10%` is a file of that name.
 fn percent(text: &str) -> Option<f64> {
     text.strip_suffix('%')?.trim().parse().ok()
@@ -110,6 +125,7 @@ pub(super) fn resolve(text: &str, folder: Option<&Path>, is_model: bool) -> Stri
     if text.is_empty() || !is_model && (text == "sample" || percent(text).is_some()) {
         return text.to_owned();
     }
+    let text = &expand_home(text);
     let joined = |text: &str| folder.map_or_else(|| text.into(), |folder| folder.join(text));
     let is_id = |text: &str| match Location::parse(text) {
         Location::Hub(_) => true,
@@ -118,6 +134,7 @@ pub(super) fn resolve(text: &str, folder: Option<&Path>, is_model: bool) -> Stri
     };
     let path = match Location::parse(text) {
         Location::Url(_) => return text.to_owned(),
+        Location::Glob(_) if joined(text).exists() => joined(text).display().to_string(),
         Location::Glob(_) if !is_model && folder.is_some() && !Path::new(text).is_absolute() => {
             let folder = folder.unwrap_or(Path::new("")).display().to_string();
             return Path::new(&glob::Pattern::escape(&folder)).join(text).display().to_string();
@@ -263,6 +280,36 @@ mod tests {
         for text in ["", "@main", "a/b/c", "../x", "a@", "a@../x", "a b", "-x", ".cache", "o/n@a@b"] {
             assert_eq!(HubId::parse(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_folder() {
+        let home = std::env::home_dir().unwrap().display().to_string();
+        assert_eq!(
+            resolve("~/data/train.json", Some(Path::new("x")), false),
+            format!("{home}/data/train.json")
+        );
+        assert_eq!(resolve("~", None, true), home);
+        assert_eq!(expand_home_of(Path::new("~/a")), Path::new(&home).join("a"));
+        for text in ["~other/x", "a/~", "~~"] {
+            assert_eq!(expand_home(text), text);
+        }
+    }
+
+    #[test]
+    fn an_existing_path_goes_before_a_pattern() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("run [1]?");
+        std::fs::create_dir(&folder).unwrap();
+        for name in ["train[1].json", "what?.json", "every*.json"] {
+            std::fs::write(folder.join(name), "").unwrap();
+            let resolved = resolve(name, Some(&folder), false);
+            assert_eq!(Location::parse(&resolved), Location::File(folder.join(name)));
+        }
+        let Location::Glob(pattern) = Location::parse(&resolve("*.json", Some(&folder), false)) else {
+            panic!("no file of this name: a pattern")
+        };
+        assert_eq!(glob::glob(&pattern).unwrap().count(), 3);
     }
 
     #[test]

@@ -1,0 +1,175 @@
+//! BLAKE3 of files, remembered in the store so that a plan does not read gigabytes.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::{did_you_mean, unreadable};
+use crate::Error;
+use crate::settings::Loaded;
+
+/// Hashes by place, and which files were asked for.
+pub(super) struct Hashes {
+    path: PathBuf,
+    known: BTreeMap<String, Remembered>,
+    is_changed: bool,
+    seen: Vec<SeenFile>,
+}
+
+/// What `.hashes.json` holds. A wrong hash would name an artifact after data that it was not made from, so a file
+/// whose checksum fails is dropped: that only costs reading the files again.
+#[derive(Serialize, Deserialize)]
+struct Memory {
+    files: BTreeMap<String, Remembered>,
+    /// Of `files`.
+    checksum: String,
+}
+
+/// A file's hash, and what it looked like when it was taken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Remembered {
+    #[serde(flatten)]
+    stamp: Stamp,
+    blake3: String,
+}
+
+/// What tells a file from another one in its place. `cp -p` sets the size and time of modification of the one that it
+/// replaces; the time of change is the system's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    size_bytes: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    changed: (i64, i64),
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            size_bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+        }
+    }
+
+    /// A file changed just now may change again without its times moving.
+    fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let newest = self.modified.0.max(self.changed.0);
+        i64::try_from(now).is_ok_and(|now| newest.saturating_add(2) < now)
+    }
+}
+
+/// A file that counts in a fingerprint.
+#[derive(Debug, Clone)]
+pub(crate) struct SeenFile {
+    pub(crate) path: PathBuf,
+    stamp: Stamp,
+    was_settled: bool,
+    blake3: String,
+}
+
+impl SeenFile {
+    /// Whether it still is what was hashed.
+    pub(crate) fn is_unchanged(&self) -> io::Result<bool> {
+        Ok(Stamp::of(&fs_err::metadata(&self.path)?) == self.stamp
+            && (self.was_settled || hash(&self.path)? == self.blake3))
+    }
+}
+
+impl Hashes {
+    pub(super) fn open(store: &Path) -> Self {
+        let path = store.join(".hashes.json");
+        let memory: Option<Memory> =
+            read_small(&path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        let known = memory.filter(|memory| memory.checksum == checksum(&memory.files));
+        let known = known.map(|memory| memory.files).unwrap_or_default();
+        Self { path, known, is_changed: false, seen: Vec::new() }
+    }
+
+    /// The hash of a file that a setting names.
+    pub(super) fn file(&mut self, loaded: &Loaded, key: &'static str, path: &Path) -> Result<String, Error> {
+        if !path.is_file() {
+            let (problem, remedy) = if path.is_dir() {
+                let remedy = format!("name the files in it: --set '{key}={}/*'", path.display());
+                ("expected a file, found a folder", remedy)
+            } else {
+                let problem = if path.exists() { "not a regular file" } else { "no such file" };
+                let remedy = did_you_mean(path).unwrap_or_else(|| {
+                    format!("write the path of a file there, or on the command line: --set {key}=FILE")
+                });
+                (problem, remedy)
+            };
+            let (origin, path) = (loaded.origin(key).to_owned(), path.to_owned());
+            return Err(Error::NoSource { origin, key, path, problem, remedy });
+        }
+        self.hash(path).map_err(|source| unreadable(loaded, key, source))
+    }
+
+    fn hash(&mut self, path: &Path) -> io::Result<String> {
+        // Keyed by a hash: a store holds no path of the machine it was made on.
+        let absolute = std::path::absolute(path)?;
+        let place = blake3::hash(absolute.as_os_str().as_encoded_bytes()).to_hex().to_string();
+        let stamp = Stamp::of(&fs_err::metadata(path)?);
+        let was_settled = stamp.is_settled();
+        let blake3 = match self.known.get(&place) {
+            Some(known) if known.stamp == stamp => known.blake3.clone(),
+            _ => {
+                let blake3 = hash(path)?;
+                if was_settled {
+                    self.known.insert(place, Remembered { stamp, blake3: blake3.clone() });
+                    self.is_changed = true;
+                }
+                blake3
+            }
+        };
+        self.seen.push(SeenFile { path: path.to_owned(), stamp, was_settled, blake3: blake3.clone() });
+        Ok(blake3)
+    }
+
+    /// Writes the memory, and returns the files that were asked for. A store that cannot be written to is no reason to
+    /// stop a plan.
+    pub(super) fn close(self) -> Vec<SeenFile> {
+        if self.is_changed {
+            let memory = Memory { checksum: checksum(&self.known), files: self.known };
+            let write = || -> io::Result<()> {
+                let temporary = self.path.with_extension(format!("json.{}", std::process::id()));
+                fs_err::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
+                fs_err::write(&temporary, serde_json::to_vec_pretty(&memory)?)?;
+                fs_err::rename(temporary, &self.path)
+            };
+            if let Err(error) = write() {
+                tracing::debug!(%error, "hashes of the input files are not remembered");
+            }
+        }
+        self.seen
+    }
+}
+
+fn checksum(files: &BTreeMap<String, Remembered>) -> String {
+    artifact::fingerprint(&serde_json::to_value(files).expect("its keys are strings"))
+}
+
+fn hash(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(fs_err::File::open(path)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The bytes of a regular file of at most 64 MiB: a pipe or a device in its place would never end.
+pub(crate) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    const LIMIT_BYTES: u64 = 64 << 20;
+    if !fs_err::metadata(path)?.is_file() {
+        return Err(io::Error::other(format!("{}: not a regular file", path.display())));
+    }
+    let mut bytes = Vec::new();
+    fs_err::File::open(path)?.take(LIMIT_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
