@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use artifact::{SMALL_FILE_BYTES, open_regular, read_small};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -214,8 +215,10 @@ impl Hashes {
     fn open(store: &Path) -> Self {
         let path = store.join(".hashes.json");
         // A lost or damaged memory only costs reading the files again.
-        let known =
-            fs_err::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        let known = read_small(&path, SMALL_FILE_BYTES)
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok())
+            .unwrap_or_default();
         Self { path, known, changed: false }
     }
 
@@ -246,7 +249,7 @@ impl Hashes {
             return Ok(known.blake3.clone());
         }
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(fs_err::File::open(path)?)?;
+        hasher.update_reader(open_regular(path)?)?;
         let blake3 = hasher.finalize().to_hex().to_string();
         // A file changed just now may change again without its time stamp moving.
         let settled = metadata.modified()? + Duration::from_secs(2) < SystemTime::now();
