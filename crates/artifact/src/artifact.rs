@@ -1,10 +1,11 @@
 //! A finished artifact: a folder of files sealed by a manifest.
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::manifest::{FileEntry, Manifest};
-use crate::{Error, Result, file_name};
+use crate::regular_file::describe;
+use crate::{Error, Result, file_name, open_regular};
 
 /// Stands in an artifact in which a reader found damage.
 const SUSPECT: &str = ".suspect";
@@ -93,14 +94,24 @@ impl Artifact {
     }
 
     fn check_size(&self, entry: &FileEntry) -> Result<PathBuf> {
+        // A link would let another file, of another place, pass for one of the artifact.
+        let mut path = self.dir.clone();
+        let folders = entry.name.rsplit_once('/').map_or("", |(folders, _)| folders);
+        for folder in folders.split('/').filter(|folder| !folder.is_empty()) {
+            path.push(folder);
+            if let Some(found) = found_instead(&path, fs::FileType::is_dir)? {
+                return Err(self.changed(path, found, "a directory".to_owned()));
+            }
+        }
         let path = self.dir.join(&entry.name);
-        let found = match fs_err::metadata(&path) {
-            Ok(metadata) if metadata.len() == entry.bytes => return Ok(path),
-            Ok(metadata) => format!("has {} bytes", metadata.len()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => "is missing".to_owned(),
-            Err(e) => return Err(e.into()),
-        };
-        Err(self.changed(path, found, format!("{} bytes", entry.bytes)))
+        let expected = format!("{} bytes", entry.bytes);
+        if let Some(found) = found_instead(&path, fs::FileType::is_file)? {
+            return Err(self.changed(path, found, expected));
+        }
+        match fs_err::symlink_metadata(&path)?.len() {
+            found if found == entry.bytes => Ok(path),
+            found => Err(self.changed(path, format!("has {found} bytes"), expected)),
+        }
     }
 
     fn changed(&self, path: PathBuf, found: String, expected: String) -> Error {
@@ -108,9 +119,21 @@ impl Artifact {
     }
 }
 
+/// What is at `path`, in words, where it is not what is wanted.
+fn found_instead(path: &Path, is_wanted: fn(&fs::FileType) -> bool) -> io::Result<Option<String>> {
+    match fs_err::symlink_metadata(path) {
+        Ok(metadata) if is_wanted(&metadata.file_type()) => Ok(None),
+        Ok(metadata) => Ok(Some(format!("is {}", describe(metadata.file_type())))),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(Some("is missing".to_owned()))
+        }
+        Err(e) => Err(e),
+    }
+}
+
 /// The BLAKE3 of a file, 64 hex digits.
 pub fn hash_file(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(fs_err::File::open(path)?)?;
+    hasher.update_reader(open_regular(path)?)?;
     Ok(hasher.finalize().to_hex().to_string())
 }

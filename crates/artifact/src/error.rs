@@ -184,6 +184,26 @@ pub enum Error {
         dir: PathBuf,
     },
 
+    /// Something else than a file of text where a manifest should be.
+    #[error("{why}")]
+    #[diagnostic(help("re-run the stage that wrote it with `--force`"))]
+    NotAManifest {
+        /// Names it, and says what it is.
+        why: String,
+    },
+
+    /// The manifest names a file that is not in its folder, which nothing here writes.
+    #[error("{} names the file {name:?}, which is outside its folder", path.display())]
+    #[diagnostic(help(
+        "do not use this artifact: somebody altered it; re-run the stage that wrote it with `--force`"
+    ))]
+    FileOutside {
+        /// The manifest.
+        path: PathBuf,
+        /// As it stands there.
+        name: String,
+    },
+
     /// The manifest is no JSON, or not of this shape.
     #[error("{} cannot be read as a manifest", path.display())]
     #[diagnostic(help("re-run the stage that wrote it with `--force`"))]
@@ -256,6 +276,14 @@ pub enum Error {
         stage: String,
     },
 
+    /// Something else than a lock file in its place, such as a link to another file.
+    #[error("{why}")]
+    #[diagnostic(help("delete it: a lock file is made again where it is needed"))]
+    NotALock {
+        /// Names it, and says what it is.
+        why: String,
+    },
+
     /// Another process is making this artifact.
     #[error("{} is being written by process {pid}", dir.display())]
     #[diagnostic(help("wait for it to finish, or stop it, then try again"))]
@@ -300,6 +328,10 @@ impl Error {
         matches!(
             self,
             Self::NoManifest { .. }
+                | Self::NotAManifest { .. }
+                | Self::FileOutside { .. }
+                | Self::ManifestVersion { .. }
+                | Self::Misplaced { .. }
                 | Self::ManifestJson { .. }
                 | Self::ManifestChecksum { .. }
                 | Self::FileChanged { .. }

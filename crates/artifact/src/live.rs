@@ -6,7 +6,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HistoryKind, Result, TimingRow};
+use crate::{HistoryKind, Result, TimingRow, read_small};
+
+/// The most that is read: a row has some 500 bytes, and one a step is the most that a training writes.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// One line. What does not apply, or is no finite number, is null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,7 +98,7 @@ impl LiveRow {
 /// The whole lines of the file: the last one is left out while it is being written, and one that a killed
 /// process left unfinished.
 pub fn read_live(path: &Path) -> Result<Vec<LiveRow>> {
-    let bytes = fs_err::read(path)?;
+    let bytes = read_small(path, MAX_BYTES)?;
     Ok(bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 

@@ -8,7 +8,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use fs_err::os::unix::fs::OpenOptionsExt;
+
+use crate::regular_file::{check_regular, describe, open_regular};
 use crate::{Error, Result};
+
+/// The most that is read of a lock file: a process's number and the machine's start.
+const HOLDER_BYTES: u64 = 128;
 
 /// A held lock; dropped with the process at the latest.
 #[derive(Debug)]
@@ -22,13 +28,12 @@ impl Lock {
     /// Takes the lock file at `path`, which guards `dir`, or says which process holds it.
     pub(crate) fn acquire(path: &Path, dir: &Path) -> Result<Self> {
         loop {
-            let mut options = fs_err::OpenOptions::new();
-            let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+            let mut file = open(path)?;
             match file.file().try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     let mut text = String::new();
-                    file.read_to_string(&mut text)?;
+                    (&mut file).take(HOLDER_BYTES).read_to_string(&mut text)?;
                     let pid = text.lines().next().unwrap_or_default().to_owned();
                     return Err(Error::Locked { dir: dir.to_owned(), pid });
                 }
@@ -60,9 +65,9 @@ impl Holder {
     /// moment, which [`Lock::acquire`] may meet: it is asked again there.
     #[must_use]
     pub fn of(dir: &Path) -> Option<Self> {
-        let mut file = fs_err::File::open(dir.with_added_extension("lock")).ok()?;
+        let file = open_regular(&dir.with_added_extension("lock")).ok()?;
         let mut text = String::new();
-        file.read_to_string(&mut text).ok()?;
+        (&file).take(HOLDER_BYTES).read_to_string(&mut text).ok()?;
         let mut lines = text.lines();
         let pid = lines.next().and_then(|pid| pid.parse().ok());
         let is_here = lines.next().is_none_or(|boot| boot == boot_id());
@@ -76,6 +81,26 @@ fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
+/// Opens the lock file, which may be new. A link is not followed: what it leads to would be overwritten.
+fn open(path: &Path) -> Result<fs_err::File> {
+    let mut options = fs_err::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let refused = |why| Error::NotALock { why };
+    match options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        Ok(file) => {
+            check_regular(&file, path).map_err(|error| refused(error.to_string()))?;
+            Ok(file)
+        }
+        Err(error) => match fs_err::symlink_metadata(path) {
+            Ok(there) if !there.is_file() => {
+                let kind = describe(there.file_type());
+                Err(refused(format!("{} is {kind}, expected a lock file", path.display())))
+            }
+            _ => Err(error.into()),
+        },
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         // While the lock is still held. A file that stays behind is harmless: nobody holds a lock on it.
@@ -84,7 +109,7 @@ impl Drop for Lock {
 }
 
 fn is_at(file: &fs_err::File, path: &Path) -> bool {
-    let (Ok(held), Ok(there)) = (file.metadata(), fs_err::metadata(path)) else {
+    let (Ok(held), Ok(there)) = (file.metadata(), fs_err::symlink_metadata(path)) else {
         return false;
     };
     (held.dev(), held.ino()) == (there.dev(), there.ino())

@@ -1,11 +1,12 @@
 //! `manifest.json`: what an artifact is, what it was made from, and which files it has.
 
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, Result, json};
+use crate::{Error, Result, SMALL_FILE_BYTES, json, read_small};
 
 /// The format that this build writes and reads.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -90,7 +91,13 @@ impl Manifest {
     /// Reads and checks a manifest.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let invalid = |source| Error::ManifestJson { path: path.to_owned(), source };
-        let value: Value = serde_json::from_slice(&fs_err::read(path)?).map_err(invalid)?;
+        let bytes = match read_small(path, SMALL_FILE_BYTES) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(Error::NotAManifest { why: error.to_string() });
+            }
+            read => read?,
+        };
+        let value: Value = serde_json::from_slice(&bytes).map_err(invalid)?;
         let version = value.get("format_version").unwrap_or(&Value::Null);
         if *version != MANIFEST_VERSION {
             let (path, found) = (path.to_owned(), version.to_string());
@@ -105,6 +112,9 @@ impl Manifest {
                 expected,
             });
         }
+        if let Some(file) = manifest.files.iter().find(|file| !stays_inside(&file.name)) {
+            return Err(Error::FileOutside { path: path.to_owned(), name: file.name.clone() });
+        }
         Ok(manifest)
     }
 
@@ -116,6 +126,16 @@ impl Manifest {
     fn to_value(&self) -> Value {
         serde_json::to_value(self).expect("a manifest is made of strings, numbers and maps with string keys")
     }
+}
+
+/// Whether a name, joined to a folder, is that of a file in the folder.
+fn stays_inside(name: &str) -> bool {
+    name.split('/').all(is_plain_name)
+}
+
+/// Whether a name is that of one file or folder, and leads nowhere else.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    !["", ".", ".."].contains(&name) && !name.contains(['/', '\0'])
 }
 
 /// Of a manifest without its own checksum; keys that this build does not know count as well.

@@ -8,11 +8,11 @@ use arrow::buffer::Buffer;
 use bytes::Bytes;
 use memmap2::Mmap;
 
-use crate::Result;
+use crate::{Result, open_regular};
 
 /// Maps a file as an Arrow buffer: arrays that are sliced from it keep the map alive and copy nothing.
 pub(crate) fn map(path: &Path) -> Result<Buffer> {
-    let file = fs_err::File::open(path)?;
+    let file = open_regular(path)?;
     // SAFETY: the bytes must not change while they are mapped. Tables are written under another name and renamed
     // when complete (`table_writer`), finished artifacts are never written to again, replacing one renames and
     // unlinks folders, which leaves mapped files as they are, and a partial folder is locked against a second

@@ -198,7 +198,8 @@ fn sync(path: &Path) -> Result<()> {
 fn is_vacant(path: &Path) -> Result<bool> {
     match fs_err::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+        // A link that leads nowhere is something, though it cannot be read.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(!path.is_symlink()),
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(false),
         Err(e) => Err(e.into()),
     }

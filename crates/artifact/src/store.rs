@@ -3,10 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Artifact, Error, Partial, Result};
+use crate::manifest::is_plain_name;
+use crate::{Artifact, Error, Partial, Result, read_small_text};
 
 /// The text file that names the newest artifact of a stage.
 pub(crate) const LATEST: &str = "latest";
+/// The most that it holds: a fingerprint.
+const LATEST_BYTES: u64 = 256;
 
 /// A folder of artifacts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,9 @@ impl Store {
     /// The artifact if it is finished. Checks the manifest and that every file is there in its full size; one
     /// that is damaged is an error ([`Error::is_damage`]), not `None`.
     pub fn find(&self, stage: &str, fingerprint: &str) -> Result<Option<Artifact>> {
+        if !is_plain_name(fingerprint) {
+            return Ok(None);
+        }
         let dir = self.dir(stage, fingerprint);
         let artifact = match Artifact::open(&dir) {
             Err(Error::NoFolder { .. }) => return Ok(None),
@@ -52,9 +58,19 @@ impl Store {
 
     /// The newest finished artifact of a stage; `None` where there is none, or it was deleted.
     pub fn latest(&self, stage: &str) -> Result<Option<Artifact>> {
-        match fs_err::read_to_string(self.root.join(stage).join(LATEST)) {
-            Ok(fingerprint) => self.find(stage, fingerprint.trim()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        match self.latest_fingerprint(stage)? {
+            Some(fingerprint) => self.find(stage, &fingerprint),
+            None => Ok(None),
+        }
+    }
+
+    /// What `latest` of a stage names; `None` where there is no such file, or something else in its place: the next
+    /// artifact is going to be the newest.
+    pub fn latest_fingerprint(&self, stage: &str) -> Result<Option<String>> {
+        use io::ErrorKind::{InvalidData, NotADirectory, NotFound};
+        match read_small_text(&self.root.join(stage).join(LATEST), LATEST_BYTES) {
+            Ok(text) => Ok(Some(text.trim().to_owned()).filter(|name| is_plain_name(name))),
+            Err(e) if matches!(e.kind(), InvalidData | NotADirectory | NotFound) => Ok(None),
             Err(e) => Err(e.into()),
         }
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, small_text};
 use crate::error::Result;
 use crate::hub::{Repo, RepoFile, Revision, has_size, is_commit};
 
@@ -78,8 +78,8 @@ impl RepoFolder {
         let commit = if is_commit(revision) {
             revision.to_owned()
         } else if is_file_name(revision) {
-            match std::fs::read_to_string(self.0.join("refs").join(revision)) {
-                Ok(commit) if is_commit(commit.trim()) => commit.trim().to_owned(),
+            match small_text(&self.0.join("refs").join(revision)) {
+                Some(commit) if is_commit(commit.trim()) => commit.trim().to_owned(),
                 _ => return Ok(None),
             }
         } else {
@@ -103,7 +103,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, RepoFile>) 
         let (name, path) = (format!("{prefix}{name}"), entry.path());
         if path.is_dir() {
             collect(&path, &format!("{name}/"), files)?;
-        } else if let Ok(metadata) = std::fs::metadata(&path) {
+        } else if let Some(metadata) = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file) {
             let target = std::fs::read_link(&path).ok();
             let blob = target.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
             let digest = match blob.and_then(Digest::parse) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const BUFFER_BYTES: usize = 1 << 18;
 
@@ -67,7 +67,20 @@ impl Digest {
     }
 }
 
+/// The text of a small regular file; `None` for anything else.
+pub(crate) fn small_text(path: &Path) -> Option<String> {
+    const MAX_BYTES: u64 = 1 << 16;
+    let metadata = std::fs::metadata(path).ok()?;
+    if !metadata.is_file() || metadata.len() > MAX_BYTES {
+        return None;
+    }
+    std::fs::read_to_string(path).ok()
+}
+
 fn each_block(path: &Path, mut visit: impl FnMut(&[u8])) -> Result<()> {
+    if !fs_err::metadata(path)?.is_file() {
+        return Err(Error::NotAFile { path: path.to_owned() });
+    }
     let mut file = fs_err::File::open(path)?;
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {

@@ -3,16 +3,20 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
 
 use ureq::http::StatusCode;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, small_text};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Attempt, Client, Request, Tries};
 use crate::lock::open_alone;
-use crate::{Event, Listener, tell};
+use crate::{Event, Listener, redacted, tell, waiting};
 
 const BUFFER_BYTES: usize = 1 << 16;
+
+/// The most that is taken of a file whose size nobody has told: the largest corpus of questions has less.
+const MAX_BYTES: u64 = 64 << 30;
 
 /// What to download, and where to.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +27,8 @@ pub(crate) struct Order<'a> {
     pub(crate) token: Option<&'a str>,
     /// The hash it must have, where that is known.
     pub(crate) expected: Option<&'a Digest>,
+    /// The size that it must have, where that is known.
+    pub(crate) size_bytes: Option<u64>,
     /// What to say when it has another.
     pub(crate) remedy: &'static str,
     /// Grows while bytes come in; its lock keeps others away.
@@ -39,24 +45,27 @@ pub struct Downloaded {
 }
 
 impl Client {
-    /// Downloads `url` into `folder`, where it is named by its SHA-256; `expected` is the one it must have.
+    /// Downloads `url` into `folder`, where it is named by its SHA-256; `expected` are the SHA-256 and the size that it
+    /// must have.
     ///
     /// A download that broke off goes on where it stopped if the server says that the file is still the same.
     pub fn download(
         &self,
         url: &str,
         folder: &Path,
-        expected: Option<&Digest>,
+        expected: Option<(&Digest, u64)>,
         listener: Listener<'_>,
     ) -> Result<Downloaded> {
         let mut named = [0_u8; 8];
         named.copy_from_slice(&<sha2::Sha256 as sha2::Digest>::digest(url)[..8]);
         let partial = folder.join(format!("{:016x}.incomplete", u64::from_be_bytes(named)));
+        let shown = redacted(url);
         let order = Order {
             url,
-            name: url.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(url),
+            name: shown.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(&shown),
             token: None,
-            expected,
+            expected: expected.map(|(digest, _)| digest),
+            size_bytes: expected.map(|(_, size_bytes)| size_bytes),
             remedy: "the file has changed since it was first used: remove its record, `.sources.json` in the store, \
                      to take it as it is now",
             partial: &partial,
@@ -100,13 +109,13 @@ impl Client {
         let mut tries = Tries::new(self.patience, order.url);
         loop {
             // A known hash vouches for a resumed file; without one the server must say that it is the same.
-            let tag = read_tag(order.partial)?;
+            let tag = read_tag(order.partial);
             if order.expected.is_none() && tag.is_none() {
                 file.set_len(0)?;
             }
             let start = file.metadata()?.len();
             let request = Request { url: order.url, token: order.token, start, if_range: tag.as_deref() };
-            let attempt = match self.attempt(&request) {
+            let attempt = match self.attempt_listening(&request, listener)? {
                 Ok(answer) => match append(answer, start, order, file, listener) {
                     Ok(()) => return Ok(()),
                     Err(Broken::Off(error)) => Attempt::Again { wait: None, error: ureq::Error::Io(error) },
@@ -168,27 +177,98 @@ fn append(
     } else {
         forget_tag(order.partial)?;
     }
+    let limit = Limit::of(order)?;
     let body = answer.response.into_body();
     let total_bytes = body.content_length().map_or(0, |length| present_bytes + length);
     tell(listener, Event::Started { name: order.name, total_bytes, present_bytes })?;
-    let mut body = body.into_reader();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        match body.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => {
-                file.write_all(&buffer[..n])?;
-                tell(listener, Event::Received(n as u64))?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Broken::Off(error)),
+    if total_bytes > limit.bytes {
+        return Err(limit.exceeded(order, file));
+    }
+    let blocks = blocks(body.into_reader())?;
+    let mut received = present_bytes;
+    while let Some(block) = waiting::next(&blocks, listener)? {
+        let block = block.map_err(Broken::Off)?;
+        received += block.len() as u64;
+        if received > limit.bytes {
+            return Err(limit.exceeded(order, file));
         }
+        file.write_all(&block)?;
+        tell(listener, Event::Received(block.len() as u64))?;
     }
     file.sync_all()?;
     if total_bytes > 0 && file.metadata()?.len() < total_bytes {
         return Err(Broken::Off(io::ErrorKind::UnexpectedEof.into()));
     }
     Ok(())
+}
+
+/// A body, a block at a time, read in a thread.
+fn blocks(mut body: impl Read + Send + 'static) -> Result<Receiver<io::Result<Vec<u8>>>> {
+    waiting::start(move |put| {
+        loop {
+            let mut block = vec![0; BUFFER_BYTES];
+            let read = match body.read(&mut block) {
+                Ok(0) => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read,
+            };
+            let failed = read.is_err();
+            let block = read.map(|bytes| {
+                block.truncate(bytes);
+                block
+            });
+            if !put(block) || failed {
+                return;
+            }
+        }
+    })
+}
+
+/// How many bytes are taken of a server that does not stop by itself.
+struct Limit {
+    bytes: u64,
+    why: &'static str,
+    remedy: &'static str,
+}
+
+impl Limit {
+    fn of(order: &Order<'_>) -> Result<Self> {
+        if let Some(bytes) = order.size_bytes {
+            return Ok(Self {
+                bytes,
+                why: "which the file should have",
+                remedy: "it is not the file that was listed or recorded: check the address, or try again later",
+            });
+        }
+        let folder = order.partial.parent().unwrap_or(Path::new("."));
+        let room = rustix::fs::statvfs(folder).map_err(io::Error::from)?;
+        let free = room.f_bavail.saturating_mul(room.f_frsize);
+        // What is there of an earlier attempt takes no more room.
+        Ok(Self::unlisted(free.saturating_add(fs_err::metadata(order.partial)?.len())))
+    }
+
+    /// Where nobody has told the size.
+    fn unlisted(free_bytes: u64) -> Self {
+        let half = free_bytes / 2;
+        Self {
+            bytes: half.min(MAX_BYTES),
+            why: if half < MAX_BYTES {
+                "half of the free space"
+            } else {
+                "more than any file of questions has"
+            },
+            remedy: "make room on the disk of the artifacts folder, or download the file by hand and name its path",
+        }
+    }
+
+    /// Nothing of it is kept: it is not what was asked for, or does not fit.
+    fn exceeded(&self, order: &Order<'_>, file: &File) -> Broken {
+        let Self { bytes: limit_bytes, why, remedy } = *self;
+        match start_over(file, order.partial) {
+            Ok(()) => Broken::For(Error::TooLong { url: order.url.to_owned(), limit_bytes, why, remedy }),
+            Err(error) => Broken::For(error),
+        }
+    }
 }
 
 /// Whether `Content-Range: bytes START-END/SIZE` goes on at `start`.
@@ -213,17 +293,24 @@ fn tag_path(partial: &Path) -> PathBuf {
     partial.with_extension("tag")
 }
 
-fn read_tag(partial: &Path) -> Result<Option<String>> {
-    match fs_err::read_to_string(tag_path(partial)) {
-        Ok(tag) => Ok(Some(tag).filter(|tag| !tag.is_empty())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+fn read_tag(partial: &Path) -> Option<String> {
+    small_text(&tag_path(partial)).filter(|tag| !tag.is_empty())
 }
 
 pub(crate) fn forget_tag(partial: &Path) -> Result<()> {
     match fs_err::remove_file(tag_path(partial)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_unknown_size_takes_half_of_the_free_space_at_most() {
+        assert_eq!(Limit::unlisted(1 << 20).bytes, 1 << 19);
+        assert_eq!(Limit::unlisted(u64::MAX).bytes, MAX_BYTES);
     }
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::digest::small_text;
+
 /// Where the Hub is, where its files are kept, and who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -34,7 +36,7 @@ impl Environment {
         let home = path("HF_HOME")
             .unwrap_or_else(|| user_cache.unwrap_or_else(std::env::temp_dir).join("huggingface"));
         let token_file = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
-        let token = text("HF_TOKEN").or_else(|| std::fs::read_to_string(token_file).ok());
+        let token = text("HF_TOKEN").or_else(|| small_text(&token_file));
         let endpoint = text("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
         let offline = text("HF_HUB_OFFLINE").map(|value| value.to_ascii_lowercase());
         Self {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::digest::Digest;
+use crate::redacted;
 
 /// Shorthand of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -27,7 +28,7 @@ pub enum Error {
     },
 
     /// Not `https://`, and not this machine.
-    #[error("{url} is not https://")]
+    #[error("{} is not https://", redacted(url))]
     #[diagnostic(help("only servers of this machine (127.0.0.1, localhost) are asked over http://"))]
     Insecure {
         /// As typed, or where a server redirects to.
@@ -35,7 +36,7 @@ pub enum Error {
     },
 
     /// No answer, or one that broke off, time after time.
-    #[error("{url}: no complete answer in {attempts} attempts")]
+    #[error("{}: no complete answer in {attempts} attempts", redacted(url))]
     #[diagnostic(help("{remedy}"))]
     Unreachable {
         /// What was asked for.
@@ -49,7 +50,7 @@ pub enum Error {
     },
 
     /// 401 or 403.
-    #[error("{url}: the server refuses access ({status})")]
+    #[error("{}: the server refuses access ({status})", redacted(url))]
     #[diagnostic(help("{remedy}"))]
     Refused {
         /// What was asked for.
@@ -61,7 +62,7 @@ pub enum Error {
     },
 
     /// 404 or 410.
-    #[error("{url} does not exist ({status})")]
+    #[error("{} does not exist ({status})", redacted(url))]
     #[diagnostic(help("{remedy}"))]
     NotFound {
         /// What was asked for.
@@ -73,7 +74,7 @@ pub enum Error {
     },
 
     /// The server asks for more patience than there is.
-    #[error("{url}: too many requests (429), the server asks to wait {wait_s} s")]
+    #[error("{}: too many requests (429), the server asks to wait {wait_s} s", redacted(url))]
     #[diagnostic(help(
         "wait that long and start again: what has come in so far is kept; HF_TOKEN raises the Hub's limits"
     ))]
@@ -85,7 +86,7 @@ pub enum Error {
     },
 
     /// Another status that is no success.
-    #[error("{url}: the server answers {status}")]
+    #[error("{}: the server answers {status}", redacted(url))]
     #[diagnostic(help("try again later, or download the file by hand and name its path"))]
     Status {
         /// What was asked for.
@@ -95,7 +96,7 @@ pub enum Error {
     },
 
     /// A redirect that leads nowhere.
-    #[error("{url}: {what}")]
+    #[error("{}: {what}", redacted(url))]
     #[diagnostic(help("name the address that the file really has"))]
     Redirect {
         /// What was asked for.
@@ -105,7 +106,7 @@ pub enum Error {
     },
 
     /// What came is not what was promised.
-    #[error("{url} has {found}, expected {expected}")]
+    #[error("{} has {found}, expected {expected}", redacted(url))]
     #[diagnostic(help("{remedy}"))]
     Hash {
         /// What was asked for.
@@ -118,8 +119,44 @@ pub enum Error {
         remedy: &'static str,
     },
 
+    /// More comes than the file has.
+    #[error("{}: the server sends more than {limit_bytes} bytes, {why}", redacted(url))]
+    #[diagnostic(help("{remedy}"))]
+    TooLong {
+        /// What was asked for.
+        url: String,
+        /// What was taken before this.
+        limit_bytes: u64,
+        /// Where the limit comes from.
+        why: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+
+    /// A file of the cache that is not what it was when it was fetched, where it cannot be fetched again.
+    #[error("{} is damaged: it has {found}, expected {expected}", path.display())]
+    #[diagnostic(help(
+        "run once with HF_HUB_OFFLINE=0 to fetch it again, or copy it from a machine that has it"
+    ))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Of what is there.
+        found: Digest,
+        /// When it was fetched.
+        expected: Digest,
+    },
+
+    /// Something else than a file where a download is written.
+    #[error("{} is not a regular file", path.display())]
+    #[diagnostic(help("delete it: unfinished downloads are written there"))]
+    NotAFile {
+        /// What is there.
+        path: PathBuf,
+    },
+
     /// The Hub's answer is not in its form.
-    #[error("{url}: the answer is not the Hub's: {message}")]
+    #[error("{}: the answer is not the Hub's: {message}", redacted(url))]
     #[diagnostic(help("check HF_ENDPOINT: it must name a Hugging Face Hub or a mirror of one"))]
     NotTheHub {
         /// What was asked for.

@@ -11,7 +11,7 @@ use ureq::http::{Response, StatusCode, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::error::{Error, Result};
-use crate::{Event, Listener, tell};
+use crate::{Event, Listener, redacted, tell, waiting};
 
 const MAX_REDIRECTS: usize = 10;
 
@@ -126,7 +126,7 @@ impl<'a> Tries<'a> {
             });
         }
         let wait = wait.unwrap_or(self.patience.first_wait * 2_u32.saturating_pow(self.failed - 1));
-        tracing::warn!(url = self.url, reason = %error, wait_s = wait.as_secs(), "trying again");
+        tracing::warn!(url = redacted(self.url), reason = %error, wait_s = wait.as_secs(), "trying again");
         wait_for(wait, listener)
     }
 }
@@ -181,11 +181,9 @@ impl Client {
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return judge(request, response);
             }
-            let target = header(&response, "location").and_then(|location| join(&url, location));
-            url = target.ok_or(Attempt::Final(Error::Redirect {
-                url: request.url.to_owned(),
-                what: "it redirects without saying where to",
-            }))?;
+            let target = redirect(&url, header(&response, "location"));
+            let refused = |what| Attempt::Final(Error::Redirect { url: request.url.to_owned(), what });
+            url = target.map_err(refused)?;
         }
         Err(Attempt::Final(Error::Redirect {
             url: request.url.to_owned(),
@@ -193,11 +191,31 @@ impl Client {
         }))
     }
 
+    /// One attempt in a thread; the listener can stop the waiting for it.
+    pub(crate) fn attempt_listening(
+        &self,
+        request: &Request<'_>,
+        listener: Listener<'_>,
+    ) -> Result<std::result::Result<Answer, Attempt>> {
+        let client = self.clone();
+        let [url, token, if_range] =
+            [Some(request.url), request.token, request.if_range].map(|text| text.map(str::to_owned));
+        let start = request.start;
+        let receiver = waiting::start(move |put| {
+            let url = url.unwrap_or_default();
+            let request =
+                Request { url: &url, token: token.as_deref(), start, if_range: if_range.as_deref() };
+            put(client.attempt(&request));
+        })?;
+        let answered = waiting::next(&receiver, listener)?;
+        Ok(answered.expect("the thread puts what the attempt gave"))
+    }
+
     /// Asks until there is an answer.
     pub(crate) fn get(&self, request: &Request<'_>, listener: Listener<'_>) -> Result<Answer> {
         let mut tries = Tries::new(self.patience, request.url);
         loop {
-            match self.attempt(request) {
+            match self.attempt_listening(request, listener)? {
                 Ok(answer) => return Ok(answer),
                 Err(attempt) => tries.failed(attempt, listener)?,
             }
@@ -259,6 +277,17 @@ fn server(url: &str) -> Option<(String, String)> {
     Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_owned()))
 }
 
+/// Where a redirect leads to; not from https to http, where anybody between could change the file.
+fn redirect(url: &str, location: Option<&str>) -> std::result::Result<String, &'static str> {
+    let target = location.and_then(|location| join(url, location));
+    let target = target.ok_or("it redirects without saying where to")?;
+    let is_https = |url: &str| server(url).is_some_and(|(scheme, _)| scheme == "https");
+    if is_https(url) && !is_https(&target) {
+        return Err("it redirects from https:// to an address without encryption");
+    }
+    Ok(target)
+}
+
 /// Where `location`, given by the server of `url`, leads to.
 fn join(url: &str, location: &str) -> Option<String> {
     if location.contains("://") {
@@ -290,6 +319,26 @@ mod tests {
         for url in ["http://example.org/x", "ftp://localhost/x", "https://", "file:///etc/passwd", "x", ""] {
             assert!(!is_allowed(url), "{url}");
         }
+    }
+
+    #[test]
+    fn a_redirect_never_leaves_https() {
+        let (secure, plain) = ("https://a.example/f", "http://127.0.0.1/f");
+        let refused = Err("it redirects from https:// to an address without encryption");
+        for target in [
+            "http://a.example/f",
+            "http://127.0.0.1/f",
+            "http://localhost:80/f",
+            "HTTP://[::1]/f",
+            "ftp://a/f",
+        ] {
+            assert_eq!(redirect(secure, Some(target)), refused, "{target}");
+        }
+        assert_eq!(redirect(secure, Some("/g")), Ok("https://a.example/g".to_owned()));
+        assert_eq!(redirect(secure, Some("https://b.example/f")), Ok("https://b.example/f".to_owned()));
+        assert_eq!(redirect(plain, Some(secure)), Ok(secure.to_owned()));
+        assert_eq!(redirect(plain, Some("/g")), Ok("http://127.0.0.1/g".to_owned()));
+        assert_eq!(redirect(secure, None), Err("it redirects without saying where to"));
     }
 
     #[test]

@@ -193,13 +193,22 @@ impl Hub {
             return Err(Error::FileName { repo: repo.to_string(), name: name.to_owned() });
         }
         let folder = RepoFolder::new(&self.environment.cache, repo);
-        if let Some(path) = folder.find(revision, name, wanted) {
-            return Ok(path);
-        }
+        // The size alone would let what has changed since it was fetched count as what its name says.
+        let mut damaged = None;
         let blob = folder.blob(&wanted.digest);
-        if !has_size(&blob, wanted.size_bytes) {
+        if let Some(path) = folder.find(revision, name, wanted) {
+            match wanted.digest.of_file_as(&path)? {
+                found if found == wanted.digest => return Ok(path),
+                found => damaged = Some(Error::Damaged { path, found, expected: wanted.digest.clone() }),
+            }
+        }
+        if !has_size(&blob, wanted.size_bytes) || wanted.digest.of_file_as(&blob)? != wanted.digest {
             if self.environment.offline {
-                return Err(Error::offline(format!("{name} of {repo}@{}", revision.commit)));
+                let missing = || Error::offline(format!("{name} of {repo}@{}", revision.commit));
+                return Err(damaged.unwrap_or_else(missing));
+            }
+            if let Some(error) = &damaged {
+                tracing::warn!(%error, "fetching it again");
             }
             self.fetch(repo, revision, name, &blob, listener)?;
         }
@@ -231,6 +240,7 @@ impl Hub {
             name: &format!("{repo}/{name}"),
             token: self.environment.token.as_deref(),
             expected: Some(&revision.files[name].digest),
+            size_bytes: Some(revision.files[name].size_bytes),
             remedy: "it was damaged on its way, or the server is not the Hub: try again",
             partial: &partial,
         };

@@ -21,6 +21,10 @@ pub(crate) fn open_alone(path: &Path, listener: Listener<'_>) -> Result<File> {
         fs_err::create_dir_all(folder)?;
     }
     for _ in 0..LOOKS {
+        // A link would have its target overwritten, and opening a FIFO would wait.
+        if fs_err::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+            return Err(Error::NotAFile { path: path.to_owned() });
+        }
         let file = fs_err::OpenOptions::new().create(true).append(true).read(true).open(path)?.into_file();
         match file.try_lock() {
             Ok(()) if is_still_at(&file, path) => return Ok(file),

@@ -18,6 +18,9 @@ const WEIGHTS: [&str; 4] = [
     "pytorch_model.bin.index.json",
 ];
 
+/// The most that an index has: a line for each tensor.
+const INDEX_BYTES: u64 = 64 << 20;
+
 /// The file of the folder that its weights are in, or the index of those.
 #[must_use]
 pub fn weights_file(folder: &Path) -> Option<&'static str> {
@@ -41,8 +44,13 @@ pub fn model_files(folder: &Path) -> Vec<String> {
     if let Some(weights) = weights_file(folder) {
         names.insert(weights.to_owned());
         // An index that cannot be read is refused by ingest.
-        let index = fs_err::read(folder.join(weights)).ok().filter(|_| weights.ends_with(".index.json"));
-        let index: Value = index.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        let index = folder.join(weights);
+        let is_small = fs_err::metadata(&index).is_ok_and(|metadata| metadata.len() <= INDEX_BYTES);
+        let index = (is_small && weights.ends_with(".index.json")).then(|| fs_err::read(index));
+        let index: Value = index
+            .and_then(Result::ok)
+            .and_then(|json| serde_json::from_slice(&json).ok())
+            .unwrap_or_default();
         names.extend(shards(&index).unwrap_or_default().into_iter().map(str::to_owned));
     }
     names.into_iter().filter(|name| folder.join(name).is_file()).collect()

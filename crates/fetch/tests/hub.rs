@@ -201,3 +201,25 @@ fn what_is_no_repository_or_no_hub_is_named() {
     messages.push(message(&file(&hub, &revision, "plain_text/test.parquet").unwrap_err(), &server));
     insta::assert_snapshot!(messages.join("\n\n"));
 }
+
+/// Bytes changed in the cache at equal size: under the name of their hash they would count as what they are not.
+#[test]
+fn a_damaged_file_of_the_cache_is_fetched_again_or_refused_offline() {
+    let (server, cache) = (Server::start(), tempfile::tempdir().unwrap());
+    serve_squad(&server);
+    let online = hub(&server, cache.path());
+    let revision = resolve(&online, "main").unwrap();
+    for name in ["plain_text/train.parquet", "README.txt"] {
+        let path = file(&online, &revision, name).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        bytes[2] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let offline = hub_with(&server, cache.path(), |environment| environment.offline = true);
+        let error = file(&offline, &revision, name).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(error.to_string().starts_with(&format!("{} is damaged: it has ", path.display())), "{error}");
+        assert_eq!(std::fs::read(file(&online, &revision, name).unwrap()).unwrap(), whole);
+        file(&offline, &revision, name).unwrap();
+    }
+}

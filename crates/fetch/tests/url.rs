@@ -14,13 +14,16 @@ use server::{Fault, Server};
 
 /// Waits of nothing, so that no test sleeps.
 fn client() -> Client {
-    let patience = Patience {
+    Client::new(client_patience())
+}
+
+fn client_patience() -> Patience {
+    Patience {
         timeout: Duration::from_millis(500),
         attempts: 3,
         max_wait: Duration::from_secs(5),
         first_wait: Duration::ZERO,
-    };
-    Client::new(patience)
+    }
 }
 
 fn body() -> Vec<u8> {
@@ -180,7 +183,8 @@ fn a_file_that_changed_is_refused_and_not_kept() {
     server.file("/f", b"now");
     let before = Digest::parse(&server::sha256(b"then")).unwrap();
     let url = server.url("/f");
-    let error = client().download(&url, folder.path(), Some(&before), &mut |_| ControlFlow::Continue(()));
+    let error =
+        client().download(&url, folder.path(), Some((&before, 3)), &mut |_| ControlFlow::Continue(()));
     insta::assert_snapshot!(message(&error.unwrap_err(), &server, folder.path()));
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(left.iter().all(|path| std::fs::metadata(path).unwrap().len() == 0), "{left:?}");
@@ -205,4 +209,62 @@ fn a_server_that_is_not_there_is_named() {
     let gone = Server::start().url("/f");
     let error = download(&gone, folder.path()).unwrap_err();
     assert!(matches!(&error, Error::Unreachable { attempts: 3, .. }), "{error:?}");
+}
+
+/// 160 bytes are listed; the server sends gigabytes.
+#[test]
+fn a_server_that_sends_without_end_is_stopped_at_the_listed_size() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let listed = Digest::parse(&server::sha256(b"listed")).unwrap();
+    let (mut received, url) = (0, server.url("/f?signature=secret"));
+    server.file("/f?signature=secret", &body());
+    server.faults("/f?signature=secret", &[Some(Fault::Endless)]);
+    let error = client().download(&url, folder.path(), Some((&listed, 160)), &mut |event| {
+        if let Event::Received(bytes) = event {
+            received += bytes;
+        }
+        ControlFlow::Continue(())
+    });
+    insta::assert_snapshot!(message(&error.unwrap_err(), &server, folder.path()), @r"
+    http://SERVER/f?…: the server sends more than 160 bytes, which the file should have
+    help: it is not the file that was listed or recorded: check the address, or try again later
+    ");
+    assert!(received <= 160, "{received}");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.iter().all(|path| std::fs::metadata(path).unwrap().len() == 0), "{left:?}");
+}
+
+#[test]
+fn a_signal_ends_the_waiting_for_a_stalled_server_at_once() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    server.file("/f", &body());
+    server.faults("/f", &[Some(Fault::Stall)]);
+    let patience = Patience { timeout: Duration::from_mins(1), ..client_patience() };
+    let begun = Instant::now();
+    let stopped =
+        Client::new(patience).download(&server.url("/f"), folder.path(), None, &mut |event| match event {
+            Event::Waiting => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+    assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_download_is_not_written_through_a_link_or_into_a_fifo() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    server.file("/f", b"here");
+    server.faults("/f", &[Some(Fault::Status(418, vec![]))]);
+    download(&server.url("/f"), folder.path()).unwrap_err();
+    let partial = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let refused = || download(&server.url("/f"), folder.path()).unwrap_err().to_string();
+    let precious = folder.path().join("precious");
+    std::fs::write(&precious, "kept").unwrap();
+    std::fs::remove_file(&partial).unwrap();
+    std::os::unix::fs::symlink(&precious, &partial).unwrap();
+    assert_eq!(refused(), format!("{} is not a regular file", partial.display()));
+    assert_eq!(std::fs::read(&precious).unwrap(), b"kept");
+    std::fs::remove_file(&partial).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&partial).status().unwrap().success());
+    assert_eq!(refused(), format!("{} is not a regular file", partial.display()));
 }

@@ -31,7 +31,7 @@ pub fn files(
                     add(path, name);
                 }
             }
-            Location::Url(url) => add(fetcher.url(url)?, url.clone()),
+            Location::Url(url) => add(fetcher.url(url)?, fetch::redacted(url)),
             Location::Hub(id) => {
                 let repo = id.repo(RepoKind::Dataset);
                 let revision = fetcher.revision(&repo, &id.revision)?;

@@ -65,6 +65,18 @@ impl Fault {
     }
 }
 
+/// The longest text of a file that a message repeats.
+const BRIEF_CHARS: usize = 100;
+
+/// A text of the file as a message shows it: nothing that a terminal would act on, and not megabytes.
+pub(crate) fn brief(text: &str) -> String {
+    let mut shown: String = text.chars().take(BRIEF_CHARS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(BRIEF_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error)

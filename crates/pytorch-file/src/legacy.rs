@@ -7,7 +7,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use fs_err::File;
 
-use crate::error::Fault;
+use crate::error::{Fault, brief};
 use crate::input::Input;
 use crate::object::Object;
 use crate::state_dict::state_dict;
@@ -55,8 +55,8 @@ impl Legacy {
 
     /// The bytes of a storage.
     pub(crate) fn storage(&mut self, storage: &Storage) -> Result<Vec<u8>, Fault> {
-        let (Some(start), Some(len)) = (self.starts.get(&storage.key), storage.size_bytes()) else {
-            return Err(Fault::Form(format!("it has no storage {}", storage.key)));
+        let (Some(start), Some(len)) = (self.starts.get(&*storage.key), storage.size_bytes()) else {
+            return Err(Fault::Form(format!("it has no storage {}", brief(&storage.key))));
         };
         self.file.seek(SeekFrom::Start(*start))?;
         let mut bytes = Vec::new();
@@ -64,7 +64,7 @@ impl Legacy {
         if bytes.len() as u64 == len {
             return Ok(bytes);
         }
-        Err(Fault::Form(format!("it ends within storage {}", storage.key)))
+        Err(Fault::Form(format!("it ends within storage {}", brief(&storage.key))))
     }
 }
 
@@ -108,24 +108,25 @@ fn starts(
         if let Some(other) = storages.insert(&storage.key, storage)
             && other != storage
         {
-            return Err(Fault::Form(format!("storage {} is {other:?} and {storage:?}", storage.key)));
+            return Err(storage.differs_from(other));
         }
     }
     let mut starts = HashMap::new();
     for key in keys {
         let storage = storages
             .get(key)
-            .ok_or_else(|| Fault::Form(format!("no tensor says what type its storage {key} has")))?;
+            .ok_or_else(|| Fault::Form(format!("no tensor says what type its storage {} has", brief(key))))?;
         let mut numel = [0; 8];
         if size_bytes.saturating_sub(at) < 8 {
-            return Err(Fault::Form(format!("it ends before storage {key}")));
+            return Err(Fault::Form(format!("it ends before storage {}", brief(key))));
         }
         reader.seek(SeekFrom::Start(at))?;
         reader.read_exact(&mut numel)?;
         let numel = u64::from_le_bytes(numel);
         if numel != storage.numel {
             return Err(Fault::Form(format!(
-                "its storage {key} has {numel} elements, expected {}",
+                "its storage {} has {numel} elements, expected {}",
+                brief(key),
                 storage.numel
             )));
         }
@@ -133,13 +134,13 @@ fn starts(
         let end = storage.size_bytes().and_then(|len| start.checked_add(len));
         at = end
             .filter(|end| *end <= size_bytes)
-            .ok_or_else(|| Fault::Form(format!("it ends within storage {key}")))?;
+            .ok_or_else(|| Fault::Form(format!("it ends within storage {}", brief(key))))?;
         if starts.insert((*key).to_owned(), start).is_some() {
-            return Err(Fault::Form(format!("it lists storage {key} twice")));
+            return Err(Fault::Form(format!("it lists storage {} twice", brief(key))));
         }
     }
     if let Some(missing) = storages.keys().find(|key| !starts.contains_key(**key)) {
-        return Err(Fault::Form(format!("it has no storage {missing}")));
+        return Err(Fault::Form(format!("it has no storage {}", brief(missing))));
     }
     Ok(starts)
 }

@@ -1,5 +1,7 @@
 //! What a pickle may name and build.
 
+use std::sync::Arc;
+
 use crate::dtype::Dtype;
 use crate::tensor::{Storage, Tensor};
 
@@ -36,7 +38,8 @@ pub(crate) enum Object {
     /// Up to 16 bytes: the legacy form's magic number has 10.
     Integer(i128),
     Float,
-    Text(Box<str>),
+    /// Shared: what recalls it copies nothing.
+    Text(Arc<str>),
     Global(Global),
     Tuple(Vec<Ref>),
     List(Vec<Ref>),

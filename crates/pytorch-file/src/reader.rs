@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fs_err::File;
 
@@ -20,7 +21,7 @@ pub struct StateDictFile {
     form: RefCell<Form>,
     tensors: Vec<(String, Tensor)>,
     /// Storages may be shared: the one read last, by its key.
-    latest: RefCell<Option<(String, Vec<u8>)>>,
+    latest: RefCell<Option<(Arc<str>, Vec<u8>)>>,
 }
 
 #[derive(Debug)]
@@ -35,6 +36,10 @@ impl StateDictFile {
     /// # Errors
     /// [`Error`], also where a storage is not as long as its tensors say.
     pub fn open(path: &Path) -> Result<Self> {
+        // Opening a FIFO would wait for a writer.
+        if !fs_err::metadata(path)?.is_file() {
+            return Err(Error::Form { path: path.to_owned(), reason: "it is not a regular file".to_owned() });
+        }
         let mut file = File::open(path)?;
         let mut magic = Vec::new();
         (&mut file).take(4).read_to_end(&mut magic)?;

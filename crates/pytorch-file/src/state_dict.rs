@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::Fault;
+use crate::error::{Fault, brief};
 use crate::object::Object;
 use crate::tensor::Tensor;
 use crate::unpickle::Unpickled;
@@ -18,7 +18,11 @@ pub(crate) fn state_dict(pickle: &Unpickled) -> Result<Vec<(String, Tensor)>, Fa
         let (name, tensor) = match (pickle.get(*key), pickle.get(*value)) {
             (Object::Text(name), Object::Tensor(tensor)) => (name, tensor),
             (Object::Text(name), other) => {
-                return Err(Fault::Form(format!("its {name:?} is {}, expected a tensor", other.kind())));
+                return Err(Fault::Form(format!(
+                    "its \"{}\" is {}, expected a tensor",
+                    brief(name),
+                    other.kind()
+                )));
             }
             (other, _) => {
                 return Err(Fault::Form(format!("a key of its dict is {}, expected a str", other.kind())));
@@ -26,7 +30,7 @@ pub(crate) fn state_dict(pickle: &Unpickled) -> Result<Vec<(String, Tensor)>, Fa
         };
         tensor.check(name)?;
         if !names.insert(name) {
-            return Err(Fault::Form(format!("it has two tensors {name}")));
+            return Err(Fault::Form(format!("it has two tensors {}", brief(name))));
         }
         tensors.push((name.to_string(), (**tensor).clone()));
     }

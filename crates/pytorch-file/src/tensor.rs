@@ -1,19 +1,27 @@
 //! A tensor of a state dict: a view of a storage.
 
+use std::sync::Arc;
+
 use crate::dtype::Dtype;
-use crate::error::Fault;
+use crate::error::{Fault, brief};
 
 /// The elements that tensors view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Storage {
     /// Its name in the file.
-    pub key: String,
+    pub key: Arc<str>,
     pub dtype: Dtype,
     /// Elements.
     pub numel: u64,
 }
 
 impl Storage {
+    /// What to say of a file that describes one storage in two ways.
+    pub(crate) fn differs_from(&self, other: &Self) -> Fault {
+        let [this, that] = [self, other].map(|storage| format!("{} × {}", storage.numel, storage.dtype));
+        Fault::Form(format!("storage {} is {that} and {this}", brief(&self.key)))
+    }
+
     /// `None` past 64 bits.
     pub(crate) fn size_bytes(&self) -> Option<u64> {
         self.numel.checked_mul(self.dtype.size_bytes())
@@ -26,9 +34,9 @@ pub struct Tensor {
     pub(crate) storage: Storage,
     /// First element in the storage.
     pub(crate) offset: u64,
-    pub(crate) shape: Vec<usize>,
+    pub(crate) shape: Arc<[usize]>,
     /// Elements from one index to the next, for each dimension.
-    pub(crate) strides: Vec<u64>,
+    pub(crate) strides: Arc<[u64]>,
 }
 
 impl Tensor {
@@ -48,8 +56,12 @@ impl Tensor {
     pub(crate) fn check(&self, name: &str) -> Result<(), Fault> {
         let says = |what: &str| {
             Fault::Form(format!(
-                "{name} {:?} with strides {:?} from element {} on {what} a storage of {} elements",
-                self.shape, self.strides, self.offset, self.storage.numel
+                "{} {:?} with strides {:?} from element {} on {what} a storage of {} elements",
+                brief(name),
+                self.shape,
+                self.strides,
+                self.offset,
+                self.storage.numel
             ))
         };
         if self.shape.len() != self.strides.len() {
@@ -59,7 +71,7 @@ impl Tensor {
         if numel == Some(0) {
             return Ok(());
         }
-        let mut steps = self.shape.iter().zip(&self.strides);
+        let mut steps = self.shape.iter().zip(&*self.strides);
         let last = steps.try_fold(self.offset, |last, (size, stride)| {
             last.checked_add(stride.checked_mul(*size as u64 - 1)?)
         });
@@ -87,11 +99,11 @@ impl Tensor {
         let mut elements = Vec::with_capacity(numel * size_bytes);
         let mut index = vec![0_usize; self.shape.len()];
         for _ in 0..numel {
-            let steps = index.iter().zip(&self.strides);
+            let steps = index.iter().zip(&*self.strides);
             let element =
                 self.offset as usize + steps.map(|(index, stride)| index * *stride as usize).sum::<usize>();
             elements.extend_from_slice(&storage[element * size_bytes..][..size_bytes]);
-            for (index, size) in index.iter_mut().zip(&self.shape).rev() {
+            for (index, size) in index.iter_mut().zip(&*self.shape).rev() {
                 *index += 1;
                 if *index < *size {
                     break;
@@ -104,7 +116,7 @@ impl Tensor {
 
     fn is_contiguous(&self) -> bool {
         let mut expected = 1;
-        self.shape.iter().zip(&self.strides).rev().all(|(size, stride)| {
+        self.shape.iter().zip(&*self.strides).rev().all(|(size, stride)| {
             let fits = *size == 1 || *stride == expected;
             expected *= *size as u64;
             fits

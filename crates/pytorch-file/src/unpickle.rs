@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use crate::error::Fault;
 use crate::input::Input;
@@ -15,6 +16,13 @@ use crate::tensor::{Storage, Tensor};
 
 /// The most objects of a pickle: a state dict has about 30 for each tensor.
 const OBJECTS: usize = 1 << 20;
+/// The most numbers and pairs that calls copy out of tuples and lists: a recalled one costs two bytes of the pickle,
+/// however long it is. A tensor has two for each dimension.
+const COPIED: usize = 1 << 22;
+/// The most dimensions of a tensor: PyTorch computes with 64 at most.
+const DIMENSIONS: usize = 64;
+/// Arguments that an error lists.
+const LISTED: usize = 8;
 
 /// What a pickle built.
 #[derive(Debug)]
@@ -50,6 +58,8 @@ struct Machine {
     /// Heights of the stack.
     marks: Vec<usize>,
     memo: HashMap<u32, Ref>,
+    /// Counts towards [`COPIED`].
+    copied: usize,
 }
 
 impl Machine {
@@ -167,7 +177,24 @@ impl Machine {
             return Err(form("its pickle calls what is no function".to_owned()));
         };
         let arguments: Vec<&Object> =
-            arguments.iter().map(|argument| &self.objects[*argument as usize]).collect();
+            arguments.iter().take(LISTED).map(|argument| &self.objects[*argument as usize]).collect();
+        let dimensions = arguments.iter().filter_map(|argument| match argument {
+            Object::Tuple(sizes) => Some(sizes.len()),
+            _ => None,
+        });
+        if let Some(found) = dimensions.max().filter(|found| *found > DIMENSIONS) {
+            return Err(form(format!(
+                "it has a tensor of {found} dimensions, expected {DIMENSIONS} at most"
+            )));
+        }
+        let copies = arguments.iter().map(|argument| match argument {
+            Object::List(items) | Object::Tuple(items) => items.len(),
+            _ => 0,
+        });
+        let copied = self.copied.saturating_add(copies.sum());
+        if copied > COPIED {
+            return Err(form(format!("its pickle copies more than {COPIED} items of its lists and tuples")));
+        }
         let object = match (callable, arguments.as_slice()) {
             (Global::OrderedDict, []) => Some(Object::Dict(Vec::new())),
             // Python 2's form.
@@ -197,10 +224,11 @@ impl Machine {
             }
             _ => None,
         };
-        object.ok_or_else(|| {
-            let kinds: Vec<_> = arguments.iter().map(|argument| argument.kind()).collect();
-            form(format!("its pickle gives {callable:?} the arguments ({})", kinds.join(", ")))
-        })
+        let object = object.ok_or_else(|| {
+            form(format!("its pickle gives {callable:?} the arguments ({})", kinds(&arguments)))
+        })?;
+        self.copied = copied;
+        Ok(object)
     }
 
     fn pairs(&self, pairs: &[Ref]) -> Option<Vec<(Ref, Ref)>> {
@@ -231,7 +259,7 @@ impl Machine {
         let Object::Tuple(id) = &self.objects[id as usize] else {
             return Err(form("its pickle refers to a storage by what is no tuple".to_owned()));
         };
-        let id: Vec<&Object> = id.iter().map(|part| &self.objects[*part as usize]).collect();
+        let id: Vec<&Object> = id.iter().take(LISTED).map(|part| &self.objects[*part as usize]).collect();
         match id.as_slice() {
             [
                 Object::Text(what),
@@ -249,15 +277,12 @@ impl Machine {
                 Object::None,
             ] if &**what == "storage" && (0..=i64::MAX.into()).contains(numel) => {
                 Ok(Object::Storage(Box::new(Storage {
-                    key: key.to_string(),
+                    key: Arc::clone(key),
                     dtype: *dtype,
                     numel: *numel as u64,
                 })))
             }
-            parts => {
-                let kinds: Vec<_> = parts.iter().map(|part| part.kind()).collect();
-                Err(form(format!("its pickle refers to a storage by ({})", kinds.join(", "))))
-            }
+            parts => Err(form(format!("its pickle refers to a storage by ({})", kinds(parts)))),
         }
     }
 
@@ -276,6 +301,11 @@ impl Machine {
         let mark = self.marks.pop().ok_or_else(empty_stack)?;
         Ok(self.stack.split_off(mark))
     }
+}
+
+/// Python's names for what these are.
+fn kinds(objects: &[&Object]) -> String {
+    objects.iter().map(|object| object.kind()).collect::<Vec<_>>().join(", ")
 }
 
 fn memo_key<R: Read>(short: bool, input: &mut Input<R>) -> Result<u32, Fault> {

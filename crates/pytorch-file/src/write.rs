@@ -3,7 +3,7 @@
 //! Storages are stored and aligned to 64 bytes, so that `torch.load(mmap=True)` works; `weights_only=True` does
 //! as well. Equal tensors give equal files.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use fs_err::File;
@@ -35,7 +35,7 @@ pub struct F32Tensor<'a> {
 /// # Errors
 /// What the operating system says; the message names the file.
 pub fn write(path: &Path, tensors: &[F32Tensor<'_>]) -> io::Result<()> {
-    let mut zip = ZipWriter::new(BufWriter::new(File::create(path)?));
+    let mut zip = ZipWriter::new(FirstError { writer: BufWriter::new(File::create(path)?), error: None });
     let mut entry = |name: &str, data: &[u8]| -> io::Result<()> {
         zip.start_file(format!("{FOLDER}/{name}"), options(data.len()))?;
         zip.write_all(data)
@@ -47,7 +47,47 @@ pub fn write(path: &Path, tensors: &[F32Tensor<'_>]) -> io::Result<()> {
         entry(&format!("data/{key}"), tensor.data)?;
     }
     entry("version", FORMAT_VERSION)?;
-    zip.finish().map_err(io::Error::from)?.flush()
+    let mut written = zip.finish().map_err(io::Error::from)?;
+    written.flush()?;
+    written.error.map_or(Ok(()), Err)
+}
+
+/// Keeps the first error of a writer for the end, and swallows what comes after it: a `ZipWriter` whose writer fails
+/// complains on stderr by itself when it is dropped.
+struct FirstError<W> {
+    writer: W,
+    error: Option<io::Error>,
+}
+
+impl<W> FirstError<W> {
+    fn unless_failed<T>(&mut self, skipped: T, act: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
+        if self.error.is_some() {
+            return Ok(skipped);
+        }
+        match act(&mut self.writer) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                self.error = Some(error);
+                Ok(skipped)
+            }
+            result => result,
+        }
+    }
+}
+
+impl<W: Write> Write for FirstError<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_failed(bytes.len(), |writer| writer.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_failed((), Write::flush)
+    }
+}
+
+impl<W: Seek> Seek for FirstError<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.unless_failed(0, |writer| writer.seek(to))
+    }
 }
 
 fn options(size_bytes: usize) -> SimpleFileOptions {
@@ -57,4 +97,40 @@ fn options(size_bytes: usize) -> SimpleFileOptions {
         .unix_permissions(0o644)
         .with_alignment(ALIGNMENT)
         .large_file(size_bytes >= u32::MAX as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fills_up_is_the_error_and_nothing_else_is_tried() {
+        // Takes 100 bytes, then none.
+        struct Full(usize);
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                match self.0.min(bytes.len()) {
+                    0 => Err(io::ErrorKind::StorageFull.into()),
+                    taken => {
+                        self.0 -= taken;
+                        Ok(taken)
+                    }
+                }
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut writer = FirstError { writer: Full(100), error: None };
+        writer.write_all(&[0; 300]).unwrap();
+        writer.flush().unwrap();
+        assert_eq!(writer.error.unwrap().kind(), io::ErrorKind::StorageFull);
+
+        // `/dev/full` says of every byte that the disk is full.
+        let data = vec![0; 1 << 16];
+        let tensor = F32Tensor { name: "weight", shape: vec![1 << 14], data: &data };
+        let error = write(Path::new("/dev/full"), &[tensor]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(error.to_string().contains("/dev/full"), "{error}");
+    }
 }

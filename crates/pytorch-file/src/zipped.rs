@@ -8,7 +8,7 @@ use fs_err::File;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use crate::error::Fault;
+use crate::error::{Fault, brief};
 use crate::input::Input;
 use crate::state_dict::state_dict;
 use crate::tensor::{Storage, Tensor};
@@ -50,9 +50,7 @@ impl Zipped {
             let storage = &tensor.storage;
             match known.insert(&storage.key, storage) {
                 Some(other) if other == storage => {}
-                Some(other) => {
-                    return Err(Fault::Form(format!("storage {} is {other:?} and {storage:?}", storage.key)));
-                }
+                Some(other) => return Err(storage.differs_from(other)),
                 None => zipped.check(name, storage)?,
             }
         }
@@ -66,7 +64,8 @@ impl Zipped {
         if bytes.len() as u64 == expected {
             return Ok(bytes);
         }
-        Err(Fault::Form(format!("data/{} has {} bytes, expected {expected}", storage.key, bytes.len())))
+        let key = brief(&storage.key);
+        Err(Fault::Form(format!("data/{key} has {} bytes, expected {expected}", bytes.len())))
     }
 
     /// A storage stands uncompressed, as long as it should be.
@@ -74,13 +73,15 @@ impl Zipped {
         let name = format!("data/{}", storage.key);
         let entry = self.zip.by_name(&format!("{}/{name}", self.folder));
         let entry = entry.map_err(|error| zip_fault(&name, error))?;
+        let name = brief(&name);
         if entry.compression() != CompressionMethod::Stored {
             return Err(Fault::Form(format!("{name} is compressed, which torch.save never does")));
         }
         if storage.size_bytes() != Some(entry.size()) {
             let Storage { dtype, numel, .. } = storage;
             return Err(Fault::Form(format!(
-                "{name} of {tensor} has {} bytes, expected {numel} elements of {dtype}",
+                "{name} of {} has {} bytes, expected {numel} elements of {dtype}",
+                brief(tensor),
                 entry.size()
             )));
         }
@@ -97,7 +98,7 @@ impl Zipped {
             // What the zip library says of a bad checksum, or of an end too early.
             std::io::ErrorKind::InvalidData
             | std::io::ErrorKind::UnexpectedEof
-            | std::io::ErrorKind::Other => Fault::Form(format!("{name}: {error}")),
+            | std::io::ErrorKind::Other => Fault::Form(format!("{}: {error}", brief(name))),
             _ => Fault::Io(error),
         })?;
         Ok(bytes)
@@ -107,6 +108,6 @@ impl Zipped {
 fn zip_fault(what: &str, error: ZipError) -> Fault {
     match error {
         ZipError::Io(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Fault::Io(error),
-        error => Fault::Form(format!("{what}: {error}")),
+        error => Fault::Form(format!("{}: {error}", brief(what))),
     }
 }

@@ -80,6 +80,80 @@ fn nesting_costs_no_call_stack() {
     insta::assert_snapshot!(state_dict(&deep), @r#"its "w" is a list, expected a tensor"#);
 }
 
+/// What a recalled object is copied into, by an opcode or two each time: without a limit some gigabytes.
+#[test]
+fn objects_that_are_recalled_are_not_copied_again_and_again() {
+    // A list of 400,000 pairs, and OrderedDicts made from it.
+    let mut pairs = b"\x80\x02]q\x01(".to_vec();
+    pairs.extend(b"U\x01kN\x86q\x02");
+    pairs.extend(b"h\x02".repeat(400_000));
+    pairs.extend(b"eccollections\nOrderedDict\nq\x03h\x01\x85q\x04");
+    pairs.extend(b"h\x03h\x04R".repeat(1_000_000));
+    insta::assert_snapshot!(state_dict(&pairs), @"its pickle copies more than 4194304 items of its lists and tuples");
+
+    // Tensors of 200,000 dimensions.
+    let mut shapes = b"\x80\x02(".to_vec();
+    shapes.extend(b"K\x01q\x01");
+    shapes.extend(b"h\x01".repeat(200_000));
+    shapes.extend(b"tq\x02");
+    shapes.extend(b"ctorch._utils\n_rebuild_tensor_v2\nq\x03");
+    shapes.extend(b"(U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x01NtQq\x04");
+    shapes.extend(b"(h\x04K\x00h\x02h\x02\x89}tq\x05");
+    shapes.extend(b"h\x03h\x05R".repeat(1_000_000));
+    insta::assert_snapshot!(state_dict(&shapes), @"it has a tensor of 200001 dimensions, expected 64 at most");
+
+    // Tensors of 64 dimensions.
+    let mut small = b"\x80\x02((K\x01q\x01".to_vec();
+    small.extend(b"h\x01".repeat(63));
+    small.extend(b"tq\x02ctorch._utils\n_rebuild_tensor_v2\nq\x03");
+    small.extend(b"(U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x01NtQq\x04");
+    small.extend(b"(h\x04K\x00h\x02h\x02\x89}tq\x05");
+    small.extend(b"h\x03h\x05R".repeat(1_000_000));
+    insta::assert_snapshot!(state_dict(&small), @"its pickle copies more than 4194304 items of its lists and tuples");
+
+    // Storages whose key has 8 MB: 900,000 of them share it.
+    let mut keys = b"\x80\x02(U\x07storagectorch\nFloatStorage\nX\x00\x00\x80\x00".to_vec();
+    keys.extend(vec![b'k'; 8 << 20]);
+    keys.extend(b"U\x03cpuK\x01tq\x01");
+    keys.extend(b"h\x01Q".repeat(900_000));
+    keys.extend(b".");
+    insta::assert_snapshot!(state_dict(&keys), @"its pickle ends with 900001 objects, expected 1");
+
+    // One tensor of 60 dimensions under 200,000 names, which share its shape.
+    let mut names = b"\x80\x02}]((K\x01q\x01".to_vec();
+    names.extend(b"h\x01".repeat(59));
+    names.extend(b"tq\x02ctorch._utils\n_rebuild_tensor_v2\n");
+    names.extend(b"((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x01NtQK\x00h\x02h\x02\x89}tRq\x05eb(");
+    for name in 0..200_000_u32 {
+        names.extend([&b"U\x06"[..], format!("{name:06}").as_bytes(), b"h\x05"].concat());
+    }
+    names.extend(b"u.");
+    insta::assert_snapshot!(state_dict(&names), @"it ends within its pickle");
+}
+
+/// A message repeats the file's own texts neither at length nor raw.
+#[test]
+fn texts_of_the_file_are_cut_and_escaped_in_messages() {
+    let mut long = b"\x80\x02}X\x00\x00\x10\x00\x1b[2J".to_vec();
+    long.extend(vec![b'w'; (1 << 20) - 4]);
+    long.extend(b"Ns.");
+    let said = state_dict(&long);
+    assert!(said.len() < 200 && said.starts_with(r#"its "\u{1b}[2Jwww"#), "{said}");
+    let mut arguments = b"\x80\x02ccollections\nOrderedDict\n(Nq\x01".to_vec();
+    arguments.extend(b"h\x01".repeat(1_000_000));
+    arguments.extend(b"tR.");
+    insta::assert_snapshot!(state_dict(&arguments), @"its pickle gives OrderedDict the arguments (None, None, None, None, None, None, None, None)");
+}
+
+#[test]
+fn a_fifo_is_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pytorch_model.bin");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let error = StateDictFile::open(&path).unwrap_err().to_string();
+    assert_eq!(error, format!("{}: it is not a regular file", path.display()));
+}
+
 #[test]
 fn every_beginning_of_a_file_is_an_error() {
     for bytes in fixtures() {

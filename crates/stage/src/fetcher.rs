@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fetch::{Client, Digest, Environment, Event, Hub, Patience, Repo, Revision};
+use artifact::{SMALL_FILE_BYTES, read_small};
+use fetch::{Client, Digest, Environment, Event, Hub, Patience, Repo, Revision, redacted};
 use serde::{Deserialize, Serialize};
 
-use crate::sources::read_small;
 use crate::{Error, Interrupt, Progress, ProgressMode};
 
 /// In the store: what was seen behind each address. Deleting it means looking again.
@@ -73,23 +73,33 @@ impl Fetcher {
         if let Some(record) = &recorded {
             let path = path(&record.sha256);
             if fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() == record.size_bytes) {
-                return Ok(path);
+                // The size alone would let what has changed since it was downloaded count as what its name says.
+                let (found, expected) = (Digest::sha256(&path)?, record.sha256.clone());
+                if found == expected {
+                    return Ok(path);
+                }
+                let damaged = fetch::Error::Damaged { path, found, expected };
+                if self.environment.offline {
+                    return Err(damaged.into());
+                }
+                tracing::warn!(error = %damaged, "downloading it again");
             }
         }
-        let sha256 = self.download(url, recorded.map(|record| record.sha256).as_ref())?;
+        let recorded = recorded.as_ref().map(|record| (&record.sha256, record.size_bytes));
+        let sha256 = self.download(url, recorded)?;
         Ok(self.store.join(DOWNLOADS).join(sha256.hex()))
     }
 
-    fn download(&mut self, url: &str, expected: Option<&Digest>) -> Result<Digest, Error> {
+    fn download(&mut self, url: &str, expected: Option<(&Digest, u64)>) -> Result<Digest, Error> {
         if self.environment.offline {
-            return Err(fetch::Error::offline(url.to_owned()).into());
+            return Err(fetch::Error::offline(redacted(url)).into());
         }
-        tracing::info!(url, "downloading");
+        tracing::info!(url = redacted(url), "downloading");
         let folder = self.store.join(DOWNLOADS);
         let mut listener = listener(self.progress, self.interrupt.clone());
         let downloaded = self.client.download(url, &folder, expected, &mut listener)?;
         tracing::info!(
-            url,
+            url = redacted(url),
             size_bytes = downloaded.size_bytes,
             sha256 = downloaded.sha256.hex(),
             "downloaded"
@@ -151,12 +161,17 @@ impl Fetcher {
 
 impl Records {
     fn read(path: &Path) -> Self {
-        match read_small(path) {
+        match read_small(path, SMALL_FILE_BYTES) {
             Ok(json) => serde_json::from_slice(&json).unwrap_or_else(|error| {
                 tracing::warn!(path = %path.display(), %error, "the record of sources is damaged and begun anew");
                 Self::default()
             }),
-            Err(_) => Self::default(),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::warn!(%error, "the record of sources is damaged and begun anew");
+                }
+                Self::default()
+            }
         }
     }
 

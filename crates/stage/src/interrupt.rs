@@ -1,4 +1,5 @@
 //! SIGINT, SIGTERM and SIGHUP (unless it is ignored) become a flag that a stage looks at between two pieces of work.
+//! SIGXFSZ (`ulimit -f`) becomes an error of the write that meets the limit.
 
 use std::fs;
 use std::sync::Arc;
@@ -6,15 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
-use signal_hook::low_level;
+use signal_hook::{flag, low_level};
 
 use crate::Error;
 
-/// A service manager and the driver send the same SIGTERM within this time; a later one is a second.
-const SAME_SIGTERM: Duration = Duration::from_secs(2);
+/// The exit code of a process that was asked to stop.
+const INTERRUPTED: i32 = 130;
+
+/// Signals that come so close together are one request to stop.
+const ONE_REQUEST: Duration = Duration::from_secs(1);
 
 /// Whether the process was asked to stop. Clones share one answer.
 #[derive(Debug, Clone, Default)]
@@ -22,12 +25,13 @@ pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Catches these signals from here on, and says so at the first. A second SIGINT ends the process at once: a person
-    /// has lost patience. So does a second SIGTERM, unless it comes right after the first or a SIGINT: the driver passes one
-    /// on beside the signal that a terminal or a service manager sends to all processes.
+    /// has lost patience. So does a second SIGTERM, unless it comes within [`ONE_REQUEST`]: a supervisor that signals
+    /// every process of a group reaches the stage itself and again through the driver, which passes its own on.
     pub fn install() -> Result<Self, Error> {
         let seen = Arc::new(AtomicBool::new(false));
         let once = Arc::new(AtomicBool::new(false));
-        flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&once)).map_err(Error::Signals)?;
+        flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&once))
+            .map_err(Error::Signals)?;
         flag::register(SIGINT, once).map_err(Error::Signals)?;
         flag::register(SIGINT, Arc::clone(&seen)).map_err(Error::Signals)?;
         let signals = stop_signals();
@@ -36,19 +40,16 @@ impl Interrupt {
         }
         let mut signals = Signals::new(&signals).map_err(Error::Signals)?;
         thread::spawn(move || {
-            let mut first: Option<Instant> = None;
+            let mut asked: Option<Instant> = None;
+            let mut terminated: Option<Instant> = None;
             for signal in signals.forever() {
-                match first {
-                    None => {
-                        first = Some(Instant::now());
-                        tracing::warn!(
-                            "stopping after the work at hand; a second Ctrl-C or SIGTERM ends it at once, and loses it"
-                        );
-                    }
-                    Some(first) if signal == SIGTERM && first.elapsed() > SAME_SIGTERM => {
-                        low_level::exit(130)
-                    }
-                    Some(_) => {}
+                if asked.replace(Instant::now()).is_none() {
+                    tracing::warn!(
+                        "stopping after the work at hand; a second Ctrl-C or SIGTERM ends it at once, and loses it"
+                    );
+                }
+                if signal == SIGTERM && terminated.get_or_insert_with(Instant::now).elapsed() > ONE_REQUEST {
+                    low_level::exit(INTERRUPTED);
                 }
             }
         });
@@ -60,6 +61,12 @@ impl Interrupt {
     pub fn seen(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// Lets a write past `ulimit -f` fail, and be reported with its file, where SIGXFSZ would end the process without a word.
+pub(crate) fn survive_file_size_limit() -> Result<(), Error> {
+    // A handler that does next to nothing is as good as ignoring it, and is not handed on to other programs.
+    flag::register(SIGXFSZ, Arc::default()).map(drop).map_err(Error::Signals)
 }
 
 /// The signals that ask a process to stop: SIGINT, SIGTERM, and SIGHUP unless it is ignored, as under `nohup`.

@@ -88,6 +88,7 @@ fn run_stage<E: ExitKind>(
     run: fn(&mut Job) -> Result<(), E>,
 ) -> Result<(), Failure<E>> {
     let started = (OffsetDateTime::now_utc(), Instant::now());
+    crate::interrupt::survive_file_size_limit()?;
     check_build(declaration)?;
     check_inputs(declaration, &options.inputs)?;
     let mut workspace = Workspace::open(&options.common.settings, &options.inputs)?;

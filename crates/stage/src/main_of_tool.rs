@@ -17,6 +17,9 @@ where
     let options = A::parse();
     let format = output(&options).log_format;
     logs::init(output(&options));
+    if let Err(error) = crate::interrupt::survive_file_size_limit() {
+        tracing::debug!(%error, "a write past the limit of `ulimit -f` ends the process");
+    }
     run(options).unwrap_or_else(|error| {
         report::report(&error, error.exit_code(), format);
         error.exit_code().into()

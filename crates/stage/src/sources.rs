@@ -8,13 +8,13 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use artifact::{Origin, Sources};
+use artifact::{Origin, SMALL_FILE_BYTES, Sources, read_small};
 use serde_json::{Map, Value, json};
 
-use fetch::{RepoKind, model_files};
+use fetch::{RepoKind, model_files, redacted};
 
 use self::hashes::Hashes;
-pub(crate) use self::hashes::{SeenFile, read_small};
+pub(crate) use self::hashes::SeenFile;
 use crate::settings::{BaseModel, HubId, Loaded, Location, Source, nearest};
 use crate::{Error, Fetcher};
 
@@ -129,7 +129,7 @@ pub(crate) fn positions(loaded: &Loaded, fetcher: &mut Fetcher) -> Option<u64> {
             fetcher.snapshot(&repo, &fetcher.recorded(&repo, &id.revision)?)
         }
     };
-    let config: Value = serde_json::from_slice(&read_small(&folder.join("config.json")).ok()?).ok()?;
+    let config: Value = serde_json::from_slice(&read_small(&folder.join("config.json"), SMALL_FILE_BYTES).ok()?).ok()?;
     config["max_position_embeddings"].as_u64()
 }
 
@@ -171,7 +171,7 @@ impl Look<'_> {
             Location::Url(url) => {
                 let sha256 = self.fetcher.pin_url(url)?.hex().to_owned();
                 let value = json!(format!("sha256:{sha256}"));
-                origins.push(Origin::Url { url: without_secrets(url), sha256 });
+                origins.push(Origin::Url { url: redacted(url), sha256 });
                 return Ok(vec![value]);
             }
             Location::Hub(id) => return Ok(vec![self.of_hub(id, RepoKind::Dataset, setting, origins)?]),
@@ -273,13 +273,4 @@ fn did_you_mean(path: &Path) -> Option<String> {
 
 fn base_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// A URL without what may be secret: user, password, and a query, which may be signed.
-fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}{path}")
 }

@@ -2,7 +2,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Assets, AssetsWriter, Input, ManifestDraft, fingerprint};
+use crate::{Assets, AssetsWriter, DAMAGED_PREFIX, Input, ManifestDraft, fingerprint};
 
 const FINGERPRINT: &str = "0123456789abcdef0123456789abcdef";
 
@@ -249,4 +249,133 @@ fn an_output_that_was_filled_meanwhile_is_left_and_the_artifact_named() {
     };
     assert_eq!(names(&path), ["other"]);
     Artifact::open(&made).unwrap().verify().unwrap();
+}
+
+fn mkfifo(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn what_is_no_regular_file_is_damage_that_is_named_never_opened_and_mended() {
+    for name in ["assets.arrow", "model/1_Pooling/config.json", "manifest.json"] {
+        for kind in ["a directory", "a FIFO", "a symbolic link", "a device"] {
+            let (dir, store) = store();
+            let path = make(&store, b"{}").dir.join(name);
+            let elsewhere = dir.path().join("elsewhere");
+            std::fs::rename(&path, &elsewhere).unwrap();
+            match kind {
+                "a directory" => std::fs::create_dir(&path).unwrap(),
+                "a FIFO" => mkfifo(&path),
+                "a symbolic link" => std::os::unix::fs::symlink(&elsewhere, &path).unwrap(),
+                _ => std::os::unix::fs::symlink("/dev/zero", &path).unwrap(),
+            }
+            // A manifest may be a link, as those of a store that is kept elsewhere are.
+            let found = store.find("ingest", FINGERPRINT);
+            if name == "manifest.json" && kind == "a symbolic link" {
+                found.unwrap().unwrap().verify().unwrap();
+                continue;
+            }
+            let error = found.unwrap_err();
+            let what =
+                if name == "manifest.json" { kind } else { kind.replace("device", "symbolic link").leak() };
+            let says = format!("{} is {what}, ", path.display());
+            assert!(error.to_string().starts_with(&says) && error.is_damage(), "{kind}: {error}");
+            let mended = make(&store, b"{}");
+            mended.verify().unwrap();
+            assert_eq!(store.find("ingest", FINGERPRINT).unwrap(), Some(mended));
+            let kept = store.root().join(format!("ingest/{DAMAGED_PREFIX}{FINGERPRINT}"));
+            assert!(kept.is_dir(), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_of_an_artifact_that_is_a_link_is_damage() {
+    let (dir, store) = store();
+    let model = make(&store, b"{}").dir.join("model");
+    std::fs::rename(&model, dir.path().join("model")).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("model"), &model).unwrap();
+    let error = store.find("ingest", FINGERPRINT).unwrap_err();
+    let expected = format!("{} is a symbolic link, the manifest says a directory", model.display());
+    assert_eq!((error.to_string(), error.is_damage()), (expected, true));
+}
+
+#[test]
+fn a_manifest_that_names_a_file_outside_its_folder_is_refused() {
+    let (dir, store) = store();
+    let artifact = make(&store, b"{}");
+    std::fs::write(dir.path().join("secret"), "s").unwrap();
+    let outside = dir.path().join("secret").to_str().unwrap().to_owned();
+    for name in [&*outside, "../../../secret", "model/../../x", "/dev/zero", "", ".", "a//b", "a/", "x\0"] {
+        let entry = crate::FileEntry { name: name.to_owned(), ..artifact.manifest.files[0].clone() };
+        let altered = crate::Manifest::seal("ingest", FINGERPRINT, draft(), vec![entry]);
+        std::fs::write(artifact.dir.join("manifest.json"), altered.to_text()).unwrap();
+        let error = Artifact::open(&artifact.dir).unwrap_err();
+        let expected = format!("names the file {name:?}, which is outside its folder");
+        assert!(error.to_string().ends_with(&expected) && error.is_damage(), "{error}");
+    }
+    // Nor is an artifact looked for elsewhere.
+    for name in ["..", "../ingest", "/", "", "."] {
+        assert_eq!(store.find("ingest", name).unwrap(), None, "{name}");
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_latest_is_not_opened() {
+    let (dir, store) = store();
+    let artifact = make(&store, b"{}");
+    let latest = store.root().join("ingest/latest");
+    let replace = |with: &dyn Fn(&Path)| {
+        std::fs::remove_file(&latest).unwrap();
+        with(&latest);
+        let found = store.latest("ingest");
+        if latest.is_dir() {
+            std::fs::remove_dir(&latest).unwrap()
+        } else {
+            std::fs::remove_file(&latest).unwrap()
+        }
+        std::fs::write(&latest, "x").unwrap();
+        found.unwrap()
+    };
+    assert_eq!(replace(&|path| std::fs::create_dir(path).unwrap()), None);
+    assert_eq!(replace(&mkfifo), None);
+    assert_eq!(replace(&|path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()), None);
+    assert_eq!(replace(&|path| std::fs::write(path, "../ingest\n").unwrap()), None);
+    assert_eq!(replace(&|path| std::fs::write(path, " ".repeat(1000)).unwrap()), None);
+    assert_eq!(replace(&|path| std::fs::write(path, FINGERPRINT).unwrap()), Some(artifact));
+    drop(dir);
+}
+
+#[test]
+fn a_lock_is_not_taken_through_a_link() {
+    let (dir, store) = store();
+    let lock = store.root().join(format!("train/.partial-{FINGERPRINT}.lock"));
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    let precious = dir.path().join("precious");
+    std::fs::write(&precious, "kept").unwrap();
+    std::os::unix::fs::symlink(&precious, &lock).unwrap();
+    let refused = || store.begin("train", FINGERPRINT).unwrap_err().to_string();
+    assert_eq!(refused(), format!("{} is a symbolic link, expected a lock file", lock.display()));
+    assert_eq!(std::fs::read(&precious).unwrap(), b"kept");
+    std::fs::remove_file(&lock).unwrap();
+    mkfifo(&lock);
+    assert_eq!(refused(), format!("{} is a FIFO, expected a regular file", lock.display()));
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    assert_eq!(refused(), format!("{} is a directory, expected a lock file", lock.display()));
+    std::fs::remove_dir(&lock).unwrap();
+    store.begin("train", FINGERPRINT).unwrap();
+}
+
+#[test]
+fn a_misplaced_or_newer_artifact_is_damage() {
+    let (_dir, store) = store();
+    let artifact = make(&store, b"{}");
+    let path = artifact.dir.join("manifest.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("\"format_version\": 1", "\"format_version\": 2", 1)).unwrap();
+    assert!(store.find("ingest", FINGERPRINT).unwrap_err().is_damage());
+    std::fs::write(&path, text).unwrap();
+    std::fs::rename(&artifact.dir, store.dir("ingest", "other")).unwrap();
+    assert!(store.find("ingest", "other").unwrap_err().is_damage());
 }

@@ -42,6 +42,8 @@ pub enum Fault {
     Stall,
     /// Sends another body of the same length.
     OtherBytes,
+    /// Names no length, and sends the body again and again.
+    Endless,
     /// Takes no notice of `Range`.
     WholeAlways,
 }
@@ -211,7 +213,9 @@ fn answer(
         return head(stream, 416, &headers);
     }
     let mut body = content.body[start..].to_vec();
-    headers.push(("content-length", body.len().to_string()));
+    if fault != Some(Fault::Endless) {
+        headers.push(("content-length", body.len().to_string()));
+    }
     let status = if start > 0 {
         headers.push(("content-range", format!("bytes {start}-{}/{total}", total - 1)));
         206
@@ -221,6 +225,11 @@ fn answer(
     head(stream, status, &headers)?;
     match fault {
         Some(Fault::CutAfter(bytes)) => body.truncate(bytes),
+        Some(Fault::Endless) => {
+            while !stopped.load(Ordering::SeqCst) {
+                stream.write_all(&body)?;
+            }
+        }
         Some(Fault::OtherBytes) => body.iter_mut().for_each(|byte| *byte ^= 1),
         Some(Fault::Stall) => {
             // Until the client has had enough.

@@ -1,5 +1,7 @@
 //! Ranges, and rules between settings: what a key's type cannot say.
 
+use toml::Value;
+
 use super::load::Values;
 use super::{BaseModel, Location, Settings, SettingsError, Source};
 
@@ -227,8 +229,17 @@ impl Check<'_> {
         let (value, origin) = &self.values[key];
         SettingsError::Value {
             origin: origin.clone(),
-            message: format!("{key} = {value} {rule}"),
+            message: format!("{key} = {} {rule}", redacted(value)),
             remedy: remedy.to_owned(),
         }
+    }
+}
+
+/// A value as messages show it: a URL without what opens it.
+fn redacted(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.contains("://") => Value::String(fetch::redacted(text)),
+        Value::Array(items) => Value::Array(items.iter().map(redacted).collect()),
+        other => other.clone(),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use artifact::{SMALL_FILE_BYTES, open_regular, read_small};
 use serde::{Deserialize, Serialize};
 
 use super::{did_you_mean, unreadable};
@@ -88,7 +89,7 @@ impl Hashes {
     pub(super) fn open(store: &Path) -> Self {
         let path = store.join(".hashes.json");
         let memory: Option<Memory> =
-            read_small(&path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+            read_small(&path, SMALL_FILE_BYTES).ok().and_then(|json| serde_json::from_slice(&json).ok());
         let known = memory.filter(|memory| memory.checksum == checksum(&memory.files));
         let known = known.map(|memory| memory.files).unwrap_or_default();
         Self { path, known, is_changed: false, seen: Vec::new() }
@@ -159,17 +160,6 @@ fn checksum(files: &BTreeMap<String, Remembered>) -> String {
 
 fn hash(path: &Path) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(fs_err::File::open(path)?)?;
+    hasher.update_reader(open_regular(path)?)?;
     Ok(hasher.finalize().to_hex().to_string())
-}
-
-/// The bytes of a regular file of at most 64 MiB: a pipe or a device in its place would never end.
-pub(crate) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
-    const LIMIT_BYTES: u64 = 64 << 20;
-    if !fs_err::metadata(path)?.is_file() {
-        return Err(io::Error::other(format!("{}: not a regular file", path.display())));
-    }
-    let mut bytes = Vec::new();
-    fs_err::File::open(path)?.take(LIMIT_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::hashes::Hashes;
-use super::without_secrets;
 
 /// Writes a file whose time of modification is a fixed one, as `cp -p` does.
 fn write(path: &Path, text: &str) {
@@ -68,16 +67,4 @@ fn times_past_any_clock_are_no_panic() {
     // A file system that cannot hold the time may refuse it, or keep the latest that it can.
     let _ = File::options().write(true).open(&path).unwrap().set_times(FileTimes::new().set_modified(far));
     assert_eq!(hash(store.path(), &path), blake3::hash(b"one").to_hex().to_string());
-}
-
-#[test]
-fn a_url_is_named_without_its_secrets() {
-    for (url, named) in [
-        ("https://user:pass@example.org/a.json?sig=s#part", "https://example.org/a.json"),
-        ("https://example.org", "https://example.org"),
-        ("https://example.org/@a/b.json", "https://example.org/@a/b.json"),
-        ("https://u:p@w@example.org?q", "https://example.org"),
-    ] {
-        assert_eq!(without_secrets(url), named);
-    }
 }
