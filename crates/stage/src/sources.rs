@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use fetch::{RepoKind, model_files};
+use fetch::{RepoKind, model_files, weights_file};
 
 use crate::settings::{BaseModel, HubId, Loaded, Location, Source};
 use crate::{Error, Fetcher};
@@ -55,12 +55,31 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Re
     Ok(Value::Object(inputs))
 }
 
-/// What `train.init_from` counts as: a train artifact by its fingerprint, a model directory by its weights.
+/// What the folder in `train.init_from` is: planning hashes what training reads.
+#[derive(Debug)]
+pub enum InitFrom {
+    /// An artifact, of train if all is well.
+    Artifact(artifact::Artifact),
+    /// The folder of a model.
+    Folder,
+}
+
+impl InitFrom {
+    /// A folder with a manifest is an artifact, whatever else lies in it.
+    pub fn of(folder: &Path) -> Result<Self, artifact::Error> {
+        if folder.join(artifact::file_name::MANIFEST).is_file() {
+            artifact::Artifact::open(folder).map(Self::Artifact)
+        } else {
+            Ok(Self::Folder)
+        }
+    }
+}
+
+/// What `train.init_from` counts as: a train artifact by its fingerprint, a model directory by its files.
 pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Option<Value>, Error> {
     const KEY: &str = "train.init_from";
     let Some(folder) = &loaded.settings.train.init_from else { return Ok(None) };
-    if folder.join(artifact::file_name::MANIFEST).is_file() {
-        let artifact = artifact::Artifact::open(folder)?;
+    if let InitFrom::Artifact(artifact) = InitFrom::of(folder)? {
         let manifest = artifact.manifest;
         if manifest.stage != "train" {
             let model = folder.join("model");
@@ -75,22 +94,21 @@ pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Option<Value>, 
         }
         return Ok(Some(json!(manifest.fingerprint)));
     }
-    let weights = folder.join("model.safetensors");
-    if !weights.is_file() {
+    if weights_file(folder).is_none() {
         return Err(Error::NoSource {
             origin: loaded.origin(KEY).to_owned(),
             key: KEY,
             path: folder.clone(),
             what: "trained model",
             remedy: "name the folder of a train artifact (`distilburn path train`) or of an exported model \
-                     (its model/, with model.safetensors)"
+                     (its model/, with model.safetensors or pytorch_model.bin)"
                 .to_owned(),
         });
     }
     let mut hashes = Hashes::open(store);
-    let hash = hashes.file(loaded, KEY, &weights)?;
+    let files = hashes.model(loaded, KEY, folder)?;
     hashes.save();
-    Ok(Some(json!(hash)))
+    Ok(Some(files))
 }
 
 /// What the files of a location count by.
@@ -186,12 +204,7 @@ fn model(hashes: &mut Hashes, loaded: &Loaded, folder: &Path) -> Result<Value, E
             },
         });
     }
-    let mut files = Map::new();
-    for name in model_files(folder) {
-        let hash = hashes.file(loaded, BASE_MODEL, &folder.join(&name))?;
-        files.insert(name, json!(hash));
-    }
-    Ok(Value::Object(files))
+    hashes.model(loaded, BASE_MODEL, folder)
 }
 
 /// BLAKE3 of files, remembered in the store so that a plan does not read gigabytes.
@@ -231,6 +244,16 @@ impl Hashes {
             return Err(Error::NoSource { origin, key, path, what, remedy });
         }
         self.hash(path).map_err(|source| unreadable(loaded, key, source))
+    }
+
+    /// The files of a model's folder that are read.
+    fn model(&mut self, loaded: &Loaded, key: &'static str, folder: &Path) -> Result<Value, Error> {
+        let mut files = Map::new();
+        for name in model_files(folder) {
+            let hash = self.file(loaded, key, &folder.join(&name))?;
+            files.insert(name, json!(hash));
+        }
+        Ok(Value::Object(files))
     }
 
     fn hash(&mut self, path: &Path) -> io::Result<String> {
