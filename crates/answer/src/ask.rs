@@ -19,8 +19,9 @@ use crate::Error;
 ///
 /// The answer, a piece of the context, goes to stdout, or "(no answer)" from a model that was trained on questions without
 /// one. Without --model, the model that the settings lead to answers: the newest export of `distilburn run` with the same
-/// options. Windows and the choice of answers are the model's own, as its training_config.json says; --set
-/// tokenize-features.max_length, doc_stride, evaluate.n_best, max_answer_length or null_threshold overrides them.
+/// options. Windows and the choice of answers are the model's own, as its
+/// `training_config.json` says; `--set` overrides them: `tokenize-features.max_length` and `doc_stride`, `evaluate.n_best`,
+/// `max_answer_length` and `null_threshold`.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("text").required(true).args(["context", "context_file"])))]
 pub struct AskOptions {

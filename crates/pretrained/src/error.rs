@@ -216,7 +216,7 @@ pub enum Error {
         expected: &'static str,
     },
 
-    /// The vocabulary is one of SentencePiece or of byte-level BPE.
+    /// The vocabulary is one of `SentencePiece` or of byte-level BPE.
     #[error(
         "{}: {count} of {tokens} tokens begin with {:?}, as in {example:?}: they are pieces of another tokenizer than \
          WordPiece",

@@ -86,7 +86,7 @@ const FLAGS: [(&str, &str); 3] = [
     ("tokenize_chinese_chars", "handle_chinese_chars"),
 ];
 
-/// What begins a word's first piece in vocabularies of SentencePiece and of byte-level BPE.
+/// What begins a word's first piece in vocabularies of `SentencePiece` and of byte-level BPE.
 const WORD_MARKS: [char; 2] = ['▁', 'Ġ'];
 
 impl TokenizerFiles {

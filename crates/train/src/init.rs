@@ -39,12 +39,13 @@ impl<'a> InitialWeights<'a> {
         match InitFrom::of(folder)? {
             InitFrom::Artifact(artifact) => {
                 artifact.verify()?;
-                match artifact.manifest.run.get(IDENTITY).map(Identity::deserialize) {
-                    Some(Ok(identity)) => identity.check(&said, base)?,
-                    _ => tracing::warn!(
+                if let Some(Ok(identity)) = artifact.manifest.run.get(IDENTITY).map(Identity::deserialize) {
+                    identity.check(&said, base)?;
+                } else {
+                    tracing::warn!(
                         "the artifact does not say which tokenizer its weights were trained with: make sure that it is the \
                          base model's"
-                    ),
+                    );
                 }
                 Ok(Self::Checkpoint(Tensors::open(&artifact.file(file_name::CHECKPOINT)?)?))
             }
