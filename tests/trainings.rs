@@ -1,6 +1,7 @@
 //! What settings make of a whole training, and what stops one: the tiny model, the real stages.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -98,6 +99,41 @@ fn a_training_starts_from_the_weights_of_another_or_of_an_exported_model() {
         let second = trained(&bench, &format!("{NO_CHANGE} --set train.init_from={source}"));
         assert!((loss(&second, 0) - best).abs() < 1e-6, "{source}: {} for {best}", loss(&second, 0));
     }
+
+    // Weights of another tokenizer or another number of heads fit in shape alone.
+    let other = bench.path("other");
+    let altered = |file: &str, from: &str, to: &str| {
+        let _ = fs::remove_dir_all(&other);
+        fs::create_dir(&other).unwrap();
+        for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"] {
+            fs::copy(Path::new(&bench.path(&exported)).join(name), other.join(name)).unwrap();
+        }
+        let text = fs::read_to_string(other.join(file)).unwrap();
+        assert!(text.contains(from), "{file}");
+        fs::write(other.join(file), text.replacen(from, to, 1)).unwrap();
+        let said = train(&bench, &format!("{NO_CHANGE} --set train.init_from=other"));
+        assert_eq!(said.code, Some(3), "{said:?}");
+        flat(&said.stderr)
+    };
+    let vocabulary = altered("tokenizer.json", "\"vocab\": {", "\"vocab\": {\n      \"ⓧ\": 30522,");
+    assert!(vocabulary.contains("the tokenizer has 30523 tokens"), "{vocabulary}");
+    let vocabulary = altered("tokenizer.json", "\"zebra\"", "\"zebrb\"");
+    assert!(
+        vocabulary.contains("vocabulary is 30522 tokens") && vocabulary.contains("the base model's is"),
+        "{vocabulary}"
+    );
+    let heads = altered("config.json", "\"n_heads\": 2", "\"n_heads\": 4");
+    assert!(heads.contains("n_heads is 4, the base model's is 2"), "{heads}");
+
+    // An artifact whose weights were changed is not trained on.
+    let checkpoint = bench.path(&first.folder).join("checkpoint.arrow");
+    let mut bytes = fs::read(&checkpoint).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&checkpoint, bytes).unwrap();
+    let said = train(&bench, &format!("{NO_CHANGE} --set run.seed=7 --set train.init_from={}", first.folder));
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(flat(&said.stderr).contains("checkpoint.arrow has the BLAKE3"), "{}", said.stderr);
 
     // Of its own size, and of another.
     for base in ["tiny", ".cache/models/all-MiniLM-L6-v2"] {

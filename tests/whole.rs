@@ -102,7 +102,14 @@ fn the_pipeline_trains_exports_answers_and_resumes() {
     let said =
         bench.said(ask.args(["--question", "Who built the mill?", "--context", context]).output().unwrap());
     assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""), "{said:?}");
-    assert!(said.stderr.contains("weights are damaged"), "{said:?}");
+    assert!(said.stderr.contains("training_config.json says"), "{said:?}");
+    // A copy that says nothing of its files is used as it is, as long as its weights are numbers.
+    fs::remove_file(bench.path("damaged/training_config.json")).unwrap();
+    let mut ask = bench.command("distilburn ask --model damaged");
+    let said =
+        bench.said(ask.args(["--question", "Who built the mill?", "--context", context]).output().unwrap());
+    assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""), "{said:?}");
+    assert!(said.stderr.contains("infinite or NaN"), "{said:?}");
 }
 
 #[test]

@@ -19,21 +19,14 @@ import tempfile
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 from transformers.utils import logging
 
+from tokenizers_check import NASTY, tokenizer_problems
+
 ABSOLUTE = RELATIVE = 1e-5  # of distilburn's fp32
 FORMATS = {"safetensors": "model.safetensors", "pytorch": "pytorch_model.bin"}
-NASTY = [
-    "", " ", "\t\n\r\u00a0\u3000", "Hello, World!", "Who wrote it?  Two  spaces.",
-    "[CLS] literal [SEP] special [PAD] tokens [MASK] [UNK]", "[sep] lower ##ing ##wordpieces",
-    "naïve café Ångström", "nai\u0308ve cafe\u0301 decomposed", "ẞ ß İ ı Ǆ ﬁ ﬀ ½ ①",
-    "東京は日本の首都です。", "한국어 문장", "ภาษาไทย", "हिन्दी में क्षत्रिय", "مرحبا بالعالم", "שָׁלוֹם",
-    "👩‍👩‍👧‍👦 🇩🇪 👍🏽 emoji", "zero\u200bwidth\u200djoiner \ufeffbom \u00adsoft", "nul\x00 bell\x07 esc\x1b del\x7f",
-    "replacement \ufffd private \ue000 tag \U000e0041", "a" * 101, "a" * 99 + " " + "b" * 200,
-    "don't $1,000.50 3.14e-10 (x_y) <tag> C++/C# user@example.com", "—–‘’“”…¿¡«»", "日本 mixed with English και ελληνικά",
-]  # fmt: skip
+
 
 
 def one_format(source: pathlib.Path, file: str, target: pathlib.Path) -> pathlib.Path:
@@ -60,24 +53,6 @@ def logits_of(folder: pathlib.Path, input_ids: list[list[int]]) -> tuple[dict, d
         result["end_logits"].append(output.end_logits[0].tolist())
     problems = [f"{kind}: {sorted(map(str, names))}" for kind, names in info.items() if names]
     return result, weights, problems
-
-
-def tokenizer_problems(folder: pathlib.Path) -> list[str]:
-    """Texts that AutoTokenizer and tokenizer.json encode differently, alone or as question and context."""
-    auto, plain = AutoTokenizer.from_pretrained(folder), Tokenizer.from_file(str(folder / "tokenizer.json"))
-    problems = []
-    if plain.truncation or plain.padding:
-        problems.append("tokenizer.json carries truncation or padding")
-    pairs = [(text, None) for text in NASTY]
-    pairs += [(text, pair) for text, pair in zip(NASTY, reversed(NASTY)) if pair]  # transformers takes "" for no pair
-    for text, pair in pairs:
-        ours, theirs = plain.encode(text, pair), auto(text, pair, return_offsets_mapping=True)
-        if theirs["input_ids"] != ours.ids:
-            problems.append(f"ids of {text[:40]!r}, {pair and pair[:40]!r}: {theirs['input_ids']} and {ours.ids}")
-        if [tuple(offset) for offset in theirs["offset_mapping"]] != ours.offsets:
-            problems.append(f"offsets of {text[:40]!r}, {pair and pair[:40]!r}")
-    print(f"{type(auto).__name__}: {len(pairs)} texts and pairs, {len(problems)} problems", file=sys.stderr)
-    return problems
 
 
 def logit_problems(name: str, found: dict, expected: dict) -> list[str]:

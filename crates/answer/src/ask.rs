@@ -4,17 +4,24 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use distilbert::{ModelFolder, Predictor, Runtime, RuntimeOptions};
+use distilbert::{Config, DistilBertForQuestionAnswering, Predictor, Runtime, RuntimeOptions};
+use pretrained::{ModelFolder, UseConfig};
 use serde_json::json;
-use squad::{FeatureLogits, FeatureTokenizer, SpanPrediction, SpanSettings, WindowSettings, select_spans};
+use squad::{
+    FeatureLogits, FeatureTokenizer, SpanCandidate, SpanPrediction, SpanSettings, WindowSettings,
+    select_spans,
+};
 use stage::{CommonOptions, Settings, Workspace};
 
 use crate::Error;
 
 /// Answer one question from one context
 ///
-/// The answer, always a piece of the context, goes to stdout. Without --model, the model that the settings lead to answers: the newest export
-/// of `distilburn run` with the same options.
+/// The answer, a piece of the context, goes to stdout, or "(no answer)" from a model that was trained on questions without
+/// one. Without --model, the model that the settings lead to answers: the newest export of `distilburn run` with the same
+/// options. Windows and the choice of answers are the model's own, as its
+/// `training_config.json` says; `--set` overrides them: `tokenize-features.max_length` and `doc_stride`, `evaluate.n_best`,
+/// `max_answer_length` and `null_threshold`.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("text").required(true).args(["context", "context_file"])))]
 pub struct AskOptions {
@@ -65,7 +72,14 @@ pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
         threads: settings.run.threads,
         allow_slow_precision: settings.run.allow_slow_precision,
     })?;
-    let prediction = answer(&folder, &runtime, settings, (&options.question, &context))?;
+    let model = ModelFolder::open(&folder)?;
+    if !model.has_qa_head() {
+        return Err(Error::NoHead { path: model.weights_path().to_owned() });
+    }
+    let config = Config::from_json(&model.config_json())?;
+    let typed = &options.common.settings.set;
+    let usage = Usage::of(model.use_config(), config.max_position_embeddings, settings, typed);
+    let prediction = answer(&model, &config, &usage, &runtime, settings, (&options.question, &context))?;
     if !prediction.score.is_finite() {
         return Err(Error::NotFinite { path: folder });
     }
@@ -92,21 +106,84 @@ fn read_context(options: &AskOptions) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| Error::NotText { path: path.to_owned() })
 }
 
+/// How the model is asked.
+#[derive(Debug, PartialEq)]
+struct Usage {
+    windows: WindowSettings,
+    spans: SpanSettings,
+    /// Whether it may say that there is no answer.
+    no_answer: bool,
+}
+
+impl Usage {
+    /// As the folder says; for one of another tool, as transformers' pipeline had it. Only what was typed goes before that,
+    /// not what a settings file says.
+    fn of(said: Option<&UseConfig>, positions: usize, settings: &Settings, typed: &[String]) -> Self {
+        let mut usage = match said {
+            Some(said) => Self {
+                windows: WindowSettings {
+                    max_length: said.windows.max_length,
+                    doc_stride: said.windows.doc_stride,
+                },
+                spans: SpanSettings {
+                    n_best: said.spans.n_best.max(1),
+                    max_answer_length: said.spans.max_answer_length.max(1),
+                    null_threshold: said.spans.null_threshold,
+                },
+                no_answer: said.no_answer,
+            },
+            None => {
+                let max_length = positions.min(384);
+                Self {
+                    windows: WindowSettings { max_length, doc_stride: (max_length / 2).min(128) },
+                    spans: SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 },
+                    no_answer: false,
+                }
+            }
+        };
+        let is_typed = |key: &str| {
+            typed.iter().any(|set| set.split_once('=').is_some_and(|(typed, _)| typed.trim() == key))
+        };
+        let (tokenize, evaluate) = (&settings.tokenize_features, &settings.evaluate);
+        if is_typed("tokenize-features.max_length") {
+            usage.windows.max_length = tokenize.max_length;
+        }
+        if is_typed("tokenize-features.doc_stride") {
+            usage.windows.doc_stride = tokenize.doc_stride;
+        }
+        if is_typed("evaluate.n_best") {
+            usage.spans.n_best = evaluate.n_best;
+        }
+        if is_typed("evaluate.max_answer_length") {
+            usage.spans.max_answer_length = evaluate.max_answer_length;
+        }
+        if is_typed("evaluate.null_threshold") {
+            usage.spans.null_threshold = evaluate.null_threshold;
+        }
+        usage.windows.max_length = usage.windows.max_length.min(positions);
+        usage
+    }
+}
+
 fn answer(
-    folder: &Path,
+    folder: &ModelFolder,
+    config: &Config,
+    usage: &Usage,
     runtime: &Runtime,
     settings: &Settings,
     (question, context): (&str, &str),
 ) -> Result<SpanPrediction, Error> {
-    let folder = ModelFolder::open(folder)?;
-    let model = folder.model(runtime.device())?;
-    let windows = WindowSettings {
-        max_length: settings.tokenize_features.max_length.min(model.config().max_position_embeddings),
-        doc_stride: settings.tokenize_features.doc_stride,
-    };
-    let tokenizer = FeatureTokenizer::new(folder.tokenizer_json(), windows)?;
+    let tokenizer = FeatureTokenizer::new(folder.tokenizer_json(), usage.windows)?;
     let windows = tokenizer.windows(question, &tokenizer.tokenize_context(context)?, None)?;
+    // The embeddings have no row for others.
+    let ids = windows.iter().flat_map(|window| &window.input_ids);
+    if let Some(id) =
+        ids.copied().find(|&id| usize::try_from(id).is_ok_and(|id| id >= config.vocab_size) || id < 0)
+    {
+        return Err(Error::TokenId { id, vocab_size: config.vocab_size });
+    }
 
+    let model = DistilBertForQuestionAnswering::new(config, &folder.tensors()?, runtime.device())?;
     let predictor = Predictor::new(&model, runtime);
     let input_ids: Vec<&[i32]> = windows.iter().map(|window| window.input_ids.as_slice()).collect();
     let logits: Vec<_> =
@@ -120,12 +197,7 @@ fn answer(
             end_logits: &logits.end_logits,
         })
         .collect();
-    let spans = SpanSettings {
-        n_best: settings.evaluate.n_best,
-        max_answer_length: settings.evaluate.max_answer_length,
-        null_threshold: settings.evaluate.null_threshold,
-    };
-    Ok(select_spans(context, &features, &spans, false))
+    Ok(select_spans(context, &features, &usage.spans, usage.no_answer))
 }
 
 fn as_json(prediction: &SpanPrediction, top: usize) -> String {
@@ -137,7 +209,7 @@ fn as_json(prediction: &SpanPrediction, top: usize) -> String {
     });
     let object = json!({
         "answer": prediction.text, "start_char": prediction.start_char, "end_char": prediction.end_char,
-        "score": prediction.score, "n_best": n_best.collect::<Vec<_>>(),
+        "score": prediction.score, "null_score": prediction.null_score, "n_best": n_best.collect::<Vec<_>>(),
     });
     format!("{object}\n")
 }
@@ -145,13 +217,24 @@ fn as_json(prediction: &SpanPrediction, top: usize) -> String {
 /// The answer alone for a program; its probability and surroundings too for a person.
 fn as_text(prediction: &SpanPrediction, context: &str, top: usize) -> String {
     if !std::io::stdout().is_terminal() && top == 1 {
-        return format!("{}\n", prediction.text);
+        return format!("{}\n", said(&prediction.text));
     }
-    let lines = prediction.n_best.iter().take(top).map(|candidate| {
+    // With a threshold the answer may not be the most probable candidate: it goes first in any case.
+    let is_chosen = |candidate: &&SpanCandidate| {
+        candidate.start_char == prediction.start_char && candidate.end_char == prediction.end_char
+    };
+    let chosen = prediction.n_best.iter().filter(is_chosen);
+    let others = prediction.n_best.iter().filter(|candidate| !is_chosen(candidate));
+    let lines = chosen.chain(others).take(top).map(|candidate| {
         let around = surroundings(context, candidate.start_char, candidate.end_char);
-        format!("{:>5.1} %  {}{around}\n", 100.0 * candidate.probability, candidate.text)
+        format!("{:>5.1} %  {}{around}\n", 100.0 * candidate.probability, said(&candidate.text))
     });
     lines.collect()
+}
+
+/// An answer for people.
+fn said(text: &str) -> &str {
+    if text.is_empty() { "(no answer)" } else { text }
 }
 
 /// Characters shown on each side of an answer.
@@ -166,4 +249,69 @@ fn surroundings(context: &str, start_char: i32, end_char: i32) -> String {
     let more = context.chars().count() > end + SHOWN;
     let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     format!("    ({}{shown}{})", if first > 0 { "…" } else { "" }, if more { "…" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use pretrained::{SpanConfig, WindowConfig};
+
+    use super::*;
+
+    fn settings(set: &[String]) -> Settings {
+        stage::settings::Request { set: set.to_vec(), ..Default::default() }.load().unwrap().settings
+    }
+
+    #[test]
+    fn a_folder_says_how_it_is_asked_and_only_the_command_line_overrides_it() {
+        let said = UseConfig {
+            windows: WindowConfig { max_length: 64, doc_stride: 16 },
+            spans: SpanConfig { n_best: 5, max_answer_length: 7, null_threshold: 1.5 },
+            no_answer: true,
+            files: std::collections::BTreeMap::new(),
+        };
+        let usage = Usage::of(Some(&said), 512, &settings(&[]), &[]);
+        assert_eq!(usage.windows, WindowSettings { max_length: 64, doc_stride: 16 });
+        assert_eq!(usage.spans, SpanSettings { n_best: 5, max_answer_length: 7, null_threshold: 1.5 });
+        assert!(usage.no_answer);
+
+        let set = ["tokenize-features.max_length=256", "evaluate.null_threshold=3"].map(str::to_owned);
+        let usage = Usage::of(Some(&said), 512, &settings(&set), &set);
+        assert_eq!(usage.windows, WindowSettings { max_length: 256, doc_stride: 16 });
+        assert_eq!((usage.spans.null_threshold, usage.spans.n_best), (3.0, 5));
+    }
+
+    /// transformers' question-answering pipeline (5.2): `max_seq_len` min(model, 384), `doc_stride` min(half of it, 128).
+    #[test]
+    fn a_folder_of_another_tool_is_asked_as_by_transformers() {
+        let usage = Usage::of(None, 512, &settings(&[]), &[]);
+        assert_eq!(usage.windows, WindowSettings { max_length: 384, doc_stride: 128 });
+        assert_eq!((usage.spans.max_answer_length, usage.no_answer), (30, false));
+        assert_eq!(
+            Usage::of(None, 64, &settings(&[]), &[]).windows,
+            WindowSettings { max_length: 64, doc_stride: 32 }
+        );
+    }
+
+    #[test]
+    fn no_answer_is_said_in_words_and_is_empty_in_json_with_its_score() {
+        let candidate = |text: &str, start_char, end_char, score| SpanCandidate {
+            text: text.to_owned(),
+            start_char,
+            end_char,
+            score,
+            probability: 0.5,
+        };
+        let prediction = SpanPrediction {
+            text: String::new(),
+            start_char: -1,
+            end_char: -1,
+            score: 3.0,
+            null_score: Some(3.0),
+            n_best: vec![candidate("cat", 4, 7, 3.5), candidate("", -1, -1, 3.0)],
+        };
+        assert_eq!(as_text(&prediction, "the cat sat", 1), "(no answer)\n");
+        assert!(as_text(&prediction, "the cat sat", 2).starts_with(" 50.0 %  (no answer)\n"));
+        let json: serde_json::Value = serde_json::from_str(&as_json(&prediction, 1)).unwrap();
+        assert_eq!((&json["answer"], &json["null_score"]), (&json!(""), &json!(3.0)));
+    }
 }

@@ -21,6 +21,28 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Model(#[from] distilbert::Error),
+    /// The model's folder.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Folder(#[from] pretrained::Error),
+    /// A model that was not trained to answer questions.
+    #[error("{} has no tensor qa_outputs.weight: it is of a base model", path.display())]
+    #[diagnostic(help(
+        "fine-tune it first: `distilburn run --set ingest.base_model=FOLDER`, then ask the model that is exported"
+    ))]
+    NoHead {
+        /// Its weights.
+        path: PathBuf,
+    },
+    /// The tokenizer gives an id that the model has no embedding for.
+    #[error("the tokenizer gives the token id {id}, the model has {vocab_size} embeddings")]
+    #[diagnostic(help("tokenizer.json and the weights must be of the same model: export or fetch it again"))]
+    TokenId {
+        /// The id.
+        id: i32,
+        /// Of `config.json`.
+        vocab_size: usize,
+    },
     /// The tokenizer, or a question that leaves no room for the context.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -59,6 +81,9 @@ impl ExitKind for Error {
             Self::Artifact(error) => error.exit_code(),
             Self::Model(error) if error.is_device() => 4,
             Self::Model(_)
+            | Self::Folder(_)
+            | Self::NoHead { .. }
+            | Self::TokenId { .. }
             | Self::Tokenize(_)
             | Self::Io(_)
             | Self::NotText { .. }

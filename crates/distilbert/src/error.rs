@@ -1,7 +1,5 @@
 //! What can be wrong with a model or a device.
 
-use std::path::PathBuf;
-
 use miette::Diagnostic;
 use thiserror::Error;
 
@@ -13,18 +11,6 @@ pub enum Error {
     #[diagnostic(help("use a DistilBERT or BERT-family model folder, and re-run the `ingest` stage"))]
     Config {
         /// What is wrong, with the value found.
-        reason: String,
-    },
-    /// A model directory of something else than a DistilBERT with a question answering head.
-    #[error("{}: {reason}", path.display())]
-    #[diagnostic(help(
-        "name an exported model directory; of another DistilBERT or BERT-family model, which goes into \
-         `ingest.base_model`, `distilburn run` makes one"
-    ))]
-    ModelFolder {
-        /// The directory.
-        path: PathBuf,
-        /// What is wrong with it.
         reason: String,
     },
     /// A tensor of the checkpoint is missing.
@@ -69,26 +55,6 @@ pub enum Error {
         /// Its length or token id, and the model's limit.
         reason: String,
     },
-    /// A safetensors file that cannot be read.
-    #[error("{}: {reason}", path.display())]
-    #[diagnostic(help("run `distilburn export` to write the model again"))]
-    Safetensors {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A model directory without the weight file that is read here.
-    #[error("{} has no model.safetensors", path.display())]
-    #[diagnostic(help("add \"safetensors\" to `export.formats` and run `distilburn export`"))]
-    NoSafetensors {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// A file of a model directory.
-    #[error(transparent)]
-    #[diagnostic(help("name an exported model directory: the `model` folder of an export artifact"))]
-    Io(#[from] std::io::Error),
     /// The checkpoint's file.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -1,5 +1,7 @@
 //! The model's parameters under their checkpoint names, for loading, saving and the optimizer.
 
+use std::collections::BTreeMap;
+
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use torch_kernels::Handle;
@@ -13,6 +15,13 @@ pub trait Weights {
     /// # Errors
     /// [`Error::MissingTensor`], or what reading it met.
     fn get(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), Error>;
+}
+
+/// Tensors in memory, as a model's folder is read.
+impl Weights for BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    fn get(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), Error> {
+        BTreeMap::get(self, name).cloned().ok_or_else(|| Error::MissingTensor { name: name.to_owned() })
+    }
 }
 
 impl Weights for artifact::Tensors {

@@ -8,7 +8,8 @@ use std::error::Error;
 use std::path::Path;
 
 use artifact::Features;
-use distilbert::{ModelFolder, Predictor, Runtime};
+use distilbert::{Config, DistilBertForQuestionAnswering, Predictor, Runtime};
+use pretrained::ModelFolder;
 use serde_json::json;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -19,7 +20,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: logits MODEL_DIR FEATURES.arrow [COUNT]".into()),
     };
     let runtime = Runtime::cpu_fp32(0)?;
-    let model = ModelFolder::open(Path::new(folder))?.model(runtime.device())?;
+    let folder = ModelFolder::open(Path::new(folder))?;
+    let config = Config::from_json(&folder.config_json())?;
+    let model = DistilBertForQuestionAnswering::new(&config, &folder.tensors()?, runtime.device())?;
     let features = Features::open(Path::new(features))?;
     let input_ids: Vec<&[i32]> = features.iter().take(count).map(|feature| feature.input_ids).collect();
     let logits = Predictor::new(&model, &runtime).logits(&input_ids);

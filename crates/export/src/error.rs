@@ -75,15 +75,10 @@ pub enum Error {
         /// Why.
         source: safetensors::SafeTensorError,
     },
-    /// `pytorch_model.bin` does not have the form that it was written in.
-    #[error("{} does not read back", path.display())]
+    /// A weight file that does not have the form that it was written in.
+    #[error("the model that was written does not read back")]
     #[diagnostic(help("run `distilburn export` again; if this comes back, check the disk"))]
-    Pytorch {
-        /// The file.
-        path: PathBuf,
-        /// What the reader said.
-        source: Box<pytorch_file::Error>,
-    },
+    ReadBack(#[from] pretrained::Error),
     /// The directory is not what it should be: something in it says other than the checkpoint.
     #[error("{}: {what}", path.display())]
     #[diagnostic(help(
@@ -112,7 +107,7 @@ impl ExitKind for Error {
             | Self::ConfigJson { .. }
             | Self::NoMetric { .. }
             | Self::Dtype { .. } => 3,
-            Self::Io(_) | Self::WriteSafetensors { .. } | Self::Pytorch { .. } | Self::Differs { .. } => 1,
+            Self::Io(_) | Self::WriteSafetensors { .. } | Self::ReadBack(_) | Self::Differs { .. } => 1,
             Self::Interrupted => 130,
         }
     }

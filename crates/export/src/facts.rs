@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use artifact::Manifest;
+use artifact::{Manifest, Sources};
+use pretrained::{SpanConfig, UseConfig, WindowConfig};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +15,9 @@ use crate::Error;
 /// How a model came about and what it scores.
 #[derive(Debug, Serialize)]
 pub(crate) struct Facts {
+    /// How to ask the model; the hashes of its files come in when those are written.
+    #[serde(flatten)]
+    pub usage: UseConfig,
     /// Every setting that training depended on, by `table.key`.
     pub recipe: Value,
     /// The same for evaluation.
@@ -28,8 +32,8 @@ pub(crate) struct Facts {
     pub data: Map<String, Value>,
     /// Size and kind of the pretrained model.
     pub base_model: Value,
-    /// What ingest read: "sample", or BLAKE3 of files.
-    pub sources: Value,
+    /// What ingest read; `None` where its manifest does not say, or the model was trained from another one.
+    pub sources: Option<Sources>,
     /// distilburn and the libraries that training ran on.
     pub versions: Value,
     /// Stage → fingerprint of its artifact.
@@ -67,6 +71,7 @@ impl Facts {
             }
         }
         Ok(Self {
+            usage: usage(train, evaluate)?,
             recipe,
             evaluation: evaluate.parts["settings"].clone(),
             results: Results {
@@ -79,7 +84,7 @@ impl Facts {
             ran_on: of(&train.run, &["device", "precision", "threads"]),
             data: if trained_from_it { of(&ingest.metrics, &["train", "validation"]) } else { Map::new() },
             base_model: ingest.metrics.get("base_model").cloned().unwrap_or_default(),
-            sources: if trained_from_it { ingest.parts["inputs"].clone() } else { Value::Null },
+            sources: Sources::of(ingest).filter(|_| trained_from_it),
             versions: train.run.get("versions").cloned().unwrap_or_default(),
             lineage: lineage([ingest, evaluate, train], fingerprint),
         })
@@ -89,6 +94,37 @@ impl Facts {
     pub(crate) fn to_json(&self) -> String {
         format!("{:#}\n", json!(self))
     }
+}
+
+/// The windows that it was trained on, and the way in which its scores came about.
+fn usage(train: &Manifest, evaluate: &Manifest) -> Result<UseConfig, Error> {
+    let null = Value::Null;
+    let windows = train.metrics.get("windows").unwrap_or(&null);
+    let spans = &evaluate.parts["settings"];
+    let missing = |manifest: &Manifest, name| Error::NoMetric {
+        stage: manifest.stage.clone(),
+        fingerprint: manifest.fingerprint.clone(),
+        name,
+    };
+    let size = |manifest: &Manifest, value: &Value, name: &'static str| {
+        value[name].as_u64().map(|size| size as usize).ok_or_else(|| missing(manifest, name))
+    };
+    let null_threshold = "evaluate.null_threshold";
+    Ok(UseConfig {
+        windows: WindowConfig {
+            max_length: size(train, windows, "tokenize-features.max_length")?,
+            doc_stride: size(train, windows, "tokenize-features.doc_stride")?,
+        },
+        spans: SpanConfig {
+            n_best: size(evaluate, spans, "evaluate.n_best")?,
+            max_answer_length: size(evaluate, spans, "evaluate.max_answer_length")?,
+            null_threshold: spans[null_threshold]
+                .as_f64()
+                .ok_or_else(|| missing(evaluate, null_threshold))?,
+        },
+        no_answer: train.metrics.get("no_answer").and_then(Value::as_bool).unwrap_or(false),
+        files: BTreeMap::new(),
+    })
 }
 
 fn metric(manifest: &Manifest, name: &'static str) -> Result<f64, Error> {

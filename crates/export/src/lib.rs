@@ -15,7 +15,7 @@ mod pytorch;
 mod safetensors_file;
 
 use artifact::{Assets, Tensors, file_name, write_files};
-use distilbert::{Config, SafetensorsWeights};
+use distilbert::Config;
 use stage::Job;
 use stage::settings::Format;
 
@@ -23,7 +23,6 @@ pub use error::Error;
 
 use crate::check::Check;
 use crate::facts::Facts;
-use crate::pytorch::PytorchWeights;
 
 /// Runs the stage.
 ///
@@ -32,7 +31,7 @@ use crate::pytorch::PytorchWeights;
 pub fn run(job: &mut Job) -> Result<(), Error> {
     let formats = job.settings.export.formats.clone();
     let (ingest, train) = (job.input("ingest").clone(), job.input("train").clone());
-    let facts =
+    let mut facts =
         Facts::new([&ingest.manifest, &train.manifest, &job.input("evaluate").manifest], job.fingerprint())?;
     let assets_path = ingest.file(file_name::ASSETS)?;
     let assets = Assets::open(&assets_path)?;
@@ -44,7 +43,6 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     fs_err::create_dir_all(&folder)?;
     let progress = job.progress("export", 2 * formats.len() as u64 + 2);
     model_files::write(&folder, &assets, &assets_path)?;
-    fs_err::write(folder.join("training_config.json"), facts.to_json())?;
     fs_err::write(folder.join("README.md"), model_card::model_card(&facts, &config, parameters))?;
     progress.inc(1);
     for format in &formats {
@@ -66,15 +64,13 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
         stop_if_interrupted(job)?;
         let path = folder.join(file_of(*format));
         progress.message(format!("reading {} back", file_of(*format)));
-        match format {
-            Format::Safetensors => {
-                check.weights(&path, &SafetensorsWeights::new(&fs_err::read(&path)?, &path)?)?;
-            }
-            Format::Pytorch => check.weights(&path, &PytorchWeights::open(&path)?)?,
-        }
+        check.weights(&path, &pretrained::tensors_of_file(&path)?)?;
         progress.inc(1);
     }
     progress.finish();
+    facts.usage.files =
+        pretrained::hash_files(&folder, &formats.iter().map(|it| file_of(*it)).collect::<Vec<_>>())?;
+    fs_err::write(folder.join(pretrained::TRAINING_CONFIG), facts.to_json())?;
     tracing::info!(features = check.features(), logits = check.logits(), "the model reads back bit for bit");
 
     let files = listing::list(&folder)?;

@@ -114,7 +114,8 @@ fn bench(has: impl Fn(&str) -> bool) -> tempfile::TempDir {
             checkpoint.push_f32(&name, &shape, &values).unwrap();
         }
         checkpoint.finish().unwrap();
-        json!({"steps": 3, "best_step": 3})
+        json!({"steps": 3, "best_step": 3, "no_answer": true,
+            "windows": {"tokenize-features.max_length": 24, "tokenize-features.doc_stride": 4}})
     });
     commit(
         &folder,
@@ -135,7 +136,8 @@ fn commit(folder: &tempfile::TempDir, stage: &str, inputs: &[&str], write: impl 
     let metrics = write(partial.dir()).as_object().unwrap().clone();
     let inputs =
         inputs.iter().map(|stage| Input { stage: (*stage).to_owned(), fingerprint: fingerprint(stage) });
-    let parts = json!({"stage": stage, "settings": {"run.seed": 42}, "inputs": {"train": "sample"}});
+    let parts = json!({"stage": stage, "inputs": {"train": "sample"}, "settings": {"run.seed": 42,
+        "evaluate.n_best": 5, "evaluate.max_answer_length": 7, "evaluate.null_threshold": 0.5}});
     partial.commit(ManifestDraft { parts, inputs: inputs.collect(), metrics, run: Map::new() }).unwrap();
 }
 
@@ -192,6 +194,16 @@ fn both_formats_and_all_files_are_written_and_listed() {
     }
     assert_eq!(config["lineage"]["export"], artifact.manifest.fingerprint);
     assert_eq!((&config["results"]["f1"], &config["recipe"]["run.seed"]), (&json!(62.5), &json!(42)));
+
+    assert_eq!(config["windows"], json!({"max_length": 24, "doc_stride": 4}));
+    assert_eq!(config["spans"], json!({"n_best": 5, "max_answer_length": 7, "null_threshold": 0.5}));
+    assert_eq!(config["no_answer"], true);
+    for name in
+        ["model.safetensors", "pytorch_model.bin", "config.json", "tokenizer.json", "tokenizer_config.json"]
+    {
+        let entry = artifact.manifest.files.iter().find(|file| file.name == format!("model/{name}")).unwrap();
+        assert_eq!(config["files"][name], entry.blake3, "{name}");
+    }
 
     let mode = |name: &str| fs::metadata(artifact.dir.join("model").join(name)).unwrap().permissions().mode();
     assert_eq!(mode("model.safetensors"), mode("config.json"), "whoever may read the one may read the other");

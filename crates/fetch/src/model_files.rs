@@ -6,8 +6,14 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Read where present.
-const ABOUT: [&str; 5] =
-    ["config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
+const ABOUT: [&str; 6] = [
+    "added_tokens.json",
+    "config.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+];
 
 /// Forms of the weights: the first that is there is read, as transformers does. An index names the files
 /// (shards) that together are the checkpoint.

@@ -25,7 +25,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use pretrained::BaseModel;
+use pretrained::ModelFolder;
 use serde_json::{Value, json};
 use stage::Job;
 use stage::settings::{BaseModel as Source, Ingest};
@@ -39,7 +39,7 @@ pub use crate::error::{Error, Result};
 pub fn run(job: &mut Job) -> Result<()> {
     let settings = job.settings.ingest.clone();
     let folder = local::model_folder(&settings.base_model, &mut job.fetcher)?;
-    let model = BaseModel::open(&folder)?;
+    let model = ModelFolder::open(&folder)?;
     let (output, fingerprint) = (job.output().to_owned(), job.fingerprint().to_owned());
     model.write_assets(&output, &fingerprint)?;
     let is_model_refused = AtomicBool::new(false);
@@ -66,7 +66,7 @@ pub fn run(job: &mut Job) -> Result<()> {
 /// Writes both splits and the audit; returns what the manifest says of them. `stop` ends it as a signal would.
 fn ingest_questions(
     settings: &Ingest,
-    model: &BaseModel<'_>,
+    model: &ModelFolder,
     stop: &AtomicBool,
     job: &mut Job,
 ) -> Result<Vec<(&'static str, Value)>> {

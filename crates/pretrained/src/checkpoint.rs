@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fs_err::File;
 use pytorch_file::{Dtype, StateDictFile};
@@ -13,6 +14,7 @@ use safetensors::tensor::{Metadata, SafeTensorError};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Bytes before the header of a safetensors file: its length.
 const LENGTH_BYTES: u64 = 8;
@@ -47,8 +49,13 @@ pub struct Tensor {
 
 #[derive(Debug)]
 enum Weights {
-    Safetensors { path: PathBuf, first_byte: u64, metadata: Metadata },
-    Pytorch(StateDictFile),
+    Safetensors {
+        path: PathBuf,
+        first_byte: u64,
+        metadata: Metadata,
+    },
+    /// Reading moves within the file: one tensor at a time.
+    Pytorch(Mutex<StateDictFile>),
 }
 
 impl Checkpoint {
@@ -59,7 +66,7 @@ impl Checkpoint {
         let mut checkpoint = Self { path: folder.join(name), files: Vec::new(), tensors: BTreeMap::new() };
         let mut problems = Vec::new();
         if name.ends_with(".index.json") {
-            let json = fs_err::read(&checkpoint.path)?;
+            let json = files::required(folder, name)?;
             let index: Value = serde_json::from_slice(&json)
                 .map_err(|source| Error::json(&checkpoint.path, "an index of shards", &source))?;
             let shards = fetch::shards(&index).ok_or_else(|| {
@@ -82,6 +89,19 @@ impl Checkpoint {
         if problems.is_empty() { Ok(checkpoint) } else { Err(Error::index(&checkpoint.path, problems)) }
     }
 
+    /// Reads the header of one file, whole in itself, whatever lies beside it.
+    pub fn open_file(path: &Path) -> Result<Self> {
+        let mut checkpoint = Self { path: path.to_owned(), files: Vec::new(), tensors: BTreeMap::new() };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        checkpoint.add(path.parent().unwrap_or(Path::new("")), &name, &mut Vec::new())?;
+        Ok(checkpoint)
+    }
+
+    /// The sizes of a tensor that was listed.
+    pub fn shape(&self, name: &str) -> &[usize] {
+        &self.tensors[name].shape
+    }
+
     /// Names and headers of all tensors, by name.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
@@ -95,7 +115,7 @@ impl Checkpoint {
     /// `"safetensors"`, `"pytorch zip"` or `"pytorch legacy"`.
     pub fn form(&self) -> &'static str {
         match self.files.first() {
-            Some((_, Weights::Pytorch(file))) if file.form() == "legacy" => "pytorch legacy",
+            Some((_, Weights::Pytorch(file))) if lock(file).form() == "legacy" => "pytorch legacy",
             Some((_, Weights::Pytorch(_))) => "pytorch zip",
             _ => "safetensors",
         }
@@ -114,6 +134,7 @@ impl Checkpoint {
                 read_elements(path, first_byte + start as u64, end - start, dtype)?
             }
             Weights::Pytorch(file) => {
+                let file = lock(file);
                 let (_, view) =
                     file.tensors().iter().find(|(known, _)| known == name).expect("it was listed from here");
                 file.read_f32(view)?
@@ -130,8 +151,9 @@ impl Checkpoint {
     /// Lists the tensors of one more file.
     fn add(&mut self, folder: &Path, name: &str, problems: &mut Vec<String>) -> Result<()> {
         let path = folder.join(name);
+        files::refuse_pointer(&path)?;
         let weights = if Path::new(name).extension().is_some_and(|extension| extension == "bin") {
-            Weights::Pytorch(StateDictFile::open(&path)?)
+            Weights::Pytorch(Mutex::new(StateDictFile::open(&path)?))
         } else {
             open_safetensors(&path)?
         };
@@ -152,7 +174,7 @@ impl Checkpoint {
                     (name, Tensor { shape, dtype_name, dtype, file })
                 })
                 .collect(),
-            Weights::Pytorch(state_dict) => state_dict
+            Weights::Pytorch(state_dict) => lock(state_dict)
                 .tensors()
                 .iter()
                 .map(|(name, tensor)| {
@@ -185,6 +207,10 @@ impl Checkpoint {
             problems.push(format!("surplus: {name} of {}, not in the index", self.files[tensor.file].0));
         }
     }
+}
+
+fn lock(file: &Mutex<StateDictFile>) -> MutexGuard<'_, StateDictFile> {
+    file.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads the header; the elements stay in the file until they are asked for.

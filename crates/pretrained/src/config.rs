@@ -44,7 +44,8 @@ pub struct DistilBertConfig {
     /// Longest sequence, in tokens.
     pub max_position_embeddings: usize,
     model_type: &'static str,
-    n_heads: usize,
+    /// Attention heads; divides `dim`.
+    pub n_heads: usize,
     /// Transformer layers.
     pub n_layers: usize,
     /// Id of `[PAD]`.
@@ -64,11 +65,12 @@ impl DistilBertConfig {
         let (family, config) = match header.model_type.as_deref() {
             Some("distilbert") => (Family::DistilBert, parse::<DistilBert>(json, path)?.into_config(path)?),
             Some("bert") => (Family::Bert, parse::<Bert>(json, path)?.into_config(path)?),
-            found => {
-                return Err(Error::ModelType {
-                    path: path.to_owned(),
-                    found: found.map_or("missing".to_owned(), |found| format!("{found:?}")),
-                });
+            Some(found) => {
+                return Err(Error::ModelType { path: path.to_owned(), found: found.to_owned() });
+            }
+            None => {
+                let likely = if header.dim.is_some() { Family::DistilBert } else { Family::Bert };
+                return Err(Error::NoModelType { path: path.to_owned(), likely: likely.model_type() });
             }
         };
         let sizes = [
@@ -99,6 +101,8 @@ impl DistilBertConfig {
 #[derive(Deserialize)]
 struct Header {
     model_type: Option<String>,
+    /// DistilBERT's name for what BERT calls `hidden_size`.
+    dim: Option<serde::de::IgnoredAny>,
 }
 
 /// The keys of a DistilBERT `config.json` that matter, with transformers' defaults.
@@ -302,27 +306,31 @@ mod tests {
     fn what_distilbert_cannot_compute_is_refused() {
         insta::assert_snapshot!(refused(&BERT.replace("\"bert\"", "\"roberta\"")), @r#"
           config.json: model_type is "roberta", expected "distilbert" or "bert"
-          help: choose a DistilBERT, BERT or MiniLM checkpoint for ingest.base_model
+          help: choose a DistilBERT, BERT or MiniLM checkpoint
         "#);
-        insta::assert_snapshot!(refused("{}"), @r#"
-          config.json: model_type is missing, expected "distilbert" or "bert"
-          help: choose a DistilBERT, BERT or MiniLM checkpoint for ingest.base_model
+        insta::assert_snapshot!(refused(&BERT.replace(r#""model_type": "bert","#, "")), @r#"
+          config.json has no model_type, expected "distilbert" or "bert"
+          help: if it is of a BERT or MiniLM model, add the line "model_type": "bert",
+        "#);
+        insta::assert_snapshot!(refused(&DISTILBERT.replace(r#""model_type": "distilbert","#, "")), @r#"
+          config.json has no model_type, expected "distilbert" or "bert"
+          help: if it is of a DistilBERT model, add the line "model_type": "distilbert",
         "#);
         insta::assert_snapshot!(refused(&BERT.replace("\"gelu\"", "\"gelu_new\"")), @r#"
           config.json: hidden_act is "gelu_new", expected "gelu"
-          help: DistilBERT cannot compute this model: choose another one for ingest.base_model
+          help: DistilBERT cannot compute this model: choose another one
         "#);
         insta::assert_snapshot!(refused(&BERT.replace('{', "{\"position_embedding_type\": \"relative_key\",")), @r#"
           config.json: position_embedding_type is "relative_key", expected "absolute"
-          help: DistilBERT cannot compute this model: choose another one for ingest.base_model
+          help: DistilBERT cannot compute this model: choose another one
         "#);
         insta::assert_snapshot!(refused(&BERT.replace('{', "{\"layer_norm_eps\": 1e-5,")), @r"
           config.json: layer_norm_eps is 1e-5, expected 1e-12
-          help: DistilBERT cannot compute this model: choose another one for ingest.base_model
+          help: DistilBERT cannot compute this model: choose another one
         ");
         insta::assert_snapshot!(refused(&BERT.replace("12,", "7,")), @r"
           config.json: hidden size is 384, expected a multiple of the 7 heads
-          help: DistilBERT cannot compute this model: choose another one for ingest.base_model
+          help: DistilBERT cannot compute this model: choose another one
         ");
         insta::assert_snapshot!(refused(&BERT.replace("hidden_size", "width")), @r"
           config.json, line 2, column 111: missing field `hidden_size`

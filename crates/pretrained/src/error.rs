@@ -38,17 +38,20 @@ pub enum Error {
     },
 
     /// The base model's folder is not there.
-    #[error("{} (ingest.base_model) is no folder", path.display())]
-    #[diagnostic(help("run `scripts/setup` for the default one, or give `--set ingest.base_model=FOLDER`"))]
+    #[error("{} is not a folder", path.display())]
+    #[diagnostic(help(
+        "name the folder of a model: config.json, tokenizer.json or vocab.txt, and model.safetensors or \
+         pytorch_model.bin; `scripts/setup` fetches the default base model"
+    ))]
     NoModel {
-        /// The setting.
+        /// What was named.
         path: PathBuf,
     },
 
     /// The base model's folder lacks a file.
     #[error("{} holds no {name}", folder.display())]
     #[diagnostic(help(
-        "a base model is a folder with config.json, tokenizer.json or vocab.txt, and model.safetensors or \
+        "a model is a folder with config.json, tokenizer.json or vocab.txt, and model.safetensors or \
          pytorch_model.bin, whole or in shards with their index"
     ))]
     NoModelFile {
@@ -66,9 +69,22 @@ pub enum Error {
         folder: PathBuf,
     },
 
-    /// The base model is of a family that cannot become a DistilBERT.
-    #[error("{}: model_type is {found}, expected \"distilbert\" or \"bert\"", path.display())]
-    #[diagnostic(help("choose a DistilBERT, BERT or MiniLM checkpoint for ingest.base_model"))]
+    /// The configuration does not say what it is of.
+    #[error("{} has no model_type, expected \"distilbert\" or \"bert\"", path.display())]
+    #[diagnostic(help(
+        "if it is of a {} model, add the line \"model_type\": \"{likely}\",",
+        if *likely == "bert" { "BERT or MiniLM" } else { "DistilBERT" }
+    ))]
+    NoModelType {
+        /// The configuration.
+        path: PathBuf,
+        /// The family whose names its keys have.
+        likely: &'static str,
+    },
+
+    /// The model is of a family that cannot become a DistilBERT.
+    #[error("{}: model_type is {found:?}, expected \"distilbert\" or \"bert\"", path.display())]
+    #[diagnostic(help("choose a DistilBERT, BERT or MiniLM checkpoint"))]
     ModelType {
         /// Its configuration.
         path: PathBuf,
@@ -78,7 +94,7 @@ pub enum Error {
 
     /// The base model computes something that DistilBERT does not.
     #[error("{}: {what} is {found}, expected {expected}", path.display())]
-    #[diagnostic(help("DistilBERT cannot compute this model: choose another one for ingest.base_model"))]
+    #[diagnostic(help("DistilBERT cannot compute this model: choose another one"))]
     ModelConfig {
         /// Its configuration.
         path: PathBuf,
@@ -119,7 +135,7 @@ pub enum Error {
 
     /// A tensor holds an infinity or NaN.
     #[error("{}: {not_finite} of the {values} values of {name} are infinite or NaN", path.display())]
-    #[diagnostic(help("nothing can be learned from there: choose another base model, or fetch it again"))]
+    #[diagnostic(help("the weights are damaged: fetch or train the model again, or choose another one"))]
     NotFinite {
         /// The file.
         path: PathBuf,
@@ -145,7 +161,7 @@ pub enum Error {
         listing: String,
     },
 
-    /// The tokenizer and the model count different vocabularies.
+    /// The tokenizer has more tokens than the model has embeddings.
     #[error("{}: the tokenizer has {tokenizer} tokens, config.json says vocab_size {model}", folder.display())]
     #[diagnostic(help(
         "tokenizer and weights must be of the same model: fetch all files of the folder again"
@@ -154,26 +170,136 @@ pub enum Error {
         /// The base model's folder.
         folder: PathBuf,
         /// Tokens of the tokenizer, added ones included.
-        tokenizer: usize,
+        tokenizer: u64,
         /// Rows of the word embeddings.
         model: usize,
     },
 
-    /// The tokenizer's ids are not 0, 1, 2, ….
-    #[error("{}: token {token:?} has the id {id}; ids must run from 0 without gap, one token each", path.display())]
-    #[diagnostic(help("the file was altered: fetch the base model again"))]
+    /// Two tokens have one id, or one has none.
+    #[error("{}: token {token:?} has the id {id}; each token needs an id of its own", path.display())]
+    #[diagnostic(help("the file was altered: fetch the model again"))]
     VocabularyIds {
         /// The tokenizer.
         path: PathBuf,
-        /// The token; empty where the id has none.
+        /// The second token with this id.
         token: String,
         /// Its id, or that it has none.
         id: String,
     },
 
+    /// A token that takes more than one line of `vocab.txt`.
+    #[error("{}: token {token:?} holds a line break", path.display())]
+    #[diagnostic(help(
+        "vocab.txt could not hold it, and every id behind it would shift: choose another model"
+    ))]
+    LineBreak {
+        /// The tokenizer.
+        path: PathBuf,
+        /// The token.
+        token: String,
+    },
+
+    /// The tokenizer's class is not BERT's WordPiece.
+    #[error("{}: {key} is {found:?}, expected {expected}", path.display())]
+    #[diagnostic(help(
+        "distilburn tokenizes as BERT does (WordPiece), and would cut texts otherwise than this model expects: choose \
+         another model; if its tokenizer.json is WordPiece, write \"PreTrainedTokenizerFast\" there"
+    ))]
+    OtherTokenizer {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its key.
+        key: &'static str,
+        /// What it says.
+        found: String,
+        /// What is possible.
+        expected: &'static str,
+    },
+
+    /// The vocabulary is one of `SentencePiece` or of byte-level BPE.
+    #[error(
+        "{}: {count} of {tokens} tokens begin with {:?}, as in {example:?}: they are pieces of another tokenizer than \
+         WordPiece",
+        path.display(), example.chars().next().unwrap_or_default()
+    )]
+    #[diagnostic(help("distilburn tokenizes as BERT does (WordPiece): choose another model"))]
+    OtherPieces {
+        /// The vocabulary.
+        path: PathBuf,
+        /// How many have the mark.
+        count: usize,
+        /// Of how many.
+        tokens: usize,
+        /// The first of them.
+        example: String,
+    },
+
+    /// A pointer of git-lfs, where the file itself should be.
+    #[error("{} is a git-lfs pointer, not the file itself", path.display())]
+    #[diagnostic(help(
+        "the model was cloned without git-lfs: install it and run `git lfs pull` in that folder, or name the model by its \
+         Hub id"
+    ))]
+    LfsPointer {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A pipe, a device or a folder, where a file should be.
+    #[error("{} is not a regular file", path.display())]
+    #[diagnostic(help("replace it with the model's own file"))]
+    NotAFile {
+        /// What was found.
+        path: PathBuf,
+    },
+
+    /// A small file of a model that is not small.
+    #[error("{} has {bytes} bytes, expected at most {limit}", path.display())]
+    #[diagnostic(help("replace it with the model's own file"))]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+
+    /// A file of an exported model was changed after it was written.
+    #[error("{} has the BLAKE3 {found}, training_config.json says {expected}", path.display())]
+    #[diagnostic(help(
+        "the file is damaged or was changed: export or copy the model again; if you changed it on purpose, take its line \
+         out of \"files\" in training_config.json"
+    ))]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Of what is there.
+        found: String,
+        /// Of what was written.
+        expected: String,
+    },
+
+    /// Weights were made with another tokenizer, or are of another shape.
+    #[error("{what}: {key} is {found}, the base model's is {expected}")]
+    #[diagnostic(help(
+        "weights only fit the tokenizer and shape that they were trained with: set `ingest.base_model` to the model that \
+         they came from"
+    ))]
+    OtherModel {
+        /// Where the weights are from.
+        what: String,
+        /// What differs.
+        key: String,
+        /// There.
+        found: String,
+        /// In the base model.
+        expected: String,
+    },
+
     /// `vocab.txt` and `tokenizer.json` hold different tokens.
     #[error("{}, line {line}: {found:?}, where tokenizer.json has {expected:?}", path.display())]
-    #[diagnostic(help("both must be of the same model: fetch the base model again, or delete vocab.txt"))]
+    #[diagnostic(help("both must be of the same model: fetch the model again, or delete vocab.txt"))]
     VocabularyDiffers {
         /// The vocabulary.
         path: PathBuf,
@@ -187,7 +313,7 @@ pub enum Error {
 
     /// The tokenizer is of another kind than DistilBERT's.
     #[error("{}: {part} is {found}, expected {expected}", path.display())]
-    #[diagnostic(help("DistilBERT needs a BERT tokenizer: choose another base model"))]
+    #[diagnostic(help("DistilBERT needs a BERT tokenizer: choose another model"))]
     TokenizerKind {
         /// The tokenizer.
         path: PathBuf,
@@ -201,7 +327,7 @@ pub enum Error {
 
     /// The tokenizer cannot be loaded.
     #[error("{} cannot be used", path.display())]
-    #[diagnostic(help("fetch the base model again"))]
+    #[diagnostic(help("fetch the model again"))]
     Tokenizer {
         /// The tokenizer.
         path: PathBuf,
@@ -209,10 +335,22 @@ pub enum Error {
         source: Box<squad::Error>,
     },
 
+    /// The tokenizer puts other tokens around a pair than it should.
+    #[error("{}: ids {found:?} stand around a pair of texts, expected {expected:?} ([CLS] and [SEP])", path.display())]
+    #[diagnostic(help("its post_processor was altered: fetch the model again"))]
+    AroundPair {
+        /// The tokenizer.
+        path: PathBuf,
+        /// The ids.
+        found: [i32; 2],
+        /// Those of the two tokens.
+        expected: [u32; 2],
+    },
+
     /// A special token is not in the vocabulary.
     #[error("{} has no token {token}", path.display())]
     #[diagnostic(help(
-        "question answering needs [CLS], [SEP], [PAD], [UNK] and [MASK]: choose another base model"
+        "question answering needs [CLS], [SEP], [PAD], [UNK] and [MASK]: choose another model"
     ))]
     SpecialToken {
         /// The tokenizer or vocabulary.
@@ -223,7 +361,7 @@ pub enum Error {
 
     /// A text file is not UTF-8.
     #[error("{} is not UTF-8", path.display())]
-    #[diagnostic(help("the file is damaged: fetch the base model again"))]
+    #[diagnostic(help("the file is damaged: fetch the model again"))]
     Utf8 {
         /// The file.
         path: PathBuf,

@@ -1,23 +1,27 @@
-//! The folder of a pretrained model, checked and converted: the tables that training and export read.
+//! The folder of a model, checked and converted: wherever weights are taken from a folder, this reads it.
 //!
-//! Whatever the family, what is written is a `DistilBertForQuestionAnswering` in f32 with DistilBERT's
+//! Whatever the family, what comes out is a `DistilBertForQuestionAnswering` in f32 with DistilBERT's
 //! configuration and tokenizer. A BERT becomes one exactly where every token type is 0, as in DistilBERT.
+//!
+//! Not here: models that are computed with (`distilbert`), and fetching (`fetch`).
 
 mod checkpoint;
 mod config;
 mod error;
+mod files;
+mod identity;
 #[cfg(test)]
 #[path = "../../../tests/message.rs"]
 mod message;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod use_config;
 mod weights;
 mod word_piece;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use artifact::{AssetsWriter, TensorsWriter, file_name};
 use serde_json::{Value, json};
@@ -29,44 +33,85 @@ use crate::tokenizer::{TokenizerAssets, TokenizerFiles};
 use crate::weights::Weights;
 
 pub use crate::error::{Error, Result};
+pub use crate::identity::Identity;
+pub use crate::use_config::{SpanConfig, TRAINING_CONFIG, UseConfig, WindowConfig, hash_files};
 
-/// A base model whose small files agree with one another, and whose weights are still to be read.
+/// Shape and values (row-major, f32) of tensors by name.
+pub type NamedTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// A model whose files agree with one another.
 #[derive(Debug)]
-pub struct BaseModel<'a> {
-    folder: &'a Path,
+pub struct ModelFolder {
+    path: PathBuf,
     family: Family,
     config: DistilBertConfig,
     tokenizer: TokenizerAssets,
+    weights: Weights,
+    use_config: Option<UseConfig>,
 }
 
 /// Reads the model in `folder`, checks that its files agree, and writes `pretrained.arrow` and `assets.arrow`
 /// into `output`. Returns what the manifest says about it.
 pub fn ingest(folder: &Path, output: &Path, fingerprint: &str) -> Result<Value> {
-    let model = BaseModel::open(folder)?;
+    let model = ModelFolder::open(folder)?;
     model.write_assets(output, fingerprint)?;
     model.write_weights(output, fingerprint)
 }
 
-impl<'a> BaseModel<'a> {
-    /// Reads the configuration and the tokenizer in `folder`.
-    pub fn open(folder: &'a Path) -> Result<Self> {
+/// The tensors of one file of weights, as they are called there.
+pub fn tensors_of_file(path: &Path) -> Result<NamedTensors> {
+    let checkpoint = Checkpoint::open_file(path)?;
+    let tensors = checkpoint
+        .tensors()
+        .map(|(name, tensor)| Ok((name.to_owned(), (tensor.shape.clone(), checkpoint.read_f32(name)?))));
+    tensors.collect()
+}
+
+impl ModelFolder {
+    /// Reads configuration and tokenizer in `folder`, and the headers of the weights.
+    ///
+    /// A folder that distilburn exported says which hashes its files have: others are refused.
+    pub fn open(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
             return Err(Error::NoModel { path: folder.to_owned() });
         }
-        let required =
-            |name| read(folder, name)?.ok_or_else(|| Error::NoModelFile { folder: folder.to_owned(), name });
-        let (family, mut config) =
-            DistilBertConfig::from_json(&required("config.json")?, &folder.join("config.json"))?;
+        let use_config = UseConfig::read(folder)?;
+        if let Some(use_config) = &use_config {
+            use_config.verify(folder)?;
+        }
+        let config_json = files::required(folder, "config.json")?;
+        let (family, mut config) = DistilBertConfig::from_json(&config_json, &folder.join("config.json"))?;
+        // Sizes are bounded by what the files hold before anything is made of them.
+        let weights = Weights::open(Checkpoint::open(folder)?, family, &config)?;
+        let class: Value = serde_json::from_slice(&config_json).unwrap_or_default();
         let tokenizer = TokenizerFiles {
-            tokenizer: read(folder, "tokenizer.json")?,
-            config: read(folder, "tokenizer_config.json")?,
-            special_tokens: read(folder, "special_tokens_map.json")?,
-            vocab: read(folder, "vocab.txt")?,
+            tokenizer: files::read(folder, "tokenizer.json")?,
+            config: files::read(folder, "tokenizer_config.json")?,
+            added_tokens: files::read(folder, "added_tokens.json")?,
+            vocab: files::read(folder, "vocab.txt")?,
+            class: class["tokenizer_class"].as_str().map(str::to_owned),
         }
         .into_assets(&config, folder)?;
         config.pad_token_id = tokenizer.pad_token_id;
-        loads(&tokenizer.tokenizer_json, &config, folder)?;
-        Ok(Self { folder, family, config, tokenizer })
+        loads(&tokenizer, &config, folder)?;
+        if weights.head_needs_token_types()? {
+            tracing::warn!(
+                folder = %folder.display(),
+                "its question answering head was trained with token type 1 for the context. DistilBERT has no token types, \
+                 so the converted model answers differently until it is fine-tuned: run `distilburn run` with it as \
+                 ingest.base_model, or ask the original with transformers"
+            );
+        }
+        Ok(Self { path: folder.to_owned(), family, config, tokenizer, weights, use_config })
+    }
+
+    /// `config.json` of the DistilBERT that it is, or becomes.
+    #[must_use]
+    pub fn config_json(&self) -> Vec<u8> {
+        let mut json =
+            serde_json::to_vec_pretty(&self.config).expect("the configuration has string keys only");
+        json.push(b'\n');
+        json
     }
 
     /// `tokenizer.json`, as the next stages will have it.
@@ -75,14 +120,44 @@ impl<'a> BaseModel<'a> {
         &self.tokenizer.tokenizer_json
     }
 
+    /// What distinguishes its tokenizer and shape from others.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::of(&self.config_json(), &self.tokenizer.tokenizer_json)
+    }
+
+    /// Whether it can answer questions already.
+    #[must_use]
+    pub fn has_qa_head(&self) -> bool {
+        self.weights.has_qa_head
+    }
+
+    /// The file that the weights are in, or the index of those.
+    #[must_use]
+    pub fn weights_path(&self) -> &Path {
+        &self.weights.checkpoint.path
+    }
+
+    /// How an exported model is to be used; `None` for a folder of another tool.
+    #[must_use]
+    pub fn use_config(&self) -> Option<&UseConfig> {
+        self.use_config.as_ref()
+    }
+
+    /// All tensors by DistilBERT's names.
+    pub fn tensors(&self) -> Result<NamedTensors> {
+        let tensors = self.weights.iter().map(|tensor| {
+            let (name, shape, values) = tensor?;
+            Ok((name.to_owned(), (shape.to_vec(), values)))
+        });
+        tensors.collect()
+    }
+
     /// Writes `assets.arrow` into `output`.
     pub fn write_assets(&self, output: &Path, fingerprint: &str) -> Result<()> {
-        let Self { config, tokenizer, .. } = self;
-        let mut config_json =
-            serde_json::to_vec_pretty(config).expect("the configuration has string keys only");
-        config_json.push(b'\n');
+        let tokenizer = &self.tokenizer;
         let mut assets = AssetsWriter::create(&output.join(file_name::ASSETS), fingerprint)?;
-        assets.push("config.json", &config_json)?;
+        assets.push("config.json", &self.config_json())?;
         assets.push("special_tokens_map.json", &tokenizer.special_tokens_map_json)?;
         assets.push("tokenizer.json", &tokenizer.tokenizer_json)?;
         assets.push("tokenizer_config.json", &tokenizer.tokenizer_config_json)?;
@@ -92,9 +167,7 @@ impl<'a> BaseModel<'a> {
 
     /// Writes `pretrained.arrow` into `output`; returns what the manifest says about the model.
     pub fn write_weights(&self, output: &Path, fingerprint: &str) -> Result<Value> {
-        let Self { family, config, .. } = self;
-        let checkpoint = Checkpoint::open(self.folder)?;
-        let weights = Weights::open(&checkpoint, *family, config)?;
+        let Self { path, family, config, weights, .. } = self;
         let mut tensors = TensorsWriter::create(&output.join(file_name::PRETRAINED), fingerprint)?;
         let mut parameters = 0;
         for tensor in weights.iter() {
@@ -106,6 +179,7 @@ impl<'a> BaseModel<'a> {
         tensors.finish()?;
 
         let (model_type, qa_head) = (family.model_type(), weights.has_qa_head);
+        let checkpoint = &weights.checkpoint;
         let form = checkpoint.form();
         tracing::info!(
             model_type,
@@ -122,7 +196,7 @@ impl<'a> BaseModel<'a> {
             );
         }
         if qa_head {
-            tracing::info!("the base model has a question answering head already: kept");
+            tracing::info!(folder = %path.display(), "the base model has a question answering head already: kept");
         }
         let mut types: BTreeMap<&str, usize> = BTreeMap::new();
         for (_, tensor) in checkpoint.tensors() {
@@ -143,19 +217,19 @@ impl<'a> BaseModel<'a> {
     }
 }
 
-/// A file of the folder, or `None` where there is none of that name.
-fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>> {
-    match fs_err::read(folder.join(name)) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(source.into()),
-    }
-}
-
 /// Loads the tokenizer as the next stage will, so that a bad one is refused here.
-fn loads(tokenizer_json: &[u8], config: &DistilBertConfig, folder: &Path) -> Result<()> {
+fn loads(tokenizer: &TokenizerAssets, config: &DistilBertConfig, folder: &Path) -> Result<()> {
+    let path = folder.join("tokenizer.json");
     let settings = WindowSettings { max_length: config.max_position_embeddings, doc_stride: 0 };
-    FeatureTokenizer::new(tokenizer_json, settings)
-        .map(drop)
-        .map_err(|source| Error::Tokenizer { path: folder.join("tokenizer.json"), source: Box::new(source) })
+    let refused = |source| Error::Tokenizer { path: path.clone(), source: Box::new(source) };
+    let loaded = FeatureTokenizer::new(&tokenizer.tokenizer_json, settings).map_err(refused)?;
+    let context = loaded.tokenize_context("").map_err(refused)?;
+    let windows = loaded.windows("", &context, None).map_err(refused)?;
+    let input_ids = &windows[0].input_ids;
+    let (found, expected) = ([input_ids[0], input_ids[input_ids.len() - 1]], tokenizer.around_pair);
+    if found.map(i64::from) == expected.map(i64::from) {
+        Ok(())
+    } else {
+        Err(Error::AroundPair { path, found, expected })
+    }
 }

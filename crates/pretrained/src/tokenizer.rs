@@ -1,27 +1,32 @@
-//! The tokenizer's files of a base model, as DistilBERT's.
+//! The tokenizer's files of a model, as those of a DistilBERT.
 //!
-//! `tokenizer.json` decides: it is what distilburn tokenises with. The other files are made to agree with it,
-//! because transformers' DistilBERT tokenizer builds its normaliser from `tokenizer_config.json`.
+//! What they mean is what transformers makes of them: a `BertTokenizer` takes the vocabulary from `tokenizer.json` or
+//! `vocab.txt`, and case and accents from `tokenizer_config.json`. What is written means the same to distilburn, which
+//! reads `tokenizer.json`, and to transformers: where its named class would leave out a part of `tokenizer.json`,
+//! `tokenizer_class` is the generic one, which takes the file as it is.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::config::DistilBertConfig;
 use crate::error::{Error, Result};
-use crate::word_piece::word_piece;
+use crate::word_piece::{Flags, word_piece};
 
-/// What a base model's folder holds of its tokenizer; `None` where there is no such file.
+/// What a model's folder says of its tokenizer; `None` where there is no such file.
 #[derive(Debug, Default)]
 pub struct TokenizerFiles {
     /// `tokenizer.json`.
     pub tokenizer: Option<Vec<u8>>,
     /// `tokenizer_config.json`.
     pub config: Option<Vec<u8>>,
-    /// `special_tokens_map.json`.
-    pub special_tokens: Option<Vec<u8>>,
+    /// `added_tokens.json`.
+    pub added_tokens: Option<Vec<u8>>,
     /// `vocab.txt`.
     pub vocab: Option<Vec<u8>>,
+    /// `tokenizer_class` of `config.json`, for folders whose `tokenizer_config.json` says nothing of it.
+    pub class: Option<String>,
 }
 
 /// A tokenizer that agrees with its model, as the contents of the files that transformers reads.
@@ -29,31 +34,17 @@ pub struct TokenizerFiles {
 pub struct TokenizerAssets {
     /// Without truncation and padding.
     pub tokenizer_json: Vec<u8>,
-    /// `tokenizer_class` is DistilBERT's.
+    /// `tokenizer_class` is DistilBERT's, or the generic one.
     pub tokenizer_config_json: Vec<u8>,
     /// The names of the special tokens.
     pub special_tokens_map_json: Vec<u8>,
-    /// One token per line, in the order of the ids.
+    /// One token per line, in the order of the ids; an empty line where an id has no token.
     pub vocab_txt: Vec<u8>,
     /// Id of `[PAD]`.
     pub pad_token_id: u32,
+    /// Ids of `[CLS]` and `[SEP]`, which stand around a pair.
+    pub around_pair: [u32; 2],
 }
-
-/// Keys of a `tokenizer_config.json` that belong to where it came from, or to what a caller asked for once.
-const FOREIGN_KEYS: [&str; 12] = [
-    "name_or_path",
-    "special_tokens_map_file",
-    "tokenizer_file",
-    "vocab_file",
-    "auto_map",
-    "processor_class",
-    "max_length",
-    "stride",
-    "truncation_strategy",
-    "pad_to_multiple_of",
-    "pad_token_type_id",
-    "extra_special_tokens",
-];
 
 /// Names of the special tokens in `special_tokens_map.json`, and BERT's tokens for them.
 pub(crate) const SPECIAL_TOKENS: [(&str, &str); 5] = [
@@ -64,95 +55,311 @@ pub(crate) const SPECIAL_TOKENS: [(&str, &str); 5] = [
     ("unk_token", "[UNK]"),
 ];
 
+/// transformers' tokenizers that are BERT's WordPiece, without "Fast".
+const WORD_PIECE_CLASSES: [&str; 17] = [
+    "BertTokenizer",
+    "ConvBertTokenizer",
+    "DPRContextEncoderTokenizer",
+    "DPRQuestionEncoderTokenizer",
+    "DPRReaderTokenizer",
+    "DistilBertTokenizer",
+    "ElectraTokenizer",
+    "FunnelTokenizer",
+    "LayoutLMTokenizer",
+    "LxmertTokenizer",
+    "MPNetTokenizer",
+    "MobileBertTokenizer",
+    "RealmTokenizer",
+    "RetriBertTokenizer",
+    "SplinterTokenizer",
+    "SqueezeBertTokenizer",
+    "WordPieceTokenizer",
+];
+
+/// Those that take `tokenizer.json` as it is, whatever it holds.
+const GENERIC_CLASSES: [&str; 2] = ["PreTrainedTokenizer", "TokenizersBackend"];
+
+/// Keys of `tokenizer_config.json`, and of a `BertNormalizer` for the same.
+const FLAGS: [(&str, &str); 3] = [
+    ("do_lower_case", "lowercase"),
+    ("strip_accents", "strip_accents"),
+    ("tokenize_chinese_chars", "handle_chinese_chars"),
+];
+
+/// What begins a word's first piece in vocabularies of `SentencePiece` and of byte-level BPE.
+const WORD_MARKS: [char; 2] = ['▁', 'Ġ'];
+
 impl TokenizerFiles {
     /// Makes the tokenizer of a model of `config`; `folder` is for messages.
+    ///
+    /// The model has `config.vocab_size` embeddings: whoever calls has looked.
     pub fn into_assets(self, config: &DistilBertConfig, folder: &Path) -> Result<TokenizerAssets> {
         let tokenizer_path = folder.join("tokenizer.json");
-        let mut tokenizer_config = match &self.config {
-            Some(json) => parse_object(json, &folder.join("tokenizer_config.json"))?,
+        let (vocab_path, config_path) = (folder.join("vocab.txt"), folder.join("tokenizer_config.json"));
+        let tokenizer_config = match &self.config {
+            Some(json) => parse_object(json, &config_path)?,
             None => Map::new(),
         };
-        let mut tokenizer = match (&self.tokenizer, &self.vocab) {
+        let is_generic = self.check_class(&tokenizer_config, folder)?;
+        let lines = self.vocab.as_ref().map(|bytes| vocab_lines(bytes, &vocab_path)).transpose()?;
+        let is_made = self.tokenizer.is_none();
+        let mut tokenizer = match (&self.tokenizer, &lines) {
             (Some(json), _) => parse_object(json, &tokenizer_path)?,
-            (None, Some(vocab)) => {
-                word_piece(&vocab_lines(vocab, &folder.join("vocab.txt"))?, &tokenizer_config, folder)?
-            }
+            (None, Some(lines)) => self.from_vocab(lines, &tokenizer_config, folder)?,
             (None, None) => return Err(Error::NoTokenizer { folder: folder.to_owned() }),
         };
+        let source = if is_made { &vocab_path } else { &tokenizer_path };
         tokenizer.insert("truncation".to_owned(), Value::Null);
         tokenizer.insert("padding".to_owned(), Value::Null);
         name_model_type(&mut tokenizer);
 
-        let vocabulary = vocabulary(&tokenizer, &tokenizer_path)?;
-        if vocabulary.len() != config.vocab_size {
+        let by_id = vocabulary(&tokenizer, source)?;
+        let tokens = by_id.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
+        if tokens > config.vocab_size as u64 {
             return Err(Error::VocabularySize {
                 folder: folder.to_owned(),
-                tokenizer: vocabulary.len(),
+                tokenizer: tokens,
                 model: config.vocab_size,
             });
         }
-        if let Some(bytes) = &self.vocab {
-            agrees(&vocab_lines(bytes, &folder.join("vocab.txt"))?, &vocabulary, folder)?;
+        let vocabulary: Vec<String> =
+            (0..tokens).map(|id| by_id.get(&id).cloned().unwrap_or_default()).collect();
+        refuse_other_pieces(&vocabulary, source)?;
+        if let (Some(lines), false) = (&lines, is_made) {
+            agrees(lines, &vocabulary, &vocab_path)?;
         }
         let id_of = |token| {
-            let id = vocabulary.iter().position(|known| known == token);
-            id.ok_or_else(|| Error::SpecialToken { path: tokenizer_path.clone(), token })
+            let id = by_id.iter().find(|(_, known)| *known == token).map(|(id, _)| *id);
+            id.ok_or_else(|| Error::SpecialToken { path: source.clone(), token })
         };
+        let mut special = Vec::new();
         for (_, token) in SPECIAL_TOKENS {
-            id_of(token)?;
+            special.push((token, id_of(token)?));
         }
-        let pad_token_id = id_of("[PAD]")? as u32;
+        let flags = normalizer_flags(&mut tokenizer, &tokenizer_config, is_generic, source)?;
 
-        let normalizer = tokenizer.get("normalizer").unwrap_or(&Value::Null);
-        if normalizer["type"] != "BertNormalizer" {
-            return Err(Error::TokenizerKind {
-                path: tokenizer_path,
-                part: "normalizer",
-                found: normalizer["type"].as_str().unwrap_or("none").to_owned(),
-                expected: "BertNormalizer",
-            });
-        }
-        for (key, value) in [
-            ("do_lower_case", &normalizer["lowercase"]),
-            ("strip_accents", &normalizer["strip_accents"]),
-            ("tokenize_chinese_chars", &normalizer["handle_chinese_chars"]),
-        ] {
-            if let Some(said) = tokenizer_config.insert(key.to_owned(), value.clone())
-                && said != *value
-            {
-                tracing::warn!(key, tokenizer = %value, config = %said, "tokenizer.json and tokenizer_config.json differ: the former is used");
-            }
-        }
-        for key in FOREIGN_KEYS {
-            tokenizer_config.shift_remove(key);
+        let mut written = Map::new();
+        if is_standard(&tokenizer, &special, &flags) {
+            written.insert("tokenizer_class".to_owned(), "DistilBertTokenizer".into());
+            written.insert("do_lower_case".to_owned(), flags.lowercase);
+            written.insert("strip_accents".to_owned(), flags.strip_accents);
+            written.insert("tokenize_chinese_chars".to_owned(), flags.handle_chinese_chars);
+        } else {
+            // Of the generic class DistilBERT would get token types, which it does not take.
+            written.insert("tokenizer_class".to_owned(), "PreTrainedTokenizerFast".into());
+            written.insert("model_input_names".to_owned(), json!(["input_ids", "attention_mask"]));
         }
         let limit = tokenizer_config.get("model_max_length").and_then(Value::as_u64).unwrap_or(u64::MAX);
-        tokenizer_config
-            .insert("model_max_length".to_owned(), limit.min(config.max_position_embeddings as u64).into());
-        tokenizer_config.insert("tokenizer_class".to_owned(), "DistilBertTokenizer".into());
-        for (name, token) in SPECIAL_TOKENS {
-            tokenizer_config.entry(name).or_insert_with(|| token.into());
-        }
-
-        let special_tokens = match &self.special_tokens {
-            Some(json) => parse_object(json, &folder.join("special_tokens_map.json"))?,
-            None => {
-                SPECIAL_TOKENS.iter().map(|(name, token)| ((*name).to_owned(), Value::from(*token))).collect()
-            }
-        };
+        let limit = limit.min(config.max_position_embeddings as u64);
+        written.insert("model_max_length".to_owned(), limit.into());
+        let names: Map<String, Value> =
+            SPECIAL_TOKENS.iter().map(|(name, token)| ((*name).to_owned(), Value::from(*token))).collect();
+        written.extend(names.clone());
         Ok(TokenizerAssets {
             tokenizer_json: pretty(&Value::Object(tokenizer)),
-            tokenizer_config_json: pretty(&Value::Object(tokenizer_config)),
-            special_tokens_map_json: pretty(&Value::Object(special_tokens)),
+            tokenizer_config_json: pretty(&Value::Object(written)),
+            special_tokens_map_json: pretty(&Value::Object(names)),
             vocab_txt: vocabulary
                 .iter()
                 .flat_map(|token| [token.as_bytes(), b"\n"])
                 .flatten()
                 .copied()
                 .collect(),
-            pad_token_id,
+            pad_token_id: id_of("[PAD]")? as u32,
+            around_pair: [id_of("[CLS]")? as u32, id_of("[SEP]")? as u32],
         })
     }
+
+    /// Refuses a class that is not BERT's WordPiece; says whether it is one of [`GENERIC_CLASSES`].
+    fn check_class(&self, tokenizer_config: &Map<String, Value>, folder: &Path) -> Result<bool> {
+        let other = |file, key, found: &str, expected| Error::OtherTokenizer {
+            path: folder.join(file),
+            key,
+            found: found.to_owned(),
+            expected,
+        };
+        for (key, expected) in [("word_tokenizer_type", "basic"), ("subword_tokenizer_type", "wordpiece")] {
+            match tokenizer_config.get(key).and_then(Value::as_str) {
+                Some(found) if found != expected => {
+                    return Err(other("tokenizer_config.json", key, found, expected));
+                }
+                _ => {}
+            }
+        }
+        let said = tokenizer_config.get("tokenizer_class").and_then(Value::as_str);
+        let (file, class) = match (said, &self.class) {
+            (Some(class), _) => ("tokenizer_config.json", class),
+            (None, Some(class)) => ("config.json", class.as_str()),
+            (None, None) => return Ok(false),
+        };
+        let name = class.strip_suffix("Fast").unwrap_or(class);
+        if GENERIC_CLASSES.contains(&name) {
+            Ok(true)
+        } else if WORD_PIECE_CLASSES.contains(&name) {
+            Ok(false)
+        } else {
+            Err(other(file, "tokenizer_class", class, "BertTokenizer or another WordPiece tokenizer"))
+        }
+    }
+
+    /// The tokenizer of a folder without `tokenizer.json`. Where a token is repeated its last line counts.
+    fn from_vocab(
+        &self,
+        lines: &[String],
+        config: &Map<String, Value>,
+        folder: &Path,
+    ) -> Result<Map<String, Value>> {
+        let mut vocab = Map::new();
+        let mut repeated = Vec::new();
+        for (id, token) in lines.iter().enumerate().filter(|(_, token)| !token.is_empty()) {
+            if vocab.insert(token.clone(), id.into()).is_some() {
+                repeated.push(token.as_str());
+            }
+        }
+        if !repeated.is_empty() {
+            tracing::warn!(
+                path = %folder.join("vocab.txt").display(),
+                tokens = repeated.iter().take(5).copied().collect::<Vec<_>>().join(" "),
+                count = repeated.len(),
+                "tokens are repeated: the last line of each counts, as in transformers"
+            );
+        }
+        let mut special = Vec::new();
+        for (_, token) in SPECIAL_TOKENS {
+            let id = vocab.get(token).and_then(Value::as_u64);
+            special.push((
+                token,
+                id.ok_or_else(|| Error::SpecialToken { path: folder.join("vocab.txt"), token })?,
+            ));
+        }
+        let added = self.added_tokens(config, folder)?;
+        for token in &added {
+            // In the vocabulary too, or the tokenizers library would count ids of its own.
+            let content = token["content"].as_str().unwrap_or_default();
+            vocab.entry(content).or_insert_with(|| token["id"].clone());
+        }
+        let flag = |key: &str, default: Value| match config.get(key) {
+            Some(value @ Value::Bool(_)) => value.clone(),
+            _ => default,
+        };
+        let flags = Flags {
+            lowercase: flag("do_lower_case", true.into()),
+            strip_accents: flag("strip_accents", Value::Null),
+            handle_chinese_chars: flag("tokenize_chinese_chars", true.into()),
+        };
+        let mut tokenizer = word_piece(vocab, &special, &flags);
+        let known = |token: &Value| special.iter().any(|(known, _)| token["content"] == *known);
+        if let Some(tokens) = tokenizer.get_mut("added_tokens").and_then(Value::as_array_mut) {
+            tokens.extend(added.into_iter().filter(|token| !known(token)));
+        }
+        Ok(tokenizer)
+    }
+
+    /// Tokens beyond `vocab.txt`, as entries of `tokenizer.json`: `added_tokens_decoder` of the configuration, or else
+    /// `added_tokens.json`.
+    fn added_tokens(&self, config: &Map<String, Value>, folder: &Path) -> Result<Vec<Value>> {
+        let entry = |content: &str, id: u64, token: &Value| {
+            let said = |key: &str, default: bool| token[key].as_bool().unwrap_or(default);
+            json!({
+                "id": id, "content": content, "single_word": said("single_word", false),
+                "lstrip": said("lstrip", false), "rstrip": said("rstrip", false),
+                "normalized": said("normalized", true), "special": said("special", false),
+            })
+        };
+        let mut added = Vec::new();
+        let path = if let Some(decoder) = config.get("added_tokens_decoder").and_then(Value::as_object) {
+            for (id, token) in decoder {
+                let content = token["content"].as_str().unwrap_or_default();
+                added.push((content.to_owned(), id.parse().ok(), token.clone()));
+            }
+            folder.join("tokenizer_config.json")
+        } else {
+            let path = folder.join("added_tokens.json");
+            if let Some(json) = &self.added_tokens {
+                for (content, id) in parse_object(json, &path)? {
+                    added.push((content, id.as_u64(), Value::Null));
+                }
+            }
+            path
+        };
+        let entries = added.into_iter().map(|(content, id, token)| match id {
+            Some(id) => Ok(entry(&content, id, &token)),
+            None => Err(Error::VocabularyIds { path: path.clone(), token: content, id: "none".to_owned() }),
+        });
+        entries.collect()
+    }
+}
+
+/// Case, accents and Chinese characters. A named class takes them from `tokenizer_config.json`, where that says
+/// something of them, and so does what is written.
+fn normalizer_flags(
+    tokenizer: &mut Map<String, Value>,
+    config: &Map<String, Value>,
+    is_generic: bool,
+    path: &Path,
+) -> Result<Flags> {
+    let mut none = Value::Null;
+    let normalizer = tokenizer.get_mut("normalizer").unwrap_or(&mut none);
+    if normalizer["type"] != "BertNormalizer" {
+        return Err(Error::TokenizerKind {
+            path: path.to_owned(),
+            part: "normalizer",
+            found: normalizer["type"].as_str().unwrap_or("none").to_owned(),
+            expected: "BertNormalizer",
+        });
+    }
+    for (key, part) in FLAGS {
+        let Some(said) = config.get(key).filter(|_| !is_generic) else { continue };
+        let is_possible = said.is_boolean() || said.is_null() && key == "strip_accents";
+        if is_possible && normalizer[part] != *said {
+            tracing::warn!(
+                key, tokenizer_config = %said, tokenizer = %normalizer[part],
+                "tokenizer_config.json and tokenizer.json differ: the former counts, as in transformers"
+            );
+            normalizer[part] = said.clone();
+        }
+    }
+    Ok(Flags {
+        lowercase: normalizer["lowercase"].clone(),
+        strip_accents: normalizer["strip_accents"].clone(),
+        handle_chinese_chars: normalizer["handle_chinese_chars"].clone(),
+    })
+}
+
+/// Whether transformers' `DistilBertTokenizer`, which builds its parts anew, comes to the same.
+fn is_standard(tokenizer: &Map<String, Value>, special: &[(&str, u64)], flags: &Flags) -> bool {
+    let standard = word_piece(Map::new(), special, flags);
+    let part = |tokenizer: &Map<String, Value>, key: &str| -> Value {
+        let mut part = tokenizer.get(key).cloned().unwrap_or_default();
+        match (key, &mut part) {
+            ("model", Value::Object(model)) => drop(model.shift_remove("vocab")),
+            ("added_tokens", Value::Array(tokens)) => tokens.sort_by_key(|token| token["id"].as_u64()),
+            _ => {}
+        }
+        part
+    };
+    ["added_tokens", "normalizer", "pre_tokenizer", "post_processor", "model"]
+        .iter()
+        .all(|key| part(tokenizer, key) == part(&standard, key))
+}
+
+/// Pieces that begin with the mark of another kind of tokenizer: texts would become little but `[UNK]`.
+fn refuse_other_pieces(vocabulary: &[String], path: &Path) -> Result<()> {
+    let marked = |token: &&String| {
+        let rest = WORD_MARKS.iter().find_map(|mark| token.strip_prefix(*mark));
+        rest.is_some_and(|rest| !rest.is_empty())
+    };
+    let count = vocabulary.iter().filter(marked).count();
+    // Characters of some language may be among the tokens of any vocabulary.
+    if 100 * count <= vocabulary.len() {
+        return Ok(());
+    }
+    Err(Error::OtherPieces {
+        path: path.to_owned(),
+        count,
+        tokens: vocabulary.len(),
+        example: vocabulary.iter().find(marked).cloned().unwrap_or_default(),
+    })
 }
 
 /// Files of before tokenizers 0.10, that of distilbert-base-uncased among them, do not say what their model is: a
@@ -167,8 +374,8 @@ fn name_model_type(tokenizer: &mut Map<String, Value>) {
     }
 }
 
-/// Every token by its id: the model's and the added ones.
-fn vocabulary(tokenizer: &Map<String, Value>, path: &Path) -> Result<Vec<String>> {
+/// Every token by its id: the model's and the added ones. Ids may be left out: nothing becomes them.
+fn vocabulary(tokenizer: &Map<String, Value>, path: &Path) -> Result<BTreeMap<u64, String>> {
     let kind = |part, found: &Value, expected| Error::TokenizerKind {
         path: path.to_owned(),
         part,
@@ -185,38 +392,28 @@ fn vocabulary(tokenizer: &Map<String, Value>, path: &Path) -> Result<Vec<String>
         added.iter().map(|token| (token["content"].as_str().unwrap_or_default(), token["id"].as_u64())),
     );
 
-    let mut by_id: Vec<Option<&str>> = vec![None; vocab.len() + added.len()];
+    let mut by_id = BTreeMap::new();
     for (token, id) in pairs {
-        let slot = id.and_then(|id| by_id.get_mut(usize::try_from(id).ok()?));
-        match slot {
-            Some(slot) if slot.is_none_or(|known| known == token) => *slot = Some(token),
-            _ => {
-                let id = id.map_or("none".to_owned(), |id| id.to_string());
-                return Err(Error::VocabularyIds { path: path.to_owned(), token: token.to_owned(), id });
-            }
+        if token.contains(['\n', '\r']) {
+            return Err(Error::LineBreak { path: path.to_owned(), token: token.to_owned() });
+        }
+        let known = id.map(|id| by_id.entry(id).or_insert_with(|| token.to_owned()));
+        if known.is_none_or(|known| known != token) {
+            let id = id.map_or("none".to_owned(), |id| id.to_string());
+            return Err(Error::VocabularyIds { path: path.to_owned(), token: token.to_owned(), id });
         }
     }
-    let len = by_id.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-    by_id[..len]
-        .iter()
-        .enumerate()
-        .map(|(id, token)| {
-            token.map(str::to_owned).ok_or(Error::VocabularyIds {
-                path: path.to_owned(),
-                token: String::new(),
-                id: id.to_string(),
-            })
-        })
-        .collect()
+    Ok(by_id)
 }
 
 /// A `vocab.txt` beside a `tokenizer.json` must hold the same tokens.
-fn agrees(lines: &[String], vocabulary: &[String], folder: &Path) -> Result<()> {
-    // Added tokens stand behind the vocabulary and are not in the file.
-    let differs = lines.iter().zip(vocabulary).position(|(line, token)| line != token);
+fn agrees(lines: &[String], vocabulary: &[String], path: &Path) -> Result<()> {
+    // Added tokens stand behind the vocabulary and are not in the file; of a repeated token the last line counts.
+    let same = |line: &String, token: &String| token.is_empty() || line == token.trim_end();
+    let differs = lines.iter().zip(vocabulary).position(|(line, token)| !same(line, token));
     if let Some(id) = differs.or_else(|| (lines.len() > vocabulary.len()).then_some(vocabulary.len())) {
         return Err(Error::VocabularyDiffers {
-            path: folder.join("vocab.txt"),
+            path: path.to_owned(),
             line: id + 1,
             found: lines[id].clone(),
             expected: vocabulary.get(id).cloned().unwrap_or_default(),
@@ -225,9 +422,10 @@ fn agrees(lines: &[String], vocabulary: &[String], folder: &Path) -> Result<()> 
     Ok(())
 }
 
+/// The lines as transformers reads them: without white space at the end, and without blank lines at the end of the file.
 fn vocab_lines(bytes: &[u8], path: &Path) -> Result<Vec<String>> {
     let text = std::str::from_utf8(bytes).map_err(|source| Error::Utf8 { path: path.to_owned(), source })?;
-    Ok(text.lines().map(str::to_owned).collect())
+    Ok(text.trim_end().lines().map(|line| line.trim_end().to_owned()).collect())
 }
 
 fn parse_object(json: &[u8], path: &Path) -> Result<Map<String, Value>> {
@@ -314,23 +512,81 @@ mod tests {
         });
         insta::assert_snapshot!(assets(byte_pairs).unwrap_err(), @r"
           model/tokenizer.json: model is none, expected WordPiece
-          help: DistilBERT needs a BERT tokenizer: choose another base model
+          help: DistilBERT needs a BERT tokenizer: choose another model
         ");
     }
 
+    /// `tokenizer_config.json` beside the tokenizer that `change` makes.
+    fn configured(said: &str, change: impl Fn(&mut Value)) -> TokenizerFiles {
+        TokenizerFiles { config: Some(said.into()), ..tokenizer(change) }
+    }
+
     #[test]
-    fn the_configuration_follows_tokenizer_json_and_names_distilbert() {
-        let said = r#"{"do_lower_case": false, "name_or_path": "/home/x", "tokenizer_class": "BertTokenizer",
-            "model_max_length": 512, "never_split": null}"#;
-        let files = TokenizerFiles { config: Some(said.into()), ..tokenizer(|_| ()) };
-        insta::assert_snapshot!(String::from_utf8(assets(files).unwrap().tokenizer_config_json).unwrap(), @r#"
+    fn case_and_accents_are_what_the_configuration_says_as_in_transformers() {
+        let said = r#"{"do_lower_case": false, "strip_accents": true, "name_or_path": "/home/x",
+            "tokenizer_class": "BertTokenizer", "model_max_length": 512, "never_split": null}"#;
+        let made = assets(configured(said, |_| ())).unwrap();
+        insta::assert_snapshot!(String::from_utf8(made.tokenizer_config_json).unwrap(), @r#"
           {
-            "do_lower_case": true,
             "tokenizer_class": "DistilBertTokenizer",
-            "model_max_length": 32,
-            "never_split": null,
-            "strip_accents": null,
+            "do_lower_case": false,
+            "strip_accents": true,
             "tokenize_chinese_chars": true,
+            "model_max_length": 32,
+            "cls_token": "[CLS]",
+            "mask_token": "[MASK]",
+            "pad_token": "[PAD]",
+            "sep_token": "[SEP]",
+            "unk_token": "[UNK]"
+          }
+        "#);
+        let normalizer = &object(&made.tokenizer_json)["normalizer"];
+        assert_eq!((&normalizer["lowercase"], &normalizer["strip_accents"]), (&false.into(), &true.into()));
+
+        // What it does not say is left to tokenizer.json; the generic class takes that as it is.
+        for said in ["{}", r#"{"do_lower_case": true, "tokenizer_class": "PreTrainedTokenizerFast"}"#] {
+            let cased = configured(said, |tokenizer| tokenizer["normalizer"]["lowercase"] = false.into());
+            let made = assets(cased).unwrap();
+            assert_eq!(object(&made.tokenizer_json)["normalizer"]["lowercase"], false, "{said}");
+            assert_eq!(object(&made.tokenizer_config_json)["do_lower_case"], false, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_tokenizer_with_a_part_of_its_own_is_exported_as_the_generic_class() {
+        let class = |change: &dyn Fn(&mut Value)| {
+            let made = assets(tokenizer(change)).unwrap();
+            object(&made.tokenizer_config_json)["tokenizer_class"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(class(&|_| ()), "DistilBertTokenizer");
+        assert_eq!(
+            class(&|tokenizer| tokenizer["normalizer"]["lowercase"] = false.into()),
+            "DistilBertTokenizer"
+        );
+        let own_parts: [&dyn Fn(&mut Value); 6] = [
+            &|tokenizer| tokenizer["pre_tokenizer"] = json!({"type": "Whitespace"}),
+            &|tokenizer| tokenizer["normalizer"]["clean_text"] = false.into(),
+            &|tokenizer| tokenizer["model"]["max_input_chars_per_word"] = 20.into(),
+            &|tokenizer| tokenizer["post_processor"]["pair"][3]["Sequence"]["type_id"] = 0.into(),
+            &|tokenizer| tokenizer["added_tokens"][0]["lstrip"] = true.into(),
+            &|tokenizer| {
+                let token = json!({"id": 5, "content": "cat", "single_word": false, "lstrip": false, "rstrip": false,
+                    "normalized": true, "special": false});
+                tokenizer["added_tokens"].as_array_mut().unwrap().push(token);
+            },
+        ];
+        for (part, change) in own_parts.iter().enumerate() {
+            assert_eq!(class(change), "PreTrainedTokenizerFast", "{part}");
+        }
+        let made = assets(tokenizer(own_parts[0])).unwrap();
+        insta::assert_snapshot!(String::from_utf8(made.tokenizer_config_json).unwrap(), @r#"
+          {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_input_names": [
+              "input_ids",
+              "attention_mask"
+            ],
+            "model_max_length": 32,
             "cls_token": "[CLS]",
             "mask_token": "[MASK]",
             "pad_token": "[PAD]",
@@ -349,29 +605,122 @@ mod tests {
     }
 
     #[test]
-    fn files_that_disagree_are_refused() {
-        let error = files().into_assets(&config(30_522), Path::new("model")).unwrap_err();
-        insta::assert_snapshot!(message(&error, Path::new("/nowhere")), @r"
-          model: the tokenizer has 8 tokens, config.json says vocab_size 30522
+    fn more_embeddings_than_tokens_are_accepted_and_fewer_are_not() {
+        let padded = files().into_assets(&config(16), Path::new("model")).unwrap();
+        assert_eq!(padded.vocab_txt, VOCAB.as_bytes());
+        insta::assert_snapshot!(
+            message(&files().into_assets(&config(7), Path::new("model")).unwrap_err(), Path::new("/nowhere")), @r"
+          model: the tokenizer has 8 tokens, config.json says vocab_size 7
           help: tokenizer and weights must be of the same model: fetch all files of the folder again
-        ");
+        "
+        );
+    }
+
+    #[test]
+    fn added_tokens_stand_behind_the_vocabulary() {
+        let added = r#"{"<ent>": 8, "[MASK]": 4}"#;
+        let decoder = r#"{"added_tokens_decoder": {"8": {"content": "<ent>", "normalized": true}}}"#;
+        let (json, config_json) = (Some(added.into()), Some(decoder.into()));
+        for files in [
+            TokenizerFiles { added_tokens: json, ..files() },
+            TokenizerFiles { config: config_json, ..files() },
+        ] {
+            let made = files.into_assets(&config(9), Path::new("model")).unwrap();
+            assert_eq!(made.vocab_txt, format!("{VOCAB}<ent>\n").as_bytes());
+            assert_eq!(object(&made.tokenizer_config_json)["tokenizer_class"], "PreTrainedTokenizerFast");
+            assert_eq!(ids(&made, "the<ent>cat"), [7, 8, 5]);
+        }
+    }
+
+    /// The ids of a text.
+    fn ids(made: &TokenizerAssets, text: &str) -> Vec<i32> {
+        let settings = squad::WindowSettings { max_length: 16, doc_stride: 2 };
+        let tokenizer = squad::FeatureTokenizer::new(&made.tokenizer_json, settings).unwrap();
+        let windows = tokenizer.windows("", &tokenizer.tokenize_context(text).unwrap(), None).unwrap();
+        let ids = &windows[0].input_ids;
+        ids[2..ids.len() - 1].to_vec()
+    }
+
+    #[test]
+    fn blank_last_lines_are_no_tokens_and_of_a_repeated_token_the_last_line_counts() {
+        let blank = TokenizerFiles { vocab: Some(format!("{VOCAB}\n\n").into()), ..files() };
+        assert_eq!(assets(blank).unwrap().vocab_txt, VOCAB.as_bytes());
+
+        let repeated = VOCAB.replace("##s\n", "the\n");
+        let made = assets(TokenizerFiles { vocab: Some(repeated.clone().into()), ..files() }).unwrap();
+        // transformers: BertTokenizer(vocab_file).encode("the cat") is [2, 7, 5, 3].
+        assert_eq!(ids(&made, "the cat"), [7, 5]);
+        assert_eq!(made.vocab_txt, VOCAB.replace("##s\n", "\n").as_bytes());
+        // The same beside the tokenizer.json that was made of it.
+        let both = TokenizerFiles {
+            tokenizer: Some(made.tokenizer_json.clone()),
+            vocab: Some(repeated.into()),
+            ..TokenizerFiles::default()
+        };
+        assert_eq!(assets(both).unwrap().tokenizer_json, made.tokenizer_json);
+    }
+
+    #[test]
+    fn tokenizers_that_are_not_word_piece_are_refused() {
+        let said = |key: &str, value: &str| {
+            let config = Some(format!(r#"{{"{key}": "{value}"}}"#).into());
+            assets(TokenizerFiles { config, ..files() }).err()
+        };
+        for class in ["BertJapaneseTokenizer", "XLMRobertaTokenizerFast", "CamembertTokenizer", "T5Tokenizer"]
+        {
+            assert!(said("tokenizer_class", class).unwrap().contains(class));
+        }
+        for class in ["BertTokenizer", "BertTokenizerFast", "ElectraTokenizerFast", "PreTrainedTokenizerFast"]
+        {
+            assert_eq!(said("tokenizer_class", class), None);
+        }
+        insta::assert_snapshot!(said("word_tokenizer_type", "mecab").unwrap(), @r#"
+          model/tokenizer_config.json: word_tokenizer_type is "mecab", expected basic
+          help: distilburn tokenizes as BERT does (WordPiece), and would cut texts otherwise than this model expects: choose another model; if its tokenizer.json is WordPiece, write "PreTrainedTokenizerFast" there
+        "#);
+        assert!(said("subword_tokenizer_type", "character").unwrap().contains("expected wordpiece"));
+        let of_config = TokenizerFiles { class: Some("BertJapaneseTokenizer".to_owned()), ..files() };
+        assert!(assets(of_config).unwrap_err().starts_with("model/config.json: tokenizer_class is"));
+
+        let pieces = VOCAB.replace("cat", "▁cat").replace("the", "▁the");
+        insta::assert_snapshot!(assets(TokenizerFiles { vocab: Some(pieces.into()), ..files() }).unwrap_err(), @r#"
+          model/vocab.txt: 2 of 8 tokens begin with '▁', as in "▁cat": they are pieces of another tokenizer than WordPiece
+          help: distilburn tokenizes as BERT does (WordPiece): choose another model
+        "#);
+    }
+
+    #[test]
+    fn a_token_with_a_line_break_is_refused() {
+        let broken = tokenizer(|tokenizer| {
+            let vocab = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+            vocab.shift_remove("cat");
+            vocab.insert("c\nat".to_owned(), 5.into());
+        });
+        insta::assert_snapshot!(assets(broken).unwrap_err(), @r#"
+          model/tokenizer.json: token "c\nat" holds a line break
+          help: vocab.txt could not hold it, and every id behind it would shift: choose another model
+        "#);
+    }
+
+    #[test]
+    fn files_that_disagree_are_refused() {
         let other = VOCAB.replace("cat", "dog");
         let both = TokenizerFiles { vocab: Some(other.into()), ..tokenizer(|_| ()) };
         insta::assert_snapshot!(assets(both).unwrap_err(), @r#"
           model/vocab.txt, line 6: "dog", where tokenizer.json has "cat"
-          help: both must be of the same model: fetch the base model again, or delete vocab.txt
+          help: both must be of the same model: fetch the model again, or delete vocab.txt
         "#);
         insta::assert_snapshot!(assets(tokenizer(|t| t["model"]["vocab"]["the"] = 6.into())).unwrap_err(), @r#"
-          model/tokenizer.json: token "the" has the id 6; ids must run from 0 without gap, one token each
-          help: the file was altered: fetch the base model again
+          model/tokenizer.json: token "the" has the id 6; each token needs an id of its own
+          help: the file was altered: fetch the model again
         "#);
         insta::assert_snapshot!(assets(tokenizer(|t| t["model"]["type"] = "BPE".into())).unwrap_err(), @r"
           model/tokenizer.json: model is BPE, expected WordPiece
-          help: DistilBERT needs a BERT tokenizer: choose another base model
+          help: DistilBERT needs a BERT tokenizer: choose another model
         ");
         insta::assert_snapshot!(assets(tokenizer(|t| t["normalizer"] = Value::Null)).unwrap_err(), @r"
           model/tokenizer.json: normalizer is none, expected BertNormalizer
-          help: DistilBERT needs a BERT tokenizer: choose another base model
+          help: DistilBERT needs a BERT tokenizer: choose another model
         ");
         let without = |key: &'static str| {
             tokenizer(move |tokenizer| drop(tokenizer.as_object_mut().unwrap().shift_remove(key)))
@@ -387,7 +736,7 @@ mod tests {
         let no_mask = VOCAB.replace("[MASK]", "mask");
         insta::assert_snapshot!(assets(TokenizerFiles { vocab: Some(no_mask.into()), ..files() }).unwrap_err(), @r"
           model/vocab.txt has no token [MASK]
-          help: question answering needs [CLS], [SEP], [PAD], [UNK] and [MASK]: choose another base model
+          help: question answering needs [CLS], [SEP], [PAD], [UNK] and [MASK]: choose another model
         ");
     }
 }

@@ -13,12 +13,13 @@ const POSITIONS: &str = "distilbert.embeddings.position_embeddings.weight";
 
 /// A checkpoint whose tensors are known to fit its configuration.
 #[derive(Debug)]
-pub struct Weights<'a> {
-    checkpoint: &'a Checkpoint,
-    /// By the model's own name, in the model's order.
-    tensors: Vec<(String, Named<'a>)>,
-    /// BERT's.
-    token_types: Option<Named<'a>>,
+pub struct Weights {
+    /// Where the values are.
+    pub checkpoint: Checkpoint,
+    /// The model's own name and the file's, in the model's order.
+    tensors: Vec<(String, String)>,
+    /// BERT's, by its name in the file.
+    token_types: Option<String>,
     /// Whether the checkpoint already has `qa_outputs`.
     pub has_qa_head: bool,
     /// Tensors of the file that the model has no use for.
@@ -28,15 +29,32 @@ pub struct Weights<'a> {
 /// A tensor of the checkpoint.
 type Named<'a> = (&'a str, &'a Tensor);
 
-impl<'a> Weights<'a> {
+/// Tensors of a layer: eight modules, each with weight and bias.
+const TENSORS_OF_A_LAYER: usize = 16;
+
+impl Weights {
     /// Finds each tensor of the model that `config` describes in the checkpoint.
-    pub fn open(checkpoint: &'a Checkpoint, family: Family, config: &DistilBertConfig) -> Result<Self> {
+    pub fn open(checkpoint: Checkpoint, family: Family, config: &DistilBertConfig) -> Result<Self> {
+        let prefix = common_prefix(&checkpoint, family);
+        if !prefix.is_empty() {
+            tracing::info!(prefix, "every tensor's name begins with this: left off");
+        }
+        let count = checkpoint.tensors().count();
+        // What the file cannot hold is not listed tensor by tensor.
+        if config.n_layers > count {
+            let needed = TENSORS_OF_A_LAYER.saturating_mul(config.n_layers);
+            let problem = format!(
+                "missing: config.json says {} layers, which have {needed} tensors; the file has {count}",
+                config.n_layers
+            );
+            return Err(Error::tensors(&checkpoint.path, family.model_type(), vec![problem]));
+        }
         let mut problems = Vec::new();
-        let mut found: BTreeMap<String, Named<'a>> = BTreeMap::new();
+        let mut found: BTreeMap<String, Named<'_>> = BTreeMap::new();
         let mut token_types = None;
         let mut dropped = Vec::new();
         for (name, tensor) in checkpoint.tensors() {
-            match place(family, name) {
+            match place(family, name.strip_prefix(&prefix).unwrap_or(name)) {
                 Place::Model(target) => {
                     if found.insert(target.clone(), (name, tensor)).is_some() {
                         problems.push(format!("surplus: {name} (a second {target})"));
@@ -54,7 +72,7 @@ impl<'a> Weights<'a> {
                 None => problems.push(format!("missing: {name} {shape:?}")),
                 Some(named) => {
                     check(&name, named.1, &shape, &mut problems);
-                    tensors.push((name, named));
+                    tensors.push((name, named.0.to_owned()));
                 }
             }
         }
@@ -65,7 +83,7 @@ impl<'a> Weights<'a> {
                     None => problems.push(format!("missing: {name} {shape:?}")),
                     Some(named) => {
                         check(name, named.1, &shape, &mut problems);
-                        tensors.push((name.to_owned(), named));
+                        tensors.push((name.to_owned(), named.0.to_owned()));
                     }
                 }
             }
@@ -83,28 +101,56 @@ impl<'a> Weights<'a> {
             }
             None => {}
         }
-        if problems.is_empty() {
-            Ok(Self { checkpoint, tensors, token_types, has_qa_head, dropped })
-        } else {
-            Err(Error::tensors(&checkpoint.path, family.model_type(), problems))
+        if !problems.is_empty() {
+            return Err(Error::tensors(&checkpoint.path, family.model_type(), problems));
         }
+        let token_types = token_types.map(|(name, _)| name.to_owned());
+        Ok(Self { checkpoint, tensors, token_types, has_qa_head, dropped })
+    }
+
+    /// Whether a question answering head learned to read contexts by a token type that differs from the question's,
+    /// which the converted model does not have.
+    pub fn head_needs_token_types(&self) -> Result<bool> {
+        let Some(token_types) = self.token_types.as_ref().filter(|_| self.has_qa_head) else {
+            return Ok(false);
+        };
+        let dim = self.checkpoint.shape(token_types)[1];
+        let rows = self.checkpoint.read_f32(token_types)?;
+        Ok(rows.chunks(dim).nth(1).is_some_and(|second| second != &rows[..dim]))
     }
 
     /// Name, shape and values of every tensor, one at a time, in the model's order.
     pub fn iter(&self) -> impl Iterator<Item = Result<(&str, &[usize], Vec<f32>)>> {
-        self.tensors.iter().map(|(name, (in_file, tensor))| {
+        self.tensors.iter().map(|(name, in_file)| {
             let mut values = self.checkpoint.read_f32(in_file)?;
-            if let (POSITIONS, Some((in_file, token_types))) = (name.as_str(), self.token_types) {
-                let dim = token_types.shape[1];
-                let first = &self.checkpoint.read_f32(in_file)?[..dim];
+            if let (POSITIONS, Some(token_types)) = (name.as_str(), &self.token_types) {
+                let dim = self.checkpoint.shape(token_types)[1];
+                let first = &self.checkpoint.read_f32(token_types)?[..dim];
                 for position in values.chunks_exact_mut(dim) {
                     for (value, token_type) in position.iter_mut().zip(first) {
                         *value += token_type;
                     }
                 }
             }
-            Ok((name.as_str(), tensor.shape.as_slice(), values))
+            Ok((name.as_str(), self.checkpoint.shape(in_file), values))
         })
+    }
+}
+
+/// What training wrappers (`module.`, `_orig_mod.`, `model.`) put before every name. The family's own prefix stays.
+fn common_prefix(checkpoint: &Checkpoint, family: Family) -> String {
+    let mut prefix = String::new();
+    loop {
+        let mut parts = checkpoint.tensors().map(|(name, _)| name[prefix.len()..].split_once('.'));
+        match parts.next() {
+            Some(Some((part, _)))
+                if part != family.model_type()
+                    && parts.all(|other| other.is_some_and(|(other, _)| other == part)) =>
+            {
+                prefix = format!("{prefix}{part}.");
+            }
+            _ => return prefix,
+        }
     }
 }
 

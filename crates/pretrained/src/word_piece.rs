@@ -1,36 +1,34 @@
-//! A `tokenizer.json` for the folders of older models that have a `vocab.txt` only.
-
-use std::path::Path;
+//! The `tokenizer.json` that transformers' `BertTokenizer` amounts to: made for folders that have a `vocab.txt` only,
+//! and compared with one that is there.
 
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, Result};
-use crate::tokenizer::SPECIAL_TOKENS;
+/// What may differ between two of them, beside the vocabulary: the normalizer's settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Flags {
+    pub lowercase: Value,
+    pub strip_accents: Value,
+    pub handle_chinese_chars: Value,
+}
 
-/// The `tokenizer.json` that transformers makes of a BERT `vocab.txt`.
+/// The whole of it; `special` are [`crate::tokenizer::SPECIAL_TOKENS`] with their ids.
 pub(crate) fn word_piece(
-    tokens: &[String],
-    config: &Map<String, Value>,
-    folder: &Path,
-) -> Result<Map<String, Value>> {
-    let id_of = |token: &'static str| {
-        tokens
-            .iter()
-            .position(|known| known == token)
-            .ok_or_else(|| Error::SpecialToken { path: folder.join("vocab.txt"), token })
-    };
-    let flag = |key: &str| config.get(key).and_then(Value::as_bool);
-    let mut added_tokens = Vec::new();
-    for (_, token) in SPECIAL_TOKENS {
-        added_tokens.push(json!({
-            "id": id_of(token)?, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
-            "normalized": false, "special": true,
-        }));
-    }
+    vocab: Map<String, Value>,
+    special: &[(&str, u64)],
+    flags: &Flags,
+) -> Map<String, Value> {
+    let mut added_tokens: Vec<Value> = special
+        .iter()
+        .map(|(token, id)| {
+            json!({
+                "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": false, "special": true,
+            })
+        })
+        .collect();
     added_tokens.sort_by_key(|token| token["id"].as_u64());
-    let vocab: Map<String, Value> =
-        tokens.iter().enumerate().map(|(id, token)| (token.clone(), id.into())).collect();
-    let (cls, sep) = (id_of("[CLS]")?, id_of("[SEP]")?);
+    let id_of = |token| special.iter().find(|(known, _)| *known == token).map(|(_, id)| *id);
+    let (cls, sep) = (id_of("[CLS]"), id_of("[SEP]"));
     let special = |token: &str, type_id: u8| json!({"SpecialToken": {"id": token, "type_id": type_id}});
     let sequence = |id: &str, type_id: u8| json!({"Sequence": {"id": id, "type_id": type_id}});
     let tokenizer = json!({
@@ -41,9 +39,9 @@ pub(crate) fn word_piece(
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": true,
-            "handle_chinese_chars": flag("tokenize_chinese_chars").unwrap_or(true),
-            "strip_accents": flag("strip_accents"),
-            "lowercase": flag("do_lower_case").unwrap_or(true),
+            "handle_chinese_chars": flags.handle_chinese_chars,
+            "strip_accents": flags.strip_accents,
+            "lowercase": flags.lowercase,
         },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {
@@ -67,7 +65,7 @@ pub(crate) fn word_piece(
         },
     });
     match tokenizer {
-        Value::Object(tokenizer) => Ok(tokenizer),
+        Value::Object(tokenizer) => tokenizer,
         _ => unreachable!("the literal above is an object"),
     }
 }

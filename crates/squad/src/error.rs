@@ -41,6 +41,19 @@ pub enum Error {
         source: tokenizers::Error,
     },
 
+    /// The tokenizer did not come to an end with a text.
+    #[error("the tokenizer gives up on {text:?}: {reason}")]
+    #[diagnostic(help(
+        "a pattern of its pre_tokenizer takes too long on this text: shorten the text, or take the base model's own \
+         `tokenizer.json`"
+    ))]
+    GaveUp {
+        /// The beginning of the text.
+        text: String,
+        /// What the tokenizers library says.
+        reason: String,
+    },
+
     /// No question, however short, leaves a window that moves on.
     #[error(
         "a doc_stride of {doc_stride} and {special_tokens} special tokens leave no room in a max_length of {max_length}"

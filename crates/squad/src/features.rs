@@ -5,12 +5,12 @@
 //! its questions, a word once for all texts, and windows are slices of a context's tokens. Running over a whole split, in parallel or not,
 //! is the caller's.
 
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::labels::{ContextPart, LabelledAnswer, positions};
 use crate::python;
 use crate::tokens::{TextTokenizer, Tokens, beginning};
 use crate::windows::{WindowSettings, Windows};
-use std::panic::catch_unwind;
 use tokenizers::Tokenizer;
 
 /// Turns questions and contexts into windows. Shared freely between threads.
@@ -53,8 +53,7 @@ impl FeatureTokenizer {
     /// Fails on a file that does not load, on a tokenizer that does not put pairs as BERT's does, and on
     /// settings that leave no room for any question.
     pub fn new(tokenizer_json: &[u8], settings: WindowSettings) -> Result<Self> {
-        // The library asserts what a damaged file need not keep.
-        let (tokenizer, template) = catch_unwind(|| load(tokenizer_json))
+        let (tokenizer, template) = caught(|| load(tokenizer_json))
             .unwrap_or_else(|_| Err(Error::TokenizerFile { source: "it contradicts itself".into() }))?;
         let special_tokens = template.len();
         let WindowSettings { max_length, doc_stride } = settings;
@@ -217,6 +216,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_pattern_that_gives_up_on_a_text_is_an_error() {
+        let tokenizer = json!({
+            "version": "1.0",
+            "added_tokens": [],
+            "pre_tokenizer": {
+                "type": "Split", "pattern": {"Regex": "(?:a|aa|a+)+$"}, "behavior": "Isolated", "invert": false,
+            },
+            "post_processor": {
+                "type": "BertProcessing", "cls": ["[CLS]", 1], "sep": ["[SEP]", 2],
+            },
+            "model": {
+                "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100, "vocab": { "[UNK]": 0, "[CLS]": 1, "[SEP]": 2 },
+            },
+        });
+        let settings = WindowSettings { max_length: 16, doc_stride: 0 };
+        let tokenizer = FeatureTokenizer::new(tokenizer.to_string().as_bytes(), settings).unwrap();
+        assert_eq!(tokenizer.tokenize_context("short").unwrap().len(), 1);
+        let refused = tokenizer.tokenize_context(&format!("{}b", "a".repeat(60))).unwrap_err();
+        assert!(
+            matches!(&refused, Error::GaveUp { reason, .. } if reason.contains("retry-limit")),
+            "{refused}"
+        );
+    }
 
     #[test]
     fn a_template_of_tokens_that_it_does_not_list_is_refused() {

@@ -4,6 +4,7 @@
 //! Everything takes slices and returns values: no disk, no Arrow, no model. Each part names the
 //! reference it equals, and `scripts/reference/` makes the numbers it is tested with.
 
+mod caught;
 mod error;
 mod features;
 pub mod json;

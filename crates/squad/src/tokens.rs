@@ -6,6 +6,7 @@
 //! added token. Corpora repeat their words, so the pieces' tokens are kept. A tokenizer of any other make gets whole
 //! texts.
 
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -123,7 +124,8 @@ impl TextTokenizer {
     }
 
     fn encode(&self, text: &str) -> Result<Piece> {
-        let encoded = self.tokenizer.encode_char_offsets(text, false);
+        let encoded = caught(|| self.tokenizer.encode_char_offsets(text, false))
+            .map_err(|reason| Error::GaveUp { text: beginning(text), reason })?;
         let encoding = encoded.map_err(|source| Error::Tokenize { text: beginning(text), source })?;
         let ids = encoding.get_ids().iter().map(|&id| id as i32);
         let offsets = encoding.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32));

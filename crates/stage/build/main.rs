@@ -13,9 +13,9 @@ use std::path::Path;
 const STAGES: [(&str, &[&str]); 5] = [
     ("INGEST", &["ingest", "pretrained", "pytorch-file", "question-files", "squad"]),
     ("TOKENIZE_FEATURES", &["tokenize-features", "squad"]),
-    ("TRAIN", &["train", "distilbert", "torch-kernels", "squad"]),
+    ("TRAIN", &["train", "distilbert", "pretrained", "pytorch-file", "torch-kernels", "squad"]),
     ("EVALUATE", &["evaluate", "distilbert", "torch-kernels", "squad"]),
-    ("EXPORT", &["export", "distilbert", "pytorch-file"]),
+    ("EXPORT", &["export", "distilbert", "pretrained", "pytorch-file"]),
 ];
 
 /// Libraries whose version can change an output.

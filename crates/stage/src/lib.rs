@@ -35,5 +35,5 @@ pub use main_of_tool::{print, tool_main};
 pub use plan::{Basis, Planned};
 pub use progress::Progress;
 pub use settings::Settings;
-pub use sources::matches;
+pub use sources::{InitFrom, matches};
 pub use workspace::Workspace;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use artifact::{Origin, SMALL_FILE_BYTES, Sources, read_small};
 use serde_json::{Map, Value, json};
 
-use fetch::{RepoKind, model_files, redacted};
+use fetch::{RepoKind, model_files, redacted, weights_file};
 
 use self::hashes::Hashes;
 pub(crate) use self::hashes::SeenFile;
@@ -84,7 +84,27 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Re
     })
 }
 
-/// What `train.init_from` counts as: a train artifact by its fingerprint, a model directory by its weights.
+/// What the folder in `train.init_from` is: planning hashes what training reads.
+#[derive(Debug)]
+pub enum InitFrom {
+    /// An artifact, of train if all is well.
+    Artifact(artifact::Artifact),
+    /// The folder of a model.
+    Folder,
+}
+
+impl InitFrom {
+    /// A folder with a manifest is an artifact, whatever else lies in it.
+    pub fn of(folder: &Path) -> Result<Self, artifact::Error> {
+        if folder.join(artifact::file_name::MANIFEST).is_file() {
+            artifact::Artifact::open(folder).map(Self::Artifact)
+        } else {
+            Ok(Self::Folder)
+        }
+    }
+}
+
+/// What `train.init_from` counts as: a train artifact by its fingerprint, a model directory by its files.
 pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Outside, Error> {
     const KEY: &str = "train.init_from";
     let Some(folder) = &loaded.settings.train.init_from else { return Ok(Outside::default()) };
@@ -92,12 +112,12 @@ pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Outside, Error>
         let origin = loaded.origin(KEY).to_owned();
         Err(Error::NoSource { origin, key: KEY, path: folder.clone(), problem, remedy })
     };
-    let counts_as = |value, files| {
-        let parts = [("init_from".to_owned(), json!(value))].into_iter().collect();
+    let counts_as = |value: Value, files| {
+        let parts = [("init_from".to_owned(), value)].into_iter().collect();
         Ok(Outside { parts, sources: None, files })
     };
-    if folder.join(artifact::file_name::MANIFEST).is_file() {
-        let manifest = artifact::Artifact::open(folder)?.manifest;
+    if let InitFrom::Artifact(artifact) = InitFrom::of(folder)? {
+        let manifest = artifact.manifest;
         if manifest.stage != "train" {
             let model = folder.join("model");
             let remedy = if model.is_dir() { "name its model/" } else { "name the artifact of a training" };
@@ -106,18 +126,21 @@ pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Outside, Error>
                 format!("it is one of {}: {remedy}", manifest.stage),
             );
         }
-        return counts_as(manifest.fingerprint, Vec::new());
+        return counts_as(json!(manifest.fingerprint), Vec::new());
     }
-    let weights = folder.join("model.safetensors");
-    if !weights.is_file() {
+    if weights_file(folder).is_none() {
         let remedy = "name the folder of a train artifact (`distilburn path train`) or of an exported model \
-                      (its model/, with model.safetensors)";
+                      (its model/, with model.safetensors or pytorch_model.bin)";
         let problem = if folder.is_dir() { "this folder holds no trained model" } else { "no such folder" };
         return refused(problem, did_you_mean(folder).unwrap_or_else(|| remedy.to_owned()));
     }
     let mut hashes = Hashes::open(store);
-    let hash = hashes.file(loaded, KEY, &weights)?;
-    counts_as(hash, hashes.close())
+    let mut files = Map::new();
+    for name in model_files(folder) {
+        let blake3 = hashes.file(loaded, KEY, &folder.join(&name))?;
+        files.insert(name, json!(blake3));
+    }
+    counts_as(Value::Object(files), hashes.close())
 }
 
 /// How many positions the base model has, where its `config.json` is at hand.

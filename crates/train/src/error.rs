@@ -100,15 +100,10 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// `train.init_from` holds weights that cannot be read.
-    #[error("train.init_from: {} cannot be read", path.display())]
-    #[diagnostic(help("name the folder of a train artifact or of an exported model"))]
-    InitFrom {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    /// The folder that `train.init_from` names.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    InitFrom(#[from] pretrained::Error),
     /// `train.init_from` holds the weights of a model that was not trained to answer questions.
     #[error("train.init_from: {} is of a base model, it has no tensor {tensor}", path.display())]
     #[diagnostic(help(
@@ -119,7 +114,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What a trained DistilBERT would have.
-        tensor: String,
+        tensor: &'static str,
     },
     /// SIGINT or SIGTERM.
     #[error("training was interrupted after step {global_step} of {total_steps}, which is kept")]
@@ -187,7 +182,7 @@ impl ExitKind for Error {
             Self::Model(_)
             | Self::Empty { .. }
             | Self::State { .. }
-            | Self::InitFrom { .. }
+            | Self::InitFrom(_)
             | Self::InitFromBaseModel { .. } => 3,
             Self::Interrupted { .. } | Self::TimeIsUp { .. } | Self::TooLittleTime { .. } => 130,
             Self::Io(_)

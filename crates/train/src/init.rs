@@ -1,14 +1,19 @@
 //! What training starts from: the base model with a fresh head, or a model that was trained before.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use artifact::{Tensors, file_name};
 use burn::tensor::Device;
-use distilbert::{
-    BaseWeights, Config, DistilBertForQuestionAnswering, QA_HEAD_WEIGHT, SafetensorsWeights, Weights,
-};
+use distilbert::{BaseWeights, Config, DistilBertForQuestionAnswering, QA_HEAD_WEIGHT};
+use pretrained::{Identity, ModelFolder, NamedTensors};
+use serde::Deserialize;
+use stage::InitFrom;
 
 use crate::Error;
+
+/// Where a train artifact's manifest says, among the information on its run, which tokenizer and shape its weights are
+/// made for.
+pub(crate) const IDENTITY: &str = "model";
 
 /// Where the weights are.
 pub(crate) enum InitialWeights<'a> {
@@ -16,22 +21,45 @@ pub(crate) enum InitialWeights<'a> {
     Base(&'a Tensors),
     /// A train artifact's checkpoint.
     Checkpoint(Tensors),
-    /// An exported model directory's `model.safetensors`.
-    Exported { bytes: Vec<u8>, path: PathBuf },
+    /// A model folder's.
+    Folder(NamedTensors),
 }
 
 impl<'a> InitialWeights<'a> {
-    /// Opens what `train.init_from` names; without it, the base model is what there is.
-    pub(crate) fn open(init_from: Option<&Path>, pretrained: &'a Tensors) -> Result<Self, Error> {
+    /// Opens what `train.init_from` names, which must fit the base model's tokenizer and shape; without it, the base model
+    /// is what there is.
+    pub(crate) fn open(
+        init_from: Option<&Path>,
+        pretrained: &'a Tensors,
+        base: &Identity,
+    ) -> Result<Self, Error> {
         let Some(folder) = init_from else { return Ok(Self::Base(pretrained)) };
         tracing::info!(folder = %folder.display(), "starting from a trained model");
-        let checkpoint = folder.join(file_name::CHECKPOINT);
-        if checkpoint.is_file() {
-            return Ok(Self::Checkpoint(Tensors::open(&checkpoint)?));
+        let said = format!("train.init_from = {}", folder.display());
+        match InitFrom::of(folder)? {
+            InitFrom::Artifact(artifact) => {
+                artifact.verify()?;
+                if let Some(Ok(identity)) = artifact.manifest.run.get(IDENTITY).map(Identity::deserialize) {
+                    identity.check(&said, base)?;
+                } else {
+                    tracing::warn!(
+                        "the artifact does not say which tokenizer its weights were trained with: make sure that it is the \
+                         base model's"
+                    );
+                }
+                Ok(Self::Checkpoint(Tensors::open(&artifact.file(file_name::CHECKPOINT)?)?))
+            }
+            InitFrom::Folder => {
+                let model = ModelFolder::open(folder)?;
+                // The head first: a base model of other sizes is to be called a base model.
+                if !model.has_qa_head() {
+                    let (path, tensor) = (model.weights_path().to_owned(), QA_HEAD_WEIGHT);
+                    return Err(Error::InitFromBaseModel { path, tensor });
+                }
+                model.identity().check(&said, base)?;
+                Ok(Self::Folder(model.tensors()?))
+            }
         }
-        let path = folder.join("model.safetensors");
-        let bytes = std::fs::read(&path).map_err(|source| Error::InitFrom { path: path.clone(), source })?;
-        Ok(Self::Exported { bytes, path })
     }
 
     /// The model with these weights; `seed` draws a fresh head where the base model has none.
@@ -41,25 +69,13 @@ impl<'a> InitialWeights<'a> {
         seed: u64,
         device: &Device,
     ) -> Result<DistilBertForQuestionAnswering, Error> {
-        let model = match self {
+        Ok(match self {
             Self::Base(pretrained) => {
                 let weights = BaseWeights::new(pretrained, config.dim, seed);
                 DistilBertForQuestionAnswering::new(config, &weights, device)
             }
             Self::Checkpoint(tensors) => DistilBertForQuestionAnswering::new(config, tensors, device),
-            Self::Exported { bytes, path } => {
-                let weights = SafetensorsWeights::new(bytes, path)?;
-                // The head first: a base model of other sizes is to be called a base model.
-                let head = weights.get(QA_HEAD_WEIGHT);
-                let model = head.and_then(|_| DistilBertForQuestionAnswering::new(config, &weights, device));
-                return model.map_err(|error| match error {
-                    distilbert::Error::MissingTensor { name } if name == QA_HEAD_WEIGHT => {
-                        Error::InitFromBaseModel { path: path.clone(), tensor: name }
-                    }
-                    error => error.into(),
-                });
-            }
-        };
-        Ok(model?)
+            Self::Folder(tensors) => DistilBertForQuestionAnswering::new(config, tensors, device),
+        }?)
     }
 }

@@ -21,6 +21,8 @@ mod trainer;
 
 use artifact::{Assets, Tensors, file_name};
 use distilbert::{Config, Runtime, RuntimeOptions, Split};
+use pretrained::Identity;
+use serde_json::json;
 use stage::Job;
 
 pub use data::{FeatureDataset, TrainFeature, epoch_order};
@@ -65,7 +67,14 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
         split.check_fits(&config)?;
     }
 
-    let weights = InitialWeights::open(job.settings.train.init_from.as_deref(), &pretrained)?;
+    let identity = Identity::of(
+        assets.get("config.json").unwrap_or_default(),
+        assets.get("tokenizer.json").unwrap_or_default(),
+    );
+    let weights = InitialWeights::open(job.settings.train.init_from.as_deref(), &pretrained, &identity)?;
+    job.metric("no_answer", train.rules() == squad::Rules::V2);
+    // What another training compares before it starts from these weights.
+    job.run_info(init::IDENTITY, json!(identity));
     let device = runtime.device().clone().autodiff();
     let model = weights.model(&config, run.seed, &device)?.freeze(&job.settings.train.freeze)?;
     let recipe = Recipe::new(&job.settings, train.features.len())?;

@@ -25,6 +25,10 @@ pub(crate) fn manifests() -> [Manifest; 3] {
                 "inputs": {"train": "sample", "validation": "sample", "base_model": {"model.safetensors": "ab".repeat(32)}},
             },
             "metrics": {
+                "sources": {
+                    "train": [{"kind": "generated", "seed": 0}], "validation": [{"kind": "generated", "seed": 0}],
+                    "base_model": [{"kind": "file", "name": "model.safetensors", "blake3": "ab".repeat(32)}],
+                },
                 "base_model": {"model_type": "bert", "parameters": 22_565_376, "n_layers": 6, "dim": 384, "qa_head": false},
                 "train": {"questions": 1500}, "validation": {"questions": 300},
             },
@@ -36,7 +40,8 @@ pub(crate) fn manifests() -> [Manifest; 3] {
         "3",
         json!({
             "parts": {"settings": {"run.precision": "auto", "run.seed": 42, "train.betas": [0.9, 0.999], "train.learning_rate": 2e-4}},
-            "metrics": {"steps": 564, "best_step": 376, "validation_loss": 0.25, "exact_match": 91.0, "f1": 93.5},
+            "metrics": {"steps": 564, "best_step": 376, "validation_loss": 0.25, "exact_match": 91.0, "f1": 93.5,
+                "windows": {"tokenize-features.max_length": 384, "tokenize-features.doc_stride": 128}, "no_answer": false},
             "run": {
                 "started": "2026-01-01T00:00:00Z", "elapsed_ms": 1234, "device": "cpu", "precision": "bf16", "threads": 2,
                 "versions": {"distilburn": "0.1.0", "burn": "0.22.1", "tch": "0.22.0"},
@@ -48,7 +53,9 @@ pub(crate) fn manifests() -> [Manifest; 3] {
         "evaluate",
         "4",
         json!({
-            "parts": {"settings": {"evaluate.n_best": 20, "evaluate.max_answer_length": 30}},
+            "parts": {"settings": {
+                "evaluate.n_best": 20, "evaluate.max_answer_length": 30, "evaluate.null_threshold": 0.0,
+            }},
             "metrics": {
                 "exact_match": 91.0, "f1": 93.456, "base_exact_match": 0.333, "base_f1": 5.5, "questions": 300,
             },

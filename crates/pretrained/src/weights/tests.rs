@@ -67,8 +67,7 @@ fn read(data: &[u8], family: Family) -> std::result::Result<BTreeMap<String, Vec
     let folder = tempfile::tempdir().unwrap();
     fs_err::write(folder.path().join("model.safetensors"), data).unwrap();
     let read = || -> Result<_> {
-        let checkpoint = Checkpoint::open(folder.path())?;
-        let weights = Weights::open(&checkpoint, family, &config())?;
+        let weights = Weights::open(Checkpoint::open(folder.path())?, family, &config())?;
         weights.iter().map(|named| named.map(|(name, _, values)| (name.to_owned(), values))).collect()
     };
     read().map_err(|error| message(&error, folder.path()))
@@ -148,6 +147,57 @@ fn prefixes_and_families_make_no_difference() {
 }
 
 #[test]
+fn a_prefix_of_all_names_is_left_off() {
+    let mut tensors = bert();
+    tensors.push(("qa_outputs.weight".to_owned(), vec![2, 4], vec![0.5; 8]));
+    tensors.push(("qa_outputs.bias".to_owned(), vec![2], vec![0.25; 2]));
+    let converted = open(&tensors, Family::Bert).unwrap();
+    for prefix in ["module.", "_orig_mod.", "model.", "module._orig_mod.", "_orig_mod.module.model."] {
+        let prefixed: Vec<Values> = tensors
+            .iter()
+            .map(|(name, shape, data)| {
+                let family = if name.starts_with("qa_outputs") { "" } else { "bert." };
+                (format!("{prefix}{family}{name}"), shape.clone(), data.clone())
+            })
+            .collect();
+        assert_eq!(open(&prefixed, Family::Bert).unwrap(), converted, "{prefix}");
+    }
+}
+
+#[test]
+fn more_layers_than_the_file_can_hold_are_refused_without_listing_them() {
+    let mut config = config();
+    config.n_layers = 2_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    fs_err::write(folder.path().join("model.safetensors"), file(&bert(), Dtype::F32)).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    let error = Weights::open(checkpoint, Family::Bert, &config).unwrap_err();
+    insta::assert_snapshot!(message(&error, folder.path()), @r"
+      model.safetensors: 1 tensors do not fit a bert model of its config.json
+        missing: config.json says 2000000 layers, which have 32000000 tensors; the file has 38
+      help: config.json and the weights must be of the same model: fetch both again
+    ");
+}
+
+#[test]
+fn a_head_that_was_trained_with_token_types_is_known() {
+    let mut tensors = bert();
+    let needs = |tensors: &[Values]| {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("model.safetensors"), file(tensors, Dtype::F32)).unwrap();
+        let checkpoint = Checkpoint::open(folder.path()).unwrap();
+        Weights::open(checkpoint, Family::Bert, &config()).unwrap().head_needs_token_types().unwrap()
+    };
+    assert!(!needs(&tensors), "there is no head");
+    tensors.push(("qa_outputs.weight".to_owned(), vec![2, 4], vec![0.5; 8]));
+    tensors.push(("qa_outputs.bias".to_owned(), vec![2], vec![0.25; 2]));
+    assert!(needs(&tensors));
+    let types = tensors.iter_mut().find(|(name, _, _)| name.contains("token_type")).unwrap();
+    types.2 = [[0.5_f32; 4], [0.5; 4]].concat();
+    assert!(!needs(&tensors), "both types are the same");
+}
+
+#[test]
 fn a_question_answering_head_is_kept() {
     let mut tensors = bert();
     assert!(!open(&tensors, Family::Bert).unwrap().contains_key("qa_outputs.weight"));
@@ -210,6 +260,6 @@ fn what_is_not_finite_is_named() {
     tensors[0].2[3] = f32::NAN;
     insta::assert_snapshot!(open(&tensors, Family::Bert).unwrap_err(), @r"
       model.safetensors: 1 of the 20 values of embeddings.word_embeddings.weight are infinite or NaN
-      help: nothing can be learned from there: choose another base model, or fetch it again
+      help: the weights are damaged: fetch or train the model again, or choose another one
     ");
 }

@@ -1,0 +1,89 @@
+//! `training_config.json` of an exported model, as far as it says how to use the model. Export writes it; whoever uses
+//! the folder reads it here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::files;
+
+/// The file's name.
+pub const TRAINING_CONFIG: &str = "training_config.json";
+
+/// How to ask the model, and what its files should hash to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UseConfig {
+    /// How contexts were cut.
+    pub windows: WindowConfig,
+    /// How answers were chosen.
+    pub spans: SpanConfig,
+    /// Whether it was trained on questions without an answer, and so can say that there is none.
+    pub no_answer: bool,
+    /// BLAKE3 of weights, configuration and tokenizer, by name.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+}
+
+/// In tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowConfig {
+    /// The most in a window.
+    pub max_length: usize,
+    /// Shared by neighbouring windows.
+    pub doc_stride: usize,
+}
+
+/// As in the settings of evaluate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SpanConfig {
+    /// Starts and ends that are paired in each window.
+    pub n_best: usize,
+    /// Tokens of the longest answer.
+    pub max_answer_length: usize,
+    /// By how much the score of no answer must exceed the best answer's.
+    pub null_threshold: f64,
+}
+
+impl UseConfig {
+    /// What the folder says; `None` where it says nothing of this, as those of other tools.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
+        let Some(json) = files::read(folder, TRAINING_CONFIG)? else { return Ok(None) };
+        let invalid = |source| {
+            let expected = "what `distilburn export` wrote; export the model again, or delete the file";
+            Error::json(&folder.join(TRAINING_CONFIG), expected, &source)
+        };
+        let value: Value = serde_json::from_slice(&json).map_err(invalid)?;
+        if value.get("windows").is_none() {
+            return Ok(None);
+        }
+        serde_json::from_slice(&json).map(Some).map_err(invalid)
+    }
+
+    /// Compares the files that are read from the folder with their hashes.
+    pub(crate) fn verify(&self, folder: &Path) -> Result<()> {
+        for (name, found) in hash_files(folder, &[])? {
+            match self.files.get(&name) {
+                Some(expected) if *expected != found => {
+                    let expected = expected.clone();
+                    return Err(Error::Changed { path: folder.join(name), found, expected });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// BLAKE3 of the files that are read from a model's folder, and of `more`.
+pub fn hash_files(folder: &Path, more: &[&str]) -> Result<BTreeMap<String, String>> {
+    let names = fetch::model_files(folder).into_iter().chain(more.iter().map(|name| (*name).to_owned()));
+    let hashes = names.map(|name| {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(fs_err::File::open(folder.join(&name))?)?;
+        Ok((name, hasher.finalize().to_hex().to_string()))
+    });
+    hashes.collect()
+}
