@@ -60,6 +60,7 @@ fn input(artifact: &Artifact) -> Input {
 fn changed(key: &str) -> &'static str {
     match key {
         "ingest.on_invalid" => "skip",
+        "ingest.plausible_answers" => "ignore",
         "ingest.subset" => "first",
         "run.precision" => "bf16",
         "train.betas" => "[0.8, 0.9]",
