@@ -60,7 +60,7 @@ fn every_form_scores_alike() {
 #[test]
 fn questions_without_an_answer_bring_version_2_and_stand_apart() {
     let bench = Bench::new();
-    let with_none = dataset().replace(r#""answers":[{"answer_start":0,"text":"1999"}]"#, r#""answers":[]"#);
+    let with_none = dataset().replace(r#""answers":[{"text":"1999","answer_start":0}]"#, r#""answers":[]"#);
     assert_ne!(with_none, dataset());
     fs::write(bench.path("dev.json"), with_none).unwrap();
     fs::write(bench.path("predictions.json"), r#"{"a": "broncos!", "b": "the", "c": "x"}"#).unwrap();
