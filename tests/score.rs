@@ -57,6 +57,65 @@ fn every_form_scores_alike() {
     assert!(said.stderr.contains("unanswered=1") && said.stderr.contains("first=\"d\""), "{said:?}");
 }
 
+/// Rows of the same questions, as pandas writes them.
+const ROWS: &str = r#"[{"id": "a", "context": "c", "question": "?", "answers": ["the Denver Broncos", "Broncos"]},
+ {"id": "b", "context": "c", "question": "?", "answer": 1999},
+ {"id": "c", "context": "c", "question": "?", "answer_text": "in the city", "answer_start": "0"}]"#;
+
+#[test]
+fn score_takes_what_ingest_takes() {
+    let bench = Bench::new();
+    let write = |name: &str, contents: &str| {
+        fs::write(bench.path(name), contents).unwrap();
+        name.to_owned()
+    };
+    let lines = ROWS.trim_start_matches('[').trim_end_matches(']').replace("},", "}");
+    let datasets = [
+        write("dev.json", &dataset()),
+        write("bom.json", &format!("\u{feff}{}", dataset())),
+        write("list.json", ROWS),
+        write("lines.jsonl", &lines),
+        write(
+            "table.csv",
+            "id,context,question,answers\na,c,?,\"[\"\"the Denver Broncos\"\",\"\"Broncos\"\"]\"\nb,c,?,1999\nc,c,?,in the city\n",
+        ),
+    ];
+    let predictions = [
+        write("p.json", r#"{"a": "broncos!", "c": "city"}"#),
+        write("bom.p.json", "\u{feff}{\"a\": \"broncos!\", \"c\": \"city\"}"),
+        write(
+            "list.p.json",
+            r#"[{"id": "a", "prediction_text": "broncos!"}, {"id": "c", "prediction_text": "city"}]"#,
+        ),
+        write("p.csv", "id,prediction_text\na,broncos!\nc,city\n"),
+    ];
+    let score = |dataset: &str, predictions: &str| {
+        bench.json(&format!("distilburn score --dataset {dataset} --predictions {predictions} --json"))
+    };
+    let expected = score(&datasets[0], &predictions[0]);
+    assert_eq!(expected["exact_match"].as_f64().map(f64::round), Some(33.0));
+    for dataset in &datasets {
+        for predictions in &predictions {
+            assert_eq!(score(dataset, predictions), expected, "{dataset}, {predictions}");
+        }
+    }
+}
+
+/// The official v2.0 script drops golds without text, and scores a question without golds by an empty prediction.
+#[test]
+fn a_question_without_answer_scores_alike_however_the_file_says_so() {
+    let bench = Bench::new();
+    fs::write(bench.path("p.json"), r#"{"a": "", "b": "x"}"#).unwrap();
+    for none in
+        [r#""answers": []"#, r#""answers": [{"text": ""}]"#, r#""answers": null, "is_impossible": true"#]
+    {
+        let row = |id: &str| format!(r#"{{"id": "{id}", "context": "c", "question": "?", {none}}}"#);
+        fs::write(bench.path("dev.jsonl"), [row("a"), row("b")].join("\n")).unwrap();
+        let score = bench.json("distilburn score --dataset dev.jsonl --predictions p.json --json");
+        assert_eq!((&score["exact_match"], &score["f1"]), (&json!(50.0), &json!(50.0)), "{none}");
+    }
+}
+
 #[test]
 fn questions_without_an_answer_bring_version_2_and_stand_apart() {
     let bench = Bench::new();
@@ -99,6 +158,11 @@ fn files_that_cannot_be_scored_are_refused() {
     let line = |id: &str| format!("{{\"id\": \"{id}\", \"prediction_text\": \"1\"}}\n");
     fs::write(bench.path("lines.jsonl"), line("a") + &line("b") + &line("a")).unwrap();
     fs::write(bench.path("misspelt.jsonl"), line("a") + "{\"id\": \"b\", \"text\": \"1\"}\n").unwrap();
+    fs::write(bench.path("line.json"), r#"{"id": "a", "prediction": "1999"}"#).unwrap();
+    fs::write(bench.path("one.jsonl"), line("q1") + &line("q2") + &line("q3") + &line("q4")).unwrap();
+    fs::write(bench.path("unlabelled.json"), r#"[{"id": "a", "context": "c", "question": "?"}]"#).unwrap();
+    fs::write(bench.path("pointer.json"), "version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+        .unwrap();
     let cases = [
         ("list.json", "list.json"),
         ("dev.json", "list.json"),
@@ -109,6 +173,10 @@ fn files_that_cannot_be_scored_are_refused() {
         ("dev.json", "keys.json"),
         ("dev.json", "lines.jsonl"),
         ("dev.json", "misspelt.jsonl"),
+        ("dev.json", "line.json"),
+        ("dev.json", "one.jsonl"),
+        ("unlabelled.json", "x"),
+        ("pointer.json", "x"),
     ];
     let mut all = String::new();
     for (dataset, predictions) in cases {

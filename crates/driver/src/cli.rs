@@ -177,11 +177,11 @@ pub(crate) struct WatchOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct ScoreOptions {
-    /// Questions and their answers, in SQuAD's JSON form (v1.1 or v2.0), plain or .gz
+    /// Questions and their answers, in any form that ingest reads: SQuAD JSON, JSON Lines, CSV, Parquet
     #[arg(long, value_name = "FILE")]
     pub(crate) dataset: PathBuf,
 
-    /// JSON object of question id → answer text, or JSON Lines with `id` and `prediction_text`, plain or .gz
+    /// JSON object of question id → answer text, or `id` and `prediction_text` as JSON Lines, list, CSV or Parquet
     #[arg(long, value_name = "FILE")]
     pub(crate) predictions: PathBuf,
 

@@ -76,16 +76,33 @@ pub(crate) enum Error {
     #[diagnostic(help("check the path, and that you may read there"))]
     Io(#[from] std::io::Error),
 
-    #[error("{} is not {expected}", path.display())]
-    #[diagnostic(help("{remedy}"))]
-    Json { path: PathBuf, expected: &'static str, remedy: &'static str, source: serde_json::Error },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Questions(Box<question_files::Error>),
+
+    #[error(
+        "no id of {} is one of {}: {predicted} against {questions}",
+        predictions.display(),
+        dataset.display()
+    )]
+    #[diagnostic(help(
+        "predictions are one object of question id → answer text, or objects with `id` and `prediction_text`, and stand \
+         for the questions of the data set that they were made for"
+    ))]
+    NoIdInCommon { dataset: PathBuf, predictions: PathBuf, questions: String, predicted: String },
+
+    #[error("{}: question {id:?} has no answers, so it cannot be scored", path.display())]
+    #[diagnostic(help(
+        "name a file with answers; where the context holds none, write an empty list: \"answers\": []"
+    ))]
+    Unlabelled { path: PathBuf, id: String },
 
     #[error("{} holds more than one {what} with the id {id:?}", path.display())]
     #[diagnostic(help("an id stands for one {what}: keep only the one that counts"))]
     DuplicateId { path: PathBuf, what: &'static str, id: String },
 
     #[error("{} holds no questions", path.display())]
-    #[diagnostic(help("name a file in SQuAD's JSON form with at least one question"))]
+    #[diagnostic(help("name a file with at least one question"))]
     NoQuestions { path: PathBuf },
 }
 
@@ -101,6 +118,12 @@ impl From<artifact::Error> for Error {
     }
 }
 
+impl From<question_files::Error> for Error {
+    fn from(error: question_files::Error) -> Self {
+        Self::Questions(Box::new(error))
+    }
+}
+
 impl ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
@@ -113,7 +136,9 @@ impl ExitKind for Error {
             | Self::NoTraining { .. }
             | Self::DamagedStore { .. }
             | Self::NothingToWatch { .. }
-            | Self::Json { .. }
+            | Self::Questions(_)
+            | Self::NoIdInCommon { .. }
+            | Self::Unlabelled { .. }
             | Self::DuplicateId { .. }
             | Self::NoQuestions { .. }
             | Self::Io(_) => 3,

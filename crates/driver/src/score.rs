@@ -1,39 +1,36 @@
 //! `score`: exact match and F1 of a predictions file, as the official SQuAD script computes them.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
-use std::io::{Read, Seek};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use question_files::{Answer, QuestionFile};
 use serde_json::json;
-use squad::json::Dataset;
 use squad::{Means, Parts, Score};
 
 use crate::Error;
 use crate::cli::ScoreOptions;
 
+/// Ids that a message shows of a file.
+const SHOWN_IDS: usize = 3;
+
 /// `distilburn score`
 pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
-    let dataset: Dataset =
-        serde_json::from_slice(&read(&options.dataset)?).map_err(|source| Error::Json {
-            path: options.dataset.clone(),
-            expected: "a dataset in SQuAD's JSON form",
-            remedy: "expected {\"data\": [{\"paragraphs\": [{\"context\": …, \"qas\": [{\"id\": …, \"question\": …, \"answers\": […]}]}]}]}",
-            source,
-        })?;
-    let ground_truths = dataset.ground_truths();
-    if ground_truths.is_empty() {
-        return Err(Error::NoQuestions { path: options.dataset.clone() });
-    }
-    let mut ids = HashSet::new();
-    if let Some((id, _)) = ground_truths.iter().find(|(id, _)| !ids.insert(*id)) {
-        let (path, id) = (options.dataset.clone(), (*id).to_owned());
-        return Err(Error::DuplicateId { path, what: "question", id });
-    }
+    let questions = questions(&options.dataset)?;
     let predictions = predictions(&options.predictions)?;
+    if !predictions.is_empty() && !questions.iter().any(|(id, _)| predictions.contains_key(id)) {
+        let mut predicted: Vec<&str> = predictions.keys().map(String::as_str).collect();
+        predicted.sort_unstable();
+        return Err(Error::NoIdInCommon {
+            dataset: options.dataset.clone(),
+            predictions: options.predictions.clone(),
+            questions: examples(questions.iter().map(|(id, _)| id.as_str())),
+            predicted: examples(predicted.into_iter()),
+        });
+    }
+    let ground_truths: Vec<(&str, Vec<&str>)> = questions
+        .iter()
+        .map(|(id, texts)| (id.as_str(), texts.iter().map(String::as_str).collect()))
+        .collect();
     let score = squad::score(&ground_truths, &predictions, options.f1_units);
     if score.unanswered > 0 {
         tracing::warn!(unanswered = score.unanswered, "questions without a prediction count 0");
@@ -77,17 +74,35 @@ pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
     Ok(stage::print(&format!("{text}\n"))?)
 }
 
+/// The id and the texts of the answers of every question; an id comes once.
+fn questions(path: &Path) -> Result<Vec<(String, Vec<String>)>, Error> {
+    let mut articles = question_files::articles(vec![file(path, "--dataset")]);
+    let (mut questions, mut ids) = (Vec::new(), HashSet::new());
+    for article in &mut articles {
+        for qa in article?.paragraphs.into_iter().flat_map(|paragraph| paragraph.qas) {
+            let (path, id) = (path.to_owned(), qa.id);
+            let Some(answers) = qa.answers else { return Err(Error::Unlabelled { path, id }) };
+            if !ids.insert(id.clone()) {
+                return Err(Error::DuplicateId { path, what: "question", id });
+            }
+            // One without text says that there is none.
+            let texts = answers.into_iter().filter(|answer| !answer.is_empty());
+            questions.push((id, texts.map(|Answer { text, .. }| text).collect()));
+        }
+    }
+    for file in articles.understood().iter().filter(|file| !file.is_plain()) {
+        tracing::info!(%file, "read the data set");
+    }
+    if questions.is_empty() {
+        return Err(Error::NoQuestions { path: path.to_owned() });
+    }
+    Ok(questions)
+}
+
 /// Answer texts by question id, each id once.
 fn predictions(path: &Path) -> Result<HashMap<String, String>, Error> {
-    let entries = parse_predictions(&read(path)?).map_err(|source| Error::Json {
-        path: path.to_owned(),
-        expected: "a predictions file",
-        remedy: "expected one JSON object of question id → answer text, {\"5733be28\": \"Denver Broncos\", …}, or JSON \
-                 Lines of {\"id\": \"5733be28\", \"prediction_text\": \"Denver Broncos\"}",
-        source,
-    })?;
-    let mut predictions = HashMap::with_capacity(entries.len());
-    for (id, text) in entries {
+    let mut predictions = HashMap::new();
+    for (id, text) in question_files::predictions(&file(path, "--predictions"))? {
         if predictions.contains_key(&id) {
             return Err(Error::DuplicateId { path: path.to_owned(), what: "prediction", id });
         }
@@ -96,63 +111,12 @@ fn predictions(path: &Path) -> Result<HashMap<String, String>, Error> {
     Ok(predictions)
 }
 
-/// Every id and text, in the file's order: its first value tells which form it has.
-fn parse_predictions(bytes: &[u8]) -> serde_json::Result<Vec<(String, String)>> {
-    let lines = || serde_json::Deserializer::from_slice(bytes).into_iter::<Line>();
-    if let Some(Ok(_)) = lines().next() {
-        lines().map(|line| line.map(|line| (line.id, line.prediction_text))).collect()
-    } else {
-        serde_json::from_slice::<Entries>(bytes).map(|entries| entries.0)
-    }
+fn file(path: &Path, asked_by: &'static str) -> QuestionFile {
+    QuestionFile { path: path.to_owned(), name: path.display().to_string(), asked_by }
 }
 
-/// A line of JSON Lines, as the SQuAD metrics of `datasets` and `evaluate` name its fields.
-#[derive(Deserialize)]
-struct Line {
-    id: String,
-    prediction_text: String,
-}
-
-/// The entries of a JSON object; a map would keep the last of those with the same key.
-struct Entries(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Entries;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-/// The contents of a file, gzip or not: the first two bytes tell.
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let named =
-        |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let mut file = std::fs::File::open(path).map_err(named)?;
-    let mut bytes = Vec::new();
-    file.by_ref().take(2).read_to_end(&mut bytes).map_err(named)?;
-    if bytes == [0x1f, 0x8b] {
-        bytes.clear();
-        file.rewind().map_err(named)?;
-        MultiGzDecoder::new(file).read_to_end(&mut bytes).map_err(named)?;
-    } else {
-        file.read_to_end(&mut bytes).map_err(named)?;
-    }
-    Ok(bytes)
+fn examples<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = if ids.len() > SHOWN_IDS { ", …" } else { "" };
+    let shown: Vec<String> = ids.take(SHOWN_IDS).map(|id| format!("{id:?}")).collect();
+    shown.join(", ") + more
 }

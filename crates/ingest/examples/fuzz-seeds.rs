@@ -18,6 +18,20 @@ fn main() {
     seed("json_lines", "questions", &lines[b"{\"id\": \"".len() - 1..]);
     seed("parquet", "questions", &forms::parquet(&articles)[4..]);
     seed("parquet", "other", &forms::other_columns()[4..]);
+    // Every example of the page of forms.
+    let page = include_str!("../../question-files/forms.md");
+    for (number, block) in page.split("\n```").skip(1).step_by(2).enumerate() {
+        let (form, example) = block.split_once('\n').expect("a block has a first line");
+        let (target, begin) = match form {
+            "csv" => ("csv", example.find('\n').map_or(0, |end| end + 1)),
+            _ if example.starts_with("[{\"") => ("json_list", 3),
+            _ => continue,
+        };
+        seed(target, &format!("example-{number}"), &example.as_bytes()[begin..]);
+    }
+    seed("predictions", "object", b"\0a\": \"cat\"}");
+    seed("predictions", "list", b"\x01\"a\", \"prediction_text\": \"cat\"}]");
+    seed("predictions", "csv", b"\x02a,cat\n");
     seed("compressed", "gzip", &[&[0], &forms::gzip(&squad)[3..]].concat());
     seed("compressed", "zstd", &[&[1], &forms::zstd(&lines)[4..]].concat());
 

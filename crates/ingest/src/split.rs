@@ -1,10 +1,11 @@
 //! Training and validation: where each comes from, which of its questions are kept, where they go.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use artifact::file_name;
-use question_files::{Article, QuestionFile};
+use question_files::{Article, QuestionFile, Understood};
 use serde_json::{Value, json};
 use stage::settings::{Ingest, Source, Subset};
 use stage::{Fetcher, Job};
@@ -45,7 +46,8 @@ impl<'a> Split<'a> {
         let job = &*job;
         let is_stopped = || job.interrupted() || stop.load(Ordering::Relaxed);
         let mut contexts = Contexts::default();
-        Articles { data, is_stopped: &is_stopped, part: None }.each(&mut |article| {
+        let understood = RefCell::default();
+        Articles { data, is_stopped: &is_stopped, part: None, understood }.each(&mut |article| {
             contexts.push(article);
             Ok(())
         })?;
@@ -96,7 +98,8 @@ impl<'a> Split<'a> {
         let data = self.open(settings.seed, &mut job.fetcher)?;
         let job = &*job;
         let is_stopped = || job.interrupted() || stop.load(Ordering::Relaxed);
-        let source = Articles { data, is_stopped: &is_stopped, part: self.part };
+        let understood = RefCell::default();
+        let source = Articles { data, is_stopped: &is_stopped, part: self.part, understood };
         let selection = self.selection(settings)?;
         let mut audit = audit.split(self.name);
         let (choice, mut audit) = if let Some(choice) = selection.begin(None) {
@@ -109,6 +112,9 @@ impl<'a> Split<'a> {
             (selection.begin(Some(checker.tally.usable)).expect("how many there are is known"), None)
         };
         let (tally, counts) = self.write(&source, settings, choice, audit.as_mut(), job)?;
+        for file in source.understood.take() {
+            tracing::info!(split = self.name, %file, "understood");
+        }
         if let Some(audit) = audit {
             audit.finish();
         }
@@ -248,6 +254,8 @@ struct Articles<'a> {
     data: Data,
     is_stopped: &'a dyn Fn() -> bool,
     part: Option<(&'a Share, Part)>,
+    /// What each file was taken for, once they are read.
+    understood: RefCell<Vec<Understood>>,
 }
 
 impl Articles<'_> {
@@ -266,7 +274,9 @@ impl Articles<'_> {
             Data::Sample(articles) => articles.iter().try_for_each(visit),
             Data::Files(files) => {
                 let mut articles = question_files::articles(files.clone());
-                articles.try_for_each(|article| visit(&article?))
+                articles.try_for_each(|article| visit(&article?))?;
+                *self.understood.borrow_mut() = articles.understood();
+                Ok(())
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Articles, read on a thread of its own while earlier ones are worked on.
 
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::{mem, thread, vec};
 
 use crate::Visit;
 use crate::error::{Error, Result};
+use crate::gather::Understood;
 use crate::question::Article;
 
 /// Bytes of text after which articles are handed over: enough to make that cheap, few enough to bound memory.
@@ -21,15 +23,20 @@ pub struct Articles {
     batch: vec::IntoIter<Article>,
     /// `None` once its outcome is known.
     reader: Option<JoinHandle<Result<()>>>,
+    understood: Arc<Mutex<Vec<Understood>>>,
 }
 
 impl Articles {
     /// Begins to read; dropping the iterator ends it.
-    pub(crate) fn new(read: impl FnOnce(Visit<'_>) -> Result<()> + Send + 'static) -> Self {
+    pub(crate) fn new(
+        read: impl FnOnce(Visit<'_>, &mut dyn FnMut(Understood)) -> Result<()> + Send + 'static,
+    ) -> Self {
         let (sender, batches) = sync_channel::<Vec<Article>>(AHEAD);
+        let understood = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&understood);
         let reader = thread::spawn(move || {
             let (mut batch, mut bytes) = (Vec::new(), 0);
-            let outcome = read(&mut |article| {
+            let mut visit = |article| {
                 bytes += text_bytes(&article);
                 batch.push(article);
                 if bytes < BATCH_BYTES {
@@ -37,12 +44,20 @@ impl Articles {
                 }
                 bytes = 0;
                 sender.send(mem::take(&mut batch)).map_err(|_| Error::Stopped)
-            });
+            };
+            let outcome =
+                read(&mut visit, &mut |file| notes.lock().unwrap_or_else(PoisonError::into_inner).push(file));
             // Nobody may want it any more.
             let _ = sender.send(batch);
             outcome
         });
-        Self { batches, batch: Vec::new().into_iter(), reader: Some(reader) }
+        Self { batches, batch: Vec::new().into_iter(), reader: Some(reader), understood }
+    }
+
+    /// What each file was taken for, as far as they are read.
+    #[must_use]
+    pub fn understood(&self) -> Vec<Understood> {
+        self.understood.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -88,9 +103,9 @@ mod tests {
 
     #[test]
     fn articles_come_in_order_and_before_the_error_behind_them() {
-        let articles = Articles::new(|visit| {
+        let articles = Articles::new(|visit, _| {
             (0..20).try_for_each(|number| visit(article(number)))?;
-            Err(Error::Empty { name: "data".to_owned() })
+            Err(Error::Empty { name: "data".to_owned(), what: "questions" })
         });
         let (titles, errors): (Vec<_>, Vec<_>) =
             articles.map(|article| article.map(|article| article.title)).partition(Result::is_ok);
@@ -102,7 +117,7 @@ mod tests {
     #[test]
     fn a_listener_that_stops_ends_the_reading() {
         let (told, stopped) = sync_channel(1);
-        let mut articles = Articles::new(move |visit| {
+        let mut articles = Articles::new(move |visit, _| {
             let outcome = (0..).try_for_each(|number| visit(article(number)));
             told.send(()).unwrap();
             outcome
@@ -114,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_panic_of_the_reader_is_an_error() {
-        let mut articles = Articles::new(|_| panic!("at a bug"));
+        let mut articles = Articles::new(|_, _| panic!("at a bug"));
         let error = articles.next().unwrap().unwrap_err().to_string();
         assert_eq!(error, "the reader of questions stopped: at a bug");
         assert!(articles.next().is_none());

@@ -77,23 +77,51 @@ pub enum Error {
 
     /// Nothing, or white space alone.
     #[error("{name} is empty")]
-    #[diagnostic(help("write or fetch it again: it should hold questions as JSON, JSON Lines or Parquet"))]
+    #[diagnostic(help("write or fetch it again: it should hold {what}"))]
     Empty {
+        /// The file.
+        name: String,
+        /// Questions, or predictions.
+        what: &'static str,
+    },
+
+    /// What git-lfs leaves where it did not fetch the file.
+    #[error("{name} is a git-lfs pointer, not the file that it stands for")]
+    #[diagnostic(help(
+        "fetch the file: run `git lfs pull` in its repository (`git lfs install` comes once before it)"
+    ))]
+    GitLfs {
         /// The file.
         name: String,
     },
 
-    /// Neither JSON nor Parquet.
-    #[error("{name} begins with \"{start}\": it is neither SQuAD's JSON, nor JSON Lines, nor Parquet")]
+    /// A form that another tool turns into one that is read.
+    #[error("{name} is {found}, expected {what} as JSON, JSON Lines, CSV or Parquet")]
+    #[diagnostic(help("{help}"))]
+    Foreign {
+        /// The file.
+        name: String,
+        /// What it is.
+        found: &'static str,
+        /// Questions, or predictions.
+        what: &'static str,
+        /// The command that turns it into something that is read.
+        help: String,
+    },
+
+    /// No form that is known.
+    #[error("{name} begins with \"{start}\", expected {what} as JSON, JSON Lines, CSV or Parquet")]
     #[diagnostic(help(
-        "JSON begins with {{\"data\": [, each line of JSON Lines with {{\"id\":, Parquet with PAR1; of a table or a list, \
-         `datasets.Dataset.to_json` makes JSON Lines"
+        "JSON begins with `{{` or `[`, CSV with a line of column names, Parquet with PAR1; crates/question-files/forms.md \
+         shows every form"
     ))]
     Form {
         /// The file.
         name: String,
         /// Its first bytes, escaped.
         start: String,
+        /// Questions, or predictions.
+        what: &'static str,
     },
 
     /// A text in another encoding.
@@ -152,31 +180,25 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// A column that is missing or of another type.
-    #[error("{name}: column {column} is {found}, expected {expected}")]
-    #[diagnostic(help(
-        "expected the columns that `datasets` gives SQuAD: id, title, context, question, answers{{text, answer_start}}"
-    ))]
-    Column {
+    /// Columns that are missing, or may mean two things.
+    #[error("{name}: {message}")]
+    #[diagnostic(help("name the columns {columns}; crates/question-files/forms.md shows every form"))]
+    Columns {
         /// The file.
         name: String,
-        /// Its path in the schema.
-        column: &'static str,
-        /// Its type, or that it is missing.
-        found: String,
-        /// The type that is possible.
-        expected: &'static str,
+        /// What is wrong with them.
+        message: String,
+        /// Those that are expected.
+        columns: &'static str,
     },
 
     /// A row that says nothing where something is due, or contradicts itself.
     #[error("{name}, row {row}: {message}")]
-    #[diagnostic(help(
-        "every row needs id, context, question, and as many answers.text as answers.answer_start"
-    ))]
+    #[diagnostic(help("mend the row; crates/question-files/forms.md shows every form"))]
     Row {
         /// The file.
         name: String,
-        /// Counted from 1: of JSON Lines the line.
+        /// Of Parquet counted from 1, of CSV the line.
         row: usize,
         /// What is wrong.
         message: String,
@@ -221,6 +243,22 @@ impl Error {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         Self::Reader { message: text.unwrap_or("no message").to_owned() }
+    }
+
+    pub(crate) fn row(name: &str, row: usize, message: String) -> Self {
+        Self::Row { name: name.to_owned(), row, message }
+    }
+
+    /// What is wrong with a row of a table.
+    pub(crate) fn of_row(
+        name: &str,
+        row: usize,
+        error: &serde_path_to_error::Error<serde_json::Error>,
+    ) -> Self {
+        let path = error.path().to_string();
+        let message = crate::json_text::in_words(error.inner());
+        let message = if path == "." { message } else { format!("{path}: {message}") };
+        Self::row(name, row, message)
     }
 
     /// An error of reading `name`.

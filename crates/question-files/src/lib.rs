@@ -10,27 +10,36 @@ extern crate self as question_files;
 
 mod ahead;
 mod compression;
+mod delimited;
 mod error;
-mod json_lines;
+mod field;
+mod form;
+mod gather;
+mod item;
+mod json;
 mod json_text;
 mod parquet;
+mod predictions;
 mod question;
-mod rows;
-mod squad_json;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufRead, Seek as _};
 use std::path::{Path, PathBuf};
 
-use fs_err::File;
 use memchr::memchr;
+use serde_json::{Map, Value};
 
-use crate::compression::Text;
+use crate::delimited::Records;
+use crate::field::Field;
+use crate::form::{Contents, Wanted};
+use crate::gather::{Gather, Seen};
+use crate::item::{ANY, Item, Word};
 use crate::json_text::{Expected, JsonText};
 
 pub use crate::ahead::Articles;
 pub use crate::error::{Error, Result};
+pub use crate::gather::Understood;
+pub use crate::predictions::predictions;
 pub use crate::question::{Answer, Article, Paragraph, Qa};
 
 /// Takes an article; an error of it ends the reading.
@@ -49,12 +58,14 @@ pub struct QuestionFile {
 /// Every article of `files`, one file after the other. An error ends the iteration.
 #[must_use]
 pub fn articles(files: Vec<QuestionFile>) -> Articles {
-    Articles::new(move |visit| {
+    Articles::new(move |visit, understood| {
+        let mut seen = Seen::new();
         files.iter().try_for_each(|file| {
-            read(file, &mut |article: Article| {
-                refuse_nul(&article, &file.name)?;
+            understood(read(file, &mut seen, &mut |article: Article| {
+                check_texts(&article, &file.name)?;
                 visit(article)
-            })
+            })?);
+            Ok(())
         })
     })
 }
@@ -62,110 +73,72 @@ pub fn articles(files: Vec<QuestionFile>) -> Articles {
 /// Reads a list of question ids, plain or compressed.
 pub fn read_ids(path: &Path, asked_by: &'static str) -> Result<Vec<String>> {
     let name = path.display().to_string();
-    let (text, _) = open(&QuestionFile { path: path.to_owned(), name: name.clone(), asked_by })?;
+    let what = "a list of question ids";
+    let (text, _) = form::text(&QuestionFile { path: path.to_owned(), name: name.clone(), asked_by }, what)?;
     let form = "a list of question ids: [\"…\", \"…\"]";
     let mut json = JsonText::new(text, Expected { name: &name, form });
-    let ids = json.value("the list")?;
+    let ids: Vec<Word> = json.value("the list")?;
     json.end()?;
-    Ok(ids)
+    Ok(ids.into_iter().map(|id| id.0).collect())
 }
 
-fn read(file: &QuestionFile, visit: Visit<'_>) -> Result<()> {
-    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// The largest context: a novel has about one.
+const MAX_CONTEXT_MIB: usize = 8;
+
+const ROW_FORM: &str = "one object a question: {\"id\": …, \"title\": …, \"context\": …, \"question\": …, \
+                        \"answers\": {\"text\": […], \"answer_start\": […]}}; crates/question-files/forms.md shows \
+                        every form";
+
+const COLUMNS: &str = "id, context, question, answers and answer_start";
+
+fn read(file: &QuestionFile, seen: &mut Seen, visit: Visit<'_>) -> Result<Understood> {
     let name = &file.name;
-    let (mut text, is_compressed) = open(file)?;
-    let first = text.fill_buf().map_err(|source| Error::io(name, source))?;
-    if first.starts_with(b"PAR1") {
-        let file = if is_compressed {
-            unpacked(&mut text, name)?
-        } else {
-            File::open(&file.path).map_err(|source| Error::io(name, source))?.into_file()
-        };
-        return parquet::read(file, name, visit);
-    }
-    let mark = if first.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    check_form(&first[mark..], name)?;
-    let is_lines = is_row(&first[mark..]);
-    text.consume(mark);
-    if is_lines { json_lines::read(text, name, visit) } else { squad_json::read(text, name, visit) }
-}
-
-/// The contents of a regular file.
-fn open(file: &QuestionFile) -> Result<(Text, bool)> {
-    let QuestionFile { path, name, asked_by } = file;
-    let no_file = |found| Error::NoFile { asked_by, name: name.clone(), found };
-    // Looked at before it is opened: opening a FIFO would wait for its writer.
-    match fs_err::metadata(path) {
-        Ok(metadata) if metadata.is_file() => {}
-        Ok(metadata) if metadata.is_dir() => return Err(no_file("a folder")),
-        Ok(_) => return Err(no_file("no regular file")),
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Err(no_file("missing")),
-        Err(source) => return Err(Error::Read { name: name.clone(), source }),
-    }
-    let opened = File::open(path).and_then(compression::open);
-    opened.map_err(|source| Error::io(name, source))
-}
-
-/// Parquet is read from several places: what was compressed as a whole goes into a file without a name.
-fn unpacked(text: &mut Text, name: &str) -> Result<std::fs::File> {
-    let mut unpack = || {
-        let mut file = tempfile::tempfile()?;
-        io::copy(text, &mut file)?;
-        file.rewind()?;
-        Ok(file)
+    let wanted = Wanted { is_line, knows: |column| Field::named(column).is_some(), what: "questions" };
+    let contents = form::contents(file, &wanted)?;
+    let container = match contents {
+        Contents::Parquet(_) => "Parquet",
+        Contents::Object(_) => "SQuAD",
+        Contents::List(_) => "a JSON list",
+        Contents::Lines(_) => "JSON Lines",
+        Contents::Table(b'\t', _) => "TSV",
+        Contents::Table(..) => "CSV",
     };
-    unpack().map_err(|source| Error::io(name, source))
+    let mut gather = Gather::new(container, seen, visit);
+    let mut take = |item: Item<ANY>| gather.push(item);
+    let check = |names: &[&str]| {
+        let error = |message| Error::Columns { name: name.clone(), message, columns: COLUMNS };
+        item::check_columns(names).map_err(error)
+    };
+    let mut take_row = |number, row: Map<String, Value>| {
+        let item = serde_path_to_error::deserialize(Value::Object(row));
+        take(item.map_err(|error| Error::of_row(name, number, &error))?)
+    };
+    let expected = Expected { name, form: ROW_FORM };
+    match contents {
+        Contents::Parquet(file) => parquet::read(file, name, wanted.knows, &check, &mut take_row),
+        Contents::Object(text) => json::squad(text, name, &mut take),
+        Contents::List(text) => json::list(text, expected, &mut take),
+        Contents::Lines(text) => json::lines(text, expected, &mut take),
+        Contents::Table(delimiter, text) => {
+            delimited::read(Records::new(text, name, delimiter), &check, &mut take_row)
+        }
+    }?;
+    gather.finish(name)
 }
 
-/// Refuses a text that begins like nothing that is read.
-fn check_form(start: &[u8], name: &str) -> Result<()> {
-    const SHOWN_BYTES: usize = 16;
-    let (name, start) = (name.to_owned(), start.trim_ascii_start());
-    match start {
-        [] | [b'{', ..] => Ok(()),
-        [byte @ 0xff, 0xfe, ..] | [byte @ 0xfe, 0xff, ..] => {
-            let (line, column, byte) = (1, 1, *byte);
-            Err(Error::Utf8 { name, line, column, byte, encoding: "utf-16" })
-        }
-        _ => {
-            let start = start[..start.len().min(SHOWN_BYTES)].escape_ascii().to_string();
-            Err(Error::Form { name, start })
-        }
-    }
+/// Whether a JSON text has an object a line and is no SQuAD file: the first key that belongs to one of them decides.
+fn is_line(start: &[u8]) -> bool {
+    let decides = |(key, value): (&[u8], u8)| match key {
+        b"version" => Some(false),
+        b"data" => Some(value == b'{'),
+        b"title" => None,
+        key => Field::named(std::str::from_utf8(key).ok()?).map(|_| true),
+    };
+    form::keys(start).find_map(decides).unwrap_or(false)
 }
 
-/// Whether a JSON text begins with a row and not with a SQuAD file: the first of its keys that belongs to one of
-/// them decides.
-fn is_row(start: &[u8]) -> bool {
-    let (mut depth, mut position) = (0_usize, 0);
-    while let Some(byte) = start.get(position) {
-        match byte {
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => {
-                let begin = position + 1;
-                position = begin;
-                while let Some(byte) = start.get(position).filter(|byte| **byte != b'"') {
-                    position += if *byte == b'\\' { 2 } else { 1 };
-                }
-                let text = start.get(begin..position).unwrap_or_default();
-                let rest = start.get(position + 1..).unwrap_or_default().trim_ascii_start();
-                if depth == 1 && rest.starts_with(b":") {
-                    match text {
-                        b"data" | b"version" => return false,
-                        b"id" | b"context" | b"question" | b"answers" => return true,
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-        position += 1;
-    }
-    false
-}
-
-fn refuse_nul(article: &Article, name: &str) -> Result<()> {
+/// No text holds a NUL, and no context is larger than what a stage can end in the middle of.
+fn check_texts(article: &Article, name: &str) -> Result<()> {
     let refuse = |text: &str, place: &dyn Fn() -> String| {
         if memchr(0, text.as_bytes()).is_some() {
             return Err(Error::Nul { name: name.to_owned(), place: place() });
@@ -175,6 +148,14 @@ fn refuse_nul(article: &Article, name: &str) -> Result<()> {
     refuse(&article.title, &|| format!("the title {:?}", article.title))?;
     for paragraph in &article.paragraphs {
         let first = paragraph.qas.first().map_or("", |qa| &qa.id);
+        if paragraph.context.len() > MAX_CONTEXT_MIB << 20 {
+            return Err(Error::TooLarge {
+                name: name.to_owned(),
+                what: format!("the context of question {first:?}"),
+                limit_mib: MAX_CONTEXT_MIB as u64,
+                help: "a passage a question",
+            });
+        }
         refuse(&paragraph.context, &|| format!("the context of question {first:?}"))?;
         for qa in &paragraph.qas {
             refuse(&qa.id, &|| format!("the id {:?}", qa.id))?;

@@ -1,25 +1,20 @@
-//! Parquet, read in record batches.
+//! Parquet, read in record batches, each row as an object of its columns.
 
 use std::fs::File;
 use std::io::{self, Seek as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray as _, BooleanArray, Int32Array, ListArray, RecordBatch, StringArray, StructArray,
-};
+use arrow::array::{Array, AsArray as _};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Int32Type, Schema};
-use arrow::error::ArrowError;
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Map, Value};
 
-use crate::Visit;
 use crate::error::{Error, Result};
-use crate::rows::{Answers, Row, Rows};
 
-/// Rows in memory at once.
-const BATCH_ROWS: usize = 256;
+/// Rows in memory at once: few, since each may be as large as the largest entry of a dictionary.
+const BATCH_ROWS: usize = 32;
 
 /// The largest ratio of a row group's pages to what they take in the file, as for other compression.
 const MAX_RATIO: i64 = 250;
@@ -27,13 +22,17 @@ const MAX_RATIO: i64 = 250;
 /// Below this size the ratio does not matter.
 const FREE_BYTES: i64 = 64 << 20;
 
-/// The columns that are read; of them title and `is_impossible` may be missing.
-const COLUMNS: [&str; 6] = ["id", "title", "context", "question", "answers", "is_impossible"];
-
-/// Shows the questions of `file` to `visit`.
-pub(super) fn read(file: File, name: &str, visit: Visit<'_>) -> Result<()> {
+/// Shows every row of `file` to `take` as an object, with its number from 1; `check` sees the columns first, and those
+/// that `knows` are read.
+pub(super) fn read(
+    file: File,
+    name: &str,
+    knows: fn(&str) -> bool,
+    check: &dyn Fn(&[&str]) -> Result<()>,
+    take: &mut dyn FnMut(usize, Map<String, Value>) -> Result<()>,
+) -> Result<()> {
     // The library asserts what a damaged file need not keep.
-    let outcome = catch_unwind(AssertUnwindSafe(|| read_batches(file, name, visit)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| read_batches(file, name, knows, check, take)));
     outcome.unwrap_or_else(|_| Err(damaged(name, io::Error::other("it contradicts itself"))))
 }
 
@@ -41,10 +40,16 @@ fn damaged(name: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync
     Error::Parquet { name: name.to_owned(), source: source.into() }
 }
 
-fn read_batches(mut file: File, name: &str, visit: Visit<'_>) -> Result<()> {
+fn read_batches(
+    mut file: File,
+    name: &str,
+    knows: fn(&str) -> bool,
+    check: &dyn Fn(&[&str]) -> Result<()>,
+    take: &mut dyn FnMut(usize, Map<String, Value>) -> Result<()>,
+) -> Result<()> {
     file.rewind().map_err(|source| Error::io(name, source))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(name, error))?;
-    check_schema(builder.schema(), name)?;
+    check(&builder.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>())?;
     for group in builder.metadata().row_groups() {
         let (bytes, compressed) = (group.total_byte_size(), group.compressed_size());
         if bytes > FREE_BYTES && bytes > compressed.saturating_mul(MAX_RATIO) {
@@ -57,153 +62,63 @@ fn read_batches(mut file: File, name: &str, visit: Visit<'_>) -> Result<()> {
         }
     }
     let roots = builder.parquet_schema().root_schema().get_fields().iter().enumerate();
-    let wanted: Vec<usize> =
-        roots.filter(|(_, field)| COLUMNS.contains(&field.name())).map(|(index, _)| index).collect();
+    let wanted: Vec<usize> = roots.filter(|(_, field)| knows(field.name())).map(|(index, _)| index).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
     let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build();
-    let mut rows = Rows::new(name, visit);
     let mut number = 0;
     for batch in reader.map_err(|error| damaged(name, error))? {
         let batch = batch.map_err(|error| damaged(name, error))?;
-        let columns = Columns::of(&batch).map_err(|error| damaged(name, error))?;
+        let schema = batch.schema();
         for row in 0..batch.num_rows() {
             number += 1;
-            let row = columns.row(row).map_err(|message| Error::Row {
-                name: name.to_owned(),
-                row: number,
-                message,
-            })?;
-            rows.push(row, number)?;
-        }
-    }
-    rows.flush()
-}
-
-fn check_schema(schema: &Schema, name: &str) -> Result<()> {
-    let error = |column, found: String, expected| -> Result<()> {
-        Err(Error::Column { name: name.to_owned(), column, found, expected }.into())
-    };
-    let of = |column: &str| schema.field_with_name(column).ok().map(Field::data_type);
-    for column in ["id", "context", "question", "title"] {
-        match of(column) {
-            Some(found) if is_text(found) => {}
-            None if column == "title" => {}
-            None => return error(column, "missing".to_owned(), "text"),
-            Some(found) => return error(column, found.to_string(), "text"),
-        }
-    }
-    match of("is_impossible") {
-        None | Some(DataType::Boolean) => {}
-        Some(found) => return error("is_impossible", found.to_string(), "true or false"),
-    }
-    let fields = match of("answers") {
-        Some(DataType::Struct(fields)) => fields,
-        None => return error("answers", "missing".to_owned(), "a struct of text and answer_start"),
-        Some(found) => return error("answers", found.to_string(), "a struct of text and answer_start"),
-    };
-    let item = |column: &str| {
-        fields.iter().find(|field| field.name() == column).map(|field| match field.data_type() {
-            DataType::List(item) | DataType::LargeList(item) => Ok(item.data_type().clone()),
-            other => Err(other.clone()),
-        })
-    };
-    match item("text") {
-        Some(Ok(found)) if is_text(&found) => {}
-        found => return error("answers.text", in_words(found), "a list of texts"),
-    }
-    match item("answer_start") {
-        Some(Ok(found)) if found.is_integer() => Ok(()),
-        found => error("answers.answer_start", in_words(found), "a list of whole numbers"),
-    }
-}
-
-fn in_words(found: Option<std::result::Result<DataType, DataType>>) -> String {
-    match found {
-        None => "missing".to_owned(),
-        Some(Ok(item)) => format!("a list of {item}"),
-        Some(Err(other)) => other.to_string(),
-    }
-}
-
-fn is_text(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        DataType::Dictionary(_, value) => is_text(value),
-        _ => false,
-    }
-}
-
-/// The columns of a batch, whichever of the possible types they were.
-struct Columns {
-    id: StringArray,
-    title: Option<StringArray>,
-    context: StringArray,
-    question: StringArray,
-    answers: StructArray,
-    text: ListArray,
-    answer_start: ListArray,
-    is_impossible: Option<BooleanArray>,
-}
-
-impl Columns {
-    fn of(batch: &RecordBatch) -> std::result::Result<Self, ArrowError> {
-        let missing = |name: &str| ArrowError::SchemaError(format!("no column {name}"));
-        let column = |name: &str| batch.column_by_name(name).ok_or_else(|| missing(name));
-        let text = |name: &str| {
-            Ok::<StringArray, ArrowError>(cast(column(name)?, &DataType::Utf8)?.as_string().clone())
-        };
-        // A number that does not fit becomes null, which `row` refuses.
-        let list = |array: &ArrayRef, item| {
-            let item = Arc::new(Field::new("item", item, true));
-            Ok::<_, ArrowError>(cast(array, &DataType::List(item))?.as_list().clone())
-        };
-        let answers = column("answers")?.as_struct().clone();
-        let part = |name: &str| answers.column_by_name(name).ok_or_else(|| missing(name));
-        Ok(Self {
-            id: text("id")?,
-            title: if batch.column_by_name("title").is_some() { Some(text("title")?) } else { None },
-            context: text("context")?,
-            question: text("question")?,
-            text: list(part("text")?, DataType::Utf8)?,
-            answer_start: list(part("answer_start")?, DataType::Int32)?,
-            is_impossible: batch.column_by_name("is_impossible").map(|column| column.as_boolean().clone()),
-            answers,
-        })
-    }
-
-    fn row(&self, row: usize) -> std::result::Result<Row, String> {
-        let text = |array: &StringArray, name: &str| {
-            if array.is_null(row) { Err(format!("{name} is null")) } else { Ok(array.value(row).to_owned()) }
-        };
-        let list = |array: &ListArray, name: &str, missing: &str| {
-            if self.answers.is_null(row) || array.is_null(row) {
-                return Err(format!("{name} is null"));
+            let mut object = Map::new();
+            for (field, column) in schema.fields().iter().zip(batch.columns()) {
+                let value = cell(column, row)
+                    .map_err(|message| Error::row(name, number, format!("{}: {message}", field.name())))?;
+                object.insert(field.name().clone(), value);
             }
-            let items = array.value(row);
-            if items.null_count() == 0 { Ok(items) } else { Err(format!("{name} holds {missing}")) }
-        };
-        let texts = list(&self.text, "answers.text", "null")?;
-        let starts =
-            list(&self.answer_start, "answers.answer_start", "null or a number of more than 32 bits")?;
-        let starts: &Int32Array = starts.as_primitive::<Int32Type>();
-        Ok(Row {
-            id: text(&self.id, "id")?,
-            title: self
-                .title
-                .as_ref()
-                .filter(|title| title.is_valid(row))
-                .map(|title| title.value(row).to_owned()),
-            context: text(&self.context, "context")?,
-            question: text(&self.question, "question")?,
-            answers: Answers {
-                text: texts.as_string::<i32>().iter().flatten().map(str::to_owned).collect(),
-                answer_start: starts.values().to_vec(),
-            },
-            is_impossible: self
-                .is_impossible
-                .as_ref()
-                .filter(|flag| flag.is_valid(row))
-                .map(|flag| flag.value(row)),
-        })
+            take(number, object)?;
+        }
     }
+    Ok(())
+}
+
+/// A value as JSON has it.
+fn cell(array: &dyn Array, row: usize) -> std::result::Result<Value, String> {
+    if array.data_type().is_null() || array.is_null(row) {
+        return Ok(Value::Null);
+    }
+    let as_type =
+        |data_type: &DataType| cast(&array.slice(row, 1), data_type).map_err(|error| error.to_string());
+    let items = |items: &dyn Array| -> std::result::Result<Vec<Value>, String> {
+        (0..items.len()).map(|item| cell(items, item)).collect()
+    };
+    Ok(match array.data_type() {
+        DataType::Utf8 => array.as_string::<i32>().value(row).into(),
+        DataType::LargeUtf8 => array.as_string::<i64>().value(row).into(),
+        DataType::Utf8View => array.as_string_view().value(row).into(),
+        DataType::Boolean => array.as_boolean().value(row).into(),
+        DataType::List(_) => Value::Array(items(&array.as_list::<i32>().value(row))?),
+        DataType::LargeList(_) => Value::Array(items(&array.as_list::<i64>().value(row))?),
+        DataType::Struct(fields) => {
+            let columns = fields.iter().zip(array.as_struct().columns());
+            let values = columns.map(|(field, column)| Ok((field.name().clone(), cell(column, row)?)));
+            Value::Object(values.collect::<std::result::Result<_, String>>()?)
+        }
+        DataType::Dictionary(_, value) => cell(&as_type(value)?, 0)?,
+        found if found.is_integer() => {
+            let number = as_type(&DataType::Int64)?;
+            if number.is_null(0) {
+                return Err("a number of more than 64 bits".to_owned());
+            }
+            number.as_primitive::<Int64Type>().value(0).into()
+        }
+        found if found.is_floating() => {
+            let number = as_type(&DataType::Float64)?.as_primitive::<Float64Type>().value(0);
+            serde_json::Number::from_f64(number)
+                .ok_or_else(|| format!("{number} is not a number that is read"))?
+                .into()
+        }
+        found => return Err(format!("a value of type {found}, which no question has")),
+    })
 }

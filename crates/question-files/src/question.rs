@@ -2,49 +2,44 @@
 //!
 //! What a file says is kept; whether a question can be used is for whoever reads it to decide.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use squad::json;
 
 /// An article and its paragraphs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(expecting = "an article: {\"title\": …, \"paragraphs\": […]}")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Article {
     /// Empty where the file gives none.
-    #[serde(default)]
     pub title: String,
     pub paragraphs: Vec<Paragraph>,
 }
 
 /// A context and the questions about it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(expecting = "a paragraph: {\"context\": …, \"qas\": […]}")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Paragraph {
     pub context: String,
     pub qas: Vec<Qa>,
 }
 
 /// A question with its answers.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(expecting = "a question: {\"id\": …, \"question\": …, \"answers\": […]}")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Qa {
     pub id: String,
     pub question: String,
     /// Gold answers; an empty list means that the context holds no answer, and `None` that the file does not say:
     /// the question is unlabelled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Vec<Answer>>,
     /// What the file says, if it says anything. `answers` decides, as in the official v2.0 script.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub is_impossible: Option<bool>,
 }
 
 /// An answer: a piece of the context.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(expecting = "an answer: {\"text\": …, \"answer_start\": …}")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Answer {
     pub text: String,
     /// Where it starts in the context, in characters; `None` where the file does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_start: Option<i32>,
 }
 

@@ -17,6 +17,9 @@ use self::message::message;
 #[path = "../tests/forms/mod.rs"]
 mod forms;
 
+mod page;
+mod shapes;
+
 use self::forms::{articles, flat, gzip, json_lines, other_columns, parquet, parquet_with, squad_json, zstd};
 
 /// The articles in a file with these contents, or the message that it is refused with.
@@ -25,6 +28,18 @@ fn read_all(bytes: &[u8]) -> std::result::Result<Vec<Article>, String> {
     let path = folder.path().join("data");
     fs::write(&path, bytes).unwrap();
     read_path(&path).map_err(|error| message(&error, folder.path()))
+}
+
+/// The articles in a file with these contents, and what it was taken for, without the file's name.
+fn read_understood(bytes: &[u8]) -> (Vec<Article>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    fs::write(&path, bytes).unwrap();
+    let mut articles =
+        crate::articles(vec![QuestionFile { path, name: "data".to_owned(), asked_by: "ingest.train" }]);
+    let read = articles.by_ref().map(|article| article.unwrap_or_else(|error| panic!("{error}"))).collect();
+    let lines = articles.understood().iter().map(|file| file.to_string().replacen("data: ", "", 1)).collect();
+    (read, lines)
 }
 
 fn read_path(path: &Path) -> Result<Vec<Article>> {
@@ -118,13 +133,13 @@ fn the_table_of_bad_input() {
         ("nested 10,000 deep", "[".repeat(10_000).into_bytes()),
         ("nested 10,000 deep, context", squad("\"the cat\"", &"[".repeat(10_000))),
         ("nested 10,000 deep, JSON Lines", second("[4]", &"{\"a\":".repeat(10_000))),
-        ("id a number, SQuAD", squad("\"id\": \"a\"", "\"id\": 7")),
-        ("id a number, JSON Lines", second("\"id\": \"b\"", "\"id\": 7")),
+        ("id a fraction, SQuAD", squad("\"id\": \"a\"", "\"id\": 7.5")),
+        ("id a list, JSON Lines", second("\"id\": \"b\"", "\"id\": [7]")),
         ("start a fraction", squad(": 4", ": 4.5")),
         ("start beyond 32 bits, SQuAD", squad(": 4", ": 99999999999")),
         ("start beyond 32 bits, Parquet", parquet_with(&articles(), huge, Compression::SNAPPY)),
-        ("missing field, SQuAD", squad("\"question\"", "\"query\"")),
-        ("missing field, JSON Lines", second("\"question\"", "\"query\"")),
+        ("missing field, SQuAD", squad("\"question\"", "\"qestion\"")),
+        ("missing field, JSON Lines", second("\"question\"", "\"qestion\"")),
         ("no data", br#"{"version": "1.1"}"#.to_vec()),
         ("more starts than texts", second("[4]", "[4, 5]")),
         ("text after the end", [SQUAD, "}"].concat().into_bytes()),
@@ -150,15 +165,19 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     bytes
 }
 
+const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/v1\n\
+    oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+
 #[test]
 fn what_is_no_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let refused = |path: &Path| message(&read_path(path).unwrap_err(), folder.path());
+    fs::write(folder.path().join("pointer"), LFS_POINTER).unwrap();
     let ids = |path: &Path| message(&read_ids(path, "ingest.train_ids").unwrap_err(), folder.path());
     let bad = folder.path().join("ids.json");
-    fs::write(&bad, "[1]").unwrap();
+    fs::write(&bad, "[true]").unwrap();
     let messages = [
         refused(folder.path()),
         refused(&fifo),
@@ -166,6 +185,8 @@ fn what_is_no_file_is_refused() {
         refused(Path::new("/proc/self/mem")),
         ids(folder.path()),
         ids(&bad),
+        refused(&folder.path().join("pointer")),
+        ids(&folder.path().join("pointer")),
     ];
     insta::assert_snapshot!(messages.join("\n\n"));
 }

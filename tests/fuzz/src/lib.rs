@@ -13,6 +13,19 @@ pub fn questions(parts: &[&[u8]]) {
     question_files::articles(vec![source]).for_each(drop);
 }
 
+/// Reads predictions from a file of these parts.
+pub fn predictions(parts: &[&[u8]]) {
+    let_panics_be_caught();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), parts.concat()).unwrap();
+    let source = question_files::QuestionFile {
+        path: file.path().to_owned(),
+        name: "data".to_owned(),
+        asked_by: "--predictions",
+    };
+    let _ = question_files::predictions(&source);
+}
+
 /// Ingests a small BERT with this file among its own.
 pub fn base_model(name: &str, bytes: &[u8]) {
     let_panics_be_caught();

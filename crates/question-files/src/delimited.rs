@@ -1,0 +1,197 @@
+//! CSV and TSV with a header, as RFC 4180 has them.
+//!
+//! Strict where a reader that forgives would change a text without a word: a quote that is never closed would swallow
+//! the rows behind it, and text behind a closing quote would lose its quotes.
+
+use std::io::BufRead;
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::field::Field;
+
+/// The largest row.
+const MAX_ROW_MIB: usize = 64;
+
+/// What stands between two fields, if `header`, the first line of a text, is that of a table about questions.
+///
+/// `knows` says whether it has a use for a column.
+pub(crate) fn delimiter(header: &[u8], knows: &dyn Fn(&str) -> bool) -> Option<u8> {
+    let line = header.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = std::str::from_utf8(line).ok()?.trim_end();
+    let known = |delimiter: u8| {
+        let names = line.split(char::from(delimiter)).map(|name| name.trim().trim_matches('"'));
+        names.filter(|name| knows(name)).count()
+    };
+    let best = b",\t;".iter().copied().max_by_key(|delimiter| (known(*delimiter), *delimiter == b','))?;
+    (known(best) > 0 && line.as_bytes().contains(&best)).then_some(best)
+}
+
+/// Reads records, each field as text.
+pub(crate) struct Records<'a, R> {
+    text: R,
+    name: &'a str,
+    delimiter: u8,
+    /// Line of the next byte, from 1.
+    line: usize,
+    fields: Vec<Vec<u8>>,
+}
+
+impl<'a, R: BufRead> Records<'a, R> {
+    pub(crate) fn new(text: R, name: &'a str, delimiter: u8) -> Self {
+        Self { text, name, delimiter, line: 1, fields: Vec::new() }
+    }
+
+    /// The next record that is no empty line, and the line that it begins at.
+    pub(crate) fn next(&mut self) -> Result<Option<(usize, Vec<String>)>> {
+        loop {
+            let begin = self.line;
+            if !self.scan()? {
+                return Ok(None);
+            }
+            if self.fields.len() == 1 && self.fields[0].is_empty() {
+                continue;
+            }
+            let mut texts = Vec::with_capacity(self.fields.len());
+            for field in self.fields.drain(..) {
+                texts.push(String::from_utf8(field).map_err(|error| {
+                    let at = error.utf8_error().valid_up_to();
+                    let (name, byte) = (self.name.to_owned(), error.as_bytes()[at]);
+                    Error::Utf8 { name, line: begin, column: at + 1, byte, encoding: "latin1" }
+                })?);
+            }
+            return Ok(Some((begin, texts)));
+        }
+    }
+
+    /// Reads the bytes of a record into `fields`; false at the end of the text.
+    fn scan(&mut self) -> Result<bool> {
+        #[derive(PartialEq)]
+        enum At {
+            Begin,
+            Plain,
+            Quoted,
+            /// Behind a quote inside quotes.
+            Closed,
+        }
+        self.fields.clear();
+        let (mut at, mut field, mut bytes, begin) = (At::Begin, Vec::new(), 0, self.line);
+        loop {
+            let buffer = self.text.fill_buf().map_err(|source| Error::io(self.name, source))?;
+            if buffer.is_empty() {
+                if at == At::Quoted {
+                    return Err(Error::row(self.name, begin, "a quote opens and never closes".to_owned()));
+                }
+                if bytes == 0 {
+                    return Ok(false);
+                }
+                self.fields.push(field);
+                return Ok(true);
+            }
+            let mut taken = 0;
+            for byte in buffer.iter().copied() {
+                taken += 1;
+                self.line += usize::from(byte == b'\n');
+                let is_end = byte == b'\n' || byte == self.delimiter;
+                match at {
+                    At::Begin if byte == b'"' => at = At::Quoted,
+                    At::Quoted if byte == b'"' => at = At::Closed,
+                    At::Closed if byte == b'"' => {
+                        field.push(b'"');
+                        at = At::Quoted;
+                    }
+                    At::Quoted => field.push(byte),
+                    At::Closed if byte == b'\r' => {}
+                    At::Closed if !is_end => {
+                        return Err(Error::row(
+                            self.name,
+                            begin,
+                            "text follows a closing quote: write a quote inside quotes twice".to_owned(),
+                        ));
+                    }
+                    _ if is_end => {
+                        if byte == b'\n' && at != At::Closed && field.last() == Some(&b'\r') {
+                            field.pop();
+                        }
+                        self.fields.push(std::mem::take(&mut field));
+                        at = At::Begin;
+                        if byte == b'\n' {
+                            self.text.consume(taken);
+                            return Ok(true);
+                        }
+                    }
+                    _ => {
+                        field.push(byte);
+                        at = At::Plain;
+                    }
+                }
+            }
+            self.text.consume(taken);
+            bytes += taken;
+            if bytes > MAX_ROW_MIB << 20 {
+                return Err(Error::TooLarge {
+                    name: self.name.to_owned(),
+                    what: format!("the row at line {begin}"),
+                    limit_mib: MAX_ROW_MIB as u64,
+                    help: "one question a row",
+                });
+            }
+        }
+    }
+}
+
+/// Shows every row under the header to `take` as an object, with its line; `check` sees the header first.
+pub(crate) fn read(
+    mut records: Records<'_, impl BufRead>,
+    check: &dyn Fn(&[&str]) -> Result<()>,
+    take: &mut dyn FnMut(usize, Map<String, Value>) -> Result<()>,
+) -> Result<()> {
+    let Some((_, header)) = records.next()? else { return Ok(()) };
+    let names: Vec<&str> = header.iter().map(|name| name.trim()).collect();
+    check(&names)?;
+    while let Some((line, texts)) = records.next()? {
+        let error = |message| Error::row(records.name, line, message);
+        if texts.len() != names.len() {
+            let (found, expected) = (texts.len(), names.len());
+            return Err(error(format!(
+                "found {found} fields, expected the {expected} of the header: a text with a delimiter or a line break \
+                 in it needs quotes"
+            )));
+        }
+        let mut row = Map::new();
+        for (column, text) in names.iter().zip(texts) {
+            row.insert((*column).to_owned(), cell(column, text).map_err(error)?);
+        }
+        take(line, row)?;
+    }
+    Ok(())
+}
+
+/// A cell's value: answers may be JSON, and an empty cell holds none of them.
+fn cell(column: &str, text: String) -> std::result::Result<Value, String> {
+    match Field::named(column) {
+        Some((Field::Answers | Field::AnswerStart | Field::DetectedAnswers, _)) => {
+            if text.trim().is_empty() {
+                return Ok(Value::Array(Vec::new()));
+            }
+            let is_structure = ["[", "{"].iter().any(|sign| text.starts_with(sign));
+            if !is_structure {
+                return Ok(Value::String(text));
+            }
+            match serde_json::from_str(&text) {
+                Ok(value) => Ok(value),
+                // "[sic] an answer" is an answer.
+                Err(_) if !["['", "[\"", "{'", "{\""].iter().any(|begin| text.starts_with(begin)) => {
+                    Ok(Value::String(text))
+                }
+                Err(_) => Err(format!(
+                    "column {column} begins with {:?}, which is neither an answer nor JSON: it looks like Python's \
+                     text of a list; write the file with `to_json` in place of `to_csv`",
+                    text.chars().take(12).collect::<String>()
+                )),
+            }
+        }
+        Some((Field::Id | Field::IsImpossible, _)) if text.trim().is_empty() => Ok(Value::Null),
+        _ => Ok(Value::String(text)),
+    }
+}

@@ -1,0 +1,193 @@
+//! Which form a file has: its first bytes tell, whatever its name.
+
+use std::io::{self, BufRead, Seek as _};
+
+use fs_err::File;
+
+use crate::QuestionFile;
+use crate::compression::{self, Text};
+use crate::delimited;
+use crate::error::{Error, Result};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The contents of a file, by their form.
+pub(crate) enum Contents {
+    Parquet(std::fs::File),
+    /// One object that holds everything.
+    Object(Text),
+    List(Text),
+    /// An object a line.
+    Lines(Text),
+    /// A header and rows, with what stands between two fields.
+    Table(u8, Text),
+}
+
+/// What is looked for in a file.
+pub(crate) struct Wanted {
+    /// Whether a text that begins with `{` has an object a line.
+    pub(crate) is_line: fn(&[u8]) -> bool,
+    /// Whether a column has a use.
+    pub(crate) knows: fn(&str) -> bool,
+    /// What the file should hold, for messages.
+    pub(crate) what: &'static str,
+}
+
+/// Opens `file` and looks at its beginning.
+pub(crate) fn contents(file: &QuestionFile, wanted: &Wanted) -> Result<Contents> {
+    let name = &file.name;
+    let (mut text, is_compressed) = text(file, wanted.what)?;
+    // A buffer of blanks says nothing; what is mostly blanks may be made to fill memory, which reading finds.
+    while is_blank(text.fill_buf().map_err(|source| Error::io(name, source))?) {
+        let blanks = text.buffer().len();
+        text.consume(blanks);
+    }
+    let first = text.fill_buf().map_err(|source| Error::io(name, source))?;
+    if first.starts_with(b"PAR1") {
+        let file = if is_compressed {
+            unpacked(&mut text, name)?
+        } else {
+            File::open(&file.path).map_err(|source| Error::io(name, source))?.into_file()
+        };
+        return Ok(Contents::Parquet(file));
+    }
+    let start = first.trim_ascii_start();
+    Ok(match start {
+        [] => return Err(Error::Empty { name: name.clone(), what: wanted.what }),
+        [b'{', ..] if (wanted.is_line)(start) => Contents::Lines(text),
+        [b'{', ..] => Contents::Object(text),
+        [b'[', ..] => Contents::List(text),
+        _ => match delimited::delimiter(first, &wanted.knows) {
+            Some(delimiter) => Contents::Table(delimiter, text),
+            None => return Err(unknown(start, name, wanted.what)),
+        },
+    })
+}
+
+fn is_blank(buffer: &[u8]) -> bool {
+    !buffer.is_empty() && buffer.trim_ascii_start().is_empty()
+}
+
+/// The text of a regular file behind its byte order mark, and whether it was compressed. What no reader here reads is
+/// refused.
+pub(crate) fn text(file: &QuestionFile, what: &'static str) -> Result<(Text, bool)> {
+    let QuestionFile { path, name, asked_by } = file;
+    let no_file = |found| Error::NoFile { asked_by, name: name.clone(), found };
+    // Looked at before it is opened: opening a FIFO would wait for its writer.
+    match fs_err::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(metadata) if metadata.is_dir() => return Err(no_file("a directory")),
+        Ok(_) => return Err(no_file("not a regular file")),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Err(no_file("missing")),
+        Err(source) => return Err(Error::Read { name: name.clone(), source }),
+    }
+    let opened = File::open(path).and_then(compression::open);
+    let (mut text, is_compressed) = opened.map_err(|source| Error::io(name, source))?;
+    let first = text.fill_buf().map_err(|source| Error::io(name, source))?;
+    refuse_foreign(first, name, what)?;
+    let mark = if first.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    text.consume(mark);
+    Ok((text, is_compressed))
+}
+
+/// Parquet is read from several places: what was compressed as a whole goes into a file without a name.
+fn unpacked(text: &mut Text, name: &str) -> Result<std::fs::File> {
+    let mut unpack = || {
+        let mut file = tempfile::tempfile()?;
+        io::copy(text, &mut file)?;
+        file.rewind()?;
+        Ok(file)
+    };
+    unpack().map_err(|source| Error::io(name, source))
+}
+
+/// Refuses forms that another tool turns into one that is read, with the command that does.
+fn refuse_foreign(first: &[u8], name: &str, what: &'static str) -> Result<()> {
+    const TAR_MAGIC_AT: usize = 257;
+    let begins = |magic: &[u8]| first.starts_with(magic);
+    let file = || quoted(name);
+    let unpack = |command: String| format!("unpack it, then name the file inside: `{command}`");
+    let (found, help) = if begins(b"version https://git-lfs") {
+        return Err(Error::GitLfs { name: name.to_owned() });
+    } else if begins(b"PK\x03\x04") {
+        let is_sheet = [".xlsx", ".ods"].iter().any(|end| name.to_lowercase().ends_with(end));
+        if is_sheet {
+            ("a spreadsheet", "save it as CSV".to_owned())
+        } else {
+            ("a zip archive", unpack(format!("unzip {}", file())))
+        }
+    } else if begins(b"\xfd7zXZ\0") {
+        ("xz-compressed", unpack(format!("xz --decompress --keep {}", file())))
+    } else if begins(b"BZh") {
+        ("bzip2-compressed", unpack(format!("bzip2 --decompress --keep {}", file())))
+    } else if begins(b"7z\xbc\xaf\x27\x1c") {
+        ("a 7z archive", unpack(format!("7z x {}", file())))
+    } else if begins(b"Rar!") {
+        ("a RAR archive", unpack(format!("7z x {}", file())))
+    } else if first.get(TAR_MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar")) {
+        ("a tar archive", unpack(format!("tar -xf {}", file())))
+    } else if begins(b"ARROW1") {
+        let command =
+            "python3 -c 'import sys, pandas; pandas.read_feather(sys.argv[1]).to_parquet(sys.argv[2])'";
+        ("an Arrow file", format!("write it as Parquet: `{command} {} NEW.parquet`", file()))
+    } else if begins(b"\xff\xff\xff\xff") {
+        let command = "python3 -c 'import sys, datasets; datasets.Dataset.from_file(sys.argv[1]).to_parquet(sys.argv[2])'";
+        ("an Arrow stream", format!("write it as Parquet: `{command} {} NEW.parquet`", file()))
+    } else if first.trim_ascii_start().starts_with(b"<") {
+        let help =
+            "it may be the page around the file: fetch the file itself, by its \"raw\" or \"download\" link";
+        ("a web page or XML", help.to_owned())
+    } else if let [byte @ 0xff, 0xfe, ..] | [byte @ 0xfe, 0xff, ..] = first {
+        let (line, column, byte) = (1, 1, *byte);
+        return Err(Error::Utf8 { name: name.to_owned(), line, column, byte, encoding: "utf-16" });
+    } else {
+        return Ok(());
+    };
+    Err(Error::Foreign { name: name.to_owned(), found, what, help })
+}
+
+/// As an argument of a shell.
+fn quoted(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@+,".contains(c);
+    if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
+fn unknown(start: &[u8], name: &str, what: &'static str) -> Error {
+    const SHOWN_BYTES: usize = 16;
+    let start = start[..start.len().min(SHOWN_BYTES)].escape_ascii().to_string();
+    Error::Form { name: name.to_owned(), start, what }
+}
+
+/// The keys of the object that a JSON text begins with, as far as `start` goes, each with the byte that its value
+/// begins with.
+pub(crate) fn keys(start: &[u8]) -> impl Iterator<Item = (&[u8], u8)> {
+    let (mut depth, mut position) = (0_usize, 0);
+    std::iter::from_fn(move || {
+        while let Some(byte) = start.get(position) {
+            position += 1;
+            match byte {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        position = start.len();
+                    }
+                }
+                b'"' => {
+                    let begin = position;
+                    while let Some(byte) = start.get(position).filter(|byte| **byte != b'"') {
+                        position += if *byte == b'\\' { 2 } else { 1 };
+                    }
+                    let text = start.get(begin..position).unwrap_or_default();
+                    position += 1;
+                    let rest = start.get(position..).unwrap_or_default().trim_ascii_start();
+                    if depth == 1 && rest.starts_with(b":") {
+                        return Some((text, *rest[1..].trim_ascii_start().first().unwrap_or(&0)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    })
+}

@@ -1,0 +1,214 @@
+//! From the objects of a file to articles. Neighbouring rows about the same context become one paragraph, questions
+//! without an id get one, and what was understood is counted.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+use crate::Visit;
+use crate::error::Result;
+use crate::field::Field;
+use crate::item::{ANY, Asked, Item, QUESTION};
+use crate::question::{Article, Paragraph, Qa};
+
+/// Questions on one context after which it is handed on all the same.
+const MAX_QUESTIONS: usize = 4096;
+
+/// Bytes of such questions, likewise.
+const MAX_QUESTION_BYTES: usize = 1 << 20;
+
+/// What a file was taken for: a line for the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Understood {
+    /// What the user calls the file.
+    pub name: String,
+    /// Its container and what it holds.
+    pub form: String,
+    pub questions: u64,
+    /// Field ← the name that it has in the file, where that is another.
+    pub renamed: Vec<String>,
+    /// Questions without an id: made from context and question.
+    pub made_ids: u64,
+    /// Questions without answers that do not say either that there is none.
+    pub unlabelled: u64,
+    /// Answers without a place in the context.
+    pub without_start: u64,
+}
+
+impl Understood {
+    /// Whether everything was there under its usual name.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.renamed.is_empty() && self.made_ids + self.unlabelled + self.without_start == 0
+    }
+}
+
+impl fmt::Display for Understood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: u64| if count == 1 { "" } else { "s" };
+        write!(f, "{}: {}, {} question{}", self.name, self.form, self.questions, plural(self.questions))?;
+        if !self.renamed.is_empty() {
+            write!(f, "; {}", self.renamed.join(", "))?;
+        }
+        if self.made_ids > 0 {
+            write!(f, "; made {} id{} from context and question", self.made_ids, plural(self.made_ids))?;
+        }
+        if self.without_start > 0 {
+            write!(f, "; {} answer{} without answer_start", self.without_start, plural(self.without_start))?;
+        }
+        if self.unlabelled > 0 {
+            write!(f, "; {} question{} without answers", self.unlabelled, plural(self.unlabelled))?;
+        }
+        Ok(())
+    }
+}
+
+/// How often each pair of context and question without an id was seen, over all files.
+pub(crate) type Seen = HashMap<[u8; 12], u64>;
+
+/// Takes the objects of a file.
+pub(crate) struct Gather<'a, 'b> {
+    visit: Visit<'b>,
+    seen: &'a mut Seen,
+    pending: Option<(String, Paragraph)>,
+    pending_bytes: usize,
+    container: &'static str,
+    kinds: BTreeSet<&'static str>,
+    renamed: BTreeSet<(Field, String)>,
+    counts: Understood,
+}
+
+impl<'a, 'b> Gather<'a, 'b> {
+    /// `container` is the file's form: `CSV`.
+    pub(crate) fn new(container: &'static str, seen: &'a mut Seen, visit: Visit<'b>) -> Self {
+        let (kinds, renamed) = (BTreeSet::new(), BTreeSet::new());
+        Self {
+            visit,
+            seen,
+            pending: None,
+            pending_bytes: 0,
+            container,
+            kinds,
+            renamed,
+            counts: Understood::default(),
+        }
+    }
+
+    /// Takes the next object.
+    pub(crate) fn push(&mut self, mut item: Item<ANY>) -> Result<()> {
+        self.note(&mut item.renamed);
+        if let Some(paragraphs) = item.paragraphs {
+            self.kinds.insert("SQuAD");
+            self.flush()?;
+            let paragraphs = paragraphs.into_iter().map(|mut paragraph| {
+                self.note(&mut paragraph.renamed);
+                paragraph.paragraph(|context, item| self.question(context, item))
+            });
+            let paragraphs = paragraphs.collect();
+            (self.visit)(Article { title: item.title.unwrap_or_default(), paragraphs })
+        } else if item.qas.is_some() {
+            self.kinds.insert("paragraphs");
+            self.flush()?;
+            let title = item.title.take().unwrap_or_default();
+            let paragraph = item.paragraph(|context, item| self.question(context, item));
+            (self.visit)(Article { title, paragraphs: vec![paragraph] })
+        } else if item.context.is_none() {
+            debug_assert!(item.is_header);
+            self.kinds.insert("MRQA");
+            Ok(())
+        } else {
+            self.kinds.insert(if item.is_task { "Label Studio tasks" } else { "rows" });
+            self.row(item)
+        }
+    }
+
+    fn row(&mut self, mut item: Item<ANY>) -> Result<()> {
+        let title = item.title.take().unwrap_or_default();
+        let context = item.context.take().unwrap_or_default();
+        let asked = item.asked();
+        let qa = self.qa(&context, asked);
+        self.pending_bytes += qa.question.len();
+        match &mut self.pending {
+            Some((same_title, paragraph))
+                if *same_title == title
+                    && paragraph.context == context
+                    && paragraph.qas.len() < MAX_QUESTIONS
+                    && self.pending_bytes < MAX_QUESTION_BYTES =>
+            {
+                paragraph.qas.push(qa);
+            }
+            _ => {
+                self.flush()?;
+                self.pending = Some((title, Paragraph { context, qas: vec![qa] }));
+            }
+        }
+        Ok(())
+    }
+
+    fn question(&mut self, context: &str, mut item: Item<QUESTION>) -> Qa {
+        self.note(&mut item.renamed);
+        let asked = item.asked();
+        self.qa(context, asked)
+    }
+
+    fn qa(&mut self, context: &str, Asked { id, mut qa }: Asked) -> Qa {
+        self.counts.questions += 1;
+        match &qa.answers {
+            None => self.counts.unlabelled += 1,
+            Some(answers) => {
+                let without = |answer: &&crate::Answer| answer.answer_start.is_none() && !answer.is_empty();
+                self.counts.without_start += answers.iter().filter(without).count() as u64;
+            }
+        }
+        qa.id = id.unwrap_or_else(|| {
+            self.counts.made_ids += 1;
+            made_id(context, &qa.question, self.seen)
+        });
+        qa
+    }
+
+    fn note(&mut self, renamed: &mut Vec<(Field, String)>) {
+        self.renamed.extend(renamed.drain(..));
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.pending_bytes = 0;
+        match self.pending.take() {
+            Some((title, paragraph)) => (self.visit)(Article { title, paragraphs: vec![paragraph] }),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands the last ones on, and says what the file `name` was.
+    pub(crate) fn finish(mut self, name: &str) -> Result<Understood> {
+        self.flush()?;
+        let kinds: Vec<_> = self.kinds.iter().copied().filter(|kind| *kind != self.container).collect();
+        let form = match kinds.as_slice() {
+            [] => self.container.to_owned(),
+            kinds => format!("{} ({})", self.container, kinds.join(", ")),
+        };
+        let renamed = self.renamed.iter().map(|(field, name)| format!("{field} from `{name}`")).collect();
+        Ok(Understood { name: name.to_owned(), form, renamed, ..self.counts })
+    }
+}
+
+/// An id that depends on nothing but context and question, and on how often both came before.
+fn made_id(context: &str, question: &str, seen: &mut Seen) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update(&(context.len() as u64).to_le_bytes())
+        .update(context.as_bytes())
+        .update(question.as_bytes());
+    let first_bytes = |hasher: &blake3::Hasher| {
+        let mut bytes = [0; 12];
+        bytes.copy_from_slice(&hasher.finalize().as_bytes()[..12]);
+        bytes
+    };
+    let mut hash = first_bytes(&hasher);
+    let before = seen.entry(hash).or_default();
+    if *before > 0 {
+        hasher.update(&before.to_le_bytes());
+        hash = first_bytes(&hasher);
+    }
+    *before += 1;
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}

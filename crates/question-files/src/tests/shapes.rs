@@ -1,0 +1,364 @@
+//! Names and shapes of the same questions, and what may not be guessed.
+
+use arrow::array::{Int32Array, ListArray, NullArray, RecordBatch, StringArray, StructArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
+
+use super::*;
+
+const CONTEXT: &str = r#""context": "the cat sat", "question": "who?""#;
+
+/// The answers of the only question of this text.
+fn answers(text: &str) -> Option<Vec<Answer>> {
+    let articles = read_all(text.as_bytes()).unwrap_or_else(|message| panic!("{text}\n{message}"));
+    let questions = flat(&articles);
+    assert_eq!(questions.len(), 1, "{text}");
+    questions.into_iter().next().unwrap().2.answers
+}
+
+fn cat(answer_start: Option<i32>) -> Answer {
+    Answer { text: "cat".to_owned(), answer_start }
+}
+
+#[test]
+fn answers_mean_the_same_in_every_shape() {
+    let placed = [
+        r#""answers": {"text": ["cat"], "answer_start": [4]}"#,
+        r#""answers": {"text": "cat", "answer_start": 4}"#,
+        r#""answers": {"text": "cat", "answer_start": "4"}"#,
+        r#""answers": [{"text": "cat", "answer_start": 4.0}]"#,
+        r#""answers": [{"answer_start": 4, "text": "cat", "answer_id": 1, "answer_category": null}]"#,
+        r#""answers": [{"start": 4, "end": 7, "text": "cat"}]"#,
+        r#""answers": {"text": "cat", "answer_start": 4}, "answer_start": 4"#,
+        r#""answer": "cat", "answer_start": 4"#,
+        r#""answer": ["cat"], "answer_start": [4]"#,
+        r#""Answer Text": "cat", "answerStart": "4""#,
+        r#""text": "cat", "answer_start": 4"#,
+        r#""answers": ["cat"], "detected_answers": [{"text": "cat", "char_spans": [[4, 6], [9, 11]]}]"#,
+        r#""answers": ["cat"], "detected_answers": {"text": ["cat"], "char_spans": [{"start": [4], "end": [6]}]}"#,
+    ];
+    for shape in placed {
+        assert_eq!(answers(&format!("{{{CONTEXT}, {shape}}}")), Some(vec![cat(Some(4))]), "{shape}");
+    }
+    for shape in [r#""answers": "cat""#, r#""answers": ["cat"]"#, r#""answers": {"text": ["cat"]}"#] {
+        assert_eq!(answers(&format!("{{{CONTEXT}, {shape}}}")), Some(vec![cat(None)]), "{shape}");
+    }
+    assert_eq!(
+        answers(&format!(r#"{{{CONTEXT}, "answers": 1999}}"#)).unwrap()[0].text,
+        "1999",
+        "a number is the text that it stands for"
+    );
+}
+
+#[test]
+fn no_answer_and_no_label_are_two_things_in_every_form() {
+    let none = [
+        r#""answers": []"#,
+        r#""answers": {"text": [], "answer_start": []}"#,
+        r#""answers": null, "is_impossible": true"#,
+        r#""is_impossible": true, "plausible_answers": [{"text": "cat", "answer_start": 4}]"#,
+        r#""answers": [], "is_impossible": null"#,
+    ];
+    let unlabelled = [
+        r#""title": null"#,
+        r#""answers": null"#,
+        r#""answers": null, "is_impossible": null"#,
+        r#""plausible_answers": []"#,
+    ];
+    for (shapes, expected) in [(&none[..], Some(Vec::new())), (&unlabelled, None)] {
+        for shape in shapes {
+            let row = format!("{{{CONTEXT}, {shape}}}");
+            assert_eq!(answers(&row), expected, "{row}");
+            assert_eq!(answers(&format!("[{row}]")), expected, "{row}");
+            let qa = format!(r#"{{"id": "a", "question": "who?", {shape}}}"#);
+            let squad = format!(
+                r#"{{"data": [{{"title": null, "paragraphs": [{{"context": "the cat sat", "qas": [{qa}]}}]}}]}}"#
+            );
+            assert_eq!(answers(&squad), expected, "{squad}");
+        }
+    }
+    for empty in [
+        r#"[{"text": ""}]"#,
+        r#"[{"text": "", "answer_start": -1}]"#,
+        r#"{"text": "", "answer_start": []}"#,
+        r#""""#,
+    ] {
+        let answers = answers(&format!(r#"{{{CONTEXT}, "answers": {empty}}}"#)).unwrap();
+        assert!(answers.iter().all(Answer::is_empty), "{empty}: an empty text, which means no answer");
+    }
+    assert_eq!(answers("context,question\nthe cat sat,who?\n"), None);
+    assert_eq!(answers("context,question,answer\nthe cat sat,who?,\n"), Some(Vec::new()));
+}
+
+#[test]
+fn made_ids_depend_on_nothing_but_context_and_question() {
+    let ids = |text: &str| -> Vec<String> {
+        flat(&read_all(text.as_bytes()).unwrap()).into_iter().map(|(.., qa)| qa.id).collect()
+    };
+    let rows = ["the cat sat,who?,cat", "the cat sat,did what?,sat", "the cat sat,who?,the cat"];
+    let csv = |order: [usize; 3]| {
+        format!("context,question,answer\n{}", order.map(|row| format!("{}\n", rows[row])).concat())
+    };
+    let (forward, backward) = (ids(&csv([0, 1, 2])), ids(&csv([2, 1, 0])));
+    // An id in a predictions file stays good: later versions make the same one.
+    assert_eq!(forward[0], "a01e7d67394ceb09a96ec9d3");
+    assert_ne!(forward[0], forward[2], "a repeat is a question of its own");
+    assert_eq!((&forward[0], &forward[1]), (&backward[0], &backward[1]));
+    let json = format!(r#"[{{{CONTEXT}, "answers": ["cat"]}}]"#);
+    assert_eq!(ids(&json)[0], forward[0], "the form and the answers make no difference");
+    // Over several files, too.
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<QuestionFile> = ["1", "2"]
+        .map(|name| {
+            let path = folder.path().join(name);
+            fs::write(&path, &json).unwrap();
+            QuestionFile { path, name: name.to_owned(), asked_by: "ingest.train" }
+        })
+        .into();
+    let articles: Result<Vec<Article>> = crate::articles(files).collect();
+    let made: Vec<String> = flat(&articles.unwrap()).into_iter().map(|(.., qa)| qa.id).collect();
+    assert_eq!(made, [&*forward[0], &*forward[2]]);
+}
+
+#[test]
+fn what_could_mean_two_things_is_refused() {
+    let row = |rest: &str| format!("{{{CONTEXT}, {rest}}}").into_bytes();
+    let table = [
+        ("two names for the answers", row(r#""answer": "cat", "answer_text": "the cat""#)),
+        ("a misspelt key of answers", row(r#""answer_txt": "cat""#)),
+        ("text alone", br#"{"text": "the cat sat", "question": "who?"}"#.to_vec()),
+        (
+            "an unknown key for the context",
+            br#"{"contxt": "the cat sat", "question": "who?", "answer": "cat"}"#.to_vec(),
+        ),
+        ("no context", br#"{"frage": "who?", "antwort": "cat", "id": 1}"#.to_vec()),
+        (
+            "two places of an answer",
+            row(r#""answers": [{"text": "cat", "answer_start": 4}], "answer_start": 5"#),
+        ),
+        ("places of other answers", row(r#""answers": ["cat", "sat"], "answer_start": [4]"#)),
+        ("a null among the answers", row(r#""answers": [null]"#)),
+        ("a place that is no number", row(r#""answer": "cat", "answer_start": "four""#)),
+        ("an answer with a fraction", row(r#""answer": 1.5"#)),
+        ("a flag that is neither", row(r#""answers": [], "is_impossible": "maybe""#)),
+        ("a text twice", row(r#""answers": [{"text": "cat", "text": "sat"}]"#)),
+        ("CSV: no known context", b"id,question,answer\n1,who?,cat\n".to_vec()),
+        ("CSV: a column twice", b"id,context,question,question\n1,c,q,r\n".to_vec()),
+        ("CSV: text alone", b"text,question\nthe cat sat,who?\n".to_vec()),
+        ("CSV: a row too short", b"context,question,answer\nthe cat sat,who?\n".to_vec()),
+        ("CSV: a row too long", b"context,question,answer\nthe cat, who sat,who?,cat\n".to_vec()),
+        (
+            "CSV: a quote that never closes",
+            b"context,answer,question\nthe cat sat,cat,\"who?\nthe cat,sat,who?\n".to_vec(),
+        ),
+        ("CSV: text behind a quote", b"context,answer,question\n\"the\" cat sat,cat,who?\n".to_vec()),
+        ("CSV: Latin-1", b"context,question,answer\nthe c\xe4t sat,who?,c\xe4t\n".to_vec()),
+        (
+            "CSV: Python's text",
+            b"context,question,answers\nthe cat,who?,\"{'text': ['cat'], 'answer_start': [4]}\"\n".to_vec(),
+        ),
+        (
+            "CSV: a place that is no number",
+            b"context,question,answer,answer_start\nthe cat,who?,cat,x\n".to_vec(),
+        ),
+    ];
+    let mut text = String::new();
+    for (what, bytes) in table {
+        let message = read_all(&bytes).map(|articles| flat(&articles)).expect_err(what);
+        let _ = write!(text, "{what}\n{}\n\n", message.replace('\n', "\n    "));
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_another_tool_opens_is_refused_with_the_command() {
+    let tar = [&[b'x'; 257][..], b"ustar\x0000"].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for (name, bytes) in [
+        ("train.zip", b"PK\x03\x04\x14\0".to_vec()),
+        ("train.xlsx", b"PK\x03\x04\x14\0".to_vec()),
+        ("my train.json.xz", b"\xfd7zXZ\0\0".to_vec()),
+        ("train.json.bz2", b"BZh91AY&SY".to_vec()),
+        ("train.7z", b"7z\xbc\xaf\x27\x1c\0\x04".to_vec()),
+        ("train.rar", b"Rar!\x1a\x07".to_vec()),
+        ("train.tar", tar.clone()),
+        ("train.tar.gz", gzip(&tar)),
+        ("train.feather", b"ARROW1\0\0".to_vec()),
+        ("data-00000-of-00001.arrow", b"\xff\xff\xff\xff\x10\0\0\0".to_vec()),
+        ("train.json", b"<!DOCTYPE html>\n<html>".to_vec()),
+        ("train.txt", b"who sat? the cat\n".to_vec()),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let error = read_path(&path).map(|articles| flat(&articles)).expect_err(name);
+        let _ = writeln!(text, "{}\n", message(&error, folder.path()));
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn csv_is_read_as_python_writes_it() {
+    let csv = "id,context,question,answer,answer_start\r\n\
+               1,\"the \"\"cat\"\", a\nblack one, sat\",\"who, then?\",\"\"\"cat\"\"\",4.0\r\n\r\n\
+               2,the 5\" cat sat,who?,[sic] cat,4";
+    let questions = flat(&read_all(csv.as_bytes()).unwrap());
+    let expected = [
+        ("the \"cat\", a\nblack one, sat", "1", "who, then?", "\"cat\""),
+        ("the 5\" cat sat", "2", "who?", "[sic] cat"),
+    ];
+    let found: Vec<_> = questions
+        .iter()
+        .map(|(_, context, qa)| {
+            assert_eq!(qa.answers()[0].answer_start, Some(4));
+            (context.as_str(), qa.id.as_str(), qa.question.as_str(), qa.answers()[0].text.as_str())
+        })
+        .collect();
+    assert_eq!(found, expected);
+    for delimiter in ["\t", ";"] {
+        let text = format!(
+            "context{delimiter}question{delimiter}answers\nthe cat{delimiter}who?{delimiter}[\"cat\"]\n"
+        );
+        assert_eq!(answers(&text), Some(vec![cat(None)]), "{delimiter:?}");
+    }
+}
+
+/// One row of Parquet with these columns beside context and question.
+fn parquet_row(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    let text = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
+    let all = [("id", text("a")), ("context", text("the cat sat")), ("question", text("who?"))];
+    let columns = all.into_iter().chain(columns).map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ::parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+fn list_of(items: ArrayRef) -> ArrayRef {
+    let item = Arc::new(Field::new("item", items.data_type().clone(), true));
+    Arc::new(ListArray::new(item, OffsetBuffer::from_lengths([items.len()]), items, None))
+}
+
+fn structure(columns: Vec<(&str, ArrayRef)>) -> ArrayRef {
+    let field = |(name, array): (&str, ArrayRef)| {
+        (Arc::new(Field::new(name, array.data_type().clone(), true)), array)
+    };
+    Arc::new(StructArray::from(columns.into_iter().map(field).collect::<Vec<_>>()))
+}
+
+#[test]
+fn columns_of_parquet_may_be_null_and_answers_of_any_shape() {
+    let null = || -> ArrayRef { Arc::new(NullArray::new(1)) };
+    let texts = || -> ArrayRef { Arc::new(StringArray::from(vec!["cat"])) };
+    let starts = || -> ArrayRef { Arc::new(Int32Array::from(vec![4])) };
+    let no_texts = || list_of(Arc::new(NullArray::new(0)));
+    let placed = Some(vec![cat(Some(4))]);
+    let dictionary = arrow::compute::cast(
+        &texts(),
+        &DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+    )
+    .unwrap();
+    let table = [
+        ("no column", vec![], None),
+        (
+            "title, answers and is_impossible of type Null",
+            vec![("title", null()), ("answers", null()), ("is_impossible", null())],
+            None,
+        ),
+        (
+            "lists of Null",
+            vec![("answers", structure(vec![("text", no_texts()), ("answer_start", no_texts())]))],
+            Some(Vec::new()),
+        ),
+        ("a list of Null", vec![("answers", no_texts())], Some(Vec::new())),
+        (
+            "lists",
+            vec![(
+                "answers",
+                structure(vec![("text", list_of(texts())), ("answer_start", list_of(starts()))]),
+            )],
+            placed.clone(),
+        ),
+        (
+            "a list of structs",
+            vec![("answers", list_of(structure(vec![("text", texts()), ("answer_start", starts())])))],
+            placed.clone(),
+        ),
+        ("two columns", vec![("answer_text", texts()), ("answer_start", starts())], placed.clone()),
+        ("a dictionary", vec![("answer", dictionary), ("answer_start", starts())], placed),
+        ("a list of texts", vec![("answers", list_of(texts()))], Some(vec![cat(None)])),
+    ];
+    for (what, columns, expected) in table {
+        let articles = read_all(&parquet_row(columns)).unwrap_or_else(|message| panic!("{what}: {message}"));
+        let questions = flat(&articles);
+        assert_eq!((&*questions[0].0, &*questions[0].2.id), ("", "a"), "{what}");
+        assert_eq!(questions[0].2.answers, expected, "{what}");
+    }
+}
+
+#[test]
+fn the_null_column_of_the_collected_faults_is_read() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/faults/null-column/train.parquet");
+    if !path.is_file() {
+        eprintln!("skipped: {} is not there", path.display());
+        return;
+    }
+    assert!(!flat(&read_path(&path).unwrap()).is_empty());
+}
+
+#[test]
+fn predictions_read_the_same_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("predictions");
+    let read = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        let file =
+            QuestionFile { path: path.clone(), name: "predictions".to_owned(), asked_by: "--predictions" };
+        crate::predictions(&file).map_err(|error| message(&error, folder.path()))
+    };
+    let batch = RecordBatch::try_from_iter([
+        ("id", Arc::new(Int32Array::from(vec![1, 2])) as ArrayRef),
+        ("prediction_text", Arc::new(StringArray::from(vec!["the cat", ""])) as ArrayRef),
+    ])
+    .unwrap();
+    let mut table = Vec::new();
+    let mut writer = ::parquet::arrow::ArrowWriter::try_new(&mut table, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let lines = "{\"id\": \"1\", \"prediction_text\": \"the cat\", \"no_answer_probability\": 0.0}\n\n{\"prediction_text\": \"\", \"id\": 2}\n";
+    let forms = [
+        br#"{"1": "the cat", "2": ""}"#.to_vec(),
+        lines.into(),
+        br#"[{"id": "1", "prediction_text": "the cat"}, {"id": "2", "prediction_text": ""}]"#.to_vec(),
+        b"id,prediction_text\n1,the cat\n2,\n".to_vec(),
+        b"prediction_text\tid\nthe cat\t1\n\"\"\t2\n".to_vec(),
+        table,
+    ];
+    let expected = [("1", "the cat"), ("2", "")].map(|(id, text)| (id.to_owned(), text.to_owned()));
+    for form in forms {
+        for bytes in [form.clone(), gzip(&form), zstd(&form)] {
+            assert_eq!(read(&bytes).unwrap(), expected, "{}", form.escape_ascii());
+        }
+        if !form.starts_with(b"PAR1") {
+            assert_eq!(read(&[b"\xef\xbb\xbf", &form[..]].concat()).unwrap(), expected);
+        }
+    }
+    let refused = [
+        "",
+        "[1]",
+        r#"{"1": ["the cat"]}"#,
+        r#"{"1": [{"text": "the cat", "probability": 0.5}]}"#,
+        "{\"id\": \"1\", \"prediction\": \"x\"}\n{\"id\": \"2\", \"prediction\": \"y\"}",
+        "{\"id\": \"1\", \"prediction_text\": \"x\"}\n{\"id\": \"2\", \"text\": \"y\"}",
+        "[{\"id\": \"1\", \"prediction\": \"x\"}]",
+        "{\"id\": \"1\", \"prediction_text\": null}",
+        "{\"id\": \"1\", \"id\": \"2\", \"prediction_text\": \"x\"}",
+        "id,prediction\n1,x\n",
+        LFS_POINTER,
+    ];
+    let messages: Vec<String> = refused.iter().map(|text| read(text.as_bytes()).expect_err(text)).collect();
+    insta::assert_snapshot!(messages.join("\n\n"));
+}
