@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use artifact::read_small;
 use burn::tensor::Device;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::{Config, DistilBertForQuestionAnswering, Error, Weights};
+
+/// The most that a configuration or a tokenizer has.
+const FILE_BYTES: u64 = 256 << 20;
 
 /// The files of a fine-tuned model, read into memory.
 pub struct ModelFolder {
@@ -21,9 +25,9 @@ impl ModelFolder {
     /// # Errors
     /// [`Error::Io`] names the file that is not there, [`Error::ModelFolder`] the folder of another model.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let config = Config::from_json(&fs_err::read(path.join("config.json"))?)
+        let config = Config::from_json(&read_small(&path.join("config.json"), FILE_BYTES)?)
             .map_err(|error| Error::ModelFolder { path: path.to_owned(), reason: error.to_string() })?;
-        let tokenizer_json = fs_err::read(path.join("tokenizer.json"))?;
+        let tokenizer_json = read_small(&path.join("tokenizer.json"), FILE_BYTES)?;
         let weights = path.join("model.safetensors");
         if !weights.is_file() {
             return Err(Error::NoSafetensors { path: path.to_owned() });

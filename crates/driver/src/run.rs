@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Instant;
 
 use artifact::{Artifact, file_name};
 use serde_json::{Value, json};
-use stage::{Basis, EXPECTED_CODE, Planned};
+use stage::{Basis, EXPECTED_CODE, Planned, Workspace};
 
 use crate::Error;
 use crate::cli::{PlanOptions, RunOptions};
@@ -36,36 +37,13 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
     let start = Instant::now();
     let (workspace, steps) = plan::steps(options)?;
     let children = Children::new()?;
-    let mut done = Vec::new();
-    for step in steps {
-        if children.stopped() {
-            return Ok(INTERRUPTED.into());
+    let mut pipeline = Pipeline { options, workspace: &workspace, steps: &steps, children, done: Vec::new() };
+    for step in &steps {
+        if let Some(code) = pipeline.come_to(step)? {
+            return Ok(code.into());
         }
-        let Step { planned, runs, why, .. } = step;
-        let stage = planned.declaration.name;
-        if !runs {
-            let artifact = planned.require(&workspace, "the pipeline")?.clone();
-            if planned.basis == Basis::Settings {
-                artifact.remove_working_files();
-            }
-            done.push(Done { artifact, elapsed_ms: None });
-            continue;
-        }
-        tracing::info!(stage, why, "starting");
-        let begun = Instant::now();
-        let code = artifact::fingerprint(&planned.declaration.code());
-        let status = children.run(stage, &args(options, &planned), (EXPECTED_CODE, &code))?;
-        if !status.success() {
-            // It has said on stderr what is wrong. A stage ended by a signal has no code of its own.
-            let interrupted = children.stopped() && status.code().is_none();
-            let code = status.code().and_then(|code| u8::try_from(code).ok());
-            tracing::error!(stage, %status, "the pipeline stops here");
-            return Ok(code.unwrap_or(if interrupted { INTERRUPTED } else { 1 }).into());
-        }
-        let artifact = workspace.store.find(stage, &planned.fingerprint)?;
-        let artifact = artifact.ok_or(Error::NotMade { stage, dir: planned.dir })?;
-        done.push(Done { artifact, elapsed_ms: Some(begun.elapsed().as_millis() as u64) });
     }
+    let done = pipeline.done;
     let elapsed_ms = start.elapsed().as_millis() as u64;
     let text =
         if options.json { format!("{:#}\n", to_json(&done, elapsed_ms)) } else { to_text(&done, elapsed_ms) };
@@ -73,11 +51,96 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The stages on their way.
+struct Pipeline<'a> {
+    options: &'a PlanOptions,
+    workspace: &'a Workspace,
+    steps: &'a [Step],
+    children: Children,
+    /// In the order of the stages.
+    done: Vec<Done>,
+}
+
+impl Pipeline<'_> {
+    /// Takes a step. Returns the exit code of the pipeline where it stops here.
+    fn come_to(&mut self, step: &Step) -> Result<Option<u8>, Error> {
+        let Step { planned, runs, why, .. } = step;
+        if self.children.stopped() {
+            return Ok(Some(INTERRUPTED));
+        }
+        if *runs {
+            return self.make(planned, why, self.options.force);
+        }
+        let artifact = planned.require(self.workspace, "the pipeline")?.clone();
+        if planned.basis == Basis::Settings {
+            artifact.remove_working_files();
+        }
+        self.done.push(Done { artifact, elapsed_ms: None });
+        Ok(None)
+    }
+
+    /// Runs a stage, once its inputs are whole.
+    fn make(&mut self, planned: &Planned, why: &str, force: bool) -> Result<Option<u8>, Error> {
+        for input in planned.declaration.inputs {
+            if let Some(code) = self.mend(input)? {
+                return Ok(Some(code));
+            }
+        }
+        let stage = planned.declaration.name;
+        tracing::info!(stage, why, "starting");
+        let begun = Instant::now();
+        let code = artifact::fingerprint(&planned.declaration.code());
+        let args = args(self.options, planned, force);
+        let status = self.children.run(stage, &args, (EXPECTED_CODE, &code))?;
+        if !status.success() {
+            // It has said on stderr what is wrong. A stage ended by a signal has no code of its own.
+            let interrupted = self.children.stopped() && status.code().is_none();
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            tracing::error!(stage, %status, hint = hint(status), "the pipeline stops here");
+            return Ok(Some(code.unwrap_or(if interrupted { INTERRUPTED } else { 1 })));
+        }
+        let artifact = self.workspace.store.find(stage, &planned.fingerprint)?;
+        let artifact = artifact.ok_or_else(|| Error::NotMade { stage, dir: planned.dir.clone() })?;
+        let made = Done { artifact, elapsed_ms: Some(begun.elapsed().as_millis() as u64) };
+        match self.done.iter_mut().find(|done| done.artifact.manifest.stage == stage) {
+            Some(done) => *done = made,
+            None => self.done.push(made),
+        }
+        Ok(None)
+    }
+
+    /// Makes an artifact again that was up to date by the sizes of its files, where their bytes are not those that
+    /// its manifest lists. One that was given by `--input` is left as it is: its reader refuses it.
+    fn mend(&mut self, stage: &str) -> Result<Option<u8>, Error> {
+        let steps = self.steps;
+        let step = steps.iter().find(|step| step.planned.declaration.name == stage);
+        let Some(step) = step.filter(|step| step.planned.basis == Basis::Settings) else { return Ok(None) };
+        let is_old = |done: &&Done| done.elapsed_ms.is_none() && done.artifact.manifest.stage == stage;
+        match self.done.iter().find(is_old).map(|done| done.artifact.verify()) {
+            Some(Err(error)) if error.is_damage() => {
+                tracing::warn!(stage, %error, "its artifact is damaged: making it again");
+                self.make(&step.planned, "its artifact is damaged", true)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What most often lies behind the signal that ended a stage; nothing where it ended by itself.
+fn hint(status: ExitStatus) -> Option<&'static str> {
+    use rustix::process::Signal;
+    let signal = status.signal()?;
+    let memory = [Signal::KILL, Signal::ABORT].map(Signal::as_raw).contains(&signal);
+    memory.then_some(
+        "most often it ran out of memory: see `ulimit -v`, the memory of the machine or of its container",
+    )
+}
+
 /// The stage's command line: the same settings, and the inputs that concern it.
-fn args(options: &PlanOptions, planned: &Planned) -> Vec<OsString> {
+fn args(options: &PlanOptions, planned: &Planned, force: bool) -> Vec<OsString> {
     let mut args = options.common.settings.to_args();
     args.extend(options.common.output.to_args());
-    if options.force {
+    if force {
         args.push("--force".into());
     }
     let upstream = planned.declaration.upstream();

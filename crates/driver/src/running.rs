@@ -14,6 +14,9 @@ use crate::table::duration;
 /// A line that is younger than this comes from a process that is there, if its lock is.
 const FRESH: Duration = Duration::from_secs(15);
 
+/// The most that is read of a lock: a process's number.
+const LOCK_BYTES: u64 = 64;
+
 /// The process that holds an artifact in the making.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Running {
@@ -28,7 +31,8 @@ impl Running {
     /// and its number says whether it lives, but for one on another machine, whose lines of metrics are fresh.
     pub(crate) fn at(dir: &Path) -> Option<Self> {
         let lock = dir.with_added_extension("lock");
-        let pid = fs_err::read_to_string(&lock).ok()?.trim().parse().ok().and_then(Pid::from_raw);
+        let pid =
+            artifact::read_small_text(&lock, LOCK_BYTES).ok()?.trim().parse().ok().and_then(Pid::from_raw);
         // A process of another user may not be signalled, but is there. A number that another process has by now misleads.
         let lives = pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
         if !lives && last_line(dir)?.elapsed().ok()? >= FRESH {

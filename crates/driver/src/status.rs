@@ -89,7 +89,7 @@ fn of_stage(
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let latest = fs_err::read_to_string(folder.join("latest")).unwrap_or_default();
+    let latest = workspace.store.latest_fingerprint(stage)?.unwrap_or_default();
     let mut entries: Vec<Entry> = names
         .iter()
         .filter(|name| folder.join(name).is_dir())
@@ -106,10 +106,8 @@ fn of_stage(
         })
         .collect();
     for entry in entries.iter_mut().filter(|entry| entry.condition != Condition::Replaced) {
-        let marks = [
-            ("current", current.contains(&entry.fingerprint)),
-            ("latest", latest.trim() == entry.fingerprint),
-        ];
+        let marks =
+            [("current", current.contains(&entry.fingerprint)), ("latest", latest == entry.fingerprint)];
         entry
             .notes
             .extend(marks.into_iter().filter(|(_, applies)| *applies).map(|(mark, _)| mark.to_owned()));

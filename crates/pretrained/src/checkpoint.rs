@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use fs_err::File;
 use pytorch_file::{Dtype, StateDictFile};
 use safetensors::tensor::{Metadata, SafeTensorError};
 use serde_json::Value;
@@ -59,7 +58,7 @@ impl Checkpoint {
         let mut checkpoint = Self { path: folder.join(name), files: Vec::new(), tensors: BTreeMap::new() };
         let mut problems = Vec::new();
         if name.ends_with(".index.json") {
-            let json = fs_err::read(&checkpoint.path)?;
+            let json = artifact::read_small(&checkpoint.path, MAX_HEADER_BYTES)?;
             let index: Value = serde_json::from_slice(&json)
                 .map_err(|source| Error::json(&checkpoint.path, "an index of shards", &source))?;
             let shards = fetch::shards(&index).ok_or_else(|| {
@@ -190,7 +189,7 @@ impl Checkpoint {
 /// Reads the header; the elements stay in the file until they are asked for.
 fn open_safetensors(path: &Path) -> Result<Weights> {
     let unsound = |source| Error::Safetensors { path: path.to_owned(), source: Box::new(source) };
-    let mut file = File::open(path)?;
+    let mut file = artifact::open_regular(path)?;
     let file_bytes = file.metadata()?.len();
     if file_bytes < LENGTH_BYTES {
         return Err(unsound(SafeTensorError::HeaderTooSmall));
@@ -216,7 +215,7 @@ fn open_safetensors(path: &Path) -> Result<Weights> {
 }
 
 fn read_elements(path: &Path, start: u64, bytes: usize, dtype: Dtype) -> Result<Vec<f32>> {
-    let mut file = File::open(path)?;
+    let mut file = artifact::open_regular(path)?;
     file.seek(SeekFrom::Start(start))?;
     let mut values = Vec::with_capacity(bytes / dtype.size_bytes() as usize);
     let mut piece = vec![0; PIECE_BYTES.min(bytes)];

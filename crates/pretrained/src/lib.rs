@@ -143,9 +143,12 @@ impl<'a> BaseModel<'a> {
     }
 }
 
+/// The most that a vocabulary, tokenizer or configuration has.
+const FILE_BYTES: u64 = 256 << 20;
+
 /// A file of the folder, or `None` where there is none of that name.
 fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>> {
-    match fs_err::read(folder.join(name)) {
+    match artifact::read_small(&folder.join(name), FILE_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(source.into()),
