@@ -100,6 +100,19 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// There are training states, and all of them are damaged.
+    #[error("none of the {count} checkpoints in {} is intact: {reason}", dir.display())]
+    #[diagnostic(help(
+        "restore the damaged file from a copy, or start the training over with `--force`: without it nothing is deleted"
+    ))]
+    NoWholeState {
+        /// Their folder.
+        dir: PathBuf,
+        /// How many.
+        count: usize,
+        /// What is wrong with the newest.
+        reason: String,
+    },
     /// `train.init_from` holds weights that cannot be read.
     #[error("train.init_from: {} cannot be read", path.display())]
     #[diagnostic(help("name the folder of a train artifact or of an exported model"))]
@@ -164,9 +177,11 @@ impl Error {
         matches!(kind, Some(io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory))
     }
 
-    /// Whether a file that is there could not be read.
+    /// Whether a file that is there could not be read; something else than a file in its place is damage.
     pub(crate) fn is_io(&self) -> bool {
-        self.io().is_some_and(|error| error.kind() != io::ErrorKind::NotFound)
+        self.io().is_some_and(|error| {
+            !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
+        })
     }
 
     fn io(&self) -> Option<&io::Error> {
@@ -187,6 +202,7 @@ impl ExitKind for Error {
             Self::Model(_)
             | Self::Empty { .. }
             | Self::State { .. }
+            | Self::NoWholeState { .. }
             | Self::InitFrom { .. }
             | Self::InitFromBaseModel { .. } => 3,
             Self::Interrupted { .. } | Self::TimeIsUp { .. } | Self::TooLittleTime { .. } => 130,
