@@ -45,6 +45,7 @@ fn run(job: &mut Job) -> Result<(), Error> {
         Ok("fail") => return Err(Error::Data),
         Ok("panic") => panic!("a bug"),
         Ok("wait") => wait(job)?,
+        Ok("deaf") => wait_unmoved(job)?,
         // Someone writes to a file that this stage reads.
         Ok(text) => {
             if let Some(path) = text.strip_prefix("change:") {
@@ -74,5 +75,12 @@ fn wait(job: &Job) -> Result<(), Error> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+    Ok(())
+}
+
+/// The same, but takes no notice of it.
+fn wait_unmoved(job: &Job) -> Result<(), Error> {
+    std::fs::write(job.output().join("waiting"), "")?;
+    std::thread::sleep(Duration::from_mins(1));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! End-to-end tests: the built `distilburn` in a temporary folder.
 
 mod bench;
+mod damage;
 mod hardening;
 mod kills;
 mod layers;

@@ -230,7 +230,7 @@ fn a_state_that_finds_no_room_stops_the_training_and_goes() {
 }
 
 #[test]
-fn damage_that_keeps_a_file_s_size_is_found_by_its_hash() {
+fn damage_that_keeps_a_file_s_size_is_found_by_its_hash_and_mended_by_run() {
     let _alone = alone();
     let bench = tiny::bench();
     let training = trained(&bench, "--set run.seed=42");
@@ -239,7 +239,7 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let said = bench.run(&format!("distilburn run {DATA} {RECIPE} --set run.seed=42"));
+    let said = bench.run(&format!("distilburn-evaluate {DATA} {RECIPE} --set run.seed=42"));
     assert_eq!(said.code, Some(3), "{said:?}");
     let flat = flat(&said.stderr);
     assert!(
@@ -255,7 +255,9 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash() {
     let status = said.stdout;
     assert_eq!(status.matches("the manifest says").count(), 1, "{status}");
     assert_eq!(status.matches("verified").count(), 2, "{status}");
-    assert_eq!(bench.run(remedy).code, Some(0));
+    let said = bench.run(&format!("distilburn run --to evaluate {DATA} {RECIPE} --set run.seed=42"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stderr.contains("its artifact is damaged: making it again"), "{said:?}");
     assert_eq!(bench.run("distilburn status --verify").code, Some(0));
     let names = bench.names("artifacts/train");
     assert!(names.iter().any(|name| name.starts_with(".damaged-")), "{names:?}");

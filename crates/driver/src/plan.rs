@@ -155,7 +155,9 @@ pub(crate) fn to_text(steps: &[Step]) -> String {
             let why =
                 [running.unwrap_or_default(), step.why.clone()].into_iter().filter(|part| !part.is_empty());
             let why = why.collect::<Vec<_>>().join("; ");
-            let fingerprint = step.planned.fingerprint[..12].to_owned();
+            let fingerprint = &step.planned.fingerprint;
+            // That of an artifact given by `--input` may be anything.
+            let fingerprint = fingerprint.get(..12).unwrap_or(fingerprint).to_owned();
             [step.planned.declaration.name.to_owned(), state.to_owned(), fingerprint, why]
         })
         .collect();

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Instant;
 
 use artifact::{Artifact, file_name};
@@ -101,7 +102,7 @@ fn pass(options: &PlanOptions, children: &Children, took: &mut BTreeMap<String, 
             // It has said on stderr what is wrong. A stage ended by a signal has no code of its own.
             let interrupted = children.stopped() && status.code().is_none();
             let code = status.code().and_then(|code| u8::try_from(code).ok());
-            tracing::error!(stage, %status, "the pipeline stops here");
+            tracing::error!(stage, %status, hint = hint(status), "the pipeline stops here");
             return Ok(Pass::Failed(code.unwrap_or(if interrupted { INTERRUPTED } else { 1 })));
         }
         let Some(artifact) = workspace.store.find(stage, &planned.fingerprint)? else {
@@ -119,6 +120,16 @@ fn pass(options: &PlanOptions, children: &Children, took: &mut BTreeMap<String, 
         done.push(Done { artifact, elapsed_ms: Some(elapsed_ms) });
     }
     Ok(Pass::Done(done))
+}
+
+/// What most often lies behind the signal that ended a stage; nothing where it ended by itself.
+fn hint(status: ExitStatus) -> Option<&'static str> {
+    use rustix::process::Signal;
+    let signal = status.signal()?;
+    let memory = [Signal::KILL, Signal::ABORT].map(Signal::as_raw).contains(&signal);
+    memory.then_some(
+        "most often it ran out of memory: see `ulimit -v`, the memory of the machine or of its container",
+    )
 }
 
 /// The stage's command line: the same settings, and the inputs that concern it.

@@ -115,7 +115,7 @@ fn of_stage(
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let latest = fs_err::read_to_string(folder.join("latest")).unwrap_or_default();
+    let latest = workspace.store.latest_fingerprint(stage)?.unwrap_or_default();
     let entry = |name: &String| {
         if !folder.join(name).is_dir() {
             None
@@ -143,7 +143,7 @@ fn of_stage(
     for entry in entries.iter_mut().filter(|entry| entry.condition != Condition::Replaced) {
         let marks = [
             ("current", current.contains(&entry.fingerprint)),
-            ("latest", latest.trim() == entry.fingerprint),
+            ("latest", latest == entry.fingerprint),
         ];
         entry
             .notes

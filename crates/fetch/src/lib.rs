@@ -25,7 +25,7 @@ pub use error::{Error, Result};
 pub use http::{Client, Patience, is_allowed};
 pub use hub::{Hub, Repo, RepoFile, RepoKind, Revision};
 pub use model_files::{model_files, shards, weights_file};
-pub use redact::{redacted, redacted_in};
+pub use redact::redacted;
 
 /// What a download tells while it goes on. The listener answers with `Break` to stop it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

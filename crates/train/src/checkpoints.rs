@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use artifact::{HistoryRow, StateName, TEMPORARY_EXTENSION, sealed_states};
+use artifact::{HistoryRow, SMALL_FILE_BYTES, StateName, TEMPORARY_EXTENSION, read_small, sealed_states};
 use fs_err::{File, OpenOptions};
 
 use crate::Error;
@@ -48,7 +48,11 @@ impl Checkpoints {
     pub(crate) fn open(dir: &Path, keep: usize, every_steps: u64) -> Result<Self, Error> {
         fs_err::create_dir_all(dir)?;
         remove_unsealed(dir)?;
-        let starts = OpenOptions::new().create(true).append(true).open(dir.join(STARTS))?;
+        let starts = dir.join(STARTS);
+        if fs_err::symlink_metadata(&starts).is_ok_and(|there| !there.is_file()) {
+            remove(&starts)?;
+        }
+        let starts = OpenOptions::new().create(true).append(true).open(starts)?;
         Ok(Self {
             dir: dir.to_owned(),
             keep,
@@ -63,9 +67,10 @@ impl Checkpoints {
     }
 
     /// The newest state that is whole. Damaged ones are reported, and lose their seal once an older one is found whole:
-    /// they must not be kept in place of it.
+    /// they must not be kept in place of it. Where all are damaged nothing is given up: the best weights, which all refer
+    /// to, may be the only file that is, and every step would be done again without a word.
     pub(crate) fn open_newest(&mut self) -> Result<Option<SavedState>, Error> {
-        let (mut damaged, mut unreadable) = (Vec::new(), None);
+        let (mut damaged, mut unreadable, mut first) = (Vec::new(), None, None);
         let mut whole = None;
         for state in sealed_states(&self.dir)?.into_iter().rev() {
             match verified(&self.dir, state) {
@@ -78,6 +83,7 @@ impl Checkpoints {
                 Err(error) => {
                     tracing::warn!(%state, %error, "a training state is damaged: trying the one before it");
                     damaged.push(state);
+                    first.get_or_insert_with(|| error.to_string());
                     unreadable = unreadable.or(Some(error).filter(Error::is_io));
                 }
             }
@@ -86,8 +92,11 @@ impl Checkpoints {
         if let Some(error) = unreadable.filter(|_| whole.is_none()) {
             return Err(error);
         }
+        if let Some(reason) = first.filter(|_| whole.is_none()) {
+            return Err(Error::NoWholeState { dir: self.dir.clone(), count: damaged.len(), reason });
+        }
         for state in damaged {
-            fs_err::remove_file(state.seal_path(&self.dir))?;
+            remove(&state.seal_path(&self.dir))?;
         }
         Ok(whole)
     }
@@ -104,7 +113,8 @@ impl Checkpoints {
 
     /// The step that each start went on from, and the steps made by all of them together.
     pub(crate) fn starts(&self) -> Result<(Vec<u64>, u64), Error> {
-        let text = fs_err::read_to_string(self.dir.join(STARTS))?;
+        let bytes = read_small(&self.dir.join(STARTS), SMALL_FILE_BYTES)?;
+        let text = String::from_utf8_lossy(&bytes);
         let steps = text.lines().filter_map(|line| line.split(' ').next()?.parse().ok()).collect();
         Ok((steps, text.bytes().filter(|&byte| byte == b'.').count() as u64))
     }
@@ -215,10 +225,16 @@ fn remove_files(dir: &Path, is_unused: impl Fn(&str) -> bool) -> Result<(), Erro
     for entry in fs_err::read_dir(dir)? {
         let path = entry?.path();
         if is_unused(&file_name(&path)) {
-            fs_err::remove_file(path)?;
+            remove(&path)?;
         }
     }
     Ok(())
+}
+
+/// Removes whatever has this name.
+fn remove(path: &Path) -> std::io::Result<()> {
+    let is_dir = fs_err::symlink_metadata(path)?.is_dir();
+    if is_dir { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) }
 }
 
 /// The step whose weights a file holds.

@@ -104,6 +104,19 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     InitFrom(#[from] pretrained::Error),
+    /// There are training states, and all of them are damaged.
+    #[error("none of the {count} checkpoints in {} is intact: {reason}", dir.display())]
+    #[diagnostic(help(
+        "restore the damaged file from a copy, or start the training over with `--force`: without it nothing is deleted"
+    ))]
+    NoWholeState {
+        /// Their folder.
+        dir: PathBuf,
+        /// How many.
+        count: usize,
+        /// What is wrong with the newest.
+        reason: String,
+    },
     /// `train.init_from` holds the weights of a model that was not trained to answer questions.
     #[error("train.init_from: {} is of a base model, it has no tensor {tensor}", path.display())]
     #[diagnostic(help(
@@ -159,9 +172,11 @@ impl Error {
         matches!(kind, Some(io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory))
     }
 
-    /// Whether a file that is there could not be read.
+    /// Whether a file that is there could not be read; something else than a file in its place is damage.
     pub(crate) fn is_io(&self) -> bool {
-        self.io().is_some_and(|error| error.kind() != io::ErrorKind::NotFound)
+        self.io().is_some_and(|error| {
+            !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
+        })
     }
 
     fn io(&self) -> Option<&io::Error> {
@@ -183,6 +198,7 @@ impl ExitKind for Error {
             | Self::Empty { .. }
             | Self::State { .. }
             | Self::InitFrom(_)
+            | Self::NoWholeState { .. }
             | Self::InitFromBaseModel { .. } => 3,
             Self::Interrupted { .. } | Self::TimeIsUp { .. } | Self::TooLittleTime { .. } => 130,
             Self::Io(_)

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use artifact::{StateName, TEMPORARY_EXTENSION, hash_file, sealed_states};
+use artifact::{SMALL_FILE_BYTES, StateName, TEMPORARY_EXTENSION, hash_file, read_small, sealed_states};
 use fs_err::File;
 use serde::{Deserialize, Serialize};
 
-use super::{best_path, best_step, file_name, remove_files};
+use super::{best_path, best_step, file_name, remove, remove_files};
 use crate::Error;
 use crate::state::{SavedState, Snapshot, StatePaths};
 
@@ -38,7 +38,7 @@ struct Seal {
 impl Seal {
     /// That of a state; one that is no seal is not an error of reading.
     fn read(dir: &Path, state: StateName) -> io::Result<serde_json::Result<Self>> {
-        Ok(serde_json::from_slice(&fs_err::read(state.seal_path(dir))?))
+        Ok(serde_json::from_slice(&read_small(&state.seal_path(dir), SMALL_FILE_BYTES)?))
     }
 }
 
@@ -135,7 +135,7 @@ fn write_seal(
 }
 
 fn remove_seal(dir: &Path, state: StateName) -> Result<(), Error> {
-    match fs_err::remove_file(state.seal_path(dir)) {
+    match remove(&state.seal_path(dir)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
@@ -152,7 +152,7 @@ pub(super) fn prune(dir: &Path, keep: usize) -> Result<(), Error> {
     }
     for state in old {
         // The seal first: without it the rest counts as nothing.
-        fs_err::remove_file(state.seal_path(dir))?;
+        remove(&state.seal_path(dir))?;
     }
     let newest_step = kept.last().map_or(0, |state| state.global_step);
     remove_files(dir, |name| match (StateName::of_file(name), best_step(name)) {

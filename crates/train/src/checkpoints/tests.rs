@@ -3,7 +3,6 @@ use distilbert::Parameter;
 use torch_kernels::Handle;
 
 use super::*;
-use crate::checkpoints::seal::prune;
 use crate::optimizer::OptimizerSettings;
 use crate::state::Best;
 
@@ -94,11 +93,19 @@ fn a_damaged_state_is_not_kept_in_place_of_a_whole_one() {
         fs_err::write(dir.path().join(name), "{}").unwrap();
     }
     let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
-    assert!(checkpoints.open_newest().unwrap().is_none());
-    fs_err::write(dir.path().join("step-00000004.json"), "{}").unwrap();
-    fs_err::write(dir.path().join("step-00000004.arrow"), "{}").unwrap();
-    prune(dir.path(), 1).unwrap();
-    assert_eq!(names(dir.path()), [STARTS, "step-00000004.arrow", "step-00000004.json"]);
+    // The only one is not given up, in whatever way it is damaged.
+    let whole = names(dir.path());
+    let refused = checkpoints.open_newest().err().expect("it is damaged").to_string();
+    assert!(refused.starts_with("none of the 1 checkpoints in "), "{refused}");
+    assert_eq!(names(dir.path()), whole);
+    drop(checkpoints);
+    let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
+    checkpoints.save(Counters { global_step: 4, ..Counters::default() }, &[], &optimizer(), "f").unwrap();
+    checkpoints.wait().unwrap();
+    assert_eq!(checkpoints.open_newest().unwrap().unwrap().counters.global_step, 4);
+    let kept = ["step-00000004.arrow", "step-00000004.history.arrow", "step-00000004.json"];
+    assert!(kept.iter().all(|name| dir.path().join(name).is_file()));
+    assert!(!dir.path().join("step-00000008.json").exists());
 }
 
 #[test]
@@ -136,7 +143,43 @@ fn best_weights_that_changed_since_their_first_state_are_not_vouched_for_again()
     drop(checkpoints);
     // Neither state is whole without them.
     let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
-    assert!(checkpoints.open_newest().unwrap().is_none());
+    let refused = checkpoints.open_newest().err().expect("neither is whole");
+    assert!(matches!(refused, Error::NoWholeState { count: 2, .. }), "{refused}");
+    // Nothing is lost: the weights as they were make both whole again.
+    fs_err::write(checkpoints.best_path(2), "weights").unwrap();
+    assert_eq!(checkpoints.open_newest().unwrap().unwrap().counters.global_step, 6);
+}
+
+#[test]
+fn what_is_no_file_in_the_place_of_a_state_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
+    for global_step in [3, 6] {
+        let counters = Counters { global_step, ..Counters::default() };
+        checkpoints.save(counters, &[], &optimizer(), "f").unwrap();
+        checkpoints.wait().unwrap();
+    }
+    for name in ["step-00000006.json", "step-00000006.arrow", "step-00000006.history.arrow"] {
+        let path = dir.path().join(name);
+        let bytes = fs_err::read(&path).unwrap();
+        let seal = fs_err::read(dir.path().join("step-00000006.json")).unwrap();
+        for kind in ["directory", "FIFO", "device"] {
+            fs_err::remove_file(&path).unwrap();
+            match kind {
+                "directory" => fs_err::create_dir(&path).unwrap(),
+                "device" => std::os::unix::fs::symlink("/dev/zero", &path).unwrap(),
+                _ => assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success()),
+            }
+            let found = checkpoints.open_newest().unwrap().expect("the one before is whole");
+            assert_eq!(found.counters.global_step, 3, "{name} as a {kind}");
+            assert!(!dir.path().join("step-00000006.json").exists(), "{name} as a {kind}");
+            if path.exists() {
+                remove(&path).unwrap();
+            }
+            fs_err::write(&path, &bytes).unwrap();
+            fs_err::write(dir.path().join("step-00000006.json"), &seal).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use fetch::redacted;
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -42,6 +43,8 @@ pub(super) struct Named {
 pub(super) enum CallError {
     #[error("{0}")]
     Transport(#[from] ureq::Error),
+    #[error("the server redirects{to} ({status}): name the address that answers in train.mlflow_uri")]
+    Redirect { status: u16, to: String },
     #[error("the server answered {status}: {code} {message}")]
     Refused { status: u16, code: String, message: String },
     #[error("the server's answer to {call} has no {missing}: is it an MLflow server?")]
@@ -76,6 +79,8 @@ impl Api {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder()
             .timeout_global(Some(timeout))
+            // Followed, 301 and 302 turn a POST into a GET, whose answer would count as taken.
+            .max_redirects(0)
             // Seconds pass between two calls, and servers close a connection that is idle for that long.
             .max_idle_connections(0)
             .http_status_as_error(false)
@@ -156,18 +161,33 @@ impl Api {
             }
         };
         let status = response.status();
+        if status.is_redirection() {
+            let location = response.headers().get("location").and_then(|location| location.to_str().ok());
+            let to = location.map_or_else(String::new, |to| format!(" to {}", shown(&redacted(to))));
+            return Err(CallError::Redirect { status: status.as_u16(), to });
+        }
         let text = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()?;
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();
         if status.is_success() {
             return Ok(answer);
         }
-        let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        let field = |name: &str| shown(answer[name].as_str().unwrap_or_default());
         Err(CallError::Refused {
             status: status.as_u16(),
             code: field("error_code"),
             message: field("message"),
         })
     }
+}
+
+/// What a server says, as a log line shows it: nothing that a terminal would act on, and not pages of it.
+fn shown(text: &str) -> String {
+    const CHARS: usize = 200;
+    let mut shown: String = text.chars().take(CHARS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn text(value: &Value, call: &'static str, missing: &'static str) -> Result<String> {
@@ -179,5 +199,17 @@ fn percent_encoded(byte: u8) -> String {
         char::from(byte).to_string()
     } else {
         format!("%{byte:02X}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_is_cut_and_escaped() {
+        assert_eq!(shown("no such run"), "no such run");
+        assert_eq!(shown("\u{1b}[2J\u{9b}1m\nfake"), r"\u{1b}[2J\u{9b}1m\nfake");
+        assert_eq!(shown(&"x".repeat(1 << 20)), format!("{}…", "x".repeat(200)));
     }
 }

@@ -166,3 +166,16 @@ fn a_server_that_is_not_there_or_answers_with_errors_costs_nothing() {
     }
     assert!(!failing.requests().is_empty() && !foreign.requests().is_empty());
 }
+
+/// 302 turns a POST into a GET: what was to be delivered would count as taken.
+#[test]
+fn a_redirect_is_not_followed_and_named() {
+    let server = Server::start(Behaviour::Redirects);
+    let api = api::Api::new(&server.uri(), SHORT.request);
+    let error = api.log_metrics("run-1", &[]).unwrap_err().to_string();
+    let expected =
+        "the server redirects to /elsewhere (302): name the address that answers in train.mlflow_uri";
+    assert_eq!(error, expected, "without the query, which may sign it");
+    let asked: Vec<_> = server.requests().into_iter().map(|(line, _)| line).collect();
+    assert_eq!(asked, ["POST /api/2.0/mlflow/runs/log-batch"]);
+}

@@ -49,8 +49,9 @@ enum Run {
 impl Worker {
     pub(super) fn new(facts: &RunFacts<'_>, limits: Limits, end: Arc<Mutex<End>>) -> Self {
         let id_file = facts.dir.join(artifact::file_name::MLFLOW);
-        let earlier =
-            fs_err::read(&id_file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+        let earlier = artifact::read_small(&id_file, artifact::SMALL_FILE_BYTES)
+            .ok()
+            .and_then(|text| serde_json::from_slice::<Value>(&text).ok());
         let earlier = earlier.and_then(|value| Some(value["run_id"].as_str()?.to_owned()));
         let tag = |key: &str, value: String| Named { key: key.to_owned(), value };
         let mut tags = vec![

@@ -17,6 +17,8 @@ pub(super) enum Behaviour {
     Silent,
     /// Some other server that is content with everything.
     Foreign,
+    /// Sends every POST elsewhere on the same server, and is content with every GET there.
+    Redirects,
 }
 
 pub(super) struct Server {
@@ -80,12 +82,14 @@ fn serve(stream: TcpStream, behaviour: Behaviour, requests: &Mutex<Vec<(String, 
     };
     let (status, answer) = match behaviour {
         Behaviour::Foreign => ("200 OK", json!({ "hello": "world" })),
+        Behaviour::Redirects if line.starts_with("POST") => ("302 Found", Value::Null),
         Behaviour::FailsFirst(failures) if count <= failures => ("500 Internal Server Error", Value::Null),
         _ => answer(&line),
     };
     let answer = answer.to_string();
+    let location = if status.starts_with("302") { "location: /elsewhere?token=secret\r\n" } else { "" };
     let text = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+        "HTTP/1.1 {status}\r\n{location}content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
         answer.len()
     );
     // The other side may have gone.
