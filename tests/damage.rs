@@ -131,7 +131,7 @@ fn every_file_of_every_artifact_is_named_when_it_is_damaged() {
                 let named = error.to_string().starts_with(&named.display().to_string());
                 assert!(named && error.is_damage(), "{}, {how}: {error}", path.display());
                 if path.is_dir() {
-                    fs::remove_dir(&path).unwrap()
+                    fs::remove_dir(&path).unwrap();
                 }
                 let _ = fs::remove_file(&path);
                 fs::copy(&aside, &path).unwrap();
