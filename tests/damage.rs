@@ -33,7 +33,7 @@ fn damage(path: &Path, how: &str, other: &Path) {
             let other = fs::read(other).unwrap();
             write(&other.into_iter().cycle().take(len).collect::<Vec<_>>());
         }
-        "truncated" => write(&bytes[..len - 1]),
+        "truncated" => write(&bytes[..middle]),
         "emptied" => write(b""),
         _ => {
             fs::remove_file(path).unwrap();
