@@ -33,7 +33,7 @@ fn damage(path: &Path, how: &str, other: &Path) {
             let other = fs::read(other).unwrap();
             write(&other.into_iter().cycle().take(len).collect::<Vec<_>>());
         }
-        "truncated" => write(&bytes[..len - 1]),
+        "truncated" => write(&bytes[..middle]),
         "emptied" => write(b""),
         _ => {
             fs::remove_file(path).unwrap();
@@ -131,7 +131,7 @@ fn every_file_of_every_artifact_is_named_when_it_is_damaged() {
                 let named = error.to_string().starts_with(&named.display().to_string());
                 assert!(named && error.is_damage(), "{}, {how}: {error}", path.display());
                 if path.is_dir() {
-                    fs::remove_dir(&path).unwrap()
+                    fs::remove_dir(&path).unwrap();
                 }
                 let _ = fs::remove_file(&path);
                 fs::copy(&aside, &path).unwrap();

@@ -187,11 +187,11 @@ impl Machine {
                 "it has a tensor of {found} dimensions, expected {DIMENSIONS} at most"
             )));
         }
-        let copies = arguments.iter().map(|argument| match argument {
-            Object::List(items) | Object::Tuple(items) => items.len(),
+        let items = arguments.iter().map(|argument| match argument {
+            Object::List(list) | Object::Tuple(list) => list.len(),
             _ => 0,
         });
-        let copied = self.copied.saturating_add(copies.sum());
+        let copied = self.copied.saturating_add(items.sum());
         if copied > COPIED {
             return Err(form(format!("its pickle copies more than {COPIED} items of its lists and tuples")));
         }

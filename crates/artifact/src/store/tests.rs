@@ -330,9 +330,9 @@ fn what_stands_in_the_place_of_latest_is_not_opened() {
         with(&latest);
         let found = store.latest("ingest");
         if latest.is_dir() {
-            std::fs::remove_dir(&latest).unwrap()
+            std::fs::remove_dir(&latest).unwrap();
         } else {
-            std::fs::remove_file(&latest).unwrap()
+            std::fs::remove_file(&latest).unwrap();
         }
         std::fs::write(&latest, "x").unwrap();
         found.unwrap()
