@@ -196,7 +196,7 @@ fn a_warm_up_as_long_as_the_training_is_refused() {
     let said = train(&bench, "--set train.max_steps=4");
     assert_eq!(said.code, Some(2), "{said:?}");
     let flat = flat(&said.stderr);
-    assert!(flat.contains("train.warmup_steps is 4, and the training has 4 steps"), "{flat}");
+    assert!(flat.contains("train.warmup_steps = 4, but the training has only 4 steps"), "{flat}");
     assert!(flat.contains("train.warmup_ratio = 0.1"), "{flat}");
     assert!(bench.names("artifacts/train").is_empty(), "nothing to go on from stays behind");
     // A share of the steps always leaves some to learn in.
@@ -246,8 +246,8 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash_and_mended_by_run() {
         flat.contains("checkpoint.arrow has the BLAKE3") && flat.contains("evaluate needs train"),
         "{flat}"
     );
-    let remedy = said.stderr.split('`').find(|part| part.starts_with("distilburn run --force")).unwrap();
-    assert!(remedy.starts_with("distilburn run --force --from train --to train --set "), "{remedy}");
+    let remedy = said.stderr.split('`').find(|part| part.starts_with("distilburn run")).unwrap();
+    assert!(remedy.starts_with("distilburn run --to train --set "), "{remedy}");
     assert!(bench.names("artifacts/export").is_empty());
     let said = bench.run("distilburn status --verify");
     assert_eq!(said.code, Some(3), "{said:?}");
@@ -257,7 +257,7 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash_and_mended_by_run() {
     assert_eq!(status.matches("verified").count(), 2, "{status}");
     let said = bench.run(&format!("distilburn run --to evaluate {DATA} {RECIPE} --set run.seed=42"));
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.stderr.contains("its artifact is damaged: making it again"), "{said:?}");
+    assert!(said.stderr.contains("its artifact is damaged"), "{said:?}");
     assert_eq!(bench.run("distilburn status --verify").code, Some(0));
     let names = bench.names("artifacts/train");
     assert!(names.iter().any(|name| name.starts_with(".damaged-")), "{names:?}");
@@ -283,7 +283,7 @@ fn a_model_that_never_answers_warns_and_its_scores_stand_apart() {
     let bench = tiny::bench();
     fs::write(bench.path("data.json"), unanswerable()).unwrap();
     let settings = format!(
-        "{DATA} --set ingest.train=data.json --set ingest.validation=data.json --set train.epochs=1 \
+        "{DATA} --set ingest.max_validation_examples=0 --set ingest.train=data.json --set ingest.validation=data.json --set train.epochs=1 \
          --set train.warmup_steps=0 {NO_CHANGE} --set evaluate.null_threshold=-1e6 \
          --set evaluate.max_answer_length=1"
     );

@@ -141,10 +141,8 @@ fn of_stage(
             .collect()
     });
     for entry in entries.iter_mut().filter(|entry| entry.condition != Condition::Replaced) {
-        let marks = [
-            ("current", current.contains(&entry.fingerprint)),
-            ("latest", latest == entry.fingerprint),
-        ];
+        let marks =
+            [("current", current.contains(&entry.fingerprint)), ("latest", latest == entry.fingerprint)];
         entry
             .notes
             .extend(marks.into_iter().filter(|(_, applies)| *applies).map(|(mark, _)| mark.to_owned()));

@@ -73,7 +73,9 @@ pub enum Error {
     },
 
     /// Too little to set a share of it aside.
-    #[error("{origin}: its questions are asked about {contexts} context, too few to set a share aside for validation")]
+    #[error(
+        "{origin}: its questions are asked about {contexts} context, too few to set a share aside for validation"
+    )]
     #[diagnostic(help("name validation data of its own: `--set ingest.validation=PATH`"))]
     NoShare {
         /// The file, or the generated corpus.

@@ -76,7 +76,9 @@ mod tests {
 
     fn articles(contexts: &[&str]) -> Vec<Article> {
         let questions = contexts.iter().enumerate();
-        dataset(questions.map(|(index, context)| (*context, vec![qa(&index.to_string(), "who?", &[])])).collect())
+        dataset(
+            questions.map(|(index, context)| (*context, vec![qa(&index.to_string(), "who?", &[])])).collect(),
+        )
     }
 
     fn drawn(articles: &[Article], percent: f64, seed: u64) -> (Vec<String>, Vec<String>) {
@@ -104,7 +106,8 @@ mod tests {
     #[test]
     fn contexts_that_differ_in_case_and_signs_stay_together() {
         for seed in 0..20 {
-            let (train, validation) = drawn(&articles(&["A cat sat.", "a cat  SAT", "A dog ran."]), 50.0, seed);
+            let (train, validation) =
+                drawn(&articles(&["A cat sat.", "a cat  SAT", "A dog ran."]), 50.0, seed);
             let cats = |part: &[String]| part.iter().filter(|context| context.contains("cat")).count();
             assert!(cats(&train) == 0 || cats(&validation) == 0, "{train:?} {validation:?}");
             assert!(!train.is_empty() && !validation.is_empty());

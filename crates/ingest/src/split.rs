@@ -14,9 +14,9 @@ use crate::audit::{Audit, SplitAudit};
 use crate::check::{Checker, Rules};
 use crate::error::{Error, Result};
 use crate::selection::{Choice, Selection};
+use crate::share::{Contexts, Part, Share};
 use crate::tables::{Counts, Tables};
 use crate::tally::Tally;
-use crate::share::{Contexts, Part, Share};
 use crate::{local, sample};
 
 /// One of the two splits, with the settings that are its own.

@@ -113,7 +113,10 @@ fn a_share_of_the_training_contexts_can_be_set_aside() {
     assert_eq!((train.len(), validation.len()), (27, 3));
     assert!(validation.iter().all(|context| !train.contains(context)), "{validation:?}");
     let metrics = &artifact.manifest.metrics;
-    assert_eq!((&metrics["train"]["questions"], &metrics["validation"]["questions"]), (&54.into(), &6.into()));
+    assert_eq!(
+        (&metrics["train"]["questions"], &metrics["validation"]["questions"]),
+        (&54.into(), &6.into())
+    );
     assert!(metrics["audit"]["validation"]["findings"].get("context_in_train").is_none());
 }
 
@@ -122,7 +125,10 @@ fn a_share_of_the_generated_corpus_comes_from_its_training_part() {
     let bench = Bench::new(SQUAD);
     let artifact = bench.artifact(&["ingest.train=sample".to_owned(), "ingest.validation=25%".to_owned()]);
     let metrics = &artifact.manifest.metrics;
-    assert_eq!((&metrics["train"]["contexts"], &metrics["validation"]["contexts"]), (&300.into(), &100.into()));
+    assert_eq!(
+        (&metrics["train"]["contexts"], &metrics["validation"]["contexts"]),
+        (&300.into(), &100.into())
+    );
 }
 
 #[test]

@@ -108,7 +108,8 @@ fn code(tokens: TokenStream) -> TokenStream {
 
 /// `#[…]` or `#![…]` at the beginning, and of how many tokens it is.
 fn attribute(tokens: &[TokenTree]) -> Option<(&Group, usize)> {
-    let is = |token: &TokenTree, sign: char| matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign);
+    let is =
+        |token: &TokenTree, sign: char| matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign);
     let (hash, rest) = tokens.split_first()?;
     if !is(hash, '#') {
         return None;
@@ -138,7 +139,7 @@ fn item_length(tokens: &[TokenTree]) -> usize {
         start += length;
     }
     // The braces of `use a::{b, c};` do not end it.
-    let is_use = tokens[start..].iter().take(2).any(|token| token.to_string() == "use");
+    let is_use = tokens[start..].iter().take(3).any(|token| token.to_string() == "use");
     let ends = |token: &TokenTree| match token {
         TokenTree::Punct(punct) => punct.as_char() == ';',
         TokenTree::Group(group) => !is_use && group.delimiter() == Delimiter::Brace,
@@ -161,7 +162,8 @@ fn is_expect(before: &[TokenTree]) -> bool {
 
 /// Tokens without string literals, however deep.
 fn without_texts(tokens: TokenStream) -> TokenStream {
-    let is_text = |token: &TokenTree| matches!(token, TokenTree::Literal(literal) if literal.to_string().contains('"'));
+    let is_text =
+        |token: &TokenTree| matches!(token, TokenTree::Literal(literal) if literal.to_string().contains('"'));
     let kept = tokens.into_iter().filter(|token| !is_text(token)).map(|token| match token {
         TokenTree::Group(group) => {
             TokenTree::Group(Group::new(group.delimiter(), without_texts(group.stream())))
@@ -207,5 +209,8 @@ fn without_comments(source: &str) -> String {
         }
     }
     let lines = kept.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    lines.filter(|line| !line.is_empty()).flat_map(|line| iter::once(line).chain(iter::once("\n".to_owned()))).collect()
+    lines
+        .filter(|line| !line.is_empty())
+        .flat_map(|line| iter::once(line).chain(iter::once("\n".to_owned())))
+        .collect()
 }

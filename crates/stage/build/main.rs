@@ -24,7 +24,8 @@ const LIBRARIES: [&str; 3] = ["tokenizers", "burn", "tch"];
 fn main() -> Result<(), Box<dyn Error>> {
     let crates = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("..");
     for (stage, names) in STAGES {
-        let hash = code::hash(&crates, names, &mut |path| println!("cargo:rerun-if-changed={}", path.display()))?;
+        let hash =
+            code::hash(&crates, names, &mut |path| println!("cargo:rerun-if-changed={}", path.display()))?;
         println!("cargo:rustc-env=DISTILBURN_CODE_{stage}={hash}");
     }
 

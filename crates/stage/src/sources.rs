@@ -152,7 +152,8 @@ pub(crate) fn positions(loaded: &Loaded, fetcher: &mut Fetcher) -> Option<u64> {
             fetcher.snapshot(&repo, &fetcher.recorded(&repo, &id.revision)?)
         }
     };
-    let config: Value = serde_json::from_slice(&read_small(&folder.join("config.json"), SMALL_FILE_BYTES).ok()?).ok()?;
+    let config: Value =
+        serde_json::from_slice(&read_small(&folder.join("config.json"), SMALL_FILE_BYTES).ok()?).ok()?;
     config["max_position_embeddings"].as_u64()
 }
 

@@ -31,7 +31,7 @@ impl Copy {
     /// The crates whose hash is another after the change.
     fn changed(&self, file: &str, from: &str, to: &str) -> Vec<&'static str> {
         let path = self.0.path().join(file);
-        let before = fs::read_to_string(&path).unwrap();
+        let before = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert!(before.contains(from), "{file} has no {from:?}");
         let hashes = self.hashes();
         fs::write(&path, before.replacen(from, to, 1)).unwrap();
@@ -48,6 +48,7 @@ fn copy_all(from: &Path, to: &Path) {
             copy_all(&entry.path(), &to.join(entry.file_name()));
         }
     } else if from.exists() {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(from, to).unwrap();
     }
 }
@@ -57,10 +58,20 @@ fn prose_leaves_every_key() {
     let copy = Copy::new();
     for (what, file, from, to) in [
         ("a comment", "train/src/recipe.rs", "// Rounded up, as", "// ROUNDED UP, as"),
-        ("a new comment and blank lines", "train/src/recipe.rs", "impl Recipe {", "\n\n// New.\nimpl Recipe {\n\n"),
+        (
+            "a new comment and blank lines",
+            "train/src/recipe.rs",
+            "impl Recipe {",
+            "\n\n// New.\nimpl Recipe {\n\n",
+        ),
         ("a module's doc", "squad/src/spans.rs", "//! From start and end", "//! Out of start and end"),
         ("an item's doc", "distilbert/src/config.rs", "/// Number of encoder layers.", "/// Layers."),
-        ("an error's text", "train/src/error.rs", "the {split} split has no features", "no features in {split}"),
+        (
+            "an error's text",
+            "train/src/error.rs",
+            "the {split} split has no features",
+            "no features in {split}",
+        ),
         ("a log line", "train/src/trainer.rs", "the last training state is not kept", "state dropped"),
         ("what an invariant says", "train/src/trainer.rs", "the last step is followed by a validation", "so"),
         ("a test", "squad/src/metrics.rs", "words_count_as_often_as_both_hold_them", "words_count"),
@@ -76,7 +87,13 @@ fn prose_leaves_every_key() {
 fn what_computes_changes_its_key_alone() {
     let copy = Copy::new();
     for (what, file, from, to, expected) in [
-        ("a constant", "train/src/trainer/validation.rs", "max_answer_length: 30", "max_answer_length: 31", "train"),
+        (
+            "a constant",
+            "train/src/trainer/validation.rs",
+            "max_answer_length: 30",
+            "max_answer_length: 31",
+            "train",
+        ),
         ("a string that is data", "squad/src/spans.rs", "\"empty\"", "\"nothing\"", "squad"),
         ("an operator", "squad/src/spans.rs", "start_logit + end_logit", "start_logit - end_logit", "squad"),
         ("a new file", "squad/src/lib.rs", "mod spans;", "mod spans;\nmod spans2;", "squad"),
@@ -101,7 +118,11 @@ fn test_items_of_every_form_are_left_out_and_nothing_behind_them() {
         "impl A for B { fn d() {} }",
         "extern crate self as e;",
     ] {
-        assert_eq!(canonical(&format!("fn a() {{ b(1); }} #[cfg(test)] {item} fn c() {{}}")), plain, "{item}");
+        assert_eq!(
+            canonical(&format!("fn a() {{ b(1); }} #[cfg(test)] {item} fn c() {{}}")),
+            plain,
+            "{item}"
+        );
     }
     assert_ne!(canonical("fn a() { b(1); } #[cfg(not(test))] mod d; fn c() {}"), plain);
 }
