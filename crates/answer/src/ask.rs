@@ -119,8 +119,8 @@ impl Usage {
     /// As the folder says; for one of another tool, as transformers' pipeline had it. Only what was typed goes before that,
     /// not what a settings file says.
     fn of(said: Option<&UseConfig>, positions: usize, settings: &Settings, typed: &[String]) -> Self {
-        let mut usage = match said {
-            Some(said) => Self {
+        let mut usage = if let Some(said) = said {
+            Self {
                 windows: WindowSettings {
                     max_length: said.windows.max_length,
                     doc_stride: said.windows.doc_stride,
@@ -131,14 +131,13 @@ impl Usage {
                     null_threshold: said.spans.null_threshold,
                 },
                 no_answer: said.no_answer,
-            },
-            None => {
-                let max_length = positions.min(384);
-                Self {
-                    windows: WindowSettings { max_length, doc_stride: (max_length / 2).min(128) },
-                    spans: SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 },
-                    no_answer: false,
-                }
+            }
+        } else {
+            let max_length = positions.min(384);
+            Self {
+                windows: WindowSettings { max_length, doc_stride: (max_length / 2).min(128) },
+                spans: SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 },
+                no_answer: false,
             }
         };
         let is_typed = |key: &str| {

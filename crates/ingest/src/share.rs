@@ -83,7 +83,9 @@ mod tests {
 
     fn drawn(articles: &[Article], percent: f64, seed: u64) -> (Vec<String>, Vec<String>) {
         let mut contexts = Contexts::default();
-        articles.iter().for_each(|article| contexts.push(article));
+        for article in articles {
+            contexts.push(article);
+        }
         let share = contexts.draw(percent, seed, "data").unwrap();
         let of = |part| {
             let parts = articles.iter().flat_map(|article| share.of(article, part).paragraphs);

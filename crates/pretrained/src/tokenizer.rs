@@ -105,7 +105,7 @@ impl TokenizerFiles {
         let is_made = self.tokenizer.is_none();
         let mut tokenizer = match (&self.tokenizer, &lines) {
             (Some(json), _) => parse_object(json, &tokenizer_path)?,
-            (None, Some(lines)) => self.from_vocab(lines, &tokenizer_config, folder)?,
+            (None, Some(lines)) => self.word_piece_of(lines, &tokenizer_config, folder)?,
             (None, None) => return Err(Error::NoTokenizer { folder: folder.to_owned() }),
         };
         let source = if is_made { &vocab_path } else { &tokenizer_path };
@@ -203,7 +203,7 @@ impl TokenizerFiles {
     }
 
     /// The tokenizer of a folder without `tokenizer.json`. Where a token is repeated its last line counts.
-    fn from_vocab(
+    fn word_piece_of(
         &self,
         lines: &[String],
         config: &Map<String, Value>,

@@ -69,14 +69,11 @@ impl Iterator for Articles {
             if let Some(article) = self.batch.next() {
                 return Some(Ok(article));
             }
-            match self.batches.recv() {
-                Ok(batch) => self.batch = batch.into_iter(),
-                Err(_) => {
-                    let outcome =
-                        self.reader.take()?.join().unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
-                    return outcome.err().map(Err);
-                }
-            }
+            let Ok(batch) = self.batches.recv() else {
+                let outcome = self.reader.take()?.join();
+                return outcome.unwrap_or_else(|panic| Err(Error::panicked(&*panic))).err().map(Err);
+            };
+            self.batch = batch.into_iter();
         }
     }
 }

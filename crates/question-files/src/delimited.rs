@@ -19,12 +19,12 @@ const MAX_ROW_MIB: usize = 64;
 pub(crate) fn delimiter(header: &[u8], knows: &dyn Fn(&str) -> bool) -> Option<u8> {
     let line = header.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = std::str::from_utf8(line).ok()?.trim_end();
-    let known = |delimiter: u8| {
+    let columns = |delimiter: u8| {
         let names = line.split(char::from(delimiter)).map(|name| name.trim().trim_matches('"'));
         names.filter(|name| knows(name)).count()
     };
-    let best = b",\t;".iter().copied().max_by_key(|delimiter| (known(*delimiter), *delimiter == b','))?;
-    (known(best) > 0 && line.as_bytes().contains(&best)).then_some(best)
+    let best = b",\t;".iter().copied().max_by_key(|delimiter| (columns(*delimiter), *delimiter == b','))?;
+    (columns(best) > 0 && line.as_bytes().contains(&best)).then_some(best)
 }
 
 /// Reads records, each field as text.

@@ -2,7 +2,7 @@
 //!
 //! Only names that mean one thing in every data set that uses them: a wrong guess would be silent.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A part of a question, a paragraph, an article or a labelling task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,12 +104,12 @@ pub(crate) fn missing(field: Field, mut names: Vec<&str>) -> String {
     }
     let near = names.iter().filter(|name| is_near(name, usual));
     if let Some(near) = near.min_by_key(|name| strsim::damerau_levenshtein(name, usual)) {
-        text += &format!("; rename `{near}` if it is the {usual}");
+        let _ = write!(text, "; rename `{near}` if it is the {usual}");
     }
     let (shown, more) = names.split_at(names.len().min(12));
-    text += &format!("; found {}", in_ticks(shown));
+    let _ = write!(text, "; found {}", in_ticks(shown));
     if !more.is_empty() {
-        text += &format!(" and {} more", more.len());
+        let _ = write!(text, " and {} more", more.len());
     }
     text
 }

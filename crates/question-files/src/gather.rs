@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::fmt::Write as _;
 
 use crate::Visit;
 use crate::error::Result;
@@ -210,5 +211,8 @@ fn made_id(context: &str, question: &str, seen: &mut Seen) -> String {
         hash = first_bytes(&hasher);
     }
     *before += 1;
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().fold(String::new(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
 }

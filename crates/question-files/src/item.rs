@@ -114,7 +114,7 @@ impl<'de, const LEVEL: u8> Visitor<'de> for ItemVisitor<LEVEL> {
                 Field::Answers => item.answers = map.next_value()?,
                 Field::AnswerStart => item.starts = Some(map.next_value::<Many<Start>>()?),
                 Field::IsImpossible => {
-                    parts.is_impossible = map.next_value::<Option<Flag>>()?.map(|flag| flag.0)
+                    parts.is_impossible = map.next_value::<Option<Flag>>()?.map(|flag| flag.0);
                 }
                 Field::Text => item.text = map.next_value()?,
                 Field::DetectedAnswers => item.detected = map.next_value()?,

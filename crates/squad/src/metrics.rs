@@ -279,7 +279,7 @@ mod tests {
     fn one_question_without_answers_brings_the_rules_of_version_2() {
         let golds_of_nothing = ("1", vec!["the", "cat"]);
         let said = predictions(&[("1", "a"), ("2", ""), ("3", "dog")]);
-        let first = score(&[golds_of_nothing.clone()], &said, F1Units::Words);
+        let first = score(std::slice::from_ref(&golds_of_nothing), &said, F1Units::Words);
         // Without an empty question "a" matches "the", and has no word in common with it.
         assert_eq!((first.exact_match, first.f1), (100.0, 0.0));
         let dataset = [golds_of_nothing, ("2", vec![]), ("3", vec!["the"])];

@@ -88,7 +88,7 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Re
 #[derive(Debug)]
 pub enum InitFrom {
     /// An artifact, of train if all is well.
-    Artifact(artifact::Artifact),
+    Artifact(Box<artifact::Artifact>),
     /// The folder of a model.
     Folder,
 }
@@ -97,7 +97,7 @@ impl InitFrom {
     /// A folder with a manifest is an artifact, whatever else lies in it.
     pub fn of(folder: &Path) -> Result<Self, artifact::Error> {
         if folder.join(artifact::file_name::MANIFEST).is_file() {
-            artifact::Artifact::open(folder).map(Self::Artifact)
+            artifact::Artifact::open(folder).map(|artifact| Self::Artifact(Box::new(artifact)))
         } else {
             Ok(Self::Folder)
         }
