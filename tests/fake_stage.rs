@@ -45,6 +45,8 @@ fn run(job: &mut Job) -> Result<(), Error> {
         Ok("fail") => return Err(Error::Data),
         Ok("panic") => panic!("a bug"),
         Ok("wait") => wait(job)?,
+        // The same work with another outcome, as on another number of threads.
+        Ok("other") => std::fs::write(job.output().join("work.txt"), "another outcome")?,
         Ok("deaf") => wait_unmoved(job)?,
         // Someone writes to a file that this stage reads.
         Ok(text) => {

@@ -39,6 +39,34 @@ fn an_artifact_found_damaged_when_it_is_read_is_made_again_by_the_same_run() {
 }
 
 #[test]
+fn what_was_made_from_other_bytes_of_the_same_fingerprint_is_out_of_date() {
+    let bench = Bench::new();
+    bench.run("distilburn run");
+    // Made again with the same bytes: nothing changes.
+    bench.run("distilburn run --force --from train --to train");
+    assert!(ran(&bench.json("distilburn run --json")).is_empty());
+
+    bench.run_with("distilburn run --force --from train --to train", "FAKE_STAGE", "other");
+    let plan = bench.json("distilburn plan --json");
+    let of = |stage: &str| plan["stages"].as_array().unwrap().iter().find(|of| of["stage"] == stage).unwrap();
+    assert_eq!(of("train")["up_to_date"], true);
+    assert_eq!(of("evaluate")["why"], "train was made again with other results");
+    assert_eq!(of("export")["up_to_date"], false);
+    assert_eq!(ran(&bench.json("distilburn run --json")), ["evaluate", "export"]);
+    assert!(ran(&bench.json("distilburn run --json")).is_empty());
+
+    // One that is gone is made again, with other results: what was made from the first follows in the same run.
+    fs::remove_dir_all(bench.path(&dir(&bench, "train"))).unwrap();
+    let summary = bench.run("distilburn run --json");
+    assert_eq!(summary.code, Some(0), "{summary:?}");
+    assert_eq!(bench.run("distilburn status --verify").code, Some(0));
+    assert_eq!(bench.json("distilburn plan --json")["up_to_date"], true);
+    let read = fs::read_to_string(bench.path(&dir(&bench, "evaluate")).join("manifest.json")).unwrap();
+    let train = artifact::Artifact::open(&bench.path(&dir(&bench, "train"))).unwrap();
+    assert!(read.contains(&train.content()), "evaluate was made from what is there: {read}");
+}
+
+#[test]
 fn status_verify_advises_what_makes_damaged_artifacts_again() {
     let bench = Bench::new();
     bench.run("distilburn run");

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgGroup, Args};
 use distilbert::{Config, DistilBertForQuestionAnswering, Predictor, Runtime, RuntimeOptions};
 use pretrained::{ModelFolder, UseConfig};
@@ -11,7 +12,7 @@ use squad::{
     FeatureLogits, FeatureTokenizer, SpanCandidate, SpanPrediction, SpanSettings, WindowSettings,
     select_spans,
 };
-use stage::{CommonOptions, Settings, Workspace};
+use stage::{CommonOptions, Settings, SettingsOptions, Workspace};
 
 use crate::Error;
 
@@ -37,12 +38,17 @@ pub struct AskOptions {
     #[arg(long, value_name = "FILE")]
     context_file: Option<PathBuf>,
 
-    /// An exported model directory, instead of the one the settings lead to
+    /// An exported model directory or the export artifact that holds one [default: the export of these settings]
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
 
     /// How many answers to show
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(
+        long,
+        default_value_t = 1,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
     top: usize,
 
     /// One JSON object on stdout
@@ -54,7 +60,7 @@ pub struct AskOptions {
 }
 
 pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
-    let workspace = Workspace::open(&options.common.settings, &[])?;
+    let workspace = Workspace::open(&settings_of(options), &[])?;
     let settings = workspace.settings();
     let context = read_context(options)?;
     for (what, text) in [("question", options.question.as_str()), ("context", context.as_str())] {
@@ -63,7 +69,7 @@ pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
         }
     }
     let folder = match &options.model {
-        Some(folder) => folder.clone(),
+        Some(folder) => model_in(folder)?,
         None => workspace.artifact(&stage::EXPORT, "ask")?.dir.join(artifact::file_name::MODEL),
     };
     let runtime = Runtime::new(RuntimeOptions {
@@ -89,6 +95,31 @@ pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
         as_text(&prediction, &context, options.top)
     };
     Ok(stage::print(&text)?)
+}
+
+/// The options for settings. A `max_length` that was typed alone must not be held against the built-in `doc_stride`: the
+/// model's own counts.
+fn settings_of(options: &AskOptions) -> SettingsOptions {
+    let mut settings = options.common.settings.clone();
+    let sets = |key: &str| settings.set.iter().any(|set| set.trim_start().starts_with(key));
+    if sets("tokenize-features.max_length") && !sets("tokenize-features.doc_stride") {
+        settings.set.push("tokenize-features.doc_stride=0".to_owned());
+    }
+    settings
+}
+
+/// The model's folder where an artifact of export is named.
+fn model_in(folder: &Path) -> Result<PathBuf, Error> {
+    let manifest = folder.join(artifact::file_name::MANIFEST);
+    if folder.join("config.json").exists() || !manifest.exists() {
+        return Ok(folder.to_owned());
+    }
+    let stage = artifact::Artifact::open(folder)?.manifest.stage;
+    if stage == stage::EXPORT.name {
+        Ok(folder.join(artifact::file_name::MODEL))
+    } else {
+        Err(Error::NotExported { path: folder.to_owned(), stage })
+    }
 }
 
 fn read_context(options: &AskOptions) -> Result<String, Error> {
@@ -160,6 +191,9 @@ impl Usage {
             usage.spans.null_threshold = evaluate.null_threshold;
         }
         usage.windows.max_length = usage.windows.max_length.min(positions);
+        if !is_typed("tokenize-features.doc_stride") {
+            usage.windows.doc_stride = usage.windows.doc_stride.min(usage.windows.max_length / 2);
+        }
         usage
     }
 }
@@ -173,7 +207,11 @@ fn answer(
     (question, context): (&str, &str),
 ) -> Result<SpanPrediction, Error> {
     let tokenizer = FeatureTokenizer::new(folder.tokenizer_json(), usage.windows)?;
-    let windows = tokenizer.windows(question, &tokenizer.tokenize_context(context)?, None)?;
+    let windows = tokenizer.windows(question, &tokenizer.tokenize_context(context)?, None);
+    let windows = windows.map_err(|error| match error {
+        squad::Error::QuestionTooLong { tokens, room, .. } => Error::LongQuestion { tokens, room },
+        error => error.into(),
+    })?;
     // The embeddings have no row for others.
     let ids = windows.iter().flat_map(|window| &window.input_ids);
     if let Some(id) =

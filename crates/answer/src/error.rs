@@ -34,6 +34,24 @@ pub enum Error {
         /// Its weights.
         path: PathBuf,
     },
+    /// `--model` names an artifact of another stage.
+    #[error("{} is an artifact of {stage}, expected a model directory", path.display())]
+    #[diagnostic(help("export it first: `distilburn run` prints the model directory at the end"))]
+    NotExported {
+        /// As typed.
+        path: PathBuf,
+        /// Its stage.
+        stage: String,
+    },
+    /// A question that leaves no room for the context.
+    #[error("the question has {tokens} tokens, and a window of this model holds {room} beside the special tokens")]
+    #[diagnostic(help("shorten the question: the context needs room too"))]
+    LongQuestion {
+        /// Of the question.
+        tokens: usize,
+        /// What the special tokens leave.
+        room: usize,
+    },
     /// The tokenizer gives an id that the model has no embedding for.
     #[error("the tokenizer gives the token id {id}, the model has {vocab_size} embeddings")]
     #[diagnostic(help("tokenizer.json and the weights must be of the same model: export or fetch it again"))]
@@ -81,6 +99,8 @@ impl ExitKind for Error {
             Self::Artifact(error) => error.exit_code(),
             Self::Model(error) if error.is_device() => 4,
             Self::Model(_)
+            | Self::NotExported { .. }
+            | Self::LongQuestion { .. }
             | Self::Folder(_)
             | Self::NoHead { .. }
             | Self::TokenId { .. }

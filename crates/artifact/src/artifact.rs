@@ -5,10 +5,13 @@ use std::{fs, io};
 
 use crate::manifest::{FileEntry, Manifest};
 use crate::regular_file::describe;
-use crate::{Error, Result, file_name, open_regular};
+use crate::{Error, Result, file_name, fingerprint, open_regular};
 
 /// Stands in an artifact in which a reader found damage.
 const SUSPECT: &str = ".suspect";
+
+/// How the names of files begin that say how one machine worked, and not what came of it.
+const MACHINE_FACTS: [&str; 5] = ["metrics.jsonl", "profile", "report.", "tensorboard/", "timing"];
 
 /// A finished artifact.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +64,17 @@ impl Artifact {
             }
         }
         Ok(())
+    }
+
+    /// A hash of the files that results depend on. A training made again on other threads has the same fingerprint
+    /// and other weights; what is a fact of one machine (timing, live metrics, profiles, reports) does not count.
+    #[must_use]
+    pub fn content(&self) -> String {
+        let counts = |entry: &&FileEntry| !MACHINE_FACTS.iter().any(|fact| entry.name.starts_with(fact));
+        let files = self.manifest.files.iter().filter(counts);
+        let files: serde_json::Map<_, _> =
+            files.map(|entry| (entry.name.clone(), entry.blake3.clone().into())).collect();
+        fingerprint(&files.into())
     }
 
     /// Notes that a reader found damage that sizes do not show, so that whoever finds the artifact reads every file first.

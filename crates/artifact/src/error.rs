@@ -250,6 +250,16 @@ pub enum Error {
         expected: String,
     },
 
+    /// Among the files of an artifact in the making stands something that a stage did not put there.
+    #[error("{} is {found}, expected a file that the stage wrote", path.display())]
+    #[diagnostic(help("delete it, and run the stage again: it goes on from what else is there"))]
+    NotAWorkingFile {
+        /// What stands there.
+        path: PathBuf,
+        /// A link, a pipe, a device.
+        found: String,
+    },
+
     /// The artifact's manifest does not list the file.
     #[error("{} lists no file `{name}`", dir.display())]
     #[diagnostic(help("re-run `{stage}` with `--force`"))]

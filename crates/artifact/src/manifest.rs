@@ -41,6 +41,9 @@ pub struct Input {
     pub stage: String,
     /// Its fingerprint.
     pub fingerprint: String,
+    /// [`Artifact::content`](crate::Artifact::content) of what was read: equal fingerprints need not be equal bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// A file of an artifact.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{Artifact, hash_file};
 use crate::lock::Lock;
 use crate::manifest::{FileEntry, Manifest, ManifestDraft};
+use crate::regular_file::describe;
 use crate::table::Table;
 use crate::table_writer::TEMPORARY_EXTENSION;
 use crate::{Error, Result, file_name};
@@ -67,6 +68,7 @@ impl Partial {
         // Beside the folder, not in it, because the folder is renamed while the lock is held.
         let lock = Lock::acquire(&dir.with_added_extension("lock"), &dir)?;
         fs_err::create_dir_all(&dir)?;
+        refuse_foreign(&dir)?;
         let (stage, fingerprint) = (stage.to_owned(), fingerprint.to_owned());
         Ok(Self { stage, fingerprint, dir, target, latest, _lock: lock })
     }
@@ -222,3 +224,18 @@ fn remove_dir_if_there(path: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
+/// Refuses links, pipes and devices among the files of an earlier run: what goes on from them would write elsewhere, or
+/// wait for ever.
+fn refuse_foreign(dir: &Path) -> Result<()> {
+    for entry in fs_err::read_dir(dir)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            refuse_foreign(&entry.path())?;
+        } else if !kind.is_file() {
+            return Err(Error::NotAWorkingFile { path: entry.path(), found: describe(kind).to_owned() });
+        }
+    }
+    Ok(())
+}
+

@@ -98,7 +98,8 @@ impl Split {
                 tokens.extend(feature.offset_mapping.iter().flatten());
             }
             let covered = |answer: &Answer<'_>| {
-                let start = u32::try_from(answer.start).unwrap_or_default();
+                // An accepted wording that the context does not hold covers nothing.
+                let Ok(start) = u32::try_from(answer.start) else { return 0 };
                 let end = start.saturating_add(answer.text.chars().count() as u32);
                 tokens.range(..(end, 0)).rev().take_while(|token| token.1 > start).count()
             };

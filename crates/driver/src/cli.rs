@@ -95,11 +95,11 @@ pub(crate) struct PlanOptions {
     #[arg(long, value_name = "STAGE", value_parser = stage_names(), help_heading = "Run")]
     pub(crate) to: Option<String>,
 
-    /// Run although finished artifacts are there
+    /// Run stages again even if their artifacts are finished; a training starts over
     #[arg(long, help_heading = "Run")]
     pub(crate) force: bool,
 
-    /// Use this artifact directory for a stage, whatever its settings say; repeatable
+    /// Use this artifact directory for a stage instead of the one that the settings lead to; repeatable
     #[arg(long = "input", value_name = "STAGE=DIR", help_heading = "Run")]
     pub(crate) inputs: Vec<Input>,
 

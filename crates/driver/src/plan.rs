@@ -69,6 +69,11 @@ pub(crate) fn damaged(options: &PlanOptions) -> Option<String> {
     damaged.map(|step| step.planned.fingerprint)
 }
 
+/// Whether a stage has to run because an input of it was made again with other results.
+pub(crate) fn has_stale(options: &PlanOptions) -> bool {
+    steps(options).is_ok_and(|(_, steps)| steps.iter().any(|step| step.runs && step.planned.stale.is_some()))
+}
+
 fn range(options: &PlanOptions) -> Result<std::ops::RangeInclusive<usize>, Error> {
     let position = |name: &Option<String>, default: usize| {
         let position = |name: &String| STAGES.iter().position(|declaration| declaration.name == name);
@@ -123,6 +128,9 @@ fn progress(workspace: &Workspace, planned: &Planned) -> Result<String, Error> {
 
 /// Why there is no artifact: it is damaged, or what differs from the newest one.
 fn reason(store: &Store, planned: &Planned, stage: &str) -> String {
+    if let Some(input) = planned.stale {
+        return format!("{input} was made again with other results");
+    }
     if let Some(damage) = &planned.damage {
         return format!("its artifact is damaged: {damage}");
     }

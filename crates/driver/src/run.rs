@@ -44,6 +44,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
     let mut made_again = BTreeSet::new();
     let done = loop {
         match pass(options, &children, &mut took)? {
+            // What was made again may have come out with other results than others were made from.
+            Pass::Done(_) if !options.force && plan::has_stale(options) => {}
             Pass::Done(done) => break done,
             Pass::Interrupted => return Ok(INTERRUPTED.into()),
             Pass::Failed(BAD_DATA) if !options.force => {

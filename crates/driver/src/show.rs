@@ -48,7 +48,7 @@ fn find(options: &ShowOptions) -> Result<Shown, Error> {
     if path.is_file() && path.ends_with(file_name::MANIFEST) {
         return Ok(Shown::Artifact(Box::new(Artifact::open(path.parent().unwrap_or(Path::new("")))?)));
     }
-    if path.is_file() {
+    if path.is_file() && path.extension().is_some_and(|extension| extension == "arrow") {
         return Ok(Shown::Table);
     }
     if path.is_dir() {

@@ -9,8 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level;
 
 use crate::Error;
+
+/// The exit code of a process that was asked to stop.
+const INTERRUPTED: i32 = 130;
 
 /// `distilburn-<name>` beside this executable.
 fn path(name: &str) -> Result<PathBuf, Error> {
@@ -44,8 +48,10 @@ impl Children {
                 stopped.store(true, Ordering::SeqCst);
                 // SIGTERM for all: a terminal sends SIGINT to the stage as well, and a second SIGINT would
                 // end it before it has saved its work.
-                if let Some(pid) = Pid::from_raw(running.load(Ordering::SeqCst)) {
-                    let _ = kill_process(pid, Signal::TERM);
+                match Pid::from_raw(running.load(Ordering::SeqCst)) {
+                    Some(pid) => drop(kill_process(pid, Signal::TERM)),
+                    // Planning, which may wait for a server: nothing is lost.
+                    None => low_level::exit(INTERRUPTED),
                 }
             }
         });

@@ -49,6 +49,18 @@ pub(crate) struct Results {
     pub base_exact_match: f64,
     /// Before fine-tuning.
     pub base_f1: f64,
+    /// Of questions with an answer and without, where there are both.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<PartResults>,
+}
+
+/// Per cent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct PartResults {
+    pub has_answer_exact_match: f64,
+    pub has_answer_f1: f64,
+    pub no_answer_exact_match: f64,
+    pub no_answer_f1: f64,
 }
 
 impl Facts {
@@ -79,6 +91,7 @@ impl Facts {
                 f1: score("f1")?,
                 base_exact_match: score("base_exact_match")?,
                 base_f1: score("base_f1")?,
+                parts: parts(evaluate),
             },
             training: train.metrics.clone(),
             ran_on: of(&train.run, &["device", "precision", "threads"]),
@@ -92,8 +105,22 @@ impl Facts {
 
     /// `training_config.json`.
     pub(crate) fn to_json(&self) -> String {
-        format!("{:#}\n", json!(self))
+        let mut config = json!(self);
+        let checksum = pretrained::checksum(&config);
+        config[pretrained::CHECKSUM] = checksum.into();
+        format!("{config:#}\n")
     }
+}
+
+/// The scores of questions with an answer and without, where evaluate told them apart.
+fn parts(evaluate: &Manifest) -> Option<PartResults> {
+    let score = |name| metric(evaluate, name).ok();
+    Some(PartResults {
+        has_answer_exact_match: score("has_answer_exact_match")?,
+        has_answer_f1: score("has_answer_f1")?,
+        no_answer_exact_match: score("no_answer_exact_match")?,
+        no_answer_f1: score("no_answer_f1")?,
+    })
 }
 
 /// The windows that it was trained on, and the way in which its scores came about.

@@ -12,7 +12,7 @@ pub(crate) fn model_card(facts: &Facts, config: &Config, parameters: u64) -> Str
         front_matter(facts),
         introduction(facts, config, parameters),
         results(facts),
-        usage(config),
+        usage(config, facts.usage.no_answer),
         training(facts),
         limits(facts),
         lineage(facts),
@@ -90,6 +90,12 @@ fn results(facts: &Facts) -> String {
         Value::Bool(true) => "the base model as it came",
         _ => "the base model with an untrained head",
     };
+    let parts = results.parts.map_or_else(String::new, |parts| {
+        format!(
+            "| this model, questions with an answer | {:.2} | {:.2} |\n| this model, questions without | {:.2} | {:.2} |\n",
+            parts.has_answer_exact_match, parts.has_answer_f1, parts.no_answer_exact_match, parts.no_answer_f1,
+        )
+    });
     format!(
         "## Results
 
@@ -97,7 +103,7 @@ fn results(facts: &Facts) -> String {
 |---|---|---|
 | {head} | {:.2} | {:.2} |
 | this model | {:.2} | {:.2} |
-
+{parts}
 Per cent, with the answer normalisation of SQuAD's official script. The same questions chose the best
 checkpoint of the training, so they flatter it a little.
 ",
@@ -109,9 +115,16 @@ checkpoint of the training, so they flatter it a little.
     )
 }
 
-fn usage(config: &Config) -> String {
+fn usage(config: &Config, no_answer: bool) -> String {
     /// What `SQuAD` is usually cut to.
     const USUAL_MAX_LENGTH: usize = 384;
+    // At [CLS], the first token, such a model says that there is no answer.
+    let cls = if no_answer { "outside[0] = False  # [CLS] stands for \"no answer\"\n" } else { "" };
+    let last = if no_answer {
+        "print(context[offsets[first][0] : offsets[last][1]] if first > 0 else \"(no answer)\")"
+    } else {
+        "print(context[offsets[first][0] : offsets[last][1]])"
+    };
     format!(
         "## Use
 
@@ -128,7 +141,7 @@ context = \"The book was written by Ada Lovelace in 1843.\"
 inputs = tokenizer(question, context, truncation=\"only_second\", max_length={max_length},
                    return_offsets_mapping=True, return_tensors=\"pt\")
 outside = torch.tensor([sequence != 1 for sequence in inputs.sequence_ids()])
-offsets = inputs.pop(\"offset_mapping\")[0]
+{cls}offsets = inputs.pop(\"offset_mapping\")[0]
 with torch.no_grad():
     output = model(**inputs)
 start = output.start_logits[0].masked_fill(outside, -torch.inf)
@@ -136,7 +149,7 @@ end = output.end_logits[0].masked_fill(outside, -torch.inf)
 scores = start[:, None] + end[None, :]
 scores[torch.ones_like(scores).tril(-1).bool()] = -torch.inf  # an answer ends where it starts, or later
 first, last = divmod(scores.argmax().item(), len(end))
-print(context[offsets[first][0] : offsets[last][1]])
+{last}
 ```
 
 Without Python: `distilburn ask --model FOLDER --question … --context …`, which also cuts long texts into windows.
@@ -282,6 +295,22 @@ mod tests {
         let json = json!({"vocab_size": 30522, "max_position_embeddings": 512, "n_layers": 6, "n_heads": 12, "dim": 384,
             "hidden_dim": 1536});
         Config::from_json(json.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_card_of_a_model_that_knows_no_answer_tells_the_scores_apart_and_lets_it_say_so() {
+        let mut manifests = manifests();
+        manifests[1].metrics.insert("no_answer".to_owned(), json!(true));
+        for (name, value) in [("has_answer", 70.0), ("no_answer", 80.0)] {
+            for score in ["exact_match", "f1"] {
+                manifests[2].metrics.insert(format!("{name}_{score}"), json!(value));
+            }
+        }
+        let facts = Facts::new(manifests.each_ref(), &"5".repeat(32)).unwrap();
+        let card = model_card(&facts, &config(), 22_566_146);
+        assert!(card.contains("| this model, questions with an answer | 70.00 | 70.00 |\n"), "{card}");
+        assert!(card.contains("| this model, questions without | 80.00 | 80.00 |\n"), "{card}");
+        assert!(card.contains("outside[0] = False") && card.contains("\"(no answer)\""), "{card}");
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Client {
     /// Appends what is missing to `file`, as many attempts as it takes.
     fn receive(&self, order: &Order<'_>, file: &mut File, listener: Listener<'_>) -> Result<()> {
         let mut tries = Tries::new(self.patience, order.url);
+        let mut longest = file.metadata()?.len();
         loop {
             // A known hash vouches for a resumed file; without one the server must say that it is the same.
             let tag = read_tag(order.partial);
@@ -123,7 +124,10 @@ impl Client {
                 },
                 Err(attempt) => attempt,
             };
-            if file.metadata()?.len() > start {
+            // A server that always starts from the beginning, and always ends too early, brings nothing new.
+            let len = file.metadata()?.len();
+            if len > longest {
+                longest = len;
                 tries.progressed();
             }
             tries.failed(attempt, listener)?;
@@ -153,7 +157,10 @@ fn append(
     listener: Listener<'_>,
 ) -> std::result::Result<(), Broken> {
     let continues = match answer.status() {
-        StatusCode::PARTIAL_CONTENT => starts_at(&answer, start),
+        StatusCode::PARTIAL_CONTENT if starts_at(&answer, start) => true,
+        StatusCode::PARTIAL_CONTENT if !starts_at(&answer, 0) => {
+            return Err(Broken::Off(io::Error::other("the server sent another part than the one asked for")));
+        }
         // Nothing is left to send if the part is the whole; whether it is, the hash tells.
         StatusCode::RANGE_NOT_SATISFIABLE
             if order.expected.is_some() && length_of_all(&answer) == Some(start) =>

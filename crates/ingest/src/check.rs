@@ -142,7 +142,12 @@ impl Checker {
             return Verdict::Broken(reason);
         }
         let mut moves = Vec::new();
+        // Beside an answer with a place, one without is another accepted wording (MRQA has them): it is scored by.
+        let has_place = qa.answers().iter().any(|answer| answer.answer_start.is_some());
         for (answer_index, answer) in qa.answers().iter().enumerate() {
+            if has_place && answer.answer_start.is_none() {
+                continue;
+            }
             let reason = misplaced(answer, context);
             if self.rules.on_invalid != OnInvalid::Realign {
                 match reason {

@@ -47,6 +47,9 @@ impl Contexts {
     /// Draws `percent` of them, at least one and not all; `origin` is for the message.
     pub fn draw(self, percent: f64, seed: u64, origin: &str) -> Result<Share> {
         let contexts = self.in_order.len();
+        if contexts == 0 {
+            return Err(Error::NoQuestions { origin: origin.to_owned(), split: "train" });
+        }
         if contexts < 2 {
             return Err(Error::NoShare { origin: origin.to_owned(), contexts });
         }

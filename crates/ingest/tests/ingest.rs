@@ -132,6 +132,20 @@ fn a_share_of_the_generated_corpus_comes_from_its_training_part() {
 }
 
 #[test]
+fn an_accepted_wording_without_a_place_is_kept_behind_the_answer_that_is_trained_on() {
+    let train = SQUAD.replace(
+        "[{\"text\": \"dog\", \"answer_start\": 2}]",
+        "[{\"text\": \"a hound\"}, {\"text\": \"dog\", \"answer_start\": 2}]",
+    );
+    let bench = Bench::new(&train);
+    let artifact = bench.artifact(&[]);
+    let examples = Examples::open(&artifact.file(file_name::EXAMPLES_TRAIN).unwrap()).unwrap();
+    let answers = examples.iter().find(|example| example.id == "d").unwrap().answers;
+    let answers: Vec<_> = answers.iter().map(|answer| (answer.text, answer.start)).collect();
+    assert_eq!(answers, [("dog", 2), ("a hound", -1)]);
+}
+
+#[test]
 fn validation_contexts_that_are_training_contexts_are_worth_a_warning() {
     const LINE: &str = "contexts are training contexts too";
     let warned = |train: &str| String::from_utf8(Bench::new(train).run(&[]).stderr).unwrap();

@@ -86,6 +86,15 @@ impl DistilBertConfig {
                 return Err(unsupported(path, what, "0", "at least 1"));
             }
         }
+        for (what, share) in [
+            ("dropout", config.dropout),
+            ("attention dropout", config.attention_dropout),
+            ("qa_dropout", config.qa_dropout),
+        ] {
+            if !(0.0..1.0).contains(&share) {
+                return Err(unsupported(path, what, &share.to_string(), "a number from 0 up, below 1"));
+            }
+        }
         if !config.dim.is_multiple_of(config.n_heads) {
             return Err(unsupported(
                 path,

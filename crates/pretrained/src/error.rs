@@ -269,7 +269,7 @@ pub enum Error {
     #[error("{} has the BLAKE3 {found}, training_config.json says {expected}", path.display())]
     #[diagnostic(help(
         "the file is damaged or was changed: export or copy the model again; if you changed it on purpose, take its line \
-         out of \"files\" in training_config.json"
+         out of \"files\" in training_config.json, and the line \"checksum\" too"
     ))]
     Changed {
         /// The file.

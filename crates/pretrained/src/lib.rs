@@ -34,7 +34,7 @@ use crate::weights::Weights;
 
 pub use crate::error::{Error, Result};
 pub use crate::identity::Identity;
-pub use crate::use_config::{SpanConfig, TRAINING_CONFIG, UseConfig, WindowConfig, hash_files};
+pub use crate::use_config::{CHECKSUM, SpanConfig, TRAINING_CONFIG, UseConfig, WindowConfig, checksum, hash_files};
 
 /// Shape and values (row-major, f32) of tensors by name.
 pub type NamedTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;

@@ -137,6 +137,16 @@ impl TokenizerFiles {
             special.push((token, id_of(token)?));
         }
         let flags = normalizer_flags(&mut tokenizer, &tokenizer_config, is_generic, source)?;
+        if flags.lowercase == true
+            && let Some(capitals) = unreachable_capitals(&vocabulary)
+        {
+            tracing::warn!(
+                vocabulary = %source.display(),
+                capitals,
+                "tokens with capitals are never used, because texts are lower-cased, as in transformers; for a cased \
+                 model write {{\"do_lower_case\": false}} into tokenizer_config.json"
+            );
+        }
 
         let mut written = Map::new();
         if is_standard(&tokenizer, &special, &flags) {
@@ -290,6 +300,13 @@ impl TokenizerFiles {
     }
 }
 
+/// How many tokens hold capitals, if that is more than a few names of special tokens.
+fn unreachable_capitals(vocabulary: &[String]) -> Option<usize> {
+    let is_cased = |token: &&String| !token.starts_with('[') && token.chars().any(char::is_uppercase);
+    let capitals = vocabulary.iter().filter(is_cased).count();
+    (capitals * 100 > vocabulary.len()).then_some(capitals)
+}
+
 /// Case, accents and Chinese characters. A named class takes them from `tokenizer_config.json`, where that says
 /// something of them, and so does what is written.
 fn normalizer_flags(
@@ -425,6 +442,7 @@ fn agrees(lines: &[String], vocabulary: &[String], path: &Path) -> Result<()> {
 /// The lines as transformers reads them: without white space at the end, and without blank lines at the end of the file.
 fn vocab_lines(bytes: &[u8], path: &Path) -> Result<Vec<String>> {
     let text = std::str::from_utf8(bytes).map_err(|source| Error::Utf8 { path: path.to_owned(), source })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(text.trim_end().lines().map(|line| line.trim_end().to_owned()).collect())
 }
 
@@ -602,6 +620,13 @@ mod tests {
         let assets = assets(TokenizerFiles { config: said, ..files() }).unwrap();
         assert_eq!(object(&assets.tokenizer_json)["normalizer"]["lowercase"], false);
         assert_eq!(object(&assets.tokenizer_config_json)["do_lower_case"], false);
+    }
+
+    #[test]
+    fn capitals_that_lower_casing_hides_are_counted() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(unreachable_capitals(&words("[PAD] [unused1] [A] cat ##s the")), None);
+        assert_eq!(unreachable_capitals(&words("[PAD] Cat cat ##S É 1")), Some(3));
     }
 
     #[test]

@@ -59,12 +59,27 @@ impl UseConfig {
         if value.get("windows").is_none() {
             return Ok(None);
         }
+        if let Some(expected) = value.get(CHECKSUM).and_then(Value::as_str) {
+            let found = checksum(&value);
+            if found != expected {
+                let (path, expected) = (folder.join(TRAINING_CONFIG), expected.to_owned());
+                return Err(Error::Changed { path, found, expected });
+            }
+        }
         serde_json::from_slice(&json).map(Some).map_err(invalid)
     }
 
     /// Compares the files that are read from the folder with their hashes.
     pub(crate) fn verify(&self, folder: &Path) -> Result<()> {
-        for (name, found) in hash_files(folder, &[])? {
+        let hashes = hash_files(folder, &[])?;
+        // Of two weight files one is enough. Without one of the others, defaults would take its place unseen.
+        let is_weights = |name: &str| [".safetensors", ".bin"].iter().any(|ending| name.ends_with(ending));
+        let is_read = |name: &str| name == TRAINING_CONFIG || hashes.contains_key(name) || is_weights(name);
+        if let Some((name, expected)) = self.files.iter().find(|(name, _)| !is_read(name)) {
+            let (path, found) = (folder.join(name), "missing, or no regular file".to_owned());
+            return Err(Error::Changed { path, found, expected: expected.clone() });
+        }
+        for (name, found) in hashes {
             match self.files.get(&name) {
                 Some(expected) if *expected != found => {
                     let expected = expected.clone();
@@ -75,6 +90,19 @@ impl UseConfig {
         }
         Ok(())
     }
+}
+
+/// The key of `training_config.json` that seals the others: they decide how the model answers.
+pub const CHECKSUM: &str = "checksum";
+
+/// BLAKE3 of the canonical JSON of all but the checksum.
+#[must_use]
+pub fn checksum(config: &Value) -> String {
+    let mut config = config.clone();
+    if let Some(keys) = config.as_object_mut() {
+        keys.remove(CHECKSUM);
+    }
+    artifact::fingerprint(&config)
 }
 
 /// BLAKE3 of the files that are read from a model's folder, and of `more`.

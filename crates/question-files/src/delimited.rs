@@ -17,7 +17,7 @@ const MAX_ROW_MIB: usize = 64;
 ///
 /// `knows` says whether it has a use for a column.
 pub(crate) fn delimiter(header: &[u8], knows: &dyn Fn(&str) -> bool) -> Option<u8> {
-    let line = header.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = header.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
     let line = std::str::from_utf8(line).ok()?.trim_end();
     let columns = |delimiter: u8| {
         let names = line.split(char::from(delimiter)).map(|name| name.trim().trim_matches('"'));
@@ -35,11 +35,13 @@ pub(crate) struct Records<'a, R> {
     /// Line of the next byte, from 1.
     line: usize,
     fields: Vec<Vec<u8>>,
+    /// What ends a line: `\r` alone on old Macs and in some exports of Excel.
+    line_end: Option<u8>,
 }
 
 impl<'a, R: BufRead> Records<'a, R> {
     pub(crate) fn new(text: R, name: &'a str, delimiter: u8) -> Self {
-        Self { text, name, delimiter, line: 1, fields: Vec::new() }
+        Self { text, name, delimiter, line: 1, fields: Vec::new(), line_end: None }
     }
 
     /// The next record that is no empty line, and the line that it begins at.
@@ -88,11 +90,12 @@ impl<'a, R: BufRead> Records<'a, R> {
                 self.fields.push(field);
                 return Ok(true);
             }
+            let line_end = *self.line_end.get_or_insert_with(|| line_end(buffer));
             let mut taken = 0;
             for byte in buffer.iter().copied() {
                 taken += 1;
-                self.line += usize::from(byte == b'\n');
-                let is_end = byte == b'\n' || byte == self.delimiter;
+                self.line += usize::from(byte == line_end);
+                let is_end = byte == line_end || byte == self.delimiter;
                 match at {
                     At::Begin if byte == b'"' => at = At::Quoted,
                     At::Quoted if byte == b'"' => at = At::Closed,
@@ -101,7 +104,7 @@ impl<'a, R: BufRead> Records<'a, R> {
                         at = At::Quoted;
                     }
                     At::Quoted => field.push(byte),
-                    At::Closed if byte == b'\r' => {}
+                    At::Closed if byte == b'\r' && !is_end => {}
                     At::Closed if !is_end => {
                         return Err(Error::row(
                             self.name,
@@ -110,12 +113,12 @@ impl<'a, R: BufRead> Records<'a, R> {
                         ));
                     }
                     _ if is_end => {
-                        if byte == b'\n' && at != At::Closed && field.last() == Some(&b'\r') {
+                        if byte == line_end && at != At::Closed && field.last() == Some(&b'\r') {
                             field.pop();
                         }
                         self.fields.push(std::mem::take(&mut field));
                         at = At::Begin;
-                        if byte == b'\n' {
+                        if byte == line_end {
                             self.text.consume(taken);
                             return Ok(true);
                         }
@@ -140,6 +143,13 @@ impl<'a, R: BufRead> Records<'a, R> {
     }
 }
 
+/// What ends the lines of a text that begins with `start`.
+fn line_end(start: &[u8]) -> u8 {
+    let first = start.iter().position(|byte| b"\r\n".contains(byte));
+    let is_old = first.is_some_and(|at| start[at] == b'\r' && start.get(at + 1).is_some_and(|next| *next != b'\n'));
+    if is_old { b'\r' } else { b'\n' }
+}
+
 /// Shows every row under the header to `take` as an object, with its line; `check` sees the header first.
 pub(crate) fn read(
     mut records: Records<'_, impl BufRead>,
@@ -160,38 +170,23 @@ pub(crate) fn read(
         }
         let mut row = Map::new();
         for (column, text) in names.iter().zip(texts) {
-            row.insert((*column).to_owned(), cell(column, text).map_err(error)?);
+            row.insert((*column).to_owned(), cell(column, text));
         }
         take(line, row)?;
     }
     Ok(())
 }
 
-/// A cell's value: answers may be JSON, and an empty cell holds none of them.
-fn cell(column: &str, text: String) -> std::result::Result<Value, String> {
+/// A cell's value: places may be JSON, and an empty cell of answers holds none.
+fn cell(column: &str, text: String) -> Value {
     match Field::named(column) {
-        Some((Field::Answers | Field::AnswerStart | Field::DetectedAnswers, _)) => {
-            if text.trim().is_empty() {
-                return Ok(Value::Array(Vec::new()));
-            }
-            let is_structure = ["[", "{"].iter().any(|sign| text.starts_with(sign));
-            if !is_structure {
-                return Ok(Value::String(text));
-            }
-            match serde_json::from_str(&text) {
-                Ok(value) => Ok(value),
-                // "[sic] an answer" is an answer.
-                Err(_) if !["['", "[\"", "{'", "{\""].iter().any(|begin| text.starts_with(begin)) => {
-                    Ok(Value::String(text))
-                }
-                Err(_) => Err(format!(
-                    "column {column} begins with {:?}, which is neither an answer nor JSON: it looks like Python's \
-                     text of a list; write the file with `to_json` in place of `to_csv`",
-                    text.chars().take(12).collect::<String>()
-                )),
-            }
+        Some((Field::Answers | Field::AnswerStart | Field::DetectedAnswers, _)) if text.trim().is_empty() => {
+            Value::Array(Vec::new())
         }
-        Some((Field::Id | Field::IsImpossible, _)) if text.trim().is_empty() => Ok(Value::Null),
-        _ => Ok(Value::String(text)),
+        Some((Field::AnswerStart | Field::DetectedAnswers, _)) if text.starts_with(['[', '{']) => {
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        }
+        Some((Field::Id | Field::IsImpossible, _)) if text.trim().is_empty() => Value::Null,
+        _ => Value::String(text),
     }
 }

@@ -102,7 +102,7 @@ pub(crate) fn missing(field: Field, mut names: Vec<&str>) -> String {
     if names.is_empty() {
         return text;
     }
-    let near = names.iter().filter(|name| is_near(name, usual));
+    let near = names.iter().filter(|name| is_near(name, usual) && !says_where(name));
     if let Some(near) = near.min_by_key(|name| strsim::damerau_levenshtein(name, usual)) {
         let _ = write!(text, "; rename `{near}` if it is the {usual}");
     }
@@ -112,6 +112,14 @@ pub(crate) fn missing(field: Field, mut names: Vec<&str>) -> String {
         let _ = write!(text, " and {} more", more.len());
     }
     text
+}
+
+/// Whether `name` is that of a place or a number beside a text, not of the text.
+fn says_where(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["start", "starts", "end", "ends", "span", "spans", "offset", "offsets", "id", "ids"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// Whether `name` may be a misspelling of `usual`, or a part of what it means.

@@ -3,11 +3,13 @@
 use std::io::{self, BufRead, Seek as _};
 
 use fs_err::File;
+use serde::de::IgnoredAny;
 
 use crate::QuestionFile;
 use crate::compression::{self, Text};
 use crate::delimited;
 use crate::error::{Error, Result};
+use crate::field::Field;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -54,6 +56,11 @@ pub(crate) fn contents(file: &QuestionFile, wanted: &Wanted) -> Result<Contents>
     let start = first.trim_ascii_start();
     Ok(match start {
         [] => return Err(Error::Empty { name: name.clone(), what: wanted.what }),
+        [b'{', ..] if is_by_columns(start) => {
+            let found = "JSON column by column";
+            let help = "write it row by row: `to_json(FILE, orient=\"records\", lines=True)` of pandas".to_owned();
+            return Err(Error::Foreign { name: name.clone(), found, what: wanted.what, help });
+        }
         [b'{', ..] if (wanted.is_line)(start) => Contents::Lines(text),
         [b'{', ..] => Contents::Object(text),
         [b'[', ..] => Contents::List(text),
@@ -156,6 +163,23 @@ fn unknown(start: &[u8], name: &str, what: &'static str) -> Error {
     const SHOWN_BYTES: usize = 16;
     let start = start[..start.len().min(SHOWN_BYTES)].escape_ascii().to_string();
     Error::Form { name: name.to_owned(), start, what }
+}
+
+/// Whether the object that a JSON text begins with has a column of a table under each key: the first that is to hold
+/// a text tells.
+fn is_by_columns(start: &[u8]) -> bool {
+    let mut values = keys(start).filter_map(|(key, value)| {
+        let (field, _) = Field::named(std::str::from_utf8(key).ok()?)?;
+        matches!(field, Field::Id | Field::Title | Field::Context | Field::Question).then_some(value)
+    });
+    values.next().is_some_and(|value| b"[{".contains(&value))
+}
+
+/// Whether another object follows the one that a JSON text begins with.
+pub(crate) fn has_second(start: &[u8]) -> bool {
+    let mut objects = serde_json::Deserializer::from_slice(start).into_iter::<IgnoredAny>();
+    let is_whole = objects.next().is_some_and(|object| object.is_ok());
+    is_whole && start[objects.byte_offset()..].trim_ascii_start().starts_with(b"{")
 }
 
 /// The keys of the object that a JSON text begins with, as far as `start` goes, each with the byte that its value

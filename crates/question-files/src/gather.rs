@@ -27,8 +27,12 @@ pub struct Understood {
     pub questions: u64,
     /// Field ← the name that it has in the file, where that is another.
     pub renamed: Vec<String>,
+    /// Names that were passed over, because the field is there under its usual one.
+    pub ignored: Vec<String>,
     /// Questions without an id: made from context and question.
     pub made_ids: u64,
+    /// Rows without an id about a context and question that came before.
+    pub repeats: u64,
     /// Questions without answers that do not say either that there is none.
     pub unlabelled: u64,
     /// Answers without a place in the context.
@@ -39,7 +43,9 @@ impl Understood {
     /// Whether everything was there under its usual name.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.renamed.is_empty() && self.made_ids + self.unlabelled + self.without_start == 0
+        // Without an id made there is no repeat either.
+        let counts = self.made_ids + self.unlabelled + self.without_start;
+        self.renamed.is_empty() && self.ignored.is_empty() && counts == 0
     }
 }
 
@@ -50,8 +56,16 @@ impl fmt::Display for Understood {
         if !self.renamed.is_empty() {
             write!(f, "; {}", self.renamed.join(", "))?;
         }
+        if !self.ignored.is_empty() {
+            write!(f, "; ignored {}", self.ignored.join(", "))?;
+        }
         if self.made_ids > 0 {
             write!(f, "; made {} id{} from context and question", self.made_ids, plural(self.made_ids))?;
+        }
+        if self.repeats > 0 {
+            let rows = if self.repeats == 1 { "row repeats" } else { "rows repeat" };
+            let advice = "give all answers of a question in one row";
+            write!(f, "; {} {rows} an earlier question ({advice})", self.repeats)?;
         }
         if self.without_start > 0 {
             write!(f, "; {} answer{} without answer_start", self.without_start, plural(self.without_start))?;
@@ -75,33 +89,34 @@ pub(crate) struct Gather<'a, 'b> {
     container: &'static str,
     kinds: BTreeSet<&'static str>,
     renamed: BTreeSet<(Field, String)>,
+    ignored: BTreeSet<(Field, String)>,
     counts: Understood,
 }
 
 impl<'a, 'b> Gather<'a, 'b> {
     /// `container` is the file's form: `CSV`.
     pub(crate) fn new(container: &'static str, seen: &'a mut Seen, visit: Visit<'b>) -> Self {
-        let (kinds, renamed) = (BTreeSet::new(), BTreeSet::new());
         Self {
             visit,
             seen,
             pending: None,
             pending_bytes: 0,
             container,
-            kinds,
-            renamed,
+            kinds: BTreeSet::new(),
+            renamed: BTreeSet::new(),
+            ignored: BTreeSet::new(),
             counts: Understood::default(),
         }
     }
 
     /// Takes the next object.
     pub(crate) fn push(&mut self, mut item: Item<ANY>) -> Result<()> {
-        self.note(&mut item.renamed);
+        self.note(&mut item.renamed, &mut item.ignored);
         if let Some(paragraphs) = item.paragraphs {
             self.kinds.insert("SQuAD");
             self.flush()?;
             let paragraphs = paragraphs.into_iter().map(|mut paragraph| {
-                self.note(&mut paragraph.renamed);
+                self.note(&mut paragraph.renamed, &mut paragraph.ignored);
                 paragraph.paragraph(|context, item| self.question(context, item))
             });
             let paragraphs = paragraphs.collect();
@@ -146,7 +161,7 @@ impl<'a, 'b> Gather<'a, 'b> {
     }
 
     fn question(&mut self, context: &str, mut item: Item<QUESTION>) -> Qa {
-        self.note(&mut item.renamed);
+        self.note(&mut item.renamed, &mut item.ignored);
         let asked = item.asked();
         self.qa(context, asked)
     }
@@ -161,14 +176,17 @@ impl<'a, 'b> Gather<'a, 'b> {
             }
         }
         qa.id = id.unwrap_or_else(|| {
+            let (id, is_repeat) = made_id(context, &qa.question, self.seen);
             self.counts.made_ids += 1;
-            made_id(context, &qa.question, self.seen)
+            self.counts.repeats += u64::from(is_repeat);
+            id
         });
         qa
     }
 
-    fn note(&mut self, renamed: &mut Vec<(Field, String)>) {
+    fn note(&mut self, renamed: &mut Vec<(Field, String)>, ignored: &mut Vec<(Field, String)>) {
         self.renamed.extend(renamed.drain(..));
+        self.ignored.extend(ignored.drain(..));
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -188,12 +206,13 @@ impl<'a, 'b> Gather<'a, 'b> {
             kinds => format!("{} ({})", self.container, kinds.join(", ")),
         };
         let renamed = self.renamed.iter().map(|(field, name)| format!("{field} from `{name}`")).collect();
-        Ok(Understood { name: name.to_owned(), form, renamed, ..self.counts })
+        let ignored = self.ignored.iter().map(|(field, name)| format!("`{name}` beside `{field}`")).collect();
+        Ok(Understood { name: name.to_owned(), form, renamed, ignored, ..self.counts })
     }
 }
 
-/// An id that depends on nothing but context and question, and on how often both came before.
-fn made_id(context: &str, question: &str, seen: &mut Seen) -> String {
+/// An id that depends on nothing but context and question, and on how often both came before; and whether they did.
+fn made_id(context: &str, question: &str, seen: &mut Seen) -> (String, bool) {
     let mut hasher = blake3::Hasher::new();
     hasher
         .update(&(context.len() as u64).to_le_bytes())
@@ -206,13 +225,15 @@ fn made_id(context: &str, question: &str, seen: &mut Seen) -> String {
     };
     let mut hash = first_bytes(&hasher);
     let before = seen.entry(hash).or_default();
-    if *before > 0 {
+    let is_repeat = *before > 0;
+    if is_repeat {
         hasher.update(&before.to_le_bytes());
         hash = first_bytes(&hasher);
     }
     *before += 1;
-    hash.iter().fold(String::new(), |mut id, byte| {
+    let id = hash.iter().fold(String::new(), |mut id, byte| {
         let _ = write!(id, "{byte:02x}");
         id
-    })
+    });
+    (id, is_repeat)
 }

@@ -3,6 +3,7 @@
 //!
 //! What contradicts itself or could mean two things is refused; it is never guessed.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -37,6 +38,8 @@ pub(crate) struct Item<const LEVEL: u8> {
     pub(crate) is_task: bool,
     /// Fields under another than the usual name.
     pub(crate) renamed: Vec<(Field, String)>,
+    /// Names of fields that are there under their usual name too.
+    pub(crate) ignored: Vec<(Field, String)>,
 }
 
 /// A question without what an [`Item`] may have beside it; its id may have to be made.
@@ -101,8 +104,21 @@ impl<'de, const LEVEL: u8> Visitor<'de> for ItemVisitor<LEVEL> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Item<LEVEL>, A::Error> {
         let mut item = Parts::<LEVEL>::default();
         while let Some(key) = map.next_key_seed(KeyName)? {
-            let Some(field) = item.takes(key).map_err(A::Error::custom)? else {
-                map.next_value::<IgnoredAny>()?;
+            let label = key.label().filter(|_| LEVEL == ANY);
+            let (is_qid, is_one_answer) = (key.is_qid(), matches!(key, Key::Synonym(Field::Answers, _)));
+            let field = item.takes(key).map_err(A::Error::custom)?;
+            if is_qid {
+                item.qid = map.next_value::<Option<Word>>()?.map(|word| word.0);
+                if field.is_some() {
+                    item.item.id.clone_from(&item.qid);
+                }
+                continue;
+            }
+            let Some(field) = field else {
+                match label {
+                    Some(name) => item.label(name, map.next_value()?).map_err(A::Error::custom)?,
+                    None => map.next_value::<IgnoredAny>().map(drop)?,
+                }
                 continue;
             };
             let parts = &mut item.item;
@@ -111,13 +127,17 @@ impl<'de, const LEVEL: u8> Visitor<'de> for ItemVisitor<LEVEL> {
                 Field::Title => parts.title = map.next_value::<Option<Word>>()?.map(|word| word.0),
                 Field::Context => parts.context = map.next_value()?,
                 Field::Question => parts.question = map.next_value()?,
-                Field::Answers => item.answers = map.next_value()?,
+                Field::Answers => {
+                    let Whole(Answers(answers)) = map.next_value()?;
+                    // A column of one answer each is left empty where there is none.
+                    item.answers = Answers(answers.or(is_one_answer.then(Vec::new)));
+                }
                 Field::AnswerStart => item.starts = Some(map.next_value::<Many<Start>>()?),
                 Field::IsImpossible => {
                     parts.is_impossible = map.next_value::<Option<Flag>>()?.map(|flag| flag.0);
                 }
                 Field::Text => item.text = map.next_value()?,
-                Field::DetectedAnswers => item.detected = map.next_value()?,
+                Field::DetectedAnswers => item.detected = map.next_value::<Whole>()?.0,
                 Field::Qas => parts.qas = Some(map.next_value()?),
                 Field::Paragraphs => parts.paragraphs = Some(map.next_value()?),
                 Field::Header => parts.is_header = map.next_value::<IgnoredAny>().map(|_| true)?,
@@ -158,6 +178,19 @@ impl Key {
             None => Self::Other(name.to_owned()),
         }
     }
+
+    /// Its name, if it is what Label Studio calls a control that nobody has named.
+    fn label(&self) -> Option<String> {
+        match self {
+            Self::Other(name) if ["label", "labels"].contains(&name.as_str()) => Some(name.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether it is MRQA's id.
+    fn is_qid(&self) -> bool {
+        matches!(self, Self::Synonym(Field::Id, name) if name.eq_ignore_ascii_case("qid"))
+    }
 }
 
 struct KeyName;
@@ -189,6 +222,9 @@ struct Parts<const LEVEL: u8> {
     answers: Answers,
     starts: Option<Many<Start>>,
     text: Option<Value>,
+    qid: Option<String>,
+    /// Regions in a column that Label Studio named, with its name.
+    label: Option<(String, Value)>,
     detected: Answers,
     data: Option<Box<Item<DATA>>>,
     annotations: Option<Vec<Annotation>>,
@@ -233,9 +269,12 @@ impl<const LEVEL: u8> Parts<LEVEL> {
             None => {
                 *usual = true;
                 // The usual name counts.
-                earlier.map(|earlier| self.item.renamed.remove(earlier));
+                self.item.ignored.extend(earlier.map(|earlier| self.item.renamed.remove(earlier)));
             }
-            Some(_) if *usual => return Ok(None),
+            Some(name) if *usual => {
+                self.item.ignored.push((field, name));
+                return Ok(None);
+            }
             Some(name) => {
                 if let Some(earlier) = earlier {
                     let other = &self.item.renamed[earlier].1;
@@ -251,13 +290,26 @@ impl<const LEVEL: u8> Parts<LEVEL> {
 
     fn finish(mut self) -> Result<Item<LEVEL>, String> {
         self.labels()?;
+        self.resolve_label()?;
         self.resolve_text()?;
+        self.resolve_id();
+        let has_start = self.starts.as_ref().is_some_and(|Many(starts)| {
+            starts.iter().any(|Start(start)| start.is_some_and(|start| start >= 0))
+        });
         let mut answers = self.answers.0.take();
+        let mut others = Vec::new();
         if let Some(detected) = self.detected.0.take().filter(|detected| !detected.is_empty()) {
-            answers = Some(detected);
+            others = answers.replace(detected).unwrap_or_default();
         }
         if let (Some(Many(starts)), Some(answers)) = (self.starts.take(), &mut answers) {
             place(answers, starts)?;
+        }
+        for answer in others {
+            // MRQA accepts them all, wherever the context has them.
+            let answers = answers.get_or_insert_default();
+            if !answer.is_empty() && answers.iter().all(|other| other.text != answer.text) {
+                answers.push(answer);
+            }
         }
         self.item.answers = answers;
         let item = &self.item;
@@ -272,13 +324,17 @@ impl<const LEVEL: u8> Parts<LEVEL> {
             _ => None,
         };
         if let Some(missing) = missing {
-            return Err(field::missing(missing, self.names()));
+            return Err(match self.name_of(missing) {
+                Some(name) => format!("`{name}` is null"),
+                None => field::missing(missing, self.names()),
+            });
         }
         let is_question = LEVEL == QUESTION || (LEVEL == ANY && item.question.is_some());
         if is_question && item.answers.is_none() && !self.has_answers() {
             // Without any answers it is unlabelled; with a misspelt key it would only look so.
             let mut others = self.others.iter().filter(|name| !name.starts_with("plausible"));
-            if others.any(|name| field::is_near(name, "answers")) {
+            let is_near = others.any(|name| field::is_near(name, "answers"));
+            if is_near || (has_start && item.is_impossible != Some(true)) {
                 return Err(field::missing(Field::Answers, self.names()));
             }
         }
@@ -295,27 +351,82 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         item.context = data.context.or(item.context.take());
         item.question = data.question.or(item.question.take());
         item.renamed.extend(data.renamed);
+        item.ignored.extend(data.ignored);
         let annotations = self.annotations.take().unwrap_or_default();
+        let mut labels = Vec::new();
         for annotation in annotations.into_iter().filter(|annotation| !annotation.was_cancelled) {
-            let answers = self.answers.0.get_or_insert_default();
-            for label in annotation.result.into_iter().filter(|label| label.value.get("labels").is_some()) {
-                let Answers(answer) =
-                    serde_json::from_value(label.value).map_err(|error| error.to_string())?;
-                answers.extend(answer.unwrap_or_default());
+            if annotation.result.is_empty() {
+                // Looked at, and nothing marked: no answer.
+                self.answers.0.get_or_insert_default();
             }
+            labels.extend(annotation.result.into_iter().filter(Label::is_answer));
+        }
+        let Some(control) = control(&labels, &mut item.ignored)? else { return Ok(()) };
+        if !is_called_answer(&control) && !control.is_empty() {
+            item.renamed.push((Field::Answers, control.clone()));
+        }
+        let answers = self.answers.0.get_or_insert_default();
+        for label in labels.into_iter().filter(|label| label.from_name == control) {
+            let Answers(answer) =
+                serde_json::from_value(label.answer()).map_err(|error| crate::json_text::in_words(&error))?;
+            answers.extend(answer.unwrap_or_default());
         }
         Ok(())
     }
 
-    /// `text` is the context beside an answer, and the answer beside a context.
+    /// Keeps what is in a column called `name`, if it is a list of regions.
+    fn label(&mut self, name: String, value: Value) -> Result<(), String> {
+        let is_region = |item: &Value| ["text", "start", "end"].iter().all(|key| item.get(key).is_some());
+        if !value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(is_region)) {
+            return Ok(());
+        }
+        if let Some((other, _)) = &self.label {
+            return Err(format!(
+                "both `{other}` and `{name}` may be the answers: call the right one `answers`"
+            ));
+        }
+        self.label = Some((name, value));
+        Ok(())
+    }
+
+    /// Such regions are the answers, unless these are there too.
+    fn resolve_label(&mut self) -> Result<(), String> {
+        let Some((name, regions)) = self.label.take() else { return Ok(()) };
+        if self.has_answers() || self.item.is_task {
+            self.item.ignored.push((Field::Answers, name));
+            return Ok(());
+        }
+        self.answers = serde_json::from_value(regions)
+            .map_err(|error| format!("{name}: {}", crate::json_text::in_words(&error)))?;
+        self.item.renamed.push((Field::Answers, name));
+        Ok(())
+    }
+
+    /// MRQA's files have `id` and `qid`, and its scripts go by `qid`.
+    fn resolve_id(&mut self) {
+        if self.usual[Field::Id as usize]
+            && self.has(Field::DetectedAnswers)
+            && let Some(qid) = self.qid.take()
+        {
+            self.item.id = Some(qid);
+            let place = self.item.ignored.iter().position(|(field, _)| *field == Field::Id);
+            self.item.renamed.extend(place.map(|place| self.item.ignored.remove(place)));
+        }
+    }
+
+    /// `text` is the context, unless there is one: then it is the answer.
     fn resolve_text(&mut self) -> Result<(), String> {
         let Some(text) = self.text.take() else { return Ok(()) };
-        let has_context = self.item.context.is_some();
+        let has_context = self.has(Field::Context);
+        // What may be a misspelt context, or a place of this text in it.
+        let is_doubtful = self.item.question.is_none()
+            || self.has(Field::AnswerStart)
+            || self.others.iter().any(|name| field::is_near(name, "context"));
         let role = match (has_context, LEVEL == DATA || self.has_answers()) {
             (true, true) => return Ok(()),
-            (false, true) => Field::Context,
             (true, false) => Field::Answers,
-            (false, false) => {
+            (false, has_answers) if has_answers || !is_doubtful => Field::Context,
+            (false, _) => {
                 return Err(
                     "`text` may be the context or the answer: call it `context` or `answers`".to_owned()
                 );
@@ -325,17 +436,28 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         if role == Field::Context {
             self.item.context = Some(serde_json::from_value(text).map_err(error)?);
         } else {
-            self.answers = serde_json::from_value(text).map_err(error)?;
+            let Whole(Answers(answers)) = serde_json::from_value(text).map_err(error)?;
+            self.answers = Answers(answers.or(Some(Vec::new())));
         }
         self.item.renamed.push((role, "text".to_owned()));
         Ok(())
     }
 
     fn has_answers(&self) -> bool {
-        let has = |field: Field| {
-            self.usual[field as usize] || self.item.renamed.iter().any(|(other, _)| *other == field)
-        };
-        has(Field::Answers) || has(Field::DetectedAnswers)
+        self.has(Field::Answers) || self.has(Field::DetectedAnswers)
+    }
+
+    fn has(&self, field: Field) -> bool {
+        self.name_of(field).is_some()
+    }
+
+    /// What the file calls `field`.
+    fn name_of(&self, field: Field) -> Option<&str> {
+        if self.usual[field as usize] {
+            return Some(field.usual());
+        }
+        let renamed = &self.item.renamed;
+        renamed.iter().find_map(|(other, name)| (*other == field).then_some(name.as_str()))
     }
 
     fn names(&self) -> Vec<&str> {
@@ -375,11 +497,43 @@ pub(crate) struct Answers(Option<Vec<Answer>>);
 
 impl<'de> Deserialize<'de> for Answers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnswersVisitor)
+        deserializer.deserialize_any(AnswersVisitor { may_be_json: false })
     }
 }
 
-struct AnswersVisitor;
+/// All that a field of answers holds: it may be the JSON of a list as a text, as tables have it.
+struct Whole(Answers);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnswersVisitor { may_be_json: true }).map(Self)
+    }
+}
+
+/// The list or object that `text` is the JSON of; `None` if it is an answer's own text.
+fn unpacked(text: &str) -> Result<Option<Value>, String> {
+    let has_key =
+        |item: &Value| ["text", "answer", "answer_text", "answer_start"].iter().any(|key| item.get(key).is_some());
+    let is_item = |item: &Value| item.is_string() || item.is_null() || item.is_object();
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) if value.is_object() => Ok(Some(value).filter(has_key)),
+        Ok(Value::Array(items)) => {
+            Ok(items.iter().all(is_item).then_some(Value::Array(items)))
+        }
+        Ok(_) => Ok(None),
+        // "[sic] an answer" is an answer.
+        Err(_) if !["['", "[\"", "{'", "{\""].iter().any(|begin| text.starts_with(begin)) => Ok(None),
+        Err(_) => Err(format!(
+            "begins with {:?}, which is neither an answer nor JSON: it looks like Python's text of a list; write the \
+             file with `to_json` in place of `to_csv`",
+            text.chars().take(12).collect::<String>()
+        )),
+    }
+}
+
+struct AnswersVisitor {
+    may_be_json: bool,
+}
 
 impl<'de> Visitor<'de> for AnswersVisitor {
     type Value = Answers;
@@ -392,7 +546,13 @@ impl<'de> Visitor<'de> for AnswersVisitor {
         Ok(Answers(None))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Answers, E> {
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Answers, E> {
+        if self.may_be_json
+            && text.starts_with(['[', '{'])
+            && let Some(value) = unpacked(text).map_err(E::custom)?
+        {
+            return serde_json::from_value(value).map_err(|error| E::custom(crate::json_text::in_words(&error)));
+        }
         Ok(Answers(Some(vec![Answer { text: text.to_owned(), answer_start: None }])))
     }
 
@@ -407,7 +567,8 @@ impl<'de> Visitor<'de> for AnswersVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Answers, A::Error> {
         let mut answers = Vec::new();
         while let Some(Answers(item)) = items.next_element()? {
-            answers.extend(item.ok_or_else(|| A::Error::custom("an answer is null"))?);
+            // Null says what an empty text says.
+            answers.extend(item.unwrap_or_else(|| vec![Answer { text: String::new(), answer_start: None }]));
         }
         Ok(Answers(Some(answers)))
     }
@@ -423,9 +584,12 @@ impl<'de> Visitor<'de> for AnswersVisitor {
 #[serde(expecting = "an answer: {\"text\": …, \"answer_start\": …}")]
 struct AnswerObject {
     #[serde(alias = "answer", alias = "answer_text")]
-    text: Many<Word>,
+    text: Many<AnswerText>,
     #[serde(default, alias = "start", alias = "answerStart")]
     answer_start: Option<Many<Start>>,
+    /// Label Studio: the place in the text, where `start` is one in its HTML.
+    #[serde(default, rename = "globalOffsets")]
+    global_offsets: Option<GlobalOffsets>,
     /// MRQA: where the text stands, in characters.
     #[serde(default)]
     char_spans: Option<Value>,
@@ -434,13 +598,14 @@ struct AnswerObject {
 impl AnswerObject {
     fn answers(self) -> Result<Option<Vec<Answer>>, String> {
         let texts = self.text.0;
-        let starts = match (self.answer_start, self.char_spans) {
+        let starts = self.global_offsets.map(|offsets| Many(vec![offsets.start])).or(self.answer_start);
+        let starts = match (starts, self.char_spans) {
             (Some(Many(starts)), _) => starts,
             (None, Some(spans)) if texts.len() == 1 && !is_columns(&spans) => vec![first_start(&spans)?],
             (None, Some(Value::Array(spans))) => spans.iter().map(first_start).collect::<Result<_, _>>()?,
             (None, Some(_)) => return Err("char_spans is no list".to_owned()),
             (None, None) => {
-                let answers = texts.into_iter().map(|Word(text)| Answer { text, answer_start: None });
+                let answers = texts.into_iter().map(|AnswerText(text)| Answer { text, answer_start: None });
                 return Ok(Some(answers.collect()));
             }
         };
@@ -452,9 +617,14 @@ impl AnswerObject {
             return Err(uneven(text_count, start_count));
         }
         let starts = starts.into_iter().chain(std::iter::repeat_with(|| Start(None)));
-        let answer = |(Word(text), Start(answer_start))| Answer { text, answer_start };
+        let answer = |(AnswerText(text), Start(answer_start))| Answer { text, answer_start };
         Ok(Some(texts.into_iter().zip(starts).map(answer).collect()))
     }
+}
+
+#[derive(Deserialize)]
+struct GlobalOffsets {
+    start: Start,
 }
 
 /// Whether these spans are those of several texts: `[{"start": […], "end": […]}, …]`, as `datasets` keeps them.
@@ -485,14 +655,72 @@ struct Annotation {
     result: Vec<Label>,
 }
 
+/// What one control of the labelling interface holds.
 #[derive(Deserialize)]
 struct Label {
+    /// The control's name.
+    #[serde(default)]
+    from_name: String,
+    /// The control's type.
+    #[serde(default, rename = "type")]
+    control_type: String,
     #[serde(default)]
     value: Value,
 }
 
+impl Label {
+    /// Whether it is a marked text or a written one, not a choice or a rating.
+    fn is_answer(&self) -> bool {
+        match self.control_type.as_str() {
+            "labels" | "hypertextlabels" | "paragraphlabels" | "textarea" => true,
+            // Of a version that writes no type, or marked without a label.
+            "" | "text" | "hypertext" => self.value.get("text").or(self.value.get("labels")).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Its value as an answer.
+    fn answer(mut self) -> Value {
+        // Beside it, `start` is a place in the HTML, or a paragraph's number.
+        let has_own_start = self.value.get("startOffset").is_none();
+        let has_start = self.control_type != "textarea"
+            && (has_own_start || self.value.get("globalOffsets").is_some_and(Value::is_object));
+        if !has_start && let Some(value) = self.value.as_object_mut() {
+            value.retain(|key, _| key == "text");
+        }
+        self.value
+    }
+}
+
+/// The control that holds the answers; the others go to `ignored`.
+fn control(labels: &[Label], ignored: &mut Vec<(Field, String)>) -> Result<Option<String>, String> {
+    let names: BTreeSet<&str> = labels.iter().map(|label| label.from_name.as_str()).collect();
+    let mut called_answer = names.iter().filter(|name| is_called_answer(name));
+    let control = match (names.len(), called_answer.next(), called_answer.next()) {
+        (0 | 1, ..) => names.first(),
+        (_, Some(control), None) => Some(control),
+        _ => {
+            let names: Vec<&str> = names.into_iter().collect();
+            return Err(format!(
+                "the controls {} hold texts: call the one with the answers `answer`",
+                field::in_ticks(&names)
+            ));
+        }
+    };
+    let others = names.iter().filter(|name| Some(*name) != control);
+    ignored.extend(others.map(|name| (Field::Answers, (*name).to_owned())));
+    Ok(control.map(|control| (*control).to_owned()))
+}
+
+fn is_called_answer(control: &str) -> bool {
+    ["answer", "answers"].iter().any(|name| control.eq_ignore_ascii_case(name))
+}
+
 /// A text, or a whole number that stands for one.
 pub(crate) struct Word(pub(crate) String);
+
+/// The same, empty where there is none.
+struct AnswerText(String);
 
 /// A place in a text; `None` where there is none.
 struct Start(Option<i32>);
@@ -531,6 +759,17 @@ impl FromScalar for Word {
     }
 }
 
+impl FromScalar for AnswerText {
+    const EXPECTED: &str = Word::EXPECTED;
+
+    fn from_scalar(value: Scalar<'_>) -> Option<Self> {
+        match value {
+            Scalar::Null => Some(Self(String::new())),
+            value => Word::from_scalar(value).map(|Word(text)| Self(text)),
+        }
+    }
+}
+
 impl FromScalar for Start {
     const EXPECTED: &str = "a whole number of 32 bits";
 
@@ -542,6 +781,8 @@ impl FromScalar for Start {
             Scalar::Float(number) => (number.fract() == 0.0 && number.abs() < f64::from(i32::MAX))
                 .then_some(Self(Some(number as i32))),
             Scalar::Text(text) if text.trim().is_empty() => Some(Self(None)),
+            // A place in HTML, `/div[1]/text()[1]`, says nothing about the text.
+            Scalar::Text(text) if text.starts_with('/') && text.ends_with(']') => Some(Self(None)),
             Scalar::Text(text) => match text.trim().parse::<i32>() {
                 Ok(start) => Some(Self(Some(start))),
                 Err(_) => Self::from_scalar(Scalar::Float(text.trim().parse().ok()?)),
@@ -558,9 +799,12 @@ impl FromScalar for Flag {
         match value {
             Scalar::Bool(flag) => Some(Self(flag)),
             Scalar::Integer(number @ (0 | 1)) => Some(Self(number == 1)),
+            // What a table of numbers with gaps makes of them.
+            Scalar::Float(0.0) => Some(Self(false)),
+            Scalar::Float(1.0) => Some(Self(true)),
             Scalar::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "1" => Some(Self(true)),
-                "false" | "0" => Some(Self(false)),
+                "true" | "t" | "yes" | "y" | "1" | "1.0" => Some(Self(true)),
+                "false" | "f" | "no" | "n" | "0" | "0.0" => Some(Self(false)),
                 _ => None,
             },
             _ => None,
@@ -619,6 +863,12 @@ impl<T: FromScalar> Visitor<'_> for ScalarVisitor<T> {
 }
 
 impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for AnswerText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ScalarVisitor(PhantomData))
     }

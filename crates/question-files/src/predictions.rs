@@ -25,7 +25,9 @@ const LINE_FORM: &str = "objects with `id` and `prediction_text`: {\"id\": \"573
 pub fn predictions(file: &QuestionFile) -> Result<Vec<(String, String)>> {
     let name = &file.name;
     let wanted = Wanted {
-        is_line: |start| form::keys(start).any(|(key, _)| key == TEXT.as_bytes()),
+        is_line: |start| {
+            form::keys(start).any(|(key, _)| [TEXT.as_bytes(), b"id"].contains(&key)) || form::has_second(start)
+        },
         knows: |column| column == TEXT || column == "id",
         what: "predictions",
     };
@@ -43,10 +45,6 @@ pub fn predictions(file: &QuestionFile) -> Result<Vec<(String, String)>> {
         }
     };
     let mut take_row = |number, mut row: Map<String, Value>| {
-        // An empty cell of a table is an empty text.
-        if row.get(TEXT).is_some_and(Value::is_null) {
-            return Err(Error::row(name, number, format!("{TEXT} is null")));
-        }
         row.retain(|column, _| (wanted.knows)(column));
         let prediction = serde_path_to_error::deserialize(Value::Object(row));
         take(prediction.map_err(|error| Error::of_row(name, number, &error))?)
@@ -77,7 +75,8 @@ fn object(
         is_first = false;
         let id = json.value("an id")?;
         json.sign(b':', "an object")?;
-        take(Prediction { id, text: json.value("a text")? })?;
+        // Null is what pandas makes of an empty text: no answer.
+        take(Prediction { id, text: json.value::<Option<String>>("a text")?.unwrap_or_default() })?;
     }
     json.end()
 }
@@ -111,7 +110,7 @@ impl<'de> Visitor<'de> for PredictionVisitor {
         while let Some(key) = map.next_key::<String>()? {
             let is_twice = match key.as_str() {
                 "id" => id.replace(map.next_value::<Word>()?.0).is_some(),
-                TEXT => text.replace(map.next_value::<String>()?).is_some(),
+                TEXT => text.replace(map.next_value::<Option<String>>()?.unwrap_or_default()).is_some(),
                 _ => map.next_value::<IgnoredAny>().map(|_| false)?,
             };
             if is_twice {

@@ -254,3 +254,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_name_that_is_passed_over_is_told() {
+    let table = "id,context,question,query,answer\na,the cat sat,who sat?,who ran?,cat\n";
+    let (articles, said) = read_understood(table.as_bytes());
+    assert_eq!(articles[0].paragraphs[0].qas[0].question, "who sat?");
+    assert!(said[0].contains("; ignored `query` beside `question`"), "{said:?}");
+}

@@ -22,8 +22,14 @@ pub(crate) fn init(options: &OutputOptions) {
         (false, 1) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let mut filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    // What HTTP libraries log holds whole URLs and headers, and with them passwords and tokens.
+    for quiet in ["ureq=off", "ureq_proto=off", "rustls=off"] {
+        filter = filter.add_directive(quiet.parse().expect("a target and a level"));
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Stderr);
+    // It would say on stderr that stderr cannot be written, and panic.
+    let builder = builder.log_internal_errors(false);
     // An earlier subscriber can only be that of a test in the same process.
     let _ = match options.log_format {
         LogFormat::Text => {
@@ -60,11 +66,14 @@ impl FormatTime for Elapsed {
 struct Stderr;
 
 impl Write for Stderr {
+    /// A line that cannot be written is lost; the work that it tells of is not.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        BARS.suspend(|| io::stderr().write(bytes))
+        let _ = BARS.suspend(|| io::stderr().write_all(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        let _ = io::stderr().flush();
+        Ok(())
     }
 }

@@ -30,11 +30,11 @@ struct StageOptions {
     #[command(flatten)]
     common: CommonOptions,
 
-    /// Run although a finished artifact is there, and from the beginning
+    /// Run again even if a finished artifact is there; a training starts over
     #[arg(long, help_heading = "Artifacts")]
     force: bool,
 
-    /// Use this artifact directory as an input, whatever the settings say upstream; repeatable
+    /// Use this artifact directory as an input instead of the one that the settings lead to; repeatable
     #[arg(long = "input", value_name = "STAGE=DIR", help_heading = "Artifacts")]
     inputs: Vec<Input>,
 
@@ -247,6 +247,7 @@ fn draft(
     let inputs = job.inputs.values().map(|artifact| InputEntry {
         stage: artifact.manifest.stage.clone(),
         fingerprint: artifact.manifest.fingerprint.clone(),
+        content: Some(artifact.content()),
     });
     let mut run = Map::new();
     run.insert("started".to_owned(), json!(date.format(&Rfc3339).map_err(std::io::Error::other)?));

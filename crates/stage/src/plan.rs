@@ -33,6 +33,8 @@ pub struct Planned {
     pub artifact: Option<Artifact>,
     /// What is wrong with the artifact where it is damaged.
     pub damage: Option<String>,
+    /// The input whose results are no longer those that the artifact was made from: it does not count as one.
+    pub stale: Option<&'static str>,
     /// Why it is this one.
     pub basis: Basis,
     pub(crate) outside: Outside,
@@ -65,6 +67,7 @@ pub(crate) fn plan(workspace: &Workspace, target: Option<&Declaration>) -> Resul
                 dir: artifact.dir.clone(),
                 artifact: Some(artifact.clone()),
                 damage: None,
+                stale: None,
                 basis: Basis::Given,
                 outside: Outside::default(),
             }
@@ -77,6 +80,7 @@ pub(crate) fn plan(workspace: &Workspace, target: Option<&Declaration>) -> Resul
                 dir: workspace.store.dir(stage, fingerprint),
                 artifact,
                 damage,
+                stale: None,
                 basis: Basis::Lineage(by.clone()),
                 outside: Outside::default(),
             }
@@ -125,8 +129,29 @@ fn from_settings(
         }
         found => found?,
     };
+    let stale = artifact.as_ref().and_then(|artifact| stale_input(declaration, artifact, upstream));
+    let artifact = artifact.filter(|_| stale.is_none());
     let dir = workspace.store.dir(declaration.name, &fingerprint);
-    Ok(Planned { declaration, fingerprint, parts, dir, artifact, damage, basis: Basis::Settings, outside })
+    let basis = Basis::Settings;
+    Ok(Planned { declaration, fingerprint, parts, dir, artifact, damage, stale, basis, outside })
+}
+
+/// The first input of `artifact` that has been made again with other results since, or is itself out of date for such
+/// a reason.
+fn stale_input(
+    declaration: &Declaration,
+    artifact: &Artifact,
+    upstream: &[Planned],
+) -> Option<&'static str> {
+    let is_stale = |stage: &&&'static str| {
+        let planned = upstream.iter().find(|planned| planned.declaration.name == **stage);
+        let Some(planned) = planned else { return false };
+        let read = artifact.manifest.inputs.iter().find(|input| input.stage == **stage);
+        let read = read.and_then(|input| input.content.as_ref());
+        let is_other = |now: &Artifact| read.is_some_and(|read| *read != now.content());
+        planned.stale.is_some() || planned.artifact.as_ref().is_some_and(is_other)
+    };
+    declaration.inputs.iter().find(is_stale).copied()
 }
 
 /// The finished artifact, or what is wrong with it where it is damaged.
@@ -154,7 +179,10 @@ fn check_positions(loaded: &Loaded, positions: Option<u64>) -> Result<(), Error>
                 loaded.settings.ingest.base_model,
                 loaded.origin("ingest.base_model")
             ),
-            remedy: format!("write a max_length of {positions} or below"),
+            remedy: format!(
+                "write a max_length of {positions} or below, and a doc_stride well below that, such as {}",
+                positions / 4
+            ),
         }),
         _ => Ok(()),
     }
@@ -298,7 +326,8 @@ impl Planned {
         self.artifact.as_ref().ok_or_else(|| {
             let input = self.declaration.name.to_owned();
             let remedy = format!(
-                "make it and all that it is made of with `{}`, or it alone with `{}`",
+                "make it and all that it is made of with `{}`, or it alone with `{}`; one made elsewhere is given by \
+                 --input {input}=DIR",
                 workspace.options.command(&format!("distilburn run --to {input}")),
                 workspace.options.command(&self.declaration.binary()),
             );

@@ -291,8 +291,13 @@ fn did_you_mean(path: &Path) -> Option<String> {
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let names: Vec<String> =
         fs_err::read_dir(here).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
-    Some(format!("did you mean {}?", folder.join(near).display()))
+    let name = path.file_name()?.to_str()?;
+    let near = nearest(name, names.iter().map(String::as_str).filter(|other| *other != name))?;
+    // Equal endings make strangers look alike: `bad.json` is no misspelling of `train.json`.
+    let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let (typed, there) = (stem(name), stem(near));
+    let is_near = strsim::damerau_levenshtein(&typed, &there) <= (typed.len() / 3).max(1);
+    is_near.then(|| format!("did you mean {}?", folder.join(near).display()))
 }
 
 fn base_name(path: &Path) -> String {

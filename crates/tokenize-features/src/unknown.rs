@@ -45,7 +45,8 @@ impl OfQuestion {
     pub fn of(example: &Example<'_>, context: &TokenizedContext, unknown_id: Option<i32>) -> Self {
         let mut answers = Count::default();
         for answer in &example.answers {
-            let start = u32::try_from(answer.start).unwrap_or_default();
+            // -1: an accepted wording that the context does not hold.
+            let Ok(start) = u32::try_from(answer.start) else { continue };
             let end = start.saturating_add(answer.text.chars().count() as u32);
             let first = context.offsets().partition_point(|token| token.1 <= start);
             let last = context.offsets().partition_point(|token| token.0 < end);

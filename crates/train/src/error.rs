@@ -100,6 +100,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The artifact that `train.init_from` names is damaged.
+    #[error("train.init_from: {damage}")]
+    #[diagnostic(help("name an intact model, or make this one again with the settings of its own training"))]
+    InitFromDamaged {
+        /// The file, what was found, and what was expected.
+        damage: String,
+    },
     /// The folder that `train.init_from` names.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -198,6 +205,7 @@ impl ExitKind for Error {
             | Self::Empty { .. }
             | Self::State { .. }
             | Self::InitFrom(_)
+            | Self::InitFromDamaged { .. }
             | Self::NoWholeState { .. }
             | Self::InitFromBaseModel { .. } => 3,
             Self::Interrupted { .. } | Self::TimeIsUp { .. } | Self::TooLittleTime { .. } => 130,

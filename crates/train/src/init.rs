@@ -38,7 +38,10 @@ impl<'a> InitialWeights<'a> {
         let said = format!("train.init_from = {}", folder.display());
         match InitFrom::of(folder)? {
             InitFrom::Artifact(artifact) => {
-                artifact.verify()?;
+                artifact.verify().map_err(|error| match error {
+                    error if error.is_damage() => Error::InitFromDamaged { damage: error.to_string() },
+                    error => error.into(),
+                })?;
                 if let Some(Ok(identity)) = artifact.manifest.run.get(IDENTITY).map(Identity::deserialize) {
                     identity.check(&said, base)?;
                 } else {

@@ -22,7 +22,7 @@ fn write_assets(partial: &Partial, data: &[u8]) {
 fn draft() -> ManifestDraft {
     let parts = json!({"stage": "ingest", "code": "c0de", "settings": {"seed": 0}, "inputs": {}});
     ManifestDraft {
-        inputs: vec![Input { stage: "none".to_owned(), fingerprint: fingerprint(&parts) }],
+        inputs: vec![Input { stage: "none".to_owned(), fingerprint: fingerprint(&parts), content: None }],
         parts,
         metrics: json!({"examples": 2, "ratio": 0.1}).as_object().unwrap().clone(),
         run: json!({"elapsed_ms": 12}).as_object().unwrap().clone(),
@@ -378,4 +378,20 @@ fn a_misplaced_or_newer_artifact_is_damage() {
     std::fs::write(&path, text).unwrap();
     std::fs::rename(&artifact.dir, store.dir("ingest", "other")).unwrap();
     assert!(store.find("ingest", "other").unwrap_err().is_damage());
+}
+
+#[test]
+fn an_artifact_in_the_making_with_a_link_in_it_is_not_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path().join("artifacts"));
+    let partial = store.begin("train", "f").unwrap();
+    let tensorboard = partial.dir().join("tensorboard");
+    let outside = folder.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, &tensorboard).unwrap();
+    drop(partial);
+    let error = store.begin("train", "f").unwrap_err();
+    assert!(matches!(&error, Error::NotAWorkingFile { path, .. } if *path == tensorboard), "{error}");
+    std::fs::remove_file(tensorboard).unwrap();
+    store.begin("train", "f").unwrap();
 }

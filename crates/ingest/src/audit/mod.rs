@@ -199,6 +199,9 @@ impl SplitAudit<'_> {
             });
             let chars = text.chars().count() as u32;
             self.summary.answer(chars);
+            if answer.answer_start.is_none() && its_move.is_none() {
+                continue;
+            }
             if qa.answers()[..answer_index].contains(answer) {
                 continue;
             }

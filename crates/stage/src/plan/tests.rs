@@ -47,7 +47,8 @@ impl Folder {
         let own = planned.last().unwrap();
         let of_stage = |stage: &&str| {
             let input = planned.iter().find(|planned| planned.declaration.name == *stage).unwrap();
-            InputEntry { stage: (*stage).to_owned(), fingerprint: input.fingerprint.clone() }
+            let content = input.artifact.as_ref().map(Artifact::content);
+            InputEntry { stage: (*stage).to_owned(), fingerprint: input.fingerprint.clone(), content }
         };
         let inputs = stage.inputs.iter().map(of_stage).collect();
         let draft = ManifestDraft { parts: own.parts.clone(), inputs, ..ManifestDraft::default() };

@@ -103,7 +103,13 @@ impl Hashes {
                 ("expected a file, found a folder", remedy)
             } else {
                 let problem = if path.exists() { "not a regular file" } else { "no such file" };
-                let remedy = did_you_mean(path).unwrap_or_else(|| {
+                let share = path.to_str().filter(|_| key == "ingest.validation");
+                let share = share.and_then(|text| text.rsplit('/').next()?.parse::<f64>().ok());
+                let share = share.map(|number| {
+                    let percent = if number < 1.0 { 100.0 * number } else { number };
+                    format!("for a share of the training contexts write it with its sign: \"{percent}%\"")
+                });
+                let remedy = share.or_else(|| did_you_mean(path)).unwrap_or_else(|| {
                     format!("write the path of a file there, or on the command line: --set {key}=FILE")
                 });
                 (problem, remedy)
