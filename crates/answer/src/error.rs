@@ -44,7 +44,9 @@ pub enum Error {
         stage: String,
     },
     /// A question that leaves no room for the context.
-    #[error("the question has {tokens} tokens, and a window of this model holds {room} beside the special tokens")]
+    #[error(
+        "the question has {tokens} tokens, and a window of this model holds {room} beside the special tokens"
+    )]
     #[diagnostic(help("shorten the question: the context needs room too"))]
     LongQuestion {
         /// Of the question.

@@ -238,4 +238,3 @@ fn refuse_foreign(dir: &Path) -> Result<()> {
     }
     Ok(())
 }
-

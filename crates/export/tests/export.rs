@@ -134,8 +134,11 @@ fn fingerprint(stage: &str) -> String {
 fn commit(folder: &tempfile::TempDir, stage: &str, inputs: &[&str], write: impl FnOnce(&Path) -> Value) {
     let partial = Partial::at(&folder.path().join(stage), stage, &fingerprint(stage)).unwrap();
     let metrics = write(partial.dir()).as_object().unwrap().clone();
-    let inputs =
-        inputs.iter().map(|stage| Input { stage: (*stage).to_owned(), fingerprint: fingerprint(stage), content: None });
+    let inputs = inputs.iter().map(|stage| Input {
+        stage: (*stage).to_owned(),
+        fingerprint: fingerprint(stage),
+        content: None,
+    });
     let parts = json!({"stage": stage, "inputs": {"train": "sample"}, "settings": {"run.seed": 42,
         "evaluate.n_best": 5, "evaluate.max_answer_length": 7, "evaluate.null_threshold": 0.5}});
     partial.commit(ManifestDraft { parts, inputs: inputs.collect(), metrics, run: Map::new() }).unwrap();

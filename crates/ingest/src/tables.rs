@@ -70,10 +70,7 @@ impl Tables {
             context_id,
             question: &qa.question,
             answers: answers
-                .map(|answer| Answer {
-                    text: &answer.text,
-                    start: answer.answer_start.unwrap_or(-1),
-                })
+                .map(|answer| Answer { text: &answer.text, start: answer.answer_start.unwrap_or(-1) })
                 .collect(),
             // What the file says of it is not asked: the official v2.0 script goes by the answers.
             is_impossible: qa.answers().is_empty(),

@@ -34,7 +34,9 @@ use crate::weights::Weights;
 
 pub use crate::error::{Error, Result};
 pub use crate::identity::Identity;
-pub use crate::use_config::{CHECKSUM, SpanConfig, TRAINING_CONFIG, UseConfig, WindowConfig, checksum, hash_files};
+pub use crate::use_config::{
+    CHECKSUM, SpanConfig, TRAINING_CONFIG, UseConfig, WindowConfig, checksum, hash_files,
+};
 
 /// Shape and values (row-major, f32) of tensors by name.
 pub type NamedTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;

@@ -146,7 +146,8 @@ impl<'a, R: BufRead> Records<'a, R> {
 /// What ends the lines of a text that begins with `start`.
 fn line_end(start: &[u8]) -> u8 {
     let first = start.iter().position(|byte| b"\r\n".contains(byte));
-    let is_old = first.is_some_and(|at| start[at] == b'\r' && start.get(at + 1).is_some_and(|next| *next != b'\n'));
+    let is_old =
+        first.is_some_and(|at| start[at] == b'\r' && start.get(at + 1).is_some_and(|next| *next != b'\n'));
     if is_old { b'\r' } else { b'\n' }
 }
 

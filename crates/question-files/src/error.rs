@@ -170,6 +170,13 @@ pub enum Error {
         expected: &'static str,
     },
 
+    /// A Parquet column with more values than questions have answers.
+    #[error("{name}: column {column} has {values} values in {rows} rows, which no questions have")]
+    #[diagnostic(help(
+        "the file is made to fill memory, or was written wrongly: write it again from its source"
+    ))]
+    Crowded { name: String, column: String, values: i64, rows: i64 },
+
     /// A Parquet file that its reader does not understand.
     #[error("{name} is not sound Parquet")]
     #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]

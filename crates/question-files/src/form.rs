@@ -58,7 +58,8 @@ pub(crate) fn contents(file: &QuestionFile, wanted: &Wanted) -> Result<Contents>
         [] => return Err(Error::Empty { name: name.clone(), what: wanted.what }),
         [b'{', ..] if is_by_columns(start) => {
             let found = "JSON column by column";
-            let help = "write it row by row: `to_json(FILE, orient=\"records\", lines=True)` of pandas".to_owned();
+            let help =
+                "write it row by row: `to_json(FILE, orient=\"records\", lines=True)` of pandas".to_owned();
             return Err(Error::Foreign { name: name.clone(), found, what: wanted.what, help });
         }
         [b'{', ..] if (wanted.is_line)(start) => Contents::Lines(text),

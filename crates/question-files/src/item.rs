@@ -136,7 +136,7 @@ impl<'de, const LEVEL: u8> Visitor<'de> for ItemVisitor<LEVEL> {
                 Field::IsImpossible => {
                     parts.is_impossible = map.next_value::<Option<Flag>>()?.map(|flag| flag.0);
                 }
-                Field::Text => item.text = map.next_value()?,
+                Field::Text => item.text = Some(map.next_value()?),
                 Field::DetectedAnswers => item.detected = map.next_value::<Whole>()?.0,
                 Field::Qas => parts.qas = Some(map.next_value()?),
                 Field::Paragraphs => parts.paragraphs = Some(map.next_value()?),
@@ -512,14 +512,13 @@ impl<'de> Deserialize<'de> for Whole {
 
 /// The list or object that `text` is the JSON of; `None` if it is an answer's own text.
 fn unpacked(text: &str) -> Result<Option<Value>, String> {
-    let has_key =
-        |item: &Value| ["text", "answer", "answer_text", "answer_start"].iter().any(|key| item.get(key).is_some());
+    let has_key = |item: &Value| {
+        ["text", "answer", "answer_text", "answer_start"].iter().any(|key| item.get(key).is_some())
+    };
     let is_item = |item: &Value| item.is_string() || item.is_null() || item.is_object();
     match serde_json::from_str::<Value>(text) {
         Ok(value) if value.is_object() => Ok(Some(value).filter(has_key)),
-        Ok(Value::Array(items)) => {
-            Ok(items.iter().all(is_item).then_some(Value::Array(items)))
-        }
+        Ok(Value::Array(items)) => Ok(items.iter().all(is_item).then_some(Value::Array(items))),
         Ok(_) => Ok(None),
         // "[sic] an answer" is an answer.
         Err(_) if !["['", "[\"", "{'", "{\""].iter().any(|begin| text.starts_with(begin)) => Ok(None),
@@ -551,7 +550,8 @@ impl<'de> Visitor<'de> for AnswersVisitor {
             && text.starts_with(['[', '{'])
             && let Some(value) = unpacked(text).map_err(E::custom)?
         {
-            return serde_json::from_value(value).map_err(|error| E::custom(crate::json_text::in_words(&error)));
+            return serde_json::from_value(value)
+                .map_err(|error| E::custom(crate::json_text::in_words(&error)));
         }
         Ok(Answers(Some(vec![Answer { text: text.to_owned(), answer_start: None }])))
     }

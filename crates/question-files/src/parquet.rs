@@ -22,6 +22,11 @@ const MAX_RATIO: i64 = 250;
 /// Below this size the ratio does not matter.
 const FREE_BYTES: i64 = 64 << 20;
 
+/// Values of one column, on average for each row of a row group, and beside those in any row group: a page of 2 KB can
+/// hold 60 million equal answers.
+const MAX_VALUES_A_ROW: i64 = 1_000;
+const FREE_VALUES: i64 = 10_000;
+
 /// Shows every row of `file` to `take` as an object, with its number from 1; `check` sees the columns first, and those
 /// that `knows` are read.
 pub(super) fn read(
@@ -51,6 +56,12 @@ fn read_batches(
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(name, error))?;
     check(&builder.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>())?;
     for group in builder.metadata().row_groups() {
+        let rows = group.num_rows().max(0);
+        let limit = rows.saturating_mul(MAX_VALUES_A_ROW).saturating_add(FREE_VALUES);
+        if let Some(column) = group.columns().iter().find(|column| column.num_values() > limit) {
+            let (column, values) = (column.column_path().string(), column.num_values());
+            return Err(Error::Crowded { name: name.to_owned(), column, values, rows });
+        }
         let (bytes, compressed) = (group.total_byte_size(), group.compressed_size());
         if bytes > FREE_BYTES && bytes > compressed.saturating_mul(MAX_RATIO) {
             return Err(Error::Bomb {

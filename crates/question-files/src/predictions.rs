@@ -26,7 +26,8 @@ pub fn predictions(file: &QuestionFile) -> Result<Vec<(String, String)>> {
     let name = &file.name;
     let wanted = Wanted {
         is_line: |start| {
-            form::keys(start).any(|(key, _)| [TEXT.as_bytes(), b"id"].contains(&key)) || form::has_second(start)
+            form::keys(start).any(|(key, _)| [TEXT.as_bytes(), b"id"].contains(&key))
+                || form::has_second(start)
         },
         knows: |column| column == TEXT || column == "id",
         what: "predictions",

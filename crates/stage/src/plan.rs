@@ -138,11 +138,7 @@ fn from_settings(
 
 /// The first input of `artifact` that has been made again with other results since, or is itself out of date for such
 /// a reason.
-fn stale_input(
-    declaration: &Declaration,
-    artifact: &Artifact,
-    upstream: &[Planned],
-) -> Option<&'static str> {
+fn stale_input(declaration: &Declaration, artifact: &Artifact, upstream: &[Planned]) -> Option<&'static str> {
     let is_stale = |stage: &&&'static str| {
         let planned = upstream.iter().find(|planned| planned.declaration.name == **stage);
         let Some(planned) = planned else { return false };

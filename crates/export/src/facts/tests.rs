@@ -4,7 +4,11 @@ use super::*;
 
 /// Manifests as the stages write them, of a model trained on generated data.
 pub(crate) fn manifests() -> [Manifest; 3] {
-    let input = |stage: &str, digit: &str| Input { stage: stage.to_owned(), fingerprint: digit.repeat(32), content: None };
+    let input = |stage: &str, digit: &str| Input {
+        stage: stage.to_owned(),
+        fingerprint: digit.repeat(32),
+        content: None,
+    };
     let manifest = |stage: &str, digit: &str, content: Value| Manifest {
         format_version: MANIFEST_VERSION,
         stage: stage.to_owned(),

@@ -126,7 +126,10 @@ fn what_could_mean_two_things_is_refused() {
     let table = [
         ("two names for the answers", row(r#""answer": "cat", "answer_text": "the cat""#)),
         ("a misspelt key of answers", row(r#""answer_txt": "cat""#)),
-        ("text alone", br#"{"text": "the cat sat", "question": "who?"}"#.to_vec()),
+        ("text and a place", br#"{"text": "cat", "question": "who?", "answer_start": 4}"#.to_vec()),
+        ("a place alone", row(r#""answer_start": 4, "answer_end": 7"#)),
+        ("a null context", br#"{"context": null, "question": "who?", "answer": "cat"}"#.to_vec()),
+        ("Python's text in JSON", row(r#""answers": "['cat']""#)),
         (
             "an unknown key for the context",
             br#"{"contxt": "the cat sat", "question": "who?", "answer": "cat"}"#.to_vec(),
@@ -137,14 +140,12 @@ fn what_could_mean_two_things_is_refused() {
             row(r#""answers": [{"text": "cat", "answer_start": 4}], "answer_start": 5"#),
         ),
         ("places of other answers", row(r#""answers": ["cat", "sat"], "answer_start": [4]"#)),
-        ("a null among the answers", row(r#""answers": [null]"#)),
         ("a place that is no number", row(r#""answer": "cat", "answer_start": "four""#)),
         ("an answer with a fraction", row(r#""answer": 1.5"#)),
         ("a flag that is neither", row(r#""answers": [], "is_impossible": "maybe""#)),
         ("a text twice", row(r#""answers": [{"text": "cat", "text": "sat"}]"#)),
         ("CSV: no known context", b"id,question,answer\n1,who?,cat\n".to_vec()),
         ("CSV: a column twice", b"id,context,question,question\n1,c,q,r\n".to_vec()),
-        ("CSV: text alone", b"text,question\nthe cat sat,who?\n".to_vec()),
         ("CSV: a row too short", b"context,question,answer\nthe cat sat,who?\n".to_vec()),
         ("CSV: a row too long", b"context,question,answer\nthe cat, who sat,who?,cat\n".to_vec()),
         (
@@ -187,6 +188,8 @@ fn what_another_tool_opens_is_refused_with_the_command() {
         ("train.feather", b"ARROW1\0\0".to_vec()),
         ("data-00000-of-00001.arrow", b"\xff\xff\xff\xff\x10\0\0\0".to_vec()),
         ("train.json", b"<!DOCTYPE html>\n<html>".to_vec()),
+        ("columns.json", br#"{"id": ["a"], "context": ["the cat sat"]}"#.to_vec()),
+        ("frame.json", br#"{"id": {"0": "a"}, "context": {"0": "the cat sat"}}"#.to_vec()),
         ("train.txt", b"who sat? the cat\n".to_vec()),
     ] {
         let path = folder.path().join(name);
@@ -346,6 +349,9 @@ fn predictions_read_the_same_in_every_form() {
             assert_eq!(read(&[b"\xef\xbb\xbf", &form[..]].concat()).unwrap(), expected);
         }
     }
+    for null in [r#"{"1": null}"#, r#"{"id": "1", "prediction_text": null}"#] {
+        assert_eq!(read(null.as_bytes()).unwrap(), [("1".to_owned(), String::new())], "{null}");
+    }
     let refused = [
         "",
         "[1]",
@@ -354,11 +360,145 @@ fn predictions_read_the_same_in_every_form() {
         "{\"id\": \"1\", \"prediction\": \"x\"}\n{\"id\": \"2\", \"prediction\": \"y\"}",
         "{\"id\": \"1\", \"prediction_text\": \"x\"}\n{\"id\": \"2\", \"text\": \"y\"}",
         "[{\"id\": \"1\", \"prediction\": \"x\"}]",
-        "{\"id\": \"1\", \"prediction_text\": null}",
+        "{\"1\": \"x\"}\n{\"2\": \"y\"}",
         "{\"id\": \"1\", \"id\": \"2\", \"prediction_text\": \"x\"}",
         "id,prediction\n1,x\n",
         LFS_POINTER,
     ];
     let messages: Vec<String> = refused.iter().map(|text| read(text.as_bytes()).expect_err(text)).collect();
     insta::assert_snapshot!(messages.join("\n\n"));
+}
+
+/// The answers of a Label Studio task with these annotations.
+fn labelled(annotations: &str) -> Option<Vec<Answer>> {
+    answers(&format!(
+        r#"[{{"data": {{"text": "the cat sat", "question": "who?"}}, "annotations": [{annotations}]}}]"#
+    ))
+}
+
+const REGION: &str = r#"{"type": "labels", "from_name": "answer", "value": {"start": 4, "end": 7, "text": "cat", "labels": ["A"]}}"#;
+
+const OTHER_REGION: &str = r#"{"type": "labels", "from_name": "pos", "value": {"start": 0, "end": 3, "text": "the", "labels": ["B"]}}"#;
+
+#[test]
+fn label_studio_answers_come_from_every_control_of_texts() {
+    let html = r#"{"result": [{"type": "hypertextlabels", "from_name": "a", "value": {"start": "/p[1]/text()[1]",
+        "startOffset": 4, "globalOffsets": {"start": 4, "end": 7}, "text": "cat"}}]}"#;
+    assert_eq!(labelled(html), Some(vec![cat(Some(4))]));
+    let html = r#"{"result": [{"type": "hypertextlabels", "value": {"start": "/p[1]", "startOffset": 1, "text": "cat"}}]}"#;
+    assert_eq!(labelled(html), Some(vec![cat(None)]));
+    let area = r#"{"result": [{"type": "textarea", "from_name": "answer", "value": {"text": ["cat"]}}]}"#;
+    assert_eq!(labelled(area), Some(vec![cat(None)]));
+    let choice = r#"{"type": "choices", "from_name": "k", "value": {"choices": ["good"]}}"#;
+    assert_eq!(labelled(&format!(r#"{{"result": [{choice}]}}"#)), None);
+    assert_eq!(labelled(&format!(r#"{{"result": [{choice}, {REGION}]}}"#)), Some(vec![cat(Some(4))]));
+    assert_eq!(labelled(r#"{"result": []}"#), Some(Vec::new()));
+    assert_eq!(labelled(r#"{"result": [], "was_cancelled": true}"#), None);
+    for name in ["label", "labels"] {
+        let regions = r#"[{"start": 4, "end": 7, "text": "cat", "labels": ["A"]}]"#;
+        let row = format!(r#"[{{"text": "the cat sat", "question": "who?", "{name}": {regions}}}]"#);
+        assert_eq!(answers(&row), Some(vec![cat(Some(4))]));
+    }
+    assert_eq!(answers(r#"[{"text": "the cat sat", "question": "who?", "label": 1}]"#), None);
+}
+
+#[test]
+fn label_studio_answers_of_several_controls_are_refused_unless_one_is_called_answer() {
+    let task = |regions: [&str; 2]| {
+        let result = regions.join(", ");
+        format!(
+            r#"[{{"data": {{"text": "the cat sat", "question": "who?"}}, "annotations": [{{"result": [{result}]}}]}}]"#
+        )
+    };
+    let (articles, said) = read_understood(task([OTHER_REGION, REGION]).as_bytes());
+    assert_eq!(flat(&articles)[0].2.answers, Some(vec![cat(Some(4))]));
+    assert!(said[0].contains("ignored `pos` beside `answers`"), "{said:?}");
+    let third = REGION.replace("\"answer\"", "\"ner\"");
+    let refused = read_all(task([OTHER_REGION, &third]).as_bytes()).unwrap_err();
+    assert!(refused.contains("the controls `ner`, `pos` hold texts"), "{refused}");
+}
+
+#[test]
+fn mrqa_accepts_every_answer_and_goes_by_qid() {
+    let line = r#"{"context": "the cat sat", "qas": [{"id": "x", "qid": "a", "question": "who?",
+        "answers": ["the cat", "cat", "the cat"], "detected_answers": [{"text": "cat", "char_spans": [[4, 6]]}]}]}"#;
+    let line = line.replace('\n', "");
+    for line in [line.replacen(r#""id": "x", "qid": "a""#, r#""qid": "a", "id": "x""#, 1), line] {
+        let questions = flat(&read_all(line.as_bytes()).unwrap());
+        let other = Answer { text: "the cat".to_owned(), answer_start: None };
+        assert_eq!(questions[0].2.answers, Some(vec![cat(Some(4)), other]));
+        assert_eq!(questions[0].2.id, "a");
+    }
+}
+
+#[test]
+fn rows_that_repeat_a_question_are_counted() {
+    let row = "the cat sat,who?,cat\n";
+    let (_, said) = read_understood(format!("context,question,answer\n{}", row.repeat(3)).as_bytes());
+    let advice = "; 2 rows repeat an earlier question (give all answers of a question in one row)";
+    assert!(said[0].contains(advice), "{said:?}");
+}
+
+#[test]
+fn a_text_is_json_only_where_it_is_answers() {
+    for (text, expected) in [
+        ("[4]", "[4]"),
+        ("[cat]", "[cat]"),
+        ("{x}", "{x}"),
+        ("{\"x\": 1}", "{\"x\": 1}"),
+        ("[\"cat\"]", "cat"),
+        ("{\"text\": [\"cat\"], \"answer_start\": [4]}", "cat"),
+        ("[{\"text\": \"cat\", \"answer_start\": 4}]", "cat"),
+    ] {
+        let cell = text.replace('"', "\"\"");
+        let csv = format!("context,question,answer\nthe cat,who?,\"{cell}\"\n");
+        let json = format!("{{{CONTEXT}, \"answers\": {}}}", Value::from(text));
+        for text in [csv, json] {
+            assert_eq!(answers(&text).unwrap()[0].text, expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn null_means_no_answer_where_a_column_has_one_answer() {
+    for none in [r#""answer": null"#, r#""answer_text": null, "answer_start": null"#, r#""text": null"#] {
+        assert_eq!(answers(&format!("{{{CONTEXT}, {none}}}")), Some(Vec::new()), "{none}");
+    }
+    let column: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+    let read = flat(&read_all(&parquet_row(vec![("answer", column)])).unwrap());
+    assert_eq!(read[0].2.answers, Some(Vec::new()));
+    for none in [r#"{"text": null}"#, r#"[{"text": null}]"#, "[null]", r#"{"text": [null]}"#] {
+        let answers = answers(&format!(r#"{{{CONTEXT}, "answers": {none}}}"#)).unwrap();
+        assert!(answers.iter().all(Answer::is_empty), "{none}");
+    }
+}
+
+#[test]
+fn text_beside_a_question_alone_is_the_context() {
+    for text in ["text,question\nthe cat sat,who?\n", r#"[{"text": "the cat sat", "question": "who?"}]"#] {
+        let (articles, said) = read_understood(text.as_bytes());
+        assert_eq!(articles[0].paragraphs[0].context, "the cat sat");
+        assert!(said[0].ends_with("1 question without answers"), "{said:?}");
+    }
+}
+
+#[test]
+fn flags_are_read_as_tables_have_them() {
+    for (flags, expected) in
+        [(["yes", "Y", "T", "True", "1", "1.0"], true), (["NO", "n", "f", "false", "0", "0.0"], false)]
+    {
+        for flag in flags {
+            let csv = format!("context,question,answer,is_impossible\nthe cat sat,who?,,{flag}\n");
+            let read = flat(&read_all(csv.as_bytes()).unwrap());
+            assert_eq!(read[0].2.is_impossible, Some(expected), "{flag}");
+        }
+    }
+}
+
+#[test]
+fn lines_may_end_as_on_old_macs() {
+    let csv = "context,question,answer\r\"the\rcat\",who?,\"cat\"\rthe cat sat,who?,cat\r";
+    let read = flat(&read_all(csv.as_bytes()).unwrap());
+    let contexts: Vec<&str> = read.iter().map(|(_, context, _)| context.as_str()).collect();
+    assert_eq!(contexts, ["the\rcat", "the cat sat"]);
 }
