@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::main_of_tool::print;
+use crate::plan::stale_input;
 use crate::settings::expand_home_of;
 use crate::sources::SeenFile;
 use crate::{
@@ -117,6 +118,7 @@ fn run_stage<E: ExitKind>(
     if options.output.is_none()
         && !options.force
         && let Ok(Some(artifact)) = workspace.store.find(declaration.name, &own.fingerprint)
+        && stale_input(declaration, &artifact, &planned).is_none()
     {
         // The process that was waited for has made it.
         tracing::info!(fingerprint = own.fingerprint, "up to date");

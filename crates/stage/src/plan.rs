@@ -138,7 +138,11 @@ fn from_settings(
 
 /// The first input of `artifact` that has been made again with other results since, or is itself out of date for such
 /// a reason.
-fn stale_input(declaration: &Declaration, artifact: &Artifact, upstream: &[Planned]) -> Option<&'static str> {
+pub(crate) fn stale_input(
+    declaration: &Declaration,
+    artifact: &Artifact,
+    upstream: &[Planned],
+) -> Option<&'static str> {
     let is_stale = |stage: &&&'static str| {
         let planned = upstream.iter().find(|planned| planned.declaration.name == **stage);
         let Some(planned) = planned else { return false };
