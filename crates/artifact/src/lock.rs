@@ -62,7 +62,7 @@ pub struct Holder {
 
 impl Holder {
     /// Who has, or left, the lock of the partial folder `dir`; none without a lock file. Asking takes a shared lock for a
-    /// moment, which [`Lock::acquire`] may meet: it is asked again there.
+    /// moment, which `acquire` may meet: it is asked again there.
     #[must_use]
     pub fn of(dir: &Path) -> Option<Self> {
         let file = open_regular(&dir.with_added_extension("lock")).ok()?;

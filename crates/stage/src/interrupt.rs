@@ -25,7 +25,7 @@ pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Catches these signals from here on, and says so at the first. A second SIGINT ends the process at once: a person
-    /// has lost patience. So does a second SIGTERM, unless it comes within [`ONE_REQUEST`]: a supervisor that signals
+    /// has lost patience. So does a second SIGTERM, unless it comes within `ONE_REQUEST`: a supervisor that signals
     /// every process of a group reaches the stage itself and again through the driver, which passes its own on.
     pub fn install() -> Result<Self, Error> {
         let seen = Arc::new(AtomicBool::new(false));
