@@ -21,6 +21,7 @@ mod json_text;
 mod parquet;
 mod predictions;
 mod question;
+mod scalar;
 #[cfg(test)]
 mod tests;
 
@@ -33,8 +34,9 @@ use crate::delimited::Records;
 use crate::field::Field;
 use crate::form::{Contents, Wanted};
 use crate::gather::{Gather, Seen};
-use crate::item::{ANY, Item, Word};
+use crate::item::{ANY, Item};
 use crate::json_text::{Expected, JsonText};
+use crate::scalar::Word;
 
 pub use crate::ahead::Articles;
 pub use crate::error::{Error, Result};

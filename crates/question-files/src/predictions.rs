@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use crate::delimited::Records;
 use crate::error::{Error, Result};
 use crate::form::{self, Contents, Wanted};
-use crate::item::Word;
 use crate::json_text::{Expected, JsonText};
+use crate::scalar::Word;
 use crate::{QuestionFile, delimited, json, parquet};
 
 const TEXT: &str = "prediction_text";
