@@ -9,6 +9,8 @@
 mod bootstrap;
 mod clusters;
 mod estimate;
+mod paired;
 
 pub use bootstrap::{Bootstrap, Measure};
 pub use estimate::{Equivalence, Estimate, Interval};
+pub use paired::{Flips, holm};
