@@ -7,10 +7,16 @@
 //! nothing. Arrays of unequal length panic.
 
 mod bootstrap;
+mod calibration;
 mod clusters;
 mod estimate;
 mod paired;
+mod temperature;
 
 pub use bootstrap::{Bootstrap, Measure};
+pub use calibration::{
+    Bin, Reliability, RiskCoverage, RiskCoveragePoint, brier_score, reliability, risk_coverage,
+};
 pub use estimate::{Equivalence, Estimate, Interval};
 pub use paired::{Flips, holm};
+pub use temperature::{Choice, cross_fitted_confidences, fit_temperature};
