@@ -12,6 +12,7 @@ mod clusters;
 mod estimate;
 mod paired;
 mod temperature;
+mod thresholds;
 
 pub use bootstrap::{Bootstrap, Measure};
 pub use calibration::{
@@ -20,3 +21,4 @@ pub use calibration::{
 pub use estimate::{Equivalence, Estimate, Interval};
 pub use paired::{Flips, holm};
 pub use temperature::{Choice, cross_fitted_confidences, fit_temperature};
+pub use thresholds::{BestThreshold, Thresholded, attainable_best_threshold, best_threshold};
