@@ -1,5 +1,5 @@
 //! The extractive question answering task: token windows and their labels, answer normalisation,
-//! exact match and F1, span selection, and the SQuAD file's shape.
+//! exact match and F1, span selection, slices, and the SQuAD file's shape.
 //!
 //! Everything takes slices and returns values: no disk, no Arrow, no model. Each part names the
 //! reference it equals, and `scripts/reference/` makes the numbers it is tested with.
@@ -12,8 +12,10 @@ mod labels;
 mod metrics;
 mod normalize;
 pub mod offsets;
+mod passage;
 mod python;
 mod random;
+pub mod slices;
 mod spans;
 mod tokens;
 mod windows;
