@@ -1,9 +1,10 @@
 //! The extractive question answering task: token windows and their labels, answer normalisation,
-//! exact match and F1, span selection, slices, and the SQuAD file's shape.
+//! exact match and F1, span selection, slices, categories of wrong answers, and the SQuAD file's shape.
 //!
 //! Everything takes slices and returns values: no disk, no Arrow, no model. Each part names the
 //! reference it equals, and `scripts/reference/` makes the numbers it is tested with.
 
+pub mod categories;
 mod caught;
 mod error;
 mod features;
