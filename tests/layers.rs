@@ -8,7 +8,7 @@ use serde_json::Value;
 /// crates/README.md draws this.
 const LAYERS: [&[&str]; 5] = [
     &["artifact", "fetch", "pytorch-file", "squad", "statistics", "torch-kernels"],
-    &["distilbert", "pretrained", "question-files", "stage"],
+    &["analysis", "distilbert", "pretrained", "question-files", "stage"],
     &["answerer"],
     &["ingest", "tokenize-features", "train", "evaluate", "export", "answer"],
     &["driver"],

@@ -1,4 +1,4 @@
-//! What can be wrong with a tokenizer file, the window settings, a question, or a slice's name.
+//! What can be wrong with a tokenizer file, the window settings, or a question.
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -95,13 +95,5 @@ pub enum Error {
         room: usize,
         /// The setting `doc_stride`.
         doc_stride: usize,
-    },
-
-    /// A slice that is not written `slicing=value`.
-    #[error("expected a slice such as `question_word=why`, found {found:?}")]
-    #[diagnostic(help("write the slicing's name, `=` and one of its values"))]
-    Slice {
-        /// What was written.
-        found: String,
     },
 }

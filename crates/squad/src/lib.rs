@@ -1,10 +1,9 @@
 //! The extractive question answering task: token windows and their labels, answer normalisation,
-//! exact match and F1, span selection, slices, categories of wrong answers, and the SQuAD file's shape.
+//! exact match and F1, span selection, and the SQuAD file's shape.
 //!
 //! Everything takes slices and returns values: no disk, no Arrow, no model. Each part names the
 //! reference it equals, and `scripts/reference/` makes the numbers it is tested with.
 
-pub mod categories;
 mod caught;
 mod error;
 mod features;
@@ -13,10 +12,8 @@ mod labels;
 mod metrics;
 mod normalize;
 pub mod offsets;
-mod passage;
-mod python;
+pub mod python;
 mod random;
-pub mod slices;
 mod spans;
 mod tokens;
 mod windows;
@@ -25,7 +22,7 @@ pub use error::{Error, Result};
 pub use features::{FeatureTokenizer, TokenizedContext, Window};
 pub use labels::LabelledAnswer;
 pub use metrics::{F1Units, Means, Parts, QuestionScore, Rules, Score, Scoring, Tally, score};
-pub use normalize::normalize_answer;
+pub use normalize::{normalize_answer, units_of};
 pub use random::SplitMix64;
 pub use spans::{FeatureLogits, SpanCandidate, SpanPrediction, SpanSettings, select_spans};
 pub use windows::{WindowSettings, Windows};

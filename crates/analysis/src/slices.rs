@@ -12,9 +12,10 @@ use std::str::FromStr;
 
 use unicode_script::UnicodeScript as _;
 
-use crate::normalize::units_of;
+use squad::{LabelledAnswer, python, units_of};
+
+use crate::NotASlice;
 use crate::passage::Passage;
-use crate::{Error, LabelledAnswer, python};
 
 /// What the built-in slices look at.
 #[derive(Clone, Copy, Debug)]
@@ -47,15 +48,15 @@ impl fmt::Display for Slice {
 }
 
 impl FromStr for Slice {
-    type Err = Error;
+    type Err = NotASlice;
 
     /// Cuts at the first `=`; a value may hold more of them.
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, NotASlice> {
         match text.split_once('=') {
             Some((slicing, value)) if !slicing.is_empty() && !value.is_empty() => {
                 Ok(Self { slicing: slicing.to_owned(), value: value.to_owned() })
             }
-            _ => Err(Error::Slice { found: text.to_owned() }),
+            _ => Err(NotASlice { found: text.to_owned() }),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::LabelledAnswer;
-use crate::offsets::{CharIndex, CharOffset};
+use squad::LabelledAnswer;
+use squad::offsets::{CharIndex, CharOffset};
 
 /// A context. Ranges are in bytes.
 pub(crate) struct Passage<'a> {

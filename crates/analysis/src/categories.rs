@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use squad::{LabelledAnswer, normalize_answer};
+
 use crate::passage::Passage;
-use crate::{LabelledAnswer, normalize_answer};
 
 /// An answer that no gold answer matches exactly, and what there is to explain it by.
 #[derive(Clone, Copy, Debug)]
