@@ -72,7 +72,7 @@ fn a_damaged_artifact_is_made_again_and_kept_beside() {
     let said = bench.run("distilburn run");
     assert_eq!(said.code, Some(0), "{said:?}");
     let kept = format!(".damaged-{fingerprint}");
-    assert!(said.stderr.contains(&format!("is kept folder={folder}/{kept}")), "{said:?}");
+    assert!(said.stderr.contains(&format!("it was moved aside folder={folder}/{kept}")), "{said:?}");
     assert_eq!(std::fs::read(bench.path(folder).join(&kept).join("work.txt")).unwrap(), b"cut");
     assert!(bench.run("distilburn run").stdout.starts_with("everything is up to date"));
     let said = bench.run("distilburn status --verify");
@@ -138,7 +138,7 @@ fn show_prints_settings_lineage_and_files() {
         "tokenize-features.max_length  384",
         "made from:\n  ingest  ",
         "work.txt  32 B",
-        "f1                85.5",
+        "85.5",
     ] {
         assert!(text.contains(part), "no {part} in:\n{text}");
     }

@@ -1,11 +1,14 @@
 //! What the questions of a dataset are like, and in what way answers are wrong: slices and categories.
 //!
-//! Pure functions of texts and offsets, so that evaluate, the report, `compare` and `--require` agree. Means and intervals
-//! over slices are `statistics`' business.
+//! Pure functions of texts and offsets, and [`evaluated`], which gathers what they need from artifacts: so that the report,
+//! `compare`, `errors` and `--require` agree. Means and intervals over slices are `statistics`' business.
 
 pub mod categories;
+mod evaluated;
 mod passage;
 pub mod slices;
+
+pub use evaluated::{EvaluatedQuestion, evaluated};
 
 use miette::Diagnostic;
 use thiserror::Error;

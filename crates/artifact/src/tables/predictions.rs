@@ -88,6 +88,14 @@ impl Predictions {
         Ok(Self { table: Table::open(path, &[&PREDICTIONS])? })
     }
 
+    /// Checks that there is a prediction for each of so many questions.
+    pub fn check_length(&self, questions: usize) -> Result<()> {
+        if self.len() == questions {
+            return Ok(());
+        }
+        Err(self.table.damaged(format!("it has {} predictions for {questions} questions", self.len())))
+    }
+
     /// The number of questions.
     #[must_use]
     pub fn len(&self) -> usize {
