@@ -134,12 +134,7 @@ fn show_prints_settings_lineage_and_files() {
     let bench = Bench::new();
     bench.run("distilburn run");
     let text = bench.run("distilburn show tokenize-features").stdout;
-    for part in [
-        "tokenize-features.max_length  384",
-        "made from:\n  ingest  ",
-        "work.txt  32 B",
-        "85.5",
-    ] {
+    for part in ["tokenize-features.max_length  384", "made from:\n  ingest  ", "work.txt  32 B", "85.5"] {
         assert!(text.contains(part), "no {part} in:\n{text}");
     }
     let dir = bench.run("distilburn path tokenize-features").stdout;

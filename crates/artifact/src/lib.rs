@@ -37,7 +37,9 @@ pub use listing::Listing;
 pub use live::{LiveRow, read_live};
 pub use lock::Holder;
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
-pub use metrics::{EvaluateMetrics, PartScores, Scores, SplitCounts, TrainMetrics, to_metrics};
+pub use metrics::{
+    EvaluateMetrics, Gain, Interval, PartScores, Scores, SplitCounts, TrainMetrics, to_metrics,
+};
 pub use partial::{DAMAGED_PREFIX, PARTIAL_PREFIX, Partial};
 pub use provenance::{Origin, Sources};
 pub use regular_file::{

@@ -71,6 +71,15 @@ pub struct Scores {
     pub base_f1: f64,
     /// Before fine-tuning.
     pub base_loss: f64,
+    /// 95 %, by contexts; none where all questions are about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact_match_interval: Option<Interval>,
+    /// The same of F1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1_interval: Option<Interval>,
+    /// What fine-tuning changed in F1, question by question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1_gain: Option<Gain>,
     /// Of the questions with an answer, where some have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub has_answer: Option<PartScores>,
@@ -81,6 +90,22 @@ pub struct Scores {
     pub answers_longer_than_max_answer_length: u64,
     /// Questions that have no shorter one.
     pub questions_with_longer_answers_alone: u64,
+}
+
+/// The two ends of an interval, in points of a score in per cent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// A paired difference between two models on the same questions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gain {
+    /// 95 %.
+    pub interval: Interval,
+    /// Two-sided, of no difference.
+    pub p_value: f64,
 }
 
 /// Scores of some of the questions, in per cent.

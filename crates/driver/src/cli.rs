@@ -4,11 +4,15 @@ use std::ffi::OsString;
 use std::iter;
 use std::path::PathBuf;
 
+use analysis::categories::Category;
+use artifact::SplitName;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use squad::F1Units;
 use stage::{CommonOptions, Input, OutputOptions, STAGES};
+
+use crate::gate::Gate;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,6 +65,10 @@ pub(crate) enum Command {
     Watch(WatchOptions),
     /// Score a SQuAD predictions file: exact match and F1
     Score(ScoreOptions),
+    /// List what a model gets wrong, most confident first
+    Errors(ErrorsOptions),
+    /// Compare models on the same questions: what differs, by how much, and how certain that is
+    Compare(CompareOptions),
     /// What another binary does: a stage alone, or a model in use.
     #[command(flatten)]
     Other(Other),
@@ -74,6 +82,11 @@ pub(crate) struct RunOptions {
     /// Only say what would run, and why
     #[arg(long, help_heading = "Run")]
     pub(crate) dry_run: bool,
+
+    /// Exit with code 5 unless the model scores at least this, in per cent: `f1=80`, `exact_match=70`, or of a slice
+    /// `f1[question_word=why]=60`; repeatable. The test split counts where there is one, else validation
+    #[arg(long, value_name = "SCORE", help_heading = "Run")]
+    pub(crate) require: Vec<Gate>,
 }
 
 #[derive(Debug, Args)]
@@ -191,6 +204,69 @@ pub(crate) struct ScoreOptions {
     pub(crate) output: OutputOptions,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ErrorsOptions {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+
+    /// An artifact of evaluate, train or export (its directory, or the beginning of its fingerprint), or an exported model
+    /// [default: the evaluation of these settings]
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: Option<PathBuf>,
+
+    /// Only questions of this slice, such as `question_word=why`; repeatable
+    #[arg(long, value_name = "SLICE", help_heading = "Answer")]
+    pub(crate) slice: Vec<String>,
+
+    /// Only errors of this category; repeatable
+    #[arg(long, value_name = "CATEGORY", value_parser = category(), help_heading = "Answer")]
+    pub(crate) category: Vec<Category>,
+
+    /// Questions of this split [default: test where there is one, else validation]
+    #[arg(long, value_name = "SPLIT", value_parser = split(), help_heading = "Answer")]
+    pub(crate) split: Option<SplitName>,
+
+    /// How many errors to list
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Answer")]
+    pub(crate) top: usize,
+
+    /// One JSON object on stdout
+    #[arg(long, help_heading = "Answer")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareOptions {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+
+    /// Two or more models; all are compared with the first. Artifacts of evaluate, train or export (directories, or the
+    /// beginnings of fingerprints), exported models, or files of predictions with --dataset. Runs of one recipe with
+    /// several seeds are joined by commas: A1,A2,A3 B1,B2,B3
+    #[arg(value_name = "MODEL", num_args = 2.., required = true)]
+    pub(crate) sides: Vec<String>,
+
+    /// The questions that the files of predictions answer, in any form that ingest reads
+    #[arg(long, value_name = "FILE", help_heading = "Answer")]
+    pub(crate) dataset: Option<PathBuf>,
+
+    /// What F1 counts in files of predictions: words, or each character of scripts without spaces
+    #[arg(long, value_name = "UNITS", default_value = "words", value_parser = f1_units(), help_heading = "Answer")]
+    pub(crate) f1_units: F1Units,
+
+    /// Questions of this split [default: test where there is one, else validation]
+    #[arg(long, value_name = "SPLIT", value_parser = split(), help_heading = "Answer")]
+    pub(crate) split: Option<SplitName>,
+
+    /// Exit with code 5 where a model's F1 is more than this many points below that of the first
+    #[arg(long, value_name = "POINTS", value_parser = margin, help_heading = "Answer")]
+    pub(crate) fail_if_worse: Option<f64>,
+
+    /// One JSON object on stdout
+    #[arg(long, help_heading = "Answer")]
+    pub(crate) json: bool,
+}
+
 /// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
 const TOOLS: [(&str, &str, &str); 1] = [("ask", "answer", "Answer a question with the fine-tuned model")];
 
@@ -257,6 +333,8 @@ impl Cli {
             Command::Show(options) => &options.common.output,
             Command::Watch(options) => &options.common.output,
             Command::Score(options) => &options.output,
+            Command::Errors(options) => &options.common.output,
+            Command::Compare(options) => &options.common.output,
             Command::Other(other) => &other.output,
         }
     }
@@ -265,6 +343,25 @@ impl Cli {
 fn f1_units() -> impl TypedValueParser<Value = F1Units> {
     PossibleValuesParser::new(["words", "characters"])
         .map(|units| if units == "words" { F1Units::Words } else { F1Units::Characters })
+}
+
+fn category() -> impl TypedValueParser<Value = Category> {
+    let of = |name: String| Category::ALL.into_iter().find(|category| category.name() == name);
+    PossibleValuesParser::new(Category::ALL.map(Category::name))
+        .map(move |name| of(name).expect("the parser knows no other names"))
+}
+
+fn split() -> impl TypedValueParser<Value = SplitName> {
+    let splits = [SplitName::Validation, SplitName::Test];
+    PossibleValuesParser::new(splits.map(SplitName::as_str))
+        .map(|name| if name == "test" { SplitName::Test } else { SplitName::Validation })
+}
+
+fn margin(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(margin) if (0.0..=100.0).contains(&margin) => Ok(margin),
+        _ => Err("expected points of F1 from 0 to 100".to_owned()),
+    }
 }
 
 fn stage_or_fingerprint(text: &str) -> Result<String, String> {

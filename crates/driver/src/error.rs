@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use artifact::SplitName;
+
 use miette::Diagnostic;
 use stage::ExitKind;
 use thiserror::Error;
@@ -45,13 +47,11 @@ pub(crate) enum Error {
     NoArtifact { prefix: String, root: PathBuf },
 
     #[error("--from {from} comes after --to {to}")]
-    #[diagnostic(help("the order is ingest, tokenize-features, train, evaluate, export"))]
+    #[diagnostic(help("the order is {}", stages()))]
     Range { from: String, to: String },
 
     #[error("{} is neither an artifact's directory, nor an .arrow file, a stage or the beginning of a fingerprint", path.display())]
-    #[diagnostic(help(
-        "list the store with `distilburn status`; the stages are ingest, tokenize-features, train, evaluate, export"
-    ))]
+    #[diagnostic(help("list the store with `distilburn status`; the stages are {}", stages()))]
     NothingToShow { path: PathBuf },
 
     #[error("{} holds damaged artifacts", root.display())]
@@ -101,6 +101,55 @@ pub(crate) enum Error {
     #[diagnostic(help("an id stands for one {what}: keep only the one that counts"))]
     DuplicateId { path: PathBuf, what: &'static str, id: String },
 
+    #[error("{} names no evaluation", path.display())]
+    #[diagnostic(help(
+        "name an artifact of evaluate, train or export (its folder, or the first digits of its fingerprint) or an exported \
+         model; `distilburn status` lists the store"
+    ))]
+    NoEvaluation { path: PathBuf },
+
+    #[error("{} was made from {stage} {fingerprint}, which is neither in its store nor in this one", evaluation.display())]
+    #[diagnostic(help("name the store that holds both: --artifacts DIR"))]
+    NoLineage { evaluation: PathBuf, stage: &'static str, fingerprint: String },
+
+    #[error("{} has no {split} predictions", evaluation.display())]
+    #[diagnostic(help(
+        "name the test questions in `ingest.test` and run `distilburn run`, or leave --split out"
+    ))]
+    NoSplit { evaluation: PathBuf, split: SplitName },
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NotASlice(#[from] analysis::NotASlice),
+
+    #[error("no {split} question is in the slice {slice}")]
+    #[diagnostic(help("`distilburn errors --json` lists the slices of each question"))]
+    EmptySlice { slice: String, split: SplitName },
+
+    #[error("--require asks for scores, and --to leaves out the stage that scores")]
+    #[diagnostic(help("leave --to out, or end with `--to evaluate`"))]
+    NothingToRequire,
+
+    #[error("{what} is {found}, {missing} below the {least} that --require asks for{interval}")]
+    #[diagnostic(help("`distilburn errors` lists what the model gets wrong"))]
+    NotReached { what: String, found: String, least: String, missing: String, interval: String },
+
+    #[error("{} holds predictions, which are scored with the questions that they answer", path.display())]
+    #[diagnostic(help("name these: --dataset FILE"))]
+    NeedsDataset { path: PathBuf },
+
+    #[error("{a} and {b} cannot be compared: {reason}")]
+    #[diagnostic(help(
+        "compare evaluations of the same questions: the same data, or score both with the same file"
+    ))]
+    NotComparable { a: String, b: String, reason: String },
+
+    #[error(
+        "F1 is {lost} points worse than that of {before}, more than the {margin} that --fail-if-worse allows{interval}"
+    )]
+    #[diagnostic(help("`distilburn errors` lists what the model gets wrong"))]
+    Worse { before: String, lost: String, margin: String, interval: String },
+
     #[error("{} holds no questions", path.display())]
     #[diagnostic(help("name a file with at least one question"))]
     NoQuestions { path: PathBuf },
@@ -129,7 +178,13 @@ impl ExitKind for Error {
         match self {
             Self::Stage(error) => error.exit_code(),
             Self::Artifact(error) => error.exit_code(),
-            Self::Range { .. } | Self::Ambiguous { .. } => 2,
+            Self::Range { .. }
+            | Self::Ambiguous { .. }
+            | Self::NeedsDataset { .. }
+            | Self::NothingToRequire
+            | Self::NotASlice(_)
+            | Self::EmptySlice { .. } => 2,
+            Self::NotReached { .. } | Self::Worse { .. } => 5,
             Self::NothingToShow { .. }
             | Self::InputsChanged { .. }
             | Self::NoArtifact { .. }
@@ -141,6 +196,10 @@ impl ExitKind for Error {
             | Self::Unlabelled { .. }
             | Self::DuplicateId { .. }
             | Self::NoQuestions { .. }
+            | Self::NoEvaluation { .. }
+            | Self::NoLineage { .. }
+            | Self::NoSplit { .. }
+            | Self::NotComparable { .. }
             | Self::Io(_) => 3,
             Self::UnreadableStore { .. }
             | Self::NoSibling { .. }
@@ -148,4 +207,9 @@ impl ExitKind for Error {
             | Self::NotMade { .. } => 1,
         }
     }
+}
+
+/// The stages in the order in which they run.
+fn stages() -> String {
+    stage::STAGES.map(|stage| stage.name).join(", ")
 }

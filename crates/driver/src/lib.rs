@@ -4,7 +4,11 @@
 //! Does no stage's work and links no LibTorch, whose loading alone would take longer than a plan.
 
 mod cli;
+mod compare;
 mod error;
+mod errors;
+mod evaluations;
+mod gate;
 mod origins;
 mod plan;
 mod prefix;
@@ -37,6 +41,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Path(options) => plan::print_path(&options)?,
         Command::Show(options) => show::print(&options)?,
         Command::Score(options) => score::print(&options)?,
+        Command::Errors(options) => errors::print(&options)?,
+        Command::Compare(options) => compare::print(&options)?,
         Command::Other(other) => return Err(sibling::replace(other.binary, &other.args)),
     }
     Ok(ExitCode::SUCCESS)

@@ -50,6 +50,12 @@ pub(crate) fn steps(options: &PlanOptions) -> Result<(Workspace, Vec<Step>), Err
     Ok((workspace, steps))
 }
 
+/// Whether `--to` leaves a stage out.
+pub(crate) fn ends_before(options: &PlanOptions, stage: &Declaration) -> bool {
+    let position = |name: &str| STAGES.iter().position(|other| other.name == name);
+    options.to.as_deref().is_some_and(|to| position(to) < position(stage.name))
+}
+
 /// Whether each stage that runs will find its inputs.
 pub(crate) fn check_inputs(workspace: &Workspace, steps: &[Step]) -> Result<(), Error> {
     for step in steps.iter().filter(|step| step.runs) {

@@ -8,15 +8,17 @@ use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Instant;
 
-use artifact::{Artifact, EvaluateMetrics, PartScores, Scores, file_name};
+use artifact::{Artifact, EvaluateMetrics, Gain, Interval, PartScores, Scores, file_name};
 use serde_json::{Value, json};
-use stage::{Basis, EXPECTED_CODE, Planned};
+use stage::{Basis, EXPECTED_CODE, Planned, Workspace};
 
 use crate::Error;
 use crate::cli::{PlanOptions, RunOptions};
+use crate::evaluations::Evaluation;
+use crate::gate::Gate;
 use crate::plan::{self, Step};
 use crate::sibling::Children;
-use crate::table::{align, duration};
+use crate::table::{align, duration, grouped, p_text};
 
 /// The exit code of a run that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -33,7 +35,10 @@ struct Done {
 
 /// `distilburn run`
 pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
-    let (dry_run, options) = (options.dry_run, &options.plan);
+    let (dry_run, gates, options) = (options.dry_run, &options.require, &options.plan);
+    if !gates.is_empty() && plan::ends_before(options, &stage::EVALUATE) {
+        return Err(Error::NothingToRequire);
+    }
     if dry_run {
         plan::print(options)?;
         return Ok(ExitCode::SUCCESS);
@@ -64,7 +69,20 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
     let text =
         if options.json { format!("{:#}\n", to_json(&done, elapsed_ms)) } else { to_text(&done, elapsed_ms) };
     stage::print(&text)?;
+    check_gates(gates, options)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Holds the model against `--require`.
+fn check_gates(gates: &[Gate], options: &PlanOptions) -> Result<(), Error> {
+    if gates.is_empty() {
+        return Ok(());
+    }
+    let workspace = Workspace::open(&options.common.settings, &options.inputs)?;
+    let evaluation = Evaluation::find(&workspace, None, "run --require")?;
+    let split = evaluation.split();
+    let (questions, _) = evaluation.questions(split)?;
+    gates.iter().try_for_each(|gate| gate.check(&questions, split))
 }
 
 /// How running the stages of a plan ended.
@@ -168,8 +186,9 @@ fn to_text(done: &[Done], elapsed_ms: u64) -> String {
     }
     if let Some(evaluation) = evaluation(done) {
         text.push_str(&scores_text("validation", &evaluation.validation));
-        if let Some(test) = &evaluation.test {
-            text.push_str(&scores_text("test", test));
+        match &evaluation.test {
+            Some(scores) => text.push_str(&scores_text("test", scores)),
+            None => text.push_str("  validation chose the weights: only a test split (ingest.test) scores without that advantage\n"),
         }
     }
     if let Some(model) = model_dir(done) {
@@ -224,10 +243,27 @@ fn parts(scores: &Scores) -> impl Iterator<Item = (&'static str, PartScores)> {
 }
 
 fn scores_text(split: &str, scores: &Scores) -> String {
+    let within = |interval: Option<Interval>| {
+        interval.map_or_else(String::new, |Interval { low, high }| format!(" ({low:.1} to {high:.1})"))
+    };
     let mut text = format!(
-        "exact match {:.2} → {:.2}, F1 {:.2} → {:.2} ({split}, before → after fine-tuning)\n",
-        scores.base_exact_match, scores.exact_match, scores.base_f1, scores.f1
+        "{split}: exact match {:.2} → {:.2}{}, F1 {:.2} → {:.2}{} on {} questions\n",
+        scores.base_exact_match,
+        scores.exact_match,
+        within(scores.exact_match_interval),
+        scores.base_f1,
+        scores.f1,
+        within(scores.f1_interval),
+        grouped(scores.questions),
     );
+    if let Some(Gain { interval: Interval { low, high }, p_value }) = scores.f1_gain {
+        let _ = writeln!(
+            text,
+            "  fine-tuning changed F1 by {:+.2} points (95 % interval {low:+.1} to {high:+.1}, p {})",
+            scores.f1 - scores.base_f1,
+            p_text(p_value)
+        );
+    }
     for (part, PartScores { questions, exact_match, f1 }) in parts(scores) {
         let what = if part == "has_answer" { "with an answer" } else { "without" };
         let _ = writeln!(text, "  {what}: exact match {exact_match:.2}, F1 {f1:.2} ({questions} questions)");

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use question_files::{Answer, QuestionFile};
+use question_files::{Answer, Article, Paragraph, QuestionFile};
 use serde_json::json;
 use squad::{Means, Parts, Score};
 
@@ -17,19 +17,14 @@ const SHOWN_IDS: usize = 3;
 pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
     let questions = questions(&options.dataset)?;
     let predictions = predictions(&options.predictions)?;
-    if !predictions.is_empty() && !questions.iter().any(|(id, _)| predictions.contains_key(id)) {
-        let mut predicted: Vec<&str> = predictions.keys().map(String::as_str).collect();
-        predicted.sort_unstable();
-        return Err(Error::NoIdInCommon {
-            dataset: options.dataset.clone(),
-            predictions: options.predictions.clone(),
-            questions: examples(questions.iter().map(|(id, _)| id.as_str())),
-            predicted: examples(predicted.into_iter()),
-        });
-    }
+    let ids: Vec<String> = questions.iter().map(|question| question.id.clone()).collect();
+    check_ids(&ids, &options.dataset, &predictions, &options.predictions)?;
     let ground_truths: Vec<(&str, Vec<&str>)> = questions
         .iter()
-        .map(|(id, texts)| (id.as_str(), texts.iter().map(String::as_str).collect()))
+        .map(|question| {
+            let texts = question.answers.iter().map(|answer| answer.text.as_str());
+            (question.id.as_str(), texts.collect())
+        })
         .collect();
     let score = squad::score(&ground_truths, &predictions, options.f1_units);
     if score.unanswered > 0 {
@@ -74,20 +69,33 @@ pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
     Ok(stage::print(&format!("{text}\n"))?)
 }
 
-/// The id and the texts of the answers of every question; an id comes once.
-fn questions(path: &Path) -> Result<Vec<(String, Vec<String>)>, Error> {
+/// A question of a data set with the gold answers that have a text.
+pub(crate) struct LabelledQuestion {
+    pub(crate) id: String,
+    pub(crate) question: String,
+    pub(crate) title: String,
+    pub(crate) context: String,
+    pub(crate) answers: Vec<Answer>,
+}
+
+/// Every question of a data set; an id comes once.
+pub(crate) fn questions(path: &Path) -> Result<Vec<LabelledQuestion>, Error> {
     let mut articles = question_files::articles(vec![file(path, "--dataset")]);
     let (mut questions, mut ids) = (Vec::new(), HashSet::new());
     for article in &mut articles {
-        for qa in article?.paragraphs.into_iter().flat_map(|paragraph| paragraph.qas) {
-            let (path, id) = (path.to_owned(), qa.id);
-            let Some(answers) = qa.answers else { return Err(Error::Unlabelled { path, id }) };
-            if !ids.insert(id.clone()) {
-                return Err(Error::DuplicateId { path, what: "question", id });
+        let Article { title, paragraphs } = article?;
+        for Paragraph { context, qas } in paragraphs {
+            for qa in qas {
+                let (path, id) = (path.to_owned(), qa.id);
+                let Some(answers) = qa.answers else { return Err(Error::Unlabelled { path, id }) };
+                if !ids.insert(id.clone()) {
+                    return Err(Error::DuplicateId { path, what: "question", id });
+                }
+                // One without text says that there is none.
+                let answers = answers.into_iter().filter(|answer| !answer.is_empty()).collect();
+                let (title, context) = (title.clone(), context.clone());
+                questions.push(LabelledQuestion { id, question: qa.question, title, context, answers });
             }
-            // One without text says that there is none.
-            let texts = answers.into_iter().filter(|answer| !answer.is_empty());
-            questions.push((id, texts.map(|Answer { text, .. }| text).collect()));
         }
     }
     for file in articles.understood().iter().filter(|file| !file.is_plain()) {
@@ -99,8 +107,28 @@ fn questions(path: &Path) -> Result<Vec<(String, Vec<String>)>, Error> {
     Ok(questions)
 }
 
+/// Refuses predictions of which none is for a question of the data set.
+pub(crate) fn check_ids(
+    ids: &[String],
+    dataset: &Path,
+    predictions: &HashMap<String, String>,
+    path: &Path,
+) -> Result<(), Error> {
+    if predictions.is_empty() || ids.iter().any(|id| predictions.contains_key(id)) {
+        return Ok(());
+    }
+    let mut predicted: Vec<&str> = predictions.keys().map(String::as_str).collect();
+    predicted.sort_unstable();
+    Err(Error::NoIdInCommon {
+        dataset: dataset.to_owned(),
+        predictions: path.to_owned(),
+        questions: examples(ids.iter().map(String::as_str)),
+        predicted: examples(predicted.into_iter()),
+    })
+}
+
 /// Answer texts by question id, each id once.
-fn predictions(path: &Path) -> Result<HashMap<String, String>, Error> {
+pub(crate) fn predictions(path: &Path) -> Result<HashMap<String, String>, Error> {
     let mut predictions = HashMap::new();
     for (id, text) in question_files::predictions(&file(path, "--predictions"))? {
         if predictions.contains_key(&id) {

@@ -62,6 +62,11 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// A p-value: three digits say enough.
+pub(crate) fn p_text(p_value: f64) -> String {
+    if p_value < 0.001 { "< 0.001".to_owned() } else { format!("{p_value:.3}") }
+}
+
 /// Milliseconds in the unit that people use for them.
 pub(crate) fn duration(elapsed_ms: u64) -> String {
     let seconds = elapsed_ms as f64 / 1000.0;

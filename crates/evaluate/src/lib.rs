@@ -9,15 +9,22 @@ use std::io::{BufWriter, Write};
 
 use answerer::{AnswerSettings, AnsweredExample, Split, SplitOutcome, answer_split};
 use artifact::{
-    Artifact, Assets, Candidate, EvaluateMetrics, PartScores, Prediction, PredictionsWriter, Scores,
-    SplitName, Tensors, file_name,
+    Artifact, Assets, Candidate, EvaluateMetrics, Example, Gain, Interval, PartScores, Prediction,
+    PredictionsWriter, Scores, SplitName, Tensors, file_name,
 };
 use distilbert::{BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Weights};
 use serde_json::{Map, Value};
 use squad::{Means, SpanSettings};
 use stage::Job;
+use statistics::{Bootstrap, Measure};
 
 pub use error::Error;
+
+/// Of the resamples behind intervals: a fixed one, so that they are the same on every machine.
+const SEED: u64 = 0;
+
+/// Of intervals.
+const LEVEL: f64 = 0.95;
 
 pub fn run(job: &mut Job) -> Result<(), Error> {
     let runtime = answerer::runtime(&job.settings.run)?;
@@ -70,11 +77,27 @@ impl Evaluation<'_> {
                 "questions whose gold answers are all longer than evaluate.max_answer_length tokens cannot be answered exactly"
             );
         }
-        let before = self.answer("base model", base, self.name.base_predictions(), |_, _| ())?;
-        let mut texts = Map::new();
-        let after = self.answer("fine-tuned model", trained, self.name.predictions(), |id, answer| {
-            texts.insert(id.to_owned(), answer.into());
+        let mut base_f1 = Vec::new();
+        let before = self.answer("base model", base, self.name.base_predictions(), |_, answered| {
+            base_f1.push(answered.score.f1);
         })?;
+        let (mut texts, mut clusters, mut exact_match, mut f1) =
+            (Map::new(), Vec::new(), Vec::new(), Vec::new());
+        let after =
+            self.answer("fine-tuned model", trained, self.name.predictions(), |example, answered| {
+                texts.insert(example.id.to_owned(), answered.prediction.text.as_str().into());
+                clusters.push(example.context_id);
+                exact_match.push(answered.score.exact_match);
+                f1.push(answered.score.f1);
+            })?;
+        let measures = [
+            Measure::Score(&exact_match),
+            Measure::Score(&f1),
+            Measure::Difference { before: &base_f1, after: &f1 },
+        ];
+        let everything = vec![(0..clusters.len()).collect()];
+        let estimates = Bootstrap::new(SEED).estimate(&clusters, &measures, &everything).remove(0);
+        let interval = |of: usize| estimates[of].interval(LEVEL).map(percent);
         write_texts(self.job, self.name, &texts)?;
         after.warn_about_sameness("fine-tuned model");
         let part = |means: Means| PartScores {
@@ -90,6 +113,11 @@ impl Evaluation<'_> {
             base_exact_match: before.score.exact_match,
             base_f1: before.score.f1,
             base_loss: before.score.loss,
+            exact_match_interval: interval(0),
+            f1_interval: interval(1),
+            f1_gain: interval(2)
+                .zip(estimates[2].p_value())
+                .map(|(interval, p_value)| Gain { interval, p_value }),
             has_answer: after.parts.map(|parts| part(parts.has_answer)),
             no_answer: after.parts.map(|parts| part(parts.no_answer)),
             answers_longer_than_max_answer_length: long.answers as u64,
@@ -97,13 +125,13 @@ impl Evaluation<'_> {
         })
     }
 
-    /// Answers all questions with these weights and writes the answers to `file`; `each` gets ids and texts.
+    /// Answers all questions with these weights and writes the answers to `file`; `each` sees them in order.
     fn answer(
         &self,
         what: &str,
         weights: &dyn Weights,
         file: &str,
-        mut each: impl FnMut(&str, &str),
+        mut each: impl FnMut(&Example<'_>, &AnsweredExample),
     ) -> Result<SplitOutcome, Error> {
         let model = DistilBertForQuestionAnswering::new(self.config, weights, self.runtime.device())?;
         let predictor = Predictor::new(&model, self.runtime);
@@ -125,9 +153,9 @@ impl Evaluation<'_> {
                     return Err(Error::Interrupted);
                 }
                 progress.inc(1);
-                let id = self.split.examples.get(answered.example_index).id;
-                each(id, &answered.prediction.text);
-                Ok(predictions.push(prediction_row(id, answered))?)
+                let example = self.split.examples.get(answered.example_index);
+                each(&example, &answered);
+                Ok(predictions.push(prediction_row(example.id, answered))?)
             })?;
         progress.finish();
         predictions.finish()?;
@@ -145,6 +173,10 @@ impl Evaluation<'_> {
         );
         Ok(outcome)
     }
+}
+
+fn percent(interval: statistics::Interval) -> Interval {
+    Interval { low: 100.0 * interval.low, high: 100.0 * interval.high }
 }
 
 fn prediction_row(id: &str, answered: AnsweredExample) -> Prediction {

@@ -33,7 +33,7 @@ pub use interrupt::{Interrupt, stop_signals};
 pub use job::Job;
 pub use main_of_stage::{EXPECTED_CODE, stage_main};
 pub use main_of_tool::{print, tool_main};
-pub use plan::{Basis, Planned};
+pub use plan::{Basis, Planned, differences};
 pub use progress::Progress;
 pub use settings::Settings;
 pub use sources::{InitFrom, matches};

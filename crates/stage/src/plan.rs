@@ -313,17 +313,22 @@ impl Planned {
     /// What differs between this stage and an artifact made earlier, in words: settings, code, inputs.
     #[must_use]
     pub fn differences(&self, earlier: &Manifest) -> Vec<String> {
-        let (old, new) = (&earlier.parts, &self.parts);
-        let mut differences = Vec::new();
-        compare("", &old["settings"], &new["settings"], &mut differences);
-        compare("input ", &old["inputs"], &new["inputs"], &mut differences);
-        if old["code"]["sources"] != new["code"]["sources"] {
-            differences.push("its code changed".to_owned());
-        }
-        compare("version of ", &old["code"]["libraries"], &new["code"]["libraries"], &mut differences);
-        compare("version of ", &old["code"]["kinds"], &new["code"]["kinds"], &mut differences);
-        differences
+        differences(&earlier.parts, &self.parts)
     }
+}
+
+/// What differs between the parts of two fingerprints of one stage, in words: settings, code, inputs.
+#[must_use]
+pub fn differences(old: &Value, new: &Value) -> Vec<String> {
+    let mut differences = Vec::new();
+    compare("", &old["settings"], &new["settings"], &mut differences);
+    compare("input ", &old["inputs"], &new["inputs"], &mut differences);
+    if old["code"]["sources"] != new["code"]["sources"] {
+        differences.push("its code changed".to_owned());
+    }
+    compare("version of ", &old["code"]["libraries"], &new["code"]["libraries"], &mut differences);
+    compare("version of ", &old["code"]["kinds"], &new["code"]["kinds"], &mut differences);
+    differences
 }
 
 fn compare(what: &str, old: &Value, new: &Value, differences: &mut Vec<String>) {

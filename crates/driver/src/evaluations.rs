@@ -1,0 +1,164 @@
+//! An evaluation to look into: found by what the user names, with the artifacts that it was made from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use analysis::EvaluatedQuestion;
+use artifact::{Artifact, Contexts, SplitName, Store, file_name};
+use serde_json::Value;
+use stage::Workspace;
+
+use crate::{Error, prefix};
+
+/// An artifact of evaluate and what it read.
+pub(crate) struct Evaluation {
+    pub(crate) artifact: Artifact,
+    ingest: Artifact,
+    features: Artifact,
+}
+
+impl Evaluation {
+    /// The evaluation that `named` stands for: an artifact of evaluate, of train or of export, by folder or by the
+    /// beginning of its fingerprint, or an exported model's folder; without a name, that of the present settings.
+    pub(crate) fn find(workspace: &Workspace, named: Option<&Path>, command: &str) -> Result<Self, Error> {
+        let artifact = match named {
+            None => workspace.artifact(&stage::EVALUATE, command)?,
+            Some(path) => evaluation_of(&workspace.store, path)?,
+        };
+        let stores: Vec<Store> =
+            store_of(&artifact.dir).into_iter().chain([workspace.store.clone()]).collect();
+        let input = |stage: &'static str| {
+            let input = artifact.manifest.inputs.iter().find(|input| input.stage == stage);
+            let fingerprint = input.map(|input| input.fingerprint.clone()).unwrap_or_default();
+            for store in &stores {
+                if let Some(found) = store.find(stage, &fingerprint)? {
+                    return Ok(found);
+                }
+            }
+            Err(Error::NoLineage { evaluation: artifact.dir.clone(), stage, fingerprint })
+        };
+        let (ingest, features) = (input(stage::INGEST.name)?, input(stage::TOKENIZE_FEATURES.name)?);
+        Ok(Self { artifact, ingest, features })
+    }
+
+    /// What was scored last: the test split, where there is one.
+    pub(crate) fn split(&self) -> SplitName {
+        let has_test = self.artifact.lists(SplitName::Test.predictions());
+        if has_test { SplitName::Test } else { SplitName::Validation }
+    }
+
+    /// The questions of a split with their answers, and their contexts.
+    pub(crate) fn questions(&self, split: SplitName) -> Result<(Vec<EvaluatedQuestion>, Contexts), Error> {
+        if !self.artifact.lists(split.predictions()) {
+            return Err(Error::NoSplit { evaluation: self.artifact.dir.clone(), split });
+        }
+        Ok(analysis::evaluated(&self.artifact, &self.ingest, &self.features, split)?)
+    }
+
+    /// Stage → what its fingerprint was made from, of the evaluation and all that it was made from, as far as it is there.
+    pub(crate) fn made_from(&self, workspace: &Workspace) -> BTreeMap<String, Value> {
+        let of = |artifact: &Artifact| (artifact.manifest.stage.clone(), artifact.manifest.parts.clone());
+        let mut made_from: BTreeMap<String, Value> =
+            [&self.artifact, &self.ingest, &self.features].map(of).into_iter().collect();
+        let stores = store_of(&self.artifact.dir).into_iter().chain([workspace.store.clone()]);
+        let train = self.artifact.manifest.inputs.iter().find(|input| input.stage == stage::TRAIN.name);
+        let train = train.and_then(|input| {
+            stores.into_iter().find_map(|store| store.find(&input.stage, &input.fingerprint).ok().flatten())
+        });
+        made_from.extend(train.as_ref().map(of));
+        made_from
+    }
+
+    /// Its name for people: stage and the first digits of its fingerprint.
+    pub(crate) fn name(&self) -> String {
+        format!("evaluate {:.8}", self.artifact.manifest.fingerprint)
+    }
+}
+
+fn evaluation_of(store: &Store, path: &Path) -> Result<Artifact, Error> {
+    let exported = path.join(TRAINING_CONFIG);
+    if exported.is_file() && !path.join(file_name::MANIFEST).exists() {
+        let config: Value =
+            serde_json::from_slice(&artifact::read_small(&exported, artifact::SMALL_FILE_BYTES)?)
+                .unwrap_or_default();
+        let fingerprint = config["lineage"]["evaluate"].as_str().unwrap_or_default();
+        // The model directory lies in the artifact of export, in a store.
+        let own = path.canonicalize().ok().and_then(|model| store_of(model.parent()?));
+        return in_stores(own.iter().chain([store]), fingerprint, path);
+    }
+    let artifact = if path.is_dir() {
+        Artifact::open(path)?
+    } else {
+        let name = path.to_str().unwrap_or_default();
+        match prefix::find(store, name)? {
+            Some((stage, fingerprint)) => Artifact::open(&store.dir(stage, &fingerprint))?,
+            None => return Err(Error::NoEvaluation { path: path.to_owned() }),
+        }
+    };
+    let own = store_of(&artifact.dir);
+    let stage = artifact.manifest.stage.as_str();
+    if stage == stage::EVALUATE.name {
+        return Ok(artifact);
+    }
+    if stage == stage::EXPORT.name {
+        let input = artifact.manifest.inputs.iter().find(|input| input.stage == stage::EVALUATE.name);
+        let fingerprint = input.map_or("", |input| input.fingerprint.as_str());
+        return in_stores(own.iter().chain([store]), fingerprint, path);
+    }
+    if stage == stage::TRAIN.name {
+        let fingerprint = &artifact.manifest.fingerprint;
+        let is_of_it = |evaluation: &Artifact| {
+            evaluation.manifest.inputs.iter().any(|input| input.fingerprint == *fingerprint)
+        };
+        let mut evaluations = Vec::new();
+        for store in own.iter().chain([store]) {
+            evaluations.extend(finished(store)?.into_iter().filter(is_of_it));
+        }
+        let started = |evaluation: &Artifact| {
+            evaluation.manifest.run.get("started").and_then(Value::as_str).map(str::to_owned)
+        };
+        if let Some(newest) = evaluations.into_iter().max_by_key(started) {
+            return Ok(newest);
+        }
+    }
+    Err(Error::NoEvaluation { path: path.to_owned() })
+}
+
+/// What export writes beside the model.
+const TRAINING_CONFIG: &str = "training_config.json";
+
+fn in_stores<'a>(
+    stores: impl Iterator<Item = &'a Store>,
+    fingerprint: &str,
+    named: &Path,
+) -> Result<Artifact, Error> {
+    for store in stores {
+        if let Some(found) = store.find(stage::EVALUATE.name, fingerprint)? {
+            return Ok(found);
+        }
+    }
+    Err(Error::NoEvaluation { path: named.to_owned() })
+}
+
+/// The store that an artifact's folder lies in, if it does.
+fn store_of(artifact: &Path) -> Option<Store> {
+    let root: PathBuf = artifact.canonicalize().ok()?.parent()?.parent()?.to_owned();
+    Some(Store::new(root))
+}
+
+/// Every evaluation of a store that is whole.
+fn finished(store: &Store) -> Result<Vec<Artifact>, Error> {
+    let entries = match fs_err::read_dir(store.root().join(stage::EVALUATE.name)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            found.extend(store.find(stage::EVALUATE.name, &name).ok().flatten());
+        }
+    }
+    Ok(found)
+}
