@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use artifact::{EvaluateMetrics, Scores};
 use miette::Diagnostic;
 use stage::{Declaration, ExitKind, Job};
 use thiserror::Error;
@@ -59,10 +60,20 @@ fn run(job: &mut Job) -> Result<(), Error> {
     let progress = job.progress("rows", 3);
     progress.inc(3);
     progress.finish();
-    job.metric("exact_match", 80.0);
-    job.metric("f1", 85.5);
-    job.metric("base_exact_match", 1.0);
-    job.metric("base_f1", 4.25);
+    let validation = Scores {
+        questions: 10,
+        exact_match: 80.0,
+        f1: 85.5,
+        loss: 1.0,
+        base_exact_match: 1.0,
+        base_f1: 4.25,
+        base_loss: 5.0,
+        has_answer: None,
+        no_answer: None,
+        answers_longer_than_max_answer_length: 0,
+        questions_with_longer_answers_alone: 0,
+    };
+    job.metrics(&EvaluateMetrics { validation, test: None });
     job.run_info("device", "cpu");
     Ok(())
 }

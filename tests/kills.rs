@@ -1,5 +1,5 @@
 //! Training is killed or stopped at random moments and started again, until it has finished: nothing may be lost, and
-//! nothing may be done twice beyond what the newest training state lacks.
+//! nothing may be done twice beyond what the newest checkpoint lacks.
 //!
 //! `DISTILBURN_KILLS` says how many kills each recipe takes; `scripts/bench/kills` sets it to many.
 
@@ -74,11 +74,11 @@ fn kills() -> u64 {
 }
 
 /// Whether a finished training went on from where it had to: `resumes_from` has, for each of its starts, the newest
-/// state that there was.
+/// checkpoint that there was.
 fn check(info: &Value, resumes_from: &[u64], most_steps: u64) -> Result<(), String> {
     let noted: Vec<u64> = serde_json::from_value(info["resumed_from_steps"].clone()).unwrap();
     let executed = info["executed_steps"].as_u64().unwrap();
-    // A process that was killed before it had looked for a state has noted no start; the last one has.
+    // A process that was killed before it had looked for a checkpoint has noted no start; the last one has.
     if noted.last() != resumes_from.last() || !is_subsequence(&noted, resumes_from) {
         return Err(format!("it went on from {noted:?}, the newest states were {resumes_from:?}"));
     }
@@ -126,7 +126,7 @@ fn a_training_that_is_killed_anywhere_goes_on_and_ends_at_the_same_bits() {
                     training.finish();
                     break;
                 }
-                let states = training.states();
+                let states = training.sealed();
                 assert!(states.len() <= recipe.keep_checkpoints + 1, "{name}: {states:?} are kept");
                 resumes_from.push(training.newest_state());
             }
@@ -195,7 +195,7 @@ fn a_training_that_is_stopped_inside_a_validation_makes_it_again_and_keeps_it() 
     let questions = "--set ingest.max_validation_examples=300";
     let said = bench.run(&format!("distilburn run --quiet --to tokenize-features {DATA} {questions}"));
     assert_eq!(said.code, Some(0), "{said:?}");
-    // Nearly all of the time goes to validations, each with a state sealed after it.
+    // Nearly all of the time goes to validations, each with a checkpoint sealed after it.
     let settings = format!("{questions} --set train.epochs=1 --set train.eval_every_steps=1");
     let recipe = Recipe { checkpoint_every_steps: 1, ..ACCUMULATION }.settings();
     let training = |store: &str| Training::with_settings(&bench, store, &format!("{recipe} {settings}"));
@@ -205,15 +205,15 @@ fn a_training_that_is_stopped_inside_a_validation_makes_it_again_and_keeps_it() 
     for attempt in 0..20 {
         let training = training(&format!("stopped-{attempt}"));
         assert_eq!(run_until(&training, Moment::SealedValidated, Signal::TERM), End::Stopped);
-        let (step, state) = training.states().pop().unwrap();
-        if state.ends_with(".validated") {
+        let (step, sealed) = training.sealed().pop().unwrap();
+        if sealed.ends_with(".validated") {
             continue;
         }
         stopped_inside += 1;
         // Seen before the step after it is validated, if its validation was kept.
         assert_eq!(run_until(&training, Moment::SealedValidated, Signal::KILL), End::Killed);
-        let (validated_step, validated) = training.states().pop().unwrap();
-        assert!(validated_step >= step && validated.ends_with(".validated"), "{state}, then {validated}");
+        let (validated_step, validated) = training.sealed().pop().unwrap();
+        assert!(validated_step >= step && validated.ends_with(".validated"), "{sealed}, then {validated}");
         training.finish();
         let steps = whole.run_info()["executed_steps"].as_u64().unwrap();
         check(&training.run_info(), &[0, step, validated_step], steps + 1).unwrap();
@@ -236,7 +236,7 @@ fn a_damaged_newest_state_is_reported_and_the_one_before_it_used() {
         let training = Training::new(&bench, &format!("damaged-{best}"), &ACCUMULATION);
         let moment = if best { Moment::SealedWithBest } else { Moment::Sealed(2) };
         assert_eq!(run_until(&training, moment, Signal::KILL), End::Killed);
-        let states = training.states();
+        let states = training.sealed();
         let [.., (before, _), (_, newest)] = states.as_slice() else { panic!("{states:?}: two are needed") };
         let seal = fs::read_to_string(training.checkpoints().join(format!("{newest}.json"))).unwrap();
         let seal: Value = serde_json::from_str(&seal).unwrap();
@@ -249,8 +249,8 @@ fn a_damaged_newest_state_is_reported_and_the_one_before_it_used() {
         fs::write(&path, bytes).unwrap();
         let said = bench.run(&training.line);
         assert_eq!(said.code, Some(0), "{said:?}");
-        assert!(said.stderr.contains("a training state is damaged"), "{}", said.stderr);
-        let going_on = format!("going on from a training state global_step={before}");
+        assert!(said.stderr.contains("a checkpoint is damaged"), "{}", said.stderr);
+        let going_on = format!("resuming from a checkpoint global_step={before}");
         assert!(said.stderr.contains(&going_on), "{}", said.stderr);
         assert!(training.results() == whole.results());
     }
@@ -274,7 +274,7 @@ fn time_that_runs_out_stops_a_training_that_goes_on_later() {
     let said = bench.run(&format!("{} --set train.max_minutes=0.08", training.line));
     assert_eq!(said.code, Some(130), "{said:?}");
     assert!(
-        said.stderr.contains(&format!("going on from a training state global_step={step}")),
+        said.stderr.contains(&format!("resuming from a checkpoint global_step={step}")),
         "{}",
         said.stderr
     );
@@ -307,7 +307,7 @@ fn a_hangup_stops_a_training_in_order_unless_it_is_ignored() {
     }
     let mut child = ignoring.spawn().unwrap();
     while training.newest_state() == 0 {
-        assert!(child.try_wait().unwrap().is_none(), "it ended before it had a state");
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it had a checkpoint");
         std::thread::sleep(Duration::from_millis(1));
     }
     kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
@@ -326,7 +326,7 @@ fn a_training_whose_driver_is_killed_stops_in_order() {
     let mut driver = bench.command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
     while training.newest_state() == 0 {
-        assert!(started.elapsed() < Duration::from_mins(1), "no state");
+        assert!(started.elapsed() < Duration::from_mins(1), "no checkpoint");
         std::thread::sleep(Duration::from_millis(5));
     }
     driver.kill().unwrap();

@@ -6,15 +6,16 @@ use std::process::Command;
 use serde_json::Value;
 
 /// crates/README.md draws this.
-const LAYERS: [&[&str]; 4] = [
-    &["artifact", "fetch", "pytorch-file", "squad", "torch-kernels"],
-    &["distilbert", "pretrained", "question-files", "stage"],
+const LAYERS: [&[&str]; 5] = [
+    &["artifact", "fetch", "pytorch-file", "squad", "statistics", "torch-kernels"],
+    &["analysis", "distilbert", "pretrained", "question-files", "stage"],
+    &["answerer"],
     &["ingest", "tokenize-features", "train", "evaluate", "export", "answer"],
     &["driver"],
 ];
 
 /// Crates that load LibTorch before `main`: nothing that should start at once may depend on them.
-const LIBTORCH: [&str; 2] = ["torch-kernels", "distilbert"];
+const LIBTORCH: [&str; 3] = ["torch-kernels", "distilbert", "answerer"];
 
 /// Crate → the workspace's crates that it depends on, tests aside.
 fn dependencies() -> BTreeMap<String, Vec<String>> {

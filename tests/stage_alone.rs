@@ -133,9 +133,7 @@ fn short_help_fits_on_a_screen() {
 fn long_help_has_the_settings_with_their_comments() {
     let bench = Bench::new();
     let help = bench.run("distilburn train --help").stdout;
-    for part in
-        ["checkpoint.arrow", "[train]", "learning_rate = ", "[run]", "precision = ", "130 interrupted"]
-    {
+    for part in ["weights.arrow", "[train]", "learning_rate = ", "[run]", "precision = ", "130 interrupted"] {
         assert!(help.contains(part), "no {part} in:\n{help}");
     }
 }

@@ -126,14 +126,14 @@ fn a_training_starts_from_the_weights_of_another_or_of_an_exported_model() {
     assert!(heads.contains("n_heads is 4, the base model's is 2"), "{heads}");
 
     // An artifact whose weights were changed is not trained on.
-    let checkpoint = bench.path(&first.folder).join("checkpoint.arrow");
+    let checkpoint = bench.path(&first.folder).join("weights.arrow");
     let mut bytes = fs::read(&checkpoint).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&checkpoint, bytes).unwrap();
     let said = train(&bench, &format!("{NO_CHANGE} --set run.seed=7 --set train.init_from={}", first.folder));
     assert_eq!(said.code, Some(3), "{said:?}");
-    assert!(flat(&said.stderr).contains("checkpoint.arrow has the BLAKE3"), "{}", said.stderr);
+    assert!(flat(&said.stderr).contains("weights.arrow has the BLAKE3"), "{}", said.stderr);
 
     // Of its own size, and of another.
     for base in ["tiny", ".cache/models/all-MiniLM-L6-v2"] {
@@ -153,13 +153,12 @@ fn a_loss_that_is_not_finite_is_an_error_with_step_examples_and_state() {
         "--set train.learning_rate=1e18 --set train.log_every_steps=1 --set train.checkpoint_every_steps=1";
     let said = train(&bench, settings);
     assert_eq!(said.code, Some(1), "{said:?}");
-    let expected =
-        "the loss is NaN and the gradient norm NaN at step 3; the newest training state is of step 2";
+    let expected = "the loss is NaN and the gradient norm NaN at step 3; the newest checkpoint is of step 2";
     assert!(flat(&said.stderr).contains(expected), "{}", said.stderr);
     assert_eq!(said.stderr.matches("sample-train-").count(), 2, "{}", said.stderr);
-    // The state is still there: with the same settings it ends the same way.
+    // The checkpoint is still there: with the same settings it ends the same way.
     let said = bench.run(&format!("distilburn-train {DATA} {RECIPE} {settings}"));
-    assert!(said.stderr.contains("going on from a training state global_step=2"), "{}", said.stderr);
+    assert!(said.stderr.contains("resuming from a checkpoint global_step=2"), "{}", said.stderr);
     assert_eq!(said.code, Some(1));
 }
 
@@ -171,7 +170,7 @@ fn a_validation_loss_that_is_not_finite_is_an_error_with_step_examples_and_state
         "--set train.learning_rate=1e18 --set train.eval_every_steps=2 --set train.checkpoint_every_steps=1";
     let said = train(&bench, settings);
     assert_eq!(said.code, Some(1), "{said:?}");
-    let expected = "after step 2; the newest training state is of step 1";
+    let expected = "after step 2; the newest checkpoint is of step 1";
     assert!(flat(&said.stderr).contains("the validation loss is NaN"), "{}", said.stderr);
     assert!(flat(&said.stderr).contains(expected), "{}", said.stderr);
     assert!(said.stderr.contains("sample-validation-"), "{}", said.stderr);
@@ -198,12 +197,12 @@ fn a_warm_up_as_long_as_the_training_is_refused() {
     let flat = flat(&said.stderr);
     assert!(flat.contains("train.warmup_steps = 4, but the training has only 4 steps"), "{flat}");
     assert!(flat.contains("train.warmup_ratio = 0.1"), "{flat}");
-    assert!(bench.names("artifacts/train").is_empty(), "nothing to go on from stays behind");
+    assert!(bench.names("artifacts/train").is_empty(), "nothing to resume from stays behind");
     // A share of the steps always leaves some to learn in.
     trained(&bench, "--set train.max_steps=1 --set train.warmup_ratio=0.5");
 }
 
-/// Blocks of 512 bytes: room for the weights of the best model, and not for a state, which is three times as large.
+/// Blocks of 512 bytes: room for the weights of the best model, and not for a checkpoint, which is three times as large.
 const FILE_LIMIT: usize = 5_000;
 
 #[test]
@@ -234,7 +233,7 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash_and_mended_by_run() {
     let _alone = alone();
     let bench = tiny::bench();
     let training = trained(&bench, "--set run.seed=42");
-    let path = bench.path(&training.folder).join("checkpoint.arrow");
+    let path = bench.path(&training.folder).join("weights.arrow");
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -242,10 +241,7 @@ fn damage_that_keeps_a_file_s_size_is_found_by_its_hash_and_mended_by_run() {
     let said = bench.run(&format!("distilburn-evaluate {DATA} {RECIPE} --set run.seed=42"));
     assert_eq!(said.code, Some(3), "{said:?}");
     let flat = flat(&said.stderr);
-    assert!(
-        flat.contains("checkpoint.arrow has the BLAKE3") && flat.contains("evaluate needs train"),
-        "{flat}"
-    );
+    assert!(flat.contains("weights.arrow has the BLAKE3") && flat.contains("evaluate needs train"), "{flat}");
     let remedy = said.stderr.split('`').find(|part| part.starts_with("distilburn run")).unwrap();
     assert!(remedy.starts_with("distilburn run --to train --set "), "{remedy}");
     assert!(bench.names("artifacts/export").is_empty());
@@ -294,7 +290,7 @@ fn a_model_that_never_answers_warns_and_its_scores_stand_apart() {
     assert!(said.stdout.contains("  with an answer: exact match 0.00, F1 0.00 (8 questions)\n"), "{said:?}");
     assert!(said.stdout.contains("  without: exact match 100.00, F1 100.00 (4 questions)\n"), "{said:?}");
     let answer = bench.json(&format!("distilburn run --quiet --json --to evaluate {settings}"));
-    assert_eq!((&answer["no_answer_questions"], &answer["has_answer_f1"]), (&json!(4), &json!(0.0)));
+    assert_eq!((&answer["no_answer"]["questions"], &answer["has_answer"]["f1"]), (&json!(4), &json!(0.0)));
 }
 
 #[test]

@@ -134,8 +134,7 @@ fn two_trainings_of_one_recipe_are_bit_identical() {
         let said = bench.run(&format!("distilburn run --quiet --to train --artifacts {name} {FEW}"));
         assert_eq!(said.code, Some(0), "{said:?}");
         let path = bench.run(&format!("distilburn path train --artifacts {name} {FEW}")).stdout;
-        ["checkpoint.arrow", "history.arrow"]
-            .map(|file| fs::read(bench.path(path.trim()).join(file)).unwrap())
+        ["weights.arrow", "history.arrow"].map(|file| fs::read(bench.path(path.trim()).join(file)).unwrap())
     });
     assert!(files[0] == files[1], "weights and history depend on more than the recipe");
 }
@@ -168,6 +167,6 @@ fn an_interrupted_training_exits_130_and_leaves_no_artifact() {
     let watched = bench.json("distilburn watch --json");
     assert_eq!(watched["state"], "stopped");
     let said = bench.run(&format!("distilburn plan {FEW} --set train.epochs=50"));
-    let kept = format!("goes on from step {}", watched["last"]["global_step"]);
+    let kept = format!("resumes from step {}", watched["last"]["global_step"]);
     assert!(said.stdout.contains(&kept), "{kept} is not in\n{}", said.stdout);
 }

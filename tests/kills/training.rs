@@ -51,7 +51,7 @@ impl<'a> Training<'a> {
     }
 
     /// The states that are sealed, oldest first: after how many steps, and what their files' names begin with.
-    pub(super) fn states(&self) -> Vec<(u64, String)> {
+    pub(super) fn sealed(&self) -> Vec<(u64, String)> {
         let state = |name: String| {
             let stem = name.strip_suffix(".json")?.to_owned();
             Some((stem.strip_prefix("step-")?.split('.').next()?.parse().ok()?, stem))
@@ -63,7 +63,7 @@ impl<'a> Training<'a> {
 
     /// The step of the newest of them; 0 where there is none.
     pub(super) fn newest_state(&self) -> u64 {
-        self.states().last().map_or(0, |(step, _)| *step)
+        self.sealed().last().map_or(0, |(step, _)| *step)
     }
 
     /// The step of the best weights.
@@ -83,7 +83,7 @@ impl<'a> Training<'a> {
     }
 
     pub(super) fn results(&self) -> [Vec<u8>; 2] {
-        ["checkpoint.arrow", "history.arrow"].map(|name| fs::read(self.finished.join(name)).unwrap())
+        ["weights.arrow", "history.arrow"].map(|name| fs::read(self.finished.join(name)).unwrap())
     }
 
     fn manifest(&self) -> Value {
@@ -116,15 +116,15 @@ pub(super) enum Moment {
     After(u64),
     /// While a table is being written.
     Writing,
-    /// When a state has its name, and not yet its seal.
+    /// When a checkpoint has its name, and not yet its seal.
     Unsealed,
     /// When so many states are sealed.
     Sealed(usize),
     /// When a validation is over.
     Validated,
-    /// When a state of after a validation is sealed.
+    /// When a checkpoint of after a validation is sealed.
     SealedWithBest,
-    /// When the newest state is one of after its step's validation.
+    /// When the newest checkpoint is one of after its step's validation.
     SealedValidated,
 }
 
@@ -152,7 +152,7 @@ impl Moment {
             Self::Sealed(count) => training.names(".json").len() >= count,
             Self::Validated => training.best_step().is_some(),
             Self::SealedValidated => {
-                training.states().last().is_some_and(|(_, stem)| stem.ends_with(".validated"))
+                training.sealed().last().is_some_and(|(_, stem)| stem.ends_with(".validated"))
             }
             Self::SealedWithBest => training.best_step().is_some_and(|step| training.newest_state() >= step),
         }

@@ -3,15 +3,12 @@
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
+use answerer::{Answerer, Usage};
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgGroup, Args};
-use distilbert::{Config, DistilBertForQuestionAnswering, Predictor, Runtime, RuntimeOptions};
-use pretrained::{ModelFolder, UseConfig};
+use distilbert::Config;
 use serde_json::json;
-use squad::{
-    FeatureLogits, FeatureTokenizer, SpanCandidate, SpanPrediction, SpanSettings, WindowSettings,
-    select_spans,
-};
+use squad::{SpanCandidate, SpanPrediction};
 use stage::{CommonOptions, Settings, SettingsOptions, Workspace};
 
 use crate::Error;
@@ -72,20 +69,12 @@ pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
         Some(folder) => model_in(folder)?,
         None => workspace.artifact(&stage::EXPORT, "ask")?.dir.join(artifact::file_name::MODEL),
     };
-    let runtime = Runtime::new(RuntimeOptions {
-        device: &settings.run.device,
-        precision: settings.run.precision.as_str(),
-        threads: settings.run.threads,
-        allow_slow_precision: settings.run.allow_slow_precision,
-    })?;
-    let model = ModelFolder::open(&folder)?;
-    if !model.has_qa_head() {
-        return Err(Error::NoHead { path: model.weights_path().to_owned() });
-    }
-    let config = Config::from_json(&model.config_json())?;
+    let runtime = answerer::runtime(&settings.run)?;
     let typed = &options.common.settings.set;
-    let usage = Usage::of(model.use_config(), config.max_position_embeddings, settings, typed);
-    let prediction = answer(&model, &config, &usage, &runtime, settings, (&options.question, &context))?;
+    let adjust = |usage: &mut Usage, config: &Config| {
+        override_with(usage, config.max_position_embeddings, settings, typed);
+    };
+    let prediction = Answerer::open(&folder, adjust, &runtime)?.answer(&options.question, &context)?;
     if !prediction.score.is_finite() {
         return Err(Error::NotFinite { path: folder });
     }
@@ -137,104 +126,30 @@ fn read_context(options: &AskOptions) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| Error::NotText { path: path.to_owned() })
 }
 
-/// How the model is asked.
-#[derive(Debug, PartialEq)]
-struct Usage {
-    windows: WindowSettings,
-    spans: SpanSettings,
-    /// Whether it may say that there is no answer.
-    no_answer: bool,
-}
-
-impl Usage {
-    /// As the folder says; for one of another tool, as transformers' pipeline had it. Only what was typed goes before that,
-    /// not what a settings file says.
-    fn of(said: Option<&UseConfig>, positions: usize, settings: &Settings, typed: &[String]) -> Self {
-        let mut usage = if let Some(said) = said {
-            Self {
-                windows: WindowSettings {
-                    max_length: said.windows.max_length,
-                    doc_stride: said.windows.doc_stride,
-                },
-                spans: SpanSettings {
-                    n_best: said.spans.n_best.max(1),
-                    max_answer_length: said.spans.max_answer_length.max(1),
-                    null_threshold: said.spans.null_threshold,
-                },
-                no_answer: said.no_answer,
-            }
-        } else {
-            let max_length = positions.min(384);
-            Self {
-                windows: WindowSettings { max_length, doc_stride: (max_length / 2).min(128) },
-                spans: SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 },
-                no_answer: false,
-            }
-        };
-        let is_typed = |key: &str| {
-            typed.iter().any(|set| set.split_once('=').is_some_and(|(typed, _)| typed.trim() == key))
-        };
-        let (tokenize, evaluate) = (&settings.tokenize_features, &settings.evaluate);
-        if is_typed("tokenize-features.max_length") {
-            usage.windows.max_length = tokenize.max_length;
-        }
-        if is_typed("tokenize-features.doc_stride") {
-            usage.windows.doc_stride = tokenize.doc_stride;
-        }
-        if is_typed("evaluate.n_best") {
-            usage.spans.n_best = evaluate.n_best;
-        }
-        if is_typed("evaluate.max_answer_length") {
-            usage.spans.max_answer_length = evaluate.max_answer_length;
-        }
-        if is_typed("evaluate.null_threshold") {
-            usage.spans.null_threshold = evaluate.null_threshold;
-        }
-        usage.windows.max_length = usage.windows.max_length.min(positions);
-        if !is_typed("tokenize-features.doc_stride") {
-            usage.windows.doc_stride = usage.windows.doc_stride.min(usage.windows.max_length / 2);
-        }
-        usage
+/// Only what was typed goes before what the model says, not what stands in a settings file.
+fn override_with(usage: &mut Usage, positions: usize, settings: &Settings, typed: &[String]) {
+    let is_typed =
+        |key: &str| typed.iter().any(|set| set.split_once('=').is_some_and(|(typed, _)| typed.trim() == key));
+    let (tokenize, evaluate) = (&settings.tokenize_features, &settings.evaluate);
+    if is_typed("tokenize-features.max_length") {
+        usage.windows.max_length = tokenize.max_length;
     }
-}
-
-fn answer(
-    folder: &ModelFolder,
-    config: &Config,
-    usage: &Usage,
-    runtime: &Runtime,
-    settings: &Settings,
-    (question, context): (&str, &str),
-) -> Result<SpanPrediction, Error> {
-    let tokenizer = FeatureTokenizer::new(folder.tokenizer_json(), usage.windows)?;
-    let windows = tokenizer.windows(question, &tokenizer.tokenize_context(context)?, None);
-    let windows = windows.map_err(|error| match error {
-        squad::Error::QuestionTooLong { tokens, room, .. } => Error::LongQuestion { tokens, room },
-        error => error.into(),
-    })?;
-    // The embeddings have no row for others.
-    let ids = windows.iter().flat_map(|window| &window.input_ids);
-    if let Some(id) =
-        ids.copied().find(|&id| usize::try_from(id).is_ok_and(|id| id >= config.vocab_size) || id < 0)
-    {
-        return Err(Error::TokenId { id, vocab_size: config.vocab_size });
+    if is_typed("tokenize-features.doc_stride") {
+        usage.windows.doc_stride = tokenize.doc_stride;
     }
-
-    let model = DistilBertForQuestionAnswering::new(config, &folder.tensors()?, runtime.device())?;
-    let predictor = Predictor::new(&model, runtime);
-    let input_ids: Vec<&[i32]> = windows.iter().map(|window| window.input_ids.as_slice()).collect();
-    let logits: Vec<_> =
-        input_ids.chunks(settings.train.eval_batch_size).flat_map(|ids| predictor.logits(ids)).collect();
-    let features: Vec<FeatureLogits<'_>> = windows
-        .iter()
-        .zip(&logits)
-        .map(|(window, logits)| FeatureLogits {
-            offset_mapping: &window.offset_mapping,
-            start_logits: &logits.start_logits,
-            end_logits: &logits.end_logits,
-        })
-        .collect();
-    Ok(select_spans(context, &features, &usage.spans, usage.no_answer))
+    if is_typed("evaluate.n_best") {
+        usage.spans.n_best = evaluate.n_best;
+    }
+    if is_typed("evaluate.max_answer_length") {
+        usage.spans.max_answer_length = evaluate.max_answer_length;
+    }
+    if is_typed("evaluate.null_threshold") {
+        usage.spans.null_threshold = evaluate.null_threshold;
+    }
+    usage.windows.max_length = usage.windows.max_length.min(positions);
+    if !is_typed("tokenize-features.doc_stride") {
+        usage.windows.doc_stride = usage.windows.doc_stride.min(usage.windows.max_length / 2);
+    }
 }
 
 fn as_json(prediction: &SpanPrediction, top: usize) -> String {
@@ -290,7 +205,8 @@ fn surroundings(context: &str, start_char: i32, end_char: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pretrained::{SpanConfig, WindowConfig};
+    use pretrained::{SpanConfig, UseConfig, WindowConfig};
+    use squad::{SpanSettings, WindowSettings};
 
     use super::*;
 
@@ -306,13 +222,18 @@ mod tests {
             no_answer: true,
             files: std::collections::BTreeMap::new(),
         };
-        let usage = Usage::of(Some(&said), 512, &settings(&[]), &[]);
+        let asked = |said, positions, set: &[String]| {
+            let mut usage = Usage::of(said, positions);
+            override_with(&mut usage, positions, &settings(set), set);
+            usage
+        };
+        let usage = asked(Some(&said), 512, &[]);
         assert_eq!(usage.windows, WindowSettings { max_length: 64, doc_stride: 16 });
         assert_eq!(usage.spans, SpanSettings { n_best: 5, max_answer_length: 7, null_threshold: 1.5 });
         assert!(usage.no_answer);
 
         let set = ["tokenize-features.max_length=256", "evaluate.null_threshold=3"].map(str::to_owned);
-        let usage = Usage::of(Some(&said), 512, &settings(&set), &set);
+        let usage = asked(Some(&said), 512, &set);
         assert_eq!(usage.windows, WindowSettings { max_length: 256, doc_stride: 16 });
         assert_eq!((usage.spans.null_threshold, usage.spans.n_best), (3.0, 5));
     }
@@ -320,13 +241,10 @@ mod tests {
     /// transformers' question-answering pipeline (5.2): `max_seq_len` min(model, 384), `doc_stride` min(half of it, 128).
     #[test]
     fn a_folder_of_another_tool_is_asked_as_by_transformers() {
-        let usage = Usage::of(None, 512, &settings(&[]), &[]);
+        let usage = Usage::of(None, 512);
         assert_eq!(usage.windows, WindowSettings { max_length: 384, doc_stride: 128 });
         assert_eq!((usage.spans.max_answer_length, usage.no_answer), (30, false));
-        assert_eq!(
-            Usage::of(None, 64, &settings(&[]), &[]).windows,
-            WindowSettings { max_length: 64, doc_stride: 32 }
-        );
+        assert_eq!(Usage::of(None, 64).windows, WindowSettings { max_length: 64, doc_stride: 32 });
     }
 
     #[test]

@@ -16,9 +16,7 @@ const MACHINE_FACTS: [&str; 5] = ["metrics.jsonl", "profile", "report.", "tensor
 /// A finished artifact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
-    /// Where it is.
     pub dir: PathBuf,
-    /// What it is.
     pub manifest: Manifest,
 }
 
@@ -47,6 +45,12 @@ impl Artifact {
             stage: self.manifest.stage.clone(),
         })?;
         self.check_size(entry)
+    }
+
+    /// Whether the manifest lists a file of this name.
+    #[must_use]
+    pub fn lists(&self, name: &str) -> bool {
+        self.manifest.files.iter().any(|entry| entry.name == name)
     }
 
     /// Checks presence and size of every file.

@@ -46,11 +46,9 @@ pub enum Error {
     #[error("{} is no distilburn table: {why}", path.display())]
     #[diagnostic(help("{remedy}"))]
     Foreign {
-        /// The file.
         path: PathBuf,
         /// What was found instead.
         why: String,
-        /// What to do.
         remedy: String,
     },
 
@@ -58,11 +56,9 @@ pub enum Error {
     #[error("{} is damaged: {why}", path.display())]
     #[diagnostic(help("{remedy}"))]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// What was found, and expected.
         why: String,
-        /// What to do.
         remedy: String,
     },
 
@@ -70,13 +66,11 @@ pub enum Error {
     #[error("{} holds {found}, expected {expected}", path.display())]
     #[diagnostic(help("{remedy}"))]
     Kind {
-        /// The file.
         path: PathBuf,
         /// Its kind.
         found: String,
         /// The kind, or kinds, that fit.
         expected: String,
-        /// What to do.
         remedy: String,
     },
 
@@ -84,15 +78,12 @@ pub enum Error {
     #[error("{} holds {kind} v{found}, this build reads v{expected}", path.display())]
     #[diagnostic(help("{remedy}"))]
     Version {
-        /// The file.
         path: PathBuf,
-        /// Its kind.
         kind: &'static str,
         /// Its version, as it stands in the file.
         found: String,
         /// This build's version.
         expected: u32,
-        /// What to do.
         remedy: String,
     },
 
@@ -100,17 +91,13 @@ pub enum Error {
     #[error("{} ({kind} v{version}) has the column {found} where this build reads {expected}", path.display())]
     #[diagnostic(help("{remedy}"))]
     Columns {
-        /// The file.
         path: PathBuf,
-        /// Its kind.
         kind: &'static str,
-        /// Its version.
         version: u32,
         /// The first column that differs.
         found: String,
         /// What it should be.
         expected: String,
-        /// What to do.
         remedy: String,
     },
 
@@ -118,7 +105,6 @@ pub enum Error {
     #[error("{} has no tensor `{name}` among its {count}", path.display())]
     #[diagnostic(help("list what it has with `distilburn show {}`", path.display()))]
     NoTensor {
-        /// The file.
         path: PathBuf,
         /// The name that was asked for.
         name: String,
@@ -150,7 +136,6 @@ pub enum Error {
     TensorDtype {
         /// The tensor.
         name: String,
-        /// Its type.
         dtype: String,
     },
 
@@ -168,10 +153,7 @@ pub enum Error {
         "name a folder that holds a manifest.json: `distilburn status` lists those of a store; a file that stands in \
          the store itself was put there by hand: move it elsewhere"
     ))]
-    NotAFolder {
-        /// The file.
-        path: PathBuf,
-    },
+    NotAFolder { path: PathBuf },
 
     /// The folder holds no finished artifact.
     #[error("{} has no manifest.json, so it is no finished artifact", dir.display())]
@@ -179,10 +161,7 @@ pub enum Error {
         "name a folder that holds a manifest.json: `distilburn status` lists those of a store; a stage that was \
          interrupted makes one when it is run again"
     ))]
-    NoManifest {
-        /// The folder.
-        dir: PathBuf,
-    },
+    NoManifest { dir: PathBuf },
 
     /// Something else than a file of text where a manifest should be.
     #[error("{why}")]
@@ -242,7 +221,6 @@ pub enum Error {
     #[error("{} is {found}, expected {expected}", dir.display())]
     #[diagnostic(help("the folder was moved or renamed by hand: delete it, then re-run the stage"))]
     Misplaced {
-        /// The folder.
         dir: PathBuf,
         /// Its stage and fingerprint.
         found: String,
@@ -252,7 +230,7 @@ pub enum Error {
 
     /// Among the files of an artifact in the making stands something that a stage did not put there.
     #[error("{} is {found}, expected a file that the stage wrote", path.display())]
-    #[diagnostic(help("delete it, and run the stage again: it goes on from what else is there"))]
+    #[diagnostic(help("delete it, and run the stage again: it resumes from what else is there"))]
     NotAWorkingFile {
         /// What stands there.
         path: PathBuf,
@@ -261,10 +239,11 @@ pub enum Error {
     },
 
     /// The artifact's manifest does not list the file.
-    #[error("{} lists no file `{name}`", dir.display())]
-    #[diagnostic(help("re-run `{stage}` with `--force`"))]
+    #[error("{} has no file `{name}`: another version of distilburn made it", dir.display())]
+    #[diagnostic(help(
+        "make it again with this version, with the settings that it was made with: `distilburn {stage}`"
+    ))]
     NotListed {
-        /// The artifact.
         dir: PathBuf,
         /// The file asked for.
         name: String,
@@ -276,9 +255,7 @@ pub enum Error {
     #[error("{} {found}, the manifest says {expected}", path.display())]
     #[diagnostic(help("re-run `{stage}` with `--force`"))]
     FileChanged {
-        /// The file.
         path: PathBuf,
-        /// What was found.
         found: String,
         /// What the manifest says.
         expected: String,
@@ -310,16 +287,12 @@ pub enum Error {
         "give `--output` a folder that is empty or does not exist: what is in one is not replaced, not with `--force` \
          either"
     ))]
-    OutputNotEmpty {
-        /// The folder.
-        path: PathBuf,
-    },
+    OutputNotEmpty { path: PathBuf },
 
     /// The folder of `--output` was filled while the artifact was made.
     #[error("{} was filled while this artifact was made, which is in {}", path.display(), made.display())]
     #[diagnostic(help("it is whole: move it where you want it, `mv {} DIR`", made.display()))]
     OutputFilled {
-        /// The folder.
         path: PathBuf,
         /// The finished artifact.
         made: PathBuf,

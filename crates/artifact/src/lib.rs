@@ -5,6 +5,7 @@
 //! the tables through memory maps, without copying. What the rows mean is the stages' business.
 
 mod artifact;
+mod checkpoints;
 mod error;
 pub mod file_name;
 mod ipc;
@@ -14,44 +15,46 @@ mod listing;
 mod live;
 mod lock;
 mod manifest;
+mod metrics;
 mod mmap;
 mod partial;
 mod provenance;
 mod regular_file;
 mod row_writer;
 mod show;
+mod split_name;
 mod store;
 mod table;
 mod table_writer;
 mod tables;
-mod training_states;
 
 pub use artifact::{Artifact, hash_file};
+pub use checkpoints::{CheckpointName, sealed_checkpoints};
 pub use error::{Error, Result};
 pub use json::{canonical_json, fingerprint};
-pub use kind::{
-    ASSETS, AUDIT, CONTEXTS, EXAMPLES, FEATURES, FILES, HISTORY, KINDS, Kind, PREDICTIONS, TENSORS, TIMING,
-    TRAINING_STATE,
-};
+pub use kind::Kind;
 pub use listing::Listing;
 pub use live::{LiveRow, read_live};
 pub use lock::Holder;
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
-pub use partial::{DAMAGED_PREFIX, Partial};
+pub use metrics::{EvaluateMetrics, PartScores, Scores, SplitCounts, TrainMetrics, to_metrics};
+pub use partial::{DAMAGED_PREFIX, PARTIAL_PREFIX, Partial};
 pub use provenance::{Origin, Sources};
-pub use regular_file::{SMALL_FILE_BYTES, open_regular, read_small, read_small_text};
+pub use regular_file::{
+    SMALL_FILE_BYTES, TEMPORARY_EXTENSION, open_regular, read_small, read_small_text, replace_file,
+};
 pub use row_writer::{Row, RowWriter};
 pub use show::{TableDescription, describe, first_rows};
+pub use split_name::SplitName;
 pub use store::Store;
-pub use table_writer::TEMPORARY_EXTENSION;
-pub use tables::assets::{Assets, AssetsWriter};
-pub use tables::audit::{AuditRow, AuditWriter, Finding, Outcome, Severity, read_audit};
-pub use tables::contexts::{Context, Contexts, ContextsWriter};
-pub use tables::examples::{Answer, Example, Examples, ExamplesWriter};
-pub use tables::features::{Feature, FeatureRow, Features, FeaturesWriter, Offsets};
-pub use tables::files::{ExportedFile, read_files, write_files};
-pub use tables::history::{HistoryKind, HistoryRow, read_history, write_history};
-pub use tables::predictions::{Candidate, Prediction, Predictions, PredictionsWriter};
-pub use tables::tensors::{TensorView, Tensors, TensorsWriter};
-pub use tables::timing::{TimingRow, read_timing, write_timing};
-pub use training_states::{StateName, sealed_states};
+pub use tables::KINDS;
+pub use tables::assets::{ASSETS, Assets, AssetsWriter};
+pub use tables::audit::{AUDIT, AuditRow, AuditWriter, Finding, Outcome, Severity, read_audit};
+pub use tables::contexts::{CONTEXTS, Context, Contexts, ContextsWriter};
+pub use tables::examples::{Answer, EXAMPLES, Example, Examples, ExamplesWriter};
+pub use tables::features::{FEATURES, Feature, FeatureRow, Features, FeaturesWriter, Offsets};
+pub use tables::files::{ExportedFile, FILES, read_files, write_files};
+pub use tables::history::{HISTORY, HistoryKind, HistoryRow, read_history, write_history};
+pub use tables::predictions::{Candidate, PREDICTIONS, Prediction, Predictions, PredictionsWriter};
+pub use tables::tensors::{CHECKPOINT, TENSORS, TensorView, Tensors, TensorsWriter, WEIGHTS};
+pub use tables::timing::{TIMING, TimingRow, read_timing, write_timing};

@@ -20,7 +20,6 @@ pub struct LiveRow {
     pub total_steps: u64,
     /// Updates made so far: `global_step` less the skipped ones.
     pub optimizer_step: u64,
-    /// From 1.
     pub epoch: u32,
     /// How many there will be.
     pub epochs: u32,

@@ -37,9 +37,7 @@ pub struct Manifest {
 /// An artifact that another was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
-    /// Its stage.
     pub stage: String,
-    /// Its fingerprint.
     pub fingerprint: String,
     /// [`Artifact::content`](crate::Artifact::content) of what was read: equal fingerprints need not be equal bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]

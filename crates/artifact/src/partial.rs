@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{Artifact, hash_file};
 use crate::lock::Lock;
 use crate::manifest::{FileEntry, Manifest, ManifestDraft};
-use crate::regular_file::describe;
+use crate::regular_file::{TEMPORARY_EXTENSION, describe, replace_file};
 use crate::table::Table;
-use crate::table_writer::TEMPORARY_EXTENSION;
+use crate::tables::KINDS;
 use crate::{Error, Result, file_name};
 
 /// How the folder of a damaged artifact begins once another has taken its place.
 pub const DAMAGED_PREFIX: &str = ".damaged-";
 
-/// A folder in the making, locked. Dropping it keeps the files, so that the next run can go on from them.
+/// Folders of unfinished artifacts begin so; behind it stands the fingerprint, or outside of a store the name of the output
+/// and the fingerprint.
+pub const PARTIAL_PREFIX: &str = ".partial-";
+
+/// A folder in the making, locked. Dropping it keeps the files, so that the next run can resume from them.
 #[derive(Debug)]
 pub struct Partial {
     stage: String,
@@ -40,7 +44,7 @@ impl Partial {
         let (Some(parent), Some(name)) = (target.parent(), name) else {
             return Err(Error::OutputNotEmpty { path: output.to_owned() });
         };
-        let dir = parent.join(format!(".partial-{name}-{fingerprint}"));
+        let dir = parent.join(format!("{PARTIAL_PREFIX}{name}-{fingerprint}"));
         Self::lock(dir, target.clone(), None, stage, fingerprint)
     }
 
@@ -52,7 +56,7 @@ impl Partial {
     }
 
     pub(crate) fn dir_in_store(stage_dir: &Path, fingerprint: &str) -> PathBuf {
-        stage_dir.join(format!(".partial-{fingerprint}"))
+        stage_dir.join(format!("{PARTIAL_PREFIX}{fingerprint}"))
     }
 
     fn lock(
@@ -140,16 +144,11 @@ impl Partial {
             let damaged = free_name(parent, &format!("{DAMAGED_PREFIX}{}", self.fingerprint))?;
             fs_err::rename(&self.target, &damaged)?;
             fs_err::rename(&self.dir, &self.target)?;
-            tracing::warn!(folder = %damaged.display(), "what was in its place was not whole, and is kept");
+            tracing::warn!(folder = %damaged.display(), "the previous artifact was damaged: it was moved aside");
         }
         sync(parent)?;
         if let Some(latest) = &self.latest {
-            // The rename makes readers see the old name or the new one, never half of it.
-            let temporary = parent.join(format!(".latest-{}", self.fingerprint));
-            fs_err::write(&temporary, format!("{}\n", self.fingerprint))?;
-            sync(&temporary)?;
-            fs_err::rename(&temporary, latest)?;
-            sync(parent)?;
+            replace_file(latest, format!("{}\n", self.fingerprint).as_bytes())?;
         }
         Ok(())
     }
@@ -182,7 +181,7 @@ fn list_files(dir: &Path, prefix: &str, files: &mut Vec<FileEntry>) -> Result<()
             sync(&path)?;
         } else if name != file_name::MANIFEST {
             let is_table = path.extension().is_some_and(|extension| extension == "arrow");
-            let rows = if is_table { Some(Table::open_any(&path)?.len() as u64) } else { None };
+            let rows = if is_table { Some(Table::open(&path, &KINDS)?.len() as u64) } else { None };
             let bytes = fs_err::metadata(&path)?.len();
             files.push(FileEntry { name, bytes, rows, blake3: hash_file(&path)? });
             sync(&path)?;
@@ -224,7 +223,7 @@ fn remove_dir_if_there(path: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
-/// Refuses links, pipes and devices among the files of an earlier run: what goes on from them would write elsewhere, or
+/// Refuses links, pipes and devices among the files of an earlier run: what resumes from them would write elsewhere, or
 /// wait for ever.
 fn refuse_foreign(dir: &Path) -> Result<()> {
     for entry in fs_err::read_dir(dir)? {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Manifest;
+use crate::{Manifest, SplitName};
 
 /// The key of an ingest manifest's metrics that holds [`Sources`].
 const METRIC: &str = "sources";
@@ -13,6 +13,9 @@ const METRIC: &str = "sources";
 pub struct Sources {
     pub train: Vec<Origin>,
     pub validation: Vec<Origin>,
+    /// Empty where there is no test split.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub test: Vec<Origin>,
     /// A folder's files, or a model of the Hub.
     pub base_model: Vec<Origin>,
 }
@@ -38,6 +41,16 @@ impl Sources {
     #[must_use]
     pub fn metric(&self) -> (&'static str, Value) {
         (METRIC, serde_json::to_value(self).expect("sources have string keys only"))
+    }
+
+    /// Where a split came from.
+    #[must_use]
+    pub fn split(&self, split: SplitName) -> &[Origin] {
+        match split {
+            SplitName::Train => &self.train,
+            SplitName::Validation => &self.validation,
+            SplitName::Test => &self.test,
+        }
     }
 
     /// What the manifest of an ingest artifact says; `None` where it is silent.

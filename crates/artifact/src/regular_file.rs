@@ -1,9 +1,9 @@
-//! Opens files that anyone may have put there: regular ones only, and small ones whole.
+//! Reads files that anyone may have put there: regular ones only, and small ones whole. Writes small ones whole too.
 //!
 //! A FIFO in a file's place would block its reader for ever, and a device such as `/dev/zero` never ends.
 
 use std::fs::FileType;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -38,6 +38,20 @@ pub fn read_small_text(path: &Path, max_bytes: u64) -> io::Result<String> {
     String::from_utf8(read_small(path, max_bytes)?).map_err(|_| {
         io::Error::new(io::ErrorKind::InvalidData, format!("{} is not UTF-8 text", path.display()))
     })
+}
+
+/// Ending of files that are not finished; left behind, they may be removed.
+pub const TEMPORARY_EXTENSION: &str = "tmp";
+
+/// Writes a file that readers see as it was before or as it is now, never half of it, also after a power cut.
+pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let temporary = path.with_added_extension(format!("{}.{TEMPORARY_EXTENSION}", std::process::id()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = File::create(&temporary)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    fs_err::rename(&temporary, path)?;
+    File::open(folder)?.sync_all()
 }
 
 /// Refuses an open file that is not a regular one.

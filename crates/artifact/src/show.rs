@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use crate::Result;
 use crate::table::{FINGERPRINT_KEY, KIND_KEY, Table, VERSION_KEY};
+use crate::tables::KINDS;
 
 /// What a table states about itself.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct TableDescription {
-    /// Its kind.
     pub kind: String,
     /// The kind's version.
     pub version: u32,
@@ -22,7 +22,6 @@ pub struct TableDescription {
     pub metadata: Vec<(String, String)>,
     /// Names and types; `?` after the type where a value may be null.
     pub columns: Vec<(String, String)>,
-    /// How many rows.
     pub rows: usize,
     /// How many record batches.
     pub batches: usize,
@@ -30,7 +29,7 @@ pub struct TableDescription {
 
 /// Describes a table of any kind, having checked all of it.
 pub fn describe(path: &Path) -> Result<TableDescription> {
-    let table = Table::open_any(path)?;
+    let table = Table::open(path, &KINDS)?;
     let own_keys = [KIND_KEY, VERSION_KEY, FINGERPRINT_KEY];
     let others = table.schema.metadata.iter().filter(|(key, _)| !own_keys.contains(&key.as_str()));
     Ok(TableDescription {
@@ -46,7 +45,7 @@ pub fn describe(path: &Path) -> Result<TableDescription> {
 
 /// The first rows as JSON objects; binary columns as their number of bytes, numbers that JSON lacks as text.
 pub fn first_rows(path: &Path, n: usize) -> Result<Vec<Value>> {
-    let table = Table::open_any(path)?;
+    let table = Table::open(path, &KINDS)?;
     let row = |index| {
         let (batch, row) = table.locate(index);
         let batch = &table.batches[batch];

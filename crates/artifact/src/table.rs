@@ -10,8 +10,8 @@ use arrow::datatypes::{Fields, SchemaRef};
 
 use crate::error::rewrite;
 use crate::ipc::{Footer, check_magic};
-use crate::kind::{KINDS, Kind};
-use crate::{Error, Result, file_name, mmap};
+use crate::kind::Kind;
+use crate::{Error, Result, mmap};
 
 pub(crate) const KIND_KEY: &str = "distilburn.kind";
 pub(crate) const VERSION_KEY: &str = "distilburn.version";
@@ -36,8 +36,8 @@ impl Table {
 
     /// Checks a mapped file; `path` is for the errors.
     fn from_buffer(path: &Path, file: &Buffer, kinds: &[&'static Kind]) -> Result<Self> {
-        let fallback = || kinds.first().filter(|_| kinds.len() < KINDS.len()).map(|kind| kind.producer);
-        let remedy = || rewrite(file_name::producer(path).or_else(fallback));
+        let expected = if let [kind] = kinds { Some(kind.producer) } else { None };
+        let remedy = || rewrite(expected);
         let damaged = |why| Error::Damaged { path: path.to_owned(), why, remedy: remedy() };
         let foreign = |why| Error::Foreign { path: path.to_owned(), why, remedy: remedy() };
 
@@ -60,11 +60,6 @@ impl Table {
             Some(*rows)
         }));
         Ok(Self { path: path.to_owned(), kind, schema: footer.schema, batches, starts })
-    }
-
-    /// Opens a table of any kind.
-    pub(crate) fn open_any(path: &Path) -> Result<Self> {
-        Self::open(path, &KINDS)
     }
 
     /// The number of rows.
@@ -90,7 +85,7 @@ impl Table {
 
     /// A fault in the rows, found after the file itself was found sound.
     pub(crate) fn damaged(&self, why: String) -> Error {
-        let remedy = rewrite(Some(self.kind.producer_of(&self.path)));
+        let remedy = rewrite(Some(self.kind.producer));
         Error::Damaged { path: self.path.clone(), why, remedy }
     }
 }
@@ -105,7 +100,7 @@ fn check_version(path: &Path, kind: &'static Kind, schema: &SchemaRef) -> Result
         kind: kind.name,
         found: if found.is_empty() { "(none)".to_owned() } else { found.to_owned() },
         expected: kind.version,
-        remedy: rewrite(Some(kind.producer_of(path))),
+        remedy: rewrite(Some(kind.producer)),
     })
 }
 
@@ -123,7 +118,7 @@ fn check_columns(path: &Path, kind: &'static Kind, found: &Fields) -> Result<()>
         version: kind.version,
         found: describe(found),
         expected: describe(&expected),
-        remedy: rewrite(Some(kind.producer_of(path))),
+        remedy: rewrite(Some(kind.producer)),
     })
 }
 

@@ -12,6 +12,7 @@ use arrow::ipc::writer::FileWriter;
 use tempfile::TempPath;
 
 use crate::kind::Kind;
+use crate::regular_file::TEMPORARY_EXTENSION;
 use crate::table::{FINGERPRINT_KEY, KIND_KEY, VERSION_KEY};
 use crate::{Error, Result};
 
@@ -19,8 +20,6 @@ use crate::{Error, Result};
 pub(crate) const BATCH_ROWS: usize = 4096;
 /// Bytes after which a table writer of long rows writes a batch.
 pub(crate) const BATCH_BYTES: usize = 8 << 20;
-/// What the name of an unfinished table ends with.
-pub const TEMPORARY_EXTENSION: &str = "tmp";
 
 /// An Arrow file in the making, which goes unless it is finished.
 pub(crate) struct TableWriter {

@@ -13,20 +13,16 @@ pub enum Error {
         /// What is wrong, with the value found.
         reason: String,
     },
-    /// A tensor of the checkpoint is missing.
-    #[error("the checkpoint has no tensor {name}")]
+    /// A tensor is missing.
+    #[error("the weights have no tensor {name}")]
     #[diagnostic(help("re-run the stage that wrote it: `distilburn ingest` or `distilburn train`"))]
-    MissingTensor {
-        /// Its name.
-        name: String,
-    },
-    /// A tensor of the checkpoint does not fit the configuration.
+    MissingTensor { name: String },
+    /// A tensor does not fit the configuration.
     #[error("tensor {name} has shape {found:?}, the configuration says {expected:?}")]
     #[diagnostic(help("config.json and the weights are of different models: check `ingest.base_model`"))]
     Shape {
-        /// Its name.
         name: String,
-        /// The checkpoint's shape.
+        /// Of the weights.
         found: Vec<usize>,
         /// What the configuration implies.
         expected: Vec<usize>,
@@ -55,7 +51,7 @@ pub enum Error {
         /// Its length or token id, and the model's limit.
         reason: String,
     },
-    /// The checkpoint's file.
+    /// The file with the weights.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),
@@ -65,9 +61,7 @@ pub enum Error {
     Device {
         /// As it stands in the settings.
         device: String,
-        /// Why not.
         reason: String,
-        /// What else to do.
         hint: &'static str,
     },
     /// A precision that the device cannot run, or only very slowly.
@@ -78,9 +72,7 @@ pub enum Error {
         precision: String,
         /// The device it was asked of.
         device: String,
-        /// Why not.
         reason: String,
-        /// What else to do.
         hint: &'static str,
     },
 }

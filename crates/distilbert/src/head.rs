@@ -5,9 +5,9 @@ use squad::SplitMix64;
 
 use crate::{Error, Weights};
 
-/// Checkpoint name of the head's weight, (2, dim): row 0 scores starts, row 1 ends.
+/// Name in weight files of the head's weight, (2, dim): row 0 scores starts, row 1 ends.
 pub const QA_HEAD_WEIGHT: &str = "qa_outputs.weight";
-/// Checkpoint name of the head's bias, (2).
+/// Name in weight files of the head's bias, (2).
 pub const QA_HEAD_BIAS: &str = "qa_outputs.bias";
 
 /// Standard deviation of a fresh head, DistilBERT's `initializer_range`.

@@ -7,7 +7,6 @@
 //!
 //! Not here: optimizers and schedules (`train`), spans and scores (`squad`).
 
-mod answers;
 mod autocast;
 mod backward;
 mod batch;
@@ -19,14 +18,9 @@ mod model;
 mod parameters;
 mod predictor;
 mod runtime;
-mod split;
 #[cfg(test)]
 mod tests;
 
-pub use answers::{
-    AnswerSettings, AnsweredExample, SAME_ANSWERS, SplitOutcome, SplitScore, Window, answer_split,
-    select_answer,
-};
 pub use autocast::Autocast;
 pub use backward::{Activations, LossInput};
 pub use batch::PackedBatch;
@@ -38,4 +32,3 @@ pub use model::{DistilBertForQuestionAnswering, DropoutSeed, Mode};
 pub use parameters::{Parameter, Weights};
 pub use predictor::{Predictor, QaLogits};
 pub use runtime::{Precision, Runtime, RuntimeOptions};
-pub use split::{LongAnswers, Split};

@@ -1,12 +1,12 @@
 //! DistilBERT with a question answering head (Sanh et al. 2019), on packed batches.
 //!
 //! Shapes: tokens = all tokens of the batch, dim = `n_heads` × `d_head`. Fields carry the checkpoint's names,
-//! so a parameter's path in the module is its name in the checkpoint.
+//! so a parameter's path in the module is its name in the weight files.
 
 #![allow(
     non_snake_case,
     clippy::struct_field_names,
-    reason = "fields are the checkpoint's own names; the derived code uses them too"
+    reason = "fields are the weight files' own names; the derived code uses them too"
 )]
 
 use burn::module::{Module, Param};
@@ -257,7 +257,7 @@ impl DropoutSeed {
     }
 }
 
-/// Reads modules by checkpoint name.
+/// Reads modules by their names in weight files.
 struct Loader<'a> {
     weights: &'a dyn Weights,
     device: &'a Device,

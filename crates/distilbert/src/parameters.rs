@@ -1,4 +1,4 @@
-//! The model's parameters under their checkpoint names, for loading, saving and the optimizer.
+//! The model's parameters under the names that weight files have for them, for loading, saving and the optimizer.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use torch_kernels::Handle;
 
 use crate::{DistilBertForQuestionAnswering, Error};
 
-/// Where a model's weights come from: shape and values (row-major, f32) by checkpoint name.
+/// Where a model's weights come from: shape and values (row-major, f32) by its name in weight files.
 pub trait Weights {
     /// Looks a tensor up.
     ///
@@ -31,7 +31,7 @@ impl Weights for artifact::Tensors {
     }
 }
 
-/// One parameter: its checkpoint name, its shape, and a handle on its storage.
+/// One parameter: its name in weight files, its shape, and a handle on its storage.
 pub struct Parameter {
     /// Such as `distilbert.transformer.layer.0.attention.q_lin.weight`.
     pub name: String,

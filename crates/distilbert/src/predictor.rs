@@ -64,14 +64,15 @@ impl Predictor {
             .collect()
     }
 
-    /// Logits of batches of features given by their token ids, handed to `each` in order until it breaks.
+    /// Logits of batches of windows, handed to `each` with them, in order, until it breaks.
     ///
     /// On a CPU a few batches run at once, with a share of the threads each: threads that share one batch wait for one
     /// another after every operation.
-    pub fn logits_of_batches<'a>(
+    pub fn logits_of_batches<W: Send>(
         &self,
-        batches: impl Iterator<Item = Vec<&'a [i32]>> + Send,
-        mut each: impl FnMut(Vec<QaLogits>) -> ControlFlow<()>,
+        batches: impl Iterator<Item = Vec<W>> + Send,
+        input_ids: impl Fn(&W) -> &[i32] + Sync,
+        mut each: impl FnMut(Vec<(W, QaLogits)>) -> ControlFlow<()>,
     ) {
         // A batch is taken for a permit, and one is given for each that is handed over: so many are held at most.
         let (permit, permits) = channel();
@@ -85,10 +86,14 @@ impl Predictor {
             let (to_caller, logits) = channel();
             for _ in 0..self.workers {
                 let to_caller = to_caller.clone();
+                let (next, input_ids) = (&next, &input_ids);
                 scope.spawn(move || {
                     torch_kernels::set_own_threads(self.threads_each);
                     while let Some((index, batch)) = next() {
-                        let logits = catch_unwind(AssertUnwindSafe(|| self.logits(&batch)));
+                        let logits = catch_unwind(AssertUnwindSafe(|| {
+                            let logits = self.logits(&batch.iter().map(input_ids).collect::<Vec<_>>());
+                            batch.into_iter().zip(logits).collect()
+                        }));
                         if to_caller.send((index, logits)).is_err() {
                             return;
                         }
@@ -139,10 +144,14 @@ mod tests {
             let predictor = Predictor::new(&tiny_model(), &Runtime::cpu_fp32(threads).unwrap());
             assert_eq!((predictor.workers, predictor.threads_each), shares);
             let mut found = Vec::new();
-            predictor.logits_of_batches(batches().into_iter(), |logits| {
-                found.push(logits);
-                ControlFlow::Continue(())
-            });
+            predictor.logits_of_batches(
+                batches().into_iter(),
+                |ids| *ids,
+                |batch| {
+                    found.push(batch.into_iter().map(|(_, logits)| logits).collect::<Vec<_>>());
+                    ControlFlow::Continue(())
+                },
+            );
             // Sums of f32 depend on the number of threads in their last bit.
             torch_kernels::set_own_threads(predictor.threads_each);
             let expected: Vec<_> = batches().iter().map(|batch| predictor.logits(batch)).collect();
@@ -156,17 +165,46 @@ mod tests {
         let predictor = Predictor::new(&tiny_model(), &Runtime::cpu_fp32(2).unwrap());
         let mut batches = batches();
         batches[1] = vec![&[]];
-        predictor.logits_of_batches(batches.into_iter(), |_| ControlFlow::Continue(()));
+        predictor.logits_of_batches(batches.into_iter(), |ids| *ids, |_| ControlFlow::Continue(()));
     }
 
     #[test]
     fn a_break_ends_it_after_the_batches_that_run() {
         let predictor = Predictor::new(&tiny_model(), &Runtime::cpu_fp32(2).unwrap());
         let (mut taken, mut handed) = (0, 0);
-        predictor.logits_of_batches(batches().into_iter().inspect(|_| taken += 1), |_| {
-            handed += 1;
-            if handed == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        predictor.logits_of_batches(
+            batches().into_iter().inspect(|_| taken += 1),
+            |ids| *ids,
+            |_| {
+                handed += 1;
+                if handed == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        );
         assert!(handed == 3 && taken <= 2 + 2 * predictor.workers, "{taken} taken");
+    }
+
+    /// How far a logit may move with what else is in the batch: a product of other rows is summed in another order in
+    /// f32, and rounded to bfloat16 (2⁻⁸) after that.
+    const OF_THE_BATCH: [(Autocast, f32); 2] = [(Autocast::FP32, 1e-5), (Autocast::BF16, 2e-2)];
+
+    #[test]
+    fn logits_do_not_depend_on_what_else_is_in_the_batch() {
+        for (autocast, tolerance) in OF_THE_BATCH {
+            let mut predictor = Predictor::new(&tiny_model(), &Runtime::cpu_fp32(2).unwrap());
+            predictor.model = autocast.narrow(predictor.model);
+            predictor.autocast = autocast;
+            for batch in batches() {
+                for (features, together) in batch.iter().zip(predictor.logits(&batch)) {
+                    let alone = &predictor.logits(&[features])[0];
+                    for (one, other) in [
+                        (&alone.start_logits, &together.start_logits),
+                        (&alone.end_logits, &together.end_logits),
+                    ] {
+                        let apart = one.iter().zip(other).map(|(one, other)| (one - other).abs());
+                        assert!(apart.fold(0.0, f32::max) <= tolerance, "{alone:?} {together:?}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! What the tests of several modules share.
+//! A model for tests, of this crate and of answerer: the names that it uses are those of the module it stands in.
 
 use squad::SplitMix64;
 
-use crate::{Config, DistilBertForQuestionAnswering, Error, Runtime, Weights};
+use super::{Config, DistilBertForQuestionAnswering, Error, Runtime, Weights};
 
 /// A model of two layers on the CPU, of 32 tokens and 16 positions.
 pub(crate) fn tiny_model() -> DistilBertForQuestionAnswering {

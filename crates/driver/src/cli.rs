@@ -1,17 +1,16 @@
 //! What can be typed after `distilburn`.
 
 use std::ffi::OsString;
+use std::iter;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use squad::F1Units;
 use stage::{CommonOptions, Input, OutputOptions, STAGES};
 
 const EXAMPLES: &str = "\
-The pipeline:
-  ingest → tokenize-features → train → evaluate → export → ask
-
 Examples:
   distilburn run                          everything, with generated data and a small model
   distilburn run --profile squad          SQuAD v1.1 and distilbert-base-uncased
@@ -32,9 +31,14 @@ Stages hand Arrow artifacts to one another through a store. Each artifact is nam
 settings, inputs and code that make it, so that nothing is made twice, and a changed setting re-runs just \
 what depends on it.";
 
+fn after_help() -> String {
+    let stages = STAGES.map(|stage| stage.name).join(" → ");
+    format!("The pipeline:\n  {stages} → ask\n\n{EXAMPLES}")
+}
+
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "distilburn", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+#[command(name = "distilburn", version, about = ABOUT, long_about = LONG_ABOUT, after_help = after_help())]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -57,19 +61,9 @@ pub(crate) enum Command {
     Watch(WatchOptions),
     /// Score a SQuAD predictions file: exact match and F1
     Score(ScoreOptions),
-    /// Answer a question with the fine-tuned model
-    #[command(disable_help_flag = true)]
-    Ask(Rest),
-    #[command(disable_help_flag = true, about = alone(&stage::INGEST))]
-    Ingest(Rest),
-    #[command(disable_help_flag = true, about = alone(&stage::TOKENIZE_FEATURES))]
-    TokenizeFeatures(Rest),
-    #[command(disable_help_flag = true, about = alone(&stage::TRAIN))]
-    Train(Rest),
-    #[command(disable_help_flag = true, about = alone(&stage::EVALUATE))]
-    Evaluate(Rest),
-    #[command(disable_help_flag = true, about = alone(&stage::EXPORT))]
-    Export(Rest),
+    /// What another binary does: a stage alone, or a model in use.
+    #[command(flatten)]
+    Other(Other),
 }
 
 #[derive(Debug, Args)]
@@ -197,14 +191,60 @@ pub(crate) struct ScoreOptions {
     pub(crate) output: OutputOptions,
 }
 
-/// The command line of another binary.
-#[derive(Debug, Args)]
-pub(crate) struct Rest {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub(crate) args: Vec<OsString>,
+/// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
+const TOOLS: [(&str, &str, &str); 1] = [("ask", "answer", "Answer a question with the fine-tuned model")];
 
-    #[arg(skip)]
+/// A command of another binary, with all that was typed after it.
+#[derive(Debug)]
+pub(crate) struct Other {
+    /// `distilburn-<binary>` has it.
+    pub(crate) binary: &'static str,
+    /// What that binary is told.
+    pub(crate) args: Vec<OsString>,
     output: OutputOptions,
+}
+
+impl Subcommand for Other {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        let forwarded = |name: &'static str, about: String| {
+            let rest =
+                Arg::new("args").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).hide(true);
+            let rest = rest.value_parser(OsStringValueParser::new());
+            clap::Command::new(name).about(about).disable_help_flag(true).arg(rest)
+        };
+        let stage =
+            |stage: &stage::Declaration| forwarded(stage.name, format!("{} (this stage alone)", stage.about));
+        command
+            .subcommands(TOOLS.map(|(name, _, about)| forwarded(name, about.to_owned())))
+            .subcommands(STAGES.map(stage))
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        TOOLS.iter().any(|tool| tool.0 == name) || stage::Declaration::of(name).is_some()
+    }
+}
+
+impl FromArgMatches for Other {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let (name, rest) = matches.subcommand().ok_or(clap::Error::new(ErrorKind::MissingSubcommand))?;
+        let typed = rest.get_many::<OsString>("args").into_iter().flatten().cloned();
+        let output = OutputOptions::default();
+        if let Some((name, binary, _)) = TOOLS.iter().find(|tool| tool.0 == name) {
+            let args = iter::once((*name).into()).chain(typed).collect();
+            return Ok(Self { binary, args, output });
+        }
+        let stage = stage::Declaration::of(name).ok_or(clap::Error::new(ErrorKind::InvalidSubcommand))?;
+        Ok(Self { binary: stage.name, args: typed.collect(), output })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 impl Cli {
@@ -217,18 +257,9 @@ impl Cli {
             Command::Show(options) => &options.common.output,
             Command::Watch(options) => &options.common.output,
             Command::Score(options) => &options.output,
-            Command::Ask(rest)
-            | Command::Ingest(rest)
-            | Command::TokenizeFeatures(rest)
-            | Command::Train(rest)
-            | Command::Evaluate(rest)
-            | Command::Export(rest) => &rest.output,
+            Command::Other(other) => &other.output,
         }
     }
-}
-
-fn alone(declaration: &stage::Declaration) -> String {
-    format!("{} (this stage alone)", declaration.about)
 }
 
 fn f1_units() -> impl TypedValueParser<Value = F1Units> {

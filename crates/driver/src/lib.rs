@@ -37,14 +37,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Path(options) => plan::print_path(&options)?,
         Command::Show(options) => show::print(&options)?,
         Command::Score(options) => score::print(&options)?,
-        Command::Ask(rest) => {
-            return Err(sibling::replace("answer", &[vec!["ask".into()], rest.args].concat()));
-        }
-        Command::Ingest(rest) => return Err(sibling::replace("ingest", &rest.args)),
-        Command::TokenizeFeatures(rest) => return Err(sibling::replace("tokenize-features", &rest.args)),
-        Command::Train(rest) => return Err(sibling::replace("train", &rest.args)),
-        Command::Evaluate(rest) => return Err(sibling::replace("evaluate", &rest.args)),
-        Command::Export(rest) => return Err(sibling::replace("export", &rest.args)),
+        Command::Other(other) => return Err(sibling::replace(other.binary, &other.args)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! Where the data of an ingest artifact came from, in words.
 
-use artifact::{Manifest, Origin, Sources};
+use artifact::{Manifest, Origin, Sources, SplitCounts, SplitName};
 
 use crate::table::grouped;
 
@@ -26,20 +26,24 @@ pub(crate) fn with_hash(origin: &Origin) -> String {
     }
 }
 
-/// Both splits on a line: sources and numbers of questions, as far as the manifest has them.
+/// The splits on a line: sources and numbers of questions, as far as the manifest has them.
 pub(crate) fn in_short(manifest: &Manifest) -> Option<String> {
     let sources = Sources::of(manifest)?;
-    let splits = [("train", sources.train), ("validation", sources.validation)];
-    let split = |(split, origins): &(&str, Vec<Origin>)| {
-        let origins = match origins.as_slice() {
-            [first, _, ..] => format!("{} and {} more", name(first), origins.len() - 1),
+    let splits = SplitName::ALL.into_iter().filter(|split| !sources.split(*split).is_empty());
+    let in_short = |split: SplitName| {
+        let origins = match sources.split(split) {
+            [first, _, ..] => format!("{} and {} more", name(first), sources.split(split).len() - 1),
             origins => origins.iter().map(name).collect(),
         };
-        let count = |what: &str| manifest.metrics.get(*split)?.get(what)?.as_u64();
-        let questions = count("questions").map(|count| format!(", {} questions", grouped(count)));
-        let unanswerable = count("unanswerable").filter(|count| *count > 0);
-        let unanswerable = unanswerable.map(|count| format!(", {} unanswerable", grouped(count)));
-        format!("{split}: {origins}{}{}", questions.unwrap_or_default(), unanswerable.unwrap_or_default())
+        let counts = SplitCounts::of(manifest, split);
+        let questions = counts
+            .as_ref()
+            .map(|counts| format!(", {} questions", grouped(counts.questions)))
+            .unwrap_or_default();
+        let unanswerable = counts.filter(|counts| counts.unanswerable > 0);
+        let unanswerable =
+            unanswerable.map(|counts| format!(", {} unanswerable", grouped(counts.unanswerable)));
+        format!("{split}: {origins}{questions}{}", unanswerable.unwrap_or_default())
     };
-    Some(splits.iter().map(split).collect::<Vec<_>>().join("; "))
+    Some(splits.map(in_short).collect::<Vec<_>>().join("; "))
 }

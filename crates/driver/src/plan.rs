@@ -122,8 +122,8 @@ fn progress(workspace: &Workspace, planned: &Planned) -> Result<String, Error> {
         return Ok(String::new());
     }
     let unfinished = workspace.store.unfinished_dir(planned.declaration.name, &planned.fingerprint);
-    let states = artifact::sealed_states(&unfinished.join(artifact::file_name::CHECKPOINTS))?;
-    Ok(states.last().map_or_else(String::new, |state| format!("; goes on from step {}", state.global_step)))
+    let sealed = artifact::sealed_checkpoints(&unfinished.join(artifact::file_name::CHECKPOINTS))?;
+    Ok(sealed.last().map_or_else(String::new, |newest| format!("; resumes from step {}", newest.global_step)))
 }
 
 /// Why there is no artifact: it is damaged, or what differs from the newest one.

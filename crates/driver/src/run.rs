@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Instant;
 
-use artifact::{Artifact, file_name};
+use artifact::{Artifact, EvaluateMetrics, PartScores, Scores, file_name};
 use serde_json::{Value, json};
 use stage::{Basis, EXPECTED_CODE, Planned};
 
@@ -166,24 +166,10 @@ fn to_text(done: &[Done], elapsed_ms: u64) -> String {
         text.push_str(&align(&rows));
         let _ = writeln!(text, "done in {}", duration(elapsed_ms));
     }
-    let scores = Scores::of(done);
-    if let [Some(exact_match), Some(f1), base_exact_match, base_f1] = scores.0 {
-        let change = |before: Option<f64>, after: f64| match before {
-            Some(before) => format!("{before:.2} → {after:.2}"),
-            None => format!("{after:.2}"),
-        };
-        let _ = writeln!(
-            text,
-            "exact match {}, F1 {} (validation, before → after fine-tuning)",
-            change(base_exact_match, exact_match),
-            change(base_f1, f1),
-        );
-    }
-    if let Some([has_answer, no_answer]) = parts(done) {
-        for (what, [questions, exact_match, f1]) in [("with an answer", has_answer), ("without", no_answer)] {
-            let [exact_match, f1] = [exact_match, f1].map(|score| score.as_f64().unwrap_or_default());
-            let _ =
-                writeln!(text, "  {what}: exact match {exact_match:.2}, F1 {f1:.2} ({questions} questions)");
+    if let Some(evaluation) = evaluation(done) {
+        text.push_str(&scores_text("validation", &evaluation.validation));
+        if let Some(test) = &evaluation.test {
+            text.push_str(&scores_text("test", test));
         }
     }
     if let Some(model) = model_dir(done) {
@@ -205,46 +191,48 @@ fn to_json(done: &[Done], elapsed_ms: u64) -> Value {
             })
         })
         .collect();
-    let [exact_match, f1, base_exact_match, base_f1] = Scores::of(done).0;
+    let evaluation = evaluation(done);
+    let scores = evaluation.as_ref().map(|evaluation| &evaluation.validation);
     let mut answer = json!({
         "stages": stages,
         "elapsed_ms": elapsed_ms,
-        "exact_match": exact_match,
-        "f1": f1,
-        "base_exact_match": base_exact_match,
-        "base_f1": base_f1,
+        "exact_match": scores.map(|scores| scores.exact_match),
+        "f1": scores.map(|scores| scores.f1),
+        "base_exact_match": scores.map(|scores| scores.base_exact_match),
+        "base_f1": scores.map(|scores| scores.base_f1),
         "model_dir": model_dir(done),
     });
-    for (part, scores) in PARTS.iter().zip(parts(done).into_iter().flatten()) {
-        for (metric, score) in PART_METRICS.iter().zip(scores) {
-            answer[format!("{part}_{metric}")] = score.clone();
-        }
+    for (part, scores) in scores.into_iter().flat_map(parts) {
+        answer[part] = json!(scores);
+    }
+    if let Some(test) = evaluation.as_ref().and_then(|evaluation| evaluation.test.as_ref()) {
+        answer["test"] = json!(test);
     }
     answer
 }
 
-/// Questions that have an answer and questions that have none, as evaluate's metrics begin.
-const PARTS: [&str; 2] = ["has_answer", "no_answer"];
-const PART_METRICS: [&str; 3] = ["questions", "exact_match", "f1"];
-
-/// What evaluate says of the two parts, where any question has no answer.
-fn parts(done: &[Done]) -> Option<[[&Value; 3]; 2]> {
+/// What evaluate found, where it is among the stages.
+fn evaluation(done: &[Done]) -> Option<EvaluateMetrics> {
     let evaluate = done.iter().find(|stage| stage.artifact.manifest.stage == stage::EVALUATE.name)?;
-    let metric = |part: &str, name: &str| evaluate.artifact.manifest.metrics.get(&format!("{part}_{name}"));
-    let [has_answer, no_answer] = PARTS.map(|part| PART_METRICS.map(|name| metric(part, name)));
-    let all = |scores: [Option<_>; 3]| Some([scores[0]?, scores[1]?, scores[2]?]);
-    Some([all(has_answer)?, all(no_answer)?])
+    EvaluateMetrics::of(&evaluate.artifact.manifest).ok()
 }
 
-/// `exact_match`, `f1`, `base_exact_match`, `base_f1` of evaluate, where it is among the stages.
-struct Scores([Option<f64>; 4]);
+/// Scores of questions with an answer and of those without, where there are both.
+fn parts(scores: &Scores) -> impl Iterator<Item = (&'static str, PartScores)> {
+    let parts = [("has_answer", scores.has_answer), ("no_answer", scores.no_answer)];
+    parts.into_iter().filter_map(|(part, scores)| Some((part, scores?)))
+}
 
-impl Scores {
-    fn of(done: &[Done]) -> Self {
-        let evaluate = done.iter().find(|stage| stage.artifact.manifest.stage == stage::EVALUATE.name);
-        let metric = |name| evaluate?.artifact.manifest.metrics.get(name)?.as_f64();
-        Self(["exact_match", "f1", "base_exact_match", "base_f1"].map(metric))
+fn scores_text(split: &str, scores: &Scores) -> String {
+    let mut text = format!(
+        "exact match {:.2} → {:.2}, F1 {:.2} → {:.2} ({split}, before → after fine-tuning)\n",
+        scores.base_exact_match, scores.exact_match, scores.base_f1, scores.f1
+    );
+    for (part, PartScores { questions, exact_match, f1 }) in parts(scores) {
+        let what = if part == "has_answer" { "with an answer" } else { "without" };
+        let _ = writeln!(text, "  {what}: exact match {exact_match:.2}, F1 {f1:.2} ({questions} questions)");
     }
+    text
 }
 
 fn model_dir(done: &[Done]) -> Option<PathBuf> {

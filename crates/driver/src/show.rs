@@ -115,8 +115,12 @@ fn lineage(artifact: &Artifact) -> Vec<[String; 2]> {
     if manifest.inputs.is_empty() {
         let mut sources = manifest.parts["inputs"].as_object().cloned().unwrap_or_default();
         if let Some(named) = Sources::of(manifest) {
-            let parts =
-                [("train", named.train), ("validation", named.validation), ("base_model", named.base_model)];
+            let parts = [
+                ("train", named.train),
+                ("validation", named.validation),
+                ("test", named.test),
+                ("base_model", named.base_model),
+            ];
             let rows = parts.iter().flat_map(|(name, of)| {
                 of.iter().map(move |origin| [format!("  {name}"), origins::with_hash(origin)])
             });

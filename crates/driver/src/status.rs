@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
-use artifact::{Artifact, DAMAGED_PREFIX};
+use artifact::{Artifact, DAMAGED_PREFIX, PARTIAL_PREFIX};
 use serde_json::{Value, json};
 use stage::{STAGES, Workspace};
 
@@ -119,7 +119,7 @@ fn of_stage(
     let entry = |name: &String| {
         if !folder.join(name).is_dir() {
             None
-        } else if let Some(fingerprint) = name.strip_prefix(".partial-") {
+        } else if let Some(fingerprint) = name.strip_prefix(PARTIAL_PREFIX) {
             Some(unfinished(stage, fingerprint, Running::at(&folder.join(name))))
         } else if let Some(fingerprint) = name.strip_prefix(DAMAGED_PREFIX) {
             let note = format!("damaged, replaced since: {name} may be deleted");
@@ -252,8 +252,8 @@ mod tests {
 
     #[test]
     fn what_may_not_be_read_is_not_called_damaged() {
-        let error = io::Error::new(io::ErrorKind::PermissionDenied, "checkpoint.arrow: permission denied");
-        let expected = "cannot be read: checkpoint.arrow: permission denied".to_owned();
+        let error = io::Error::new(io::ErrorKind::PermissionDenied, "weights.arrow: permission denied");
+        let expected = "cannot be read: weights.arrow: permission denied".to_owned();
         assert_eq!(Condition::of(&error.into()), (Condition::Unreadable, expected));
         let error = artifact::Error::NoManifest { dir: "train".into() };
         assert_eq!(Condition::of(&error).0, Condition::Damaged);

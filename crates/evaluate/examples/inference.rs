@@ -12,9 +12,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use artifact::{Artifact, Assets, Tensors, file_name};
+use answerer::Split;
+use artifact::{Artifact, Assets, SplitName, Tensors, file_name};
 use distilbert::{
-    BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, QaLogits, Runtime, RuntimeOptions, Split,
+    BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, QaLogits, Runtime, RuntimeOptions,
 };
 use serde_json::json;
 
@@ -35,9 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     let (ingest, features) = (Artifact::open(Path::new(ingest))?, Artifact::open(Path::new(features))?);
     let config = Config::from_assets(&Assets::open(&ingest.file(file_name::ASSETS)?)?)?;
-    let split = Split::validation(&ingest, &features)?;
+    let split = Split::open(SplitName::Validation, &ingest, &features)?;
     split.check_fits(&config)?;
-    let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?)?;
+    let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?, &artifact::TENSORS)?;
     let weights = BaseWeights::new(&pretrained, config.dim, SEED);
     let model = DistilBertForQuestionAnswering::new(&config, &weights, runtime.device())?;
     let predictor = Predictor::new(&model, &runtime);
@@ -45,10 +46,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begin = Instant::now();
     let input_ids: Vec<&[i32]> = split.features.iter().map(|feature| feature.input_ids).collect();
     let mut logits: Vec<QaLogits> = Vec::new();
-    predictor.logits_of_batches(input_ids.chunks(batch_size).map(<[_]>::to_vec), |batch| {
-        logits.extend(batch);
-        ControlFlow::Continue(())
-    });
+    predictor.logits_of_batches(
+        input_ids.chunks(batch_size).map(<[_]>::to_vec),
+        |ids| *ids,
+        |batch| {
+            logits.extend(batch.into_iter().map(|(_, logits)| logits));
+            ControlFlow::Continue(())
+        },
+    );
     let seconds = begin.elapsed().as_secs_f64();
     println!("{}", json!({ "seconds": seconds, "features": logits.len() }));
     Ok(())

@@ -14,8 +14,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use artifact::{Artifact, Contexts, Examples, Feature, Features, file_name};
-use distilbert::{QaLogits, Window, select_answer};
+use answerer::{Window, select_answer};
+use artifact::{Artifact, Contexts, Examples, Feature, Features, SplitName};
+use distilbert::QaLogits;
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::json;
@@ -33,9 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: spans INGEST_DIR FEATURES_DIR LOGITS ANSWERS".into());
     };
     let (ingest, features) = (Artifact::open(Path::new(ingest))?, Artifact::open(Path::new(features))?);
-    let contexts = Contexts::open(&ingest.file(file_name::CONTEXTS_VALIDATION)?)?;
-    let examples = Examples::open(&ingest.file(file_name::EXAMPLES_VALIDATION)?)?;
-    let features = Features::open(&features.file(file_name::FEATURES_VALIDATION)?)?;
+    let contexts = Contexts::open(&ingest.file(SplitName::Validation.contexts())?)?;
+    let examples = Examples::open(&ingest.file(SplitName::Validation.examples())?)?;
+    let features = Features::open(&features.file(SplitName::Validation.features())?)?;
     examples.check_contexts(&contexts)?;
     features.check_examples(&examples)?;
     let logits = read_f32(Path::new(logits))?;
@@ -43,10 +44,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let begin = Instant::now();
     let mut file = BufWriter::new(fs_err::File::create(answers)?);
-    let questions: Vec<&[Window<'_>]> = windows.chunk_by(Window::has_same_question).collect();
+    let questions: Vec<&[Window<'_>]> =
+        windows.chunk_by(|a, b| a.0.example_index == b.0.example_index).collect();
     // Each line is the product of its question alone; evaluate has its rows written while the model works.
     let lines = questions.into_par_iter().map(|windows| {
-        let example = examples.get(windows[0].feature.example_index as usize);
+        let example = examples.get(windows[0].0.example_index as usize);
         let context = contexts.get(example.context_id).context;
         let prediction = select_answer(context, windows, &SETTINGS, VERSION_2);
         let mut line = serde_json::to_vec(&Answer::new(example.id, &prediction))?;
@@ -104,7 +106,7 @@ fn with_logits<'a>(features: &'a Features, logits: &[f32]) -> Result<Vec<Window<
         let (end_logits, others) = others.split_at(tokens);
         rest = others;
         let logits = QaLogits { start_logits: start_logits.to_vec(), end_logits: end_logits.to_vec() };
-        Window { feature, logits }
+        (feature, logits)
     };
     Ok(features.iter().map(window).collect())
 }

@@ -11,6 +11,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Model(#[from] distilbert::Error),
+    /// The tables of a split.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Split(#[from] answerer::Error),
     /// An artifact.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -36,7 +40,7 @@ impl ExitKind for Error {
         match self {
             Self::Model(error) if error.is_device() => 4,
             Self::Artifact(error) => error.exit_code(),
-            Self::Model(_) | Self::NoSeed => 3,
+            Self::Model(_) | Self::Split(_) | Self::NoSeed => 3,
             Self::Interrupted => 130,
             Self::Io(_) => 1,
         }

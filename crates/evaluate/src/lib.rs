@@ -1,89 +1,45 @@
-//! The evaluate stage: a checkpoint and the validation features in, predictions and scores out; the base model
-//! is scored too, with the head that training began with.
+//! The evaluate stage: trained weights and features in, predictions and scores of validation and test out; the same
+//! of the base model, with the head that training began with.
 //!
-//! Not here: how spans are selected and scored (`squad`), how batches are run (`distilbert`).
+//! Not here: how spans are selected and scored (`squad`), how batches are run (`answerer`).
 
 mod error;
 
 use std::io::{BufWriter, Write};
 
-use artifact::{Artifact, Assets, Candidate, Prediction, PredictionsWriter, Tensors, file_name};
-use distilbert::{
-    AnswerSettings, AnsweredExample, BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime,
-    RuntimeOptions, Split, SplitOutcome, Weights, answer_split,
+use answerer::{AnswerSettings, AnsweredExample, Split, SplitOutcome, answer_split};
+use artifact::{
+    Artifact, Assets, Candidate, EvaluateMetrics, PartScores, Prediction, PredictionsWriter, Scores,
+    SplitName, Tensors, file_name,
 };
+use distilbert::{BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Weights};
 use serde_json::{Map, Value};
-use squad::{Parts, SpanSettings};
+use squad::{Means, SpanSettings};
 use stage::Job;
 
 pub use error::Error;
 
-/// Runs the stage.
-///
-/// # Errors
-/// [`Error`], each with its remedy.
 pub fn run(job: &mut Job) -> Result<(), Error> {
-    let run = &job.settings.run;
-    let runtime = Runtime::new(RuntimeOptions {
-        device: &run.device,
-        precision: run.precision.as_str(),
-        threads: run.threads,
-        allow_slow_precision: run.allow_slow_precision,
-    })?;
+    let runtime = answerer::runtime(&job.settings.run)?;
     job.run_info("device", runtime.device_name());
     job.run_info("precision", runtime.precision_name());
     job.run_info("threads", runtime.threads());
 
     let (ingest, train) = (job.input("ingest").clone(), job.input("train").clone());
-    let validation = Split::validation(&ingest, job.input("tokenize-features"))?;
+    let features = job.input("tokenize-features").clone();
     let config = Config::from_assets(&Assets::open(&ingest.file(file_name::ASSETS)?)?)?;
-    validation.check_fits(&config)?;
-    let max_answer_length = job.settings.evaluate.max_answer_length;
-    let long = validation.long_answers(max_answer_length);
-    if long.questions > 0 {
-        tracing::warn!(
-            questions = long.questions,
-            answers = long.answers,
-            max_answer_length,
-            "questions whose gold answers are all longer than evaluate.max_answer_length tokens cannot be answered exactly"
-        );
-    }
-    let evaluation = Evaluation { runtime: &runtime, config: &config, split: &validation, job };
-
-    let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?)?;
-    let base_weights = BaseWeights::new(&pretrained, config.dim, seed_of(&train)?);
-    let base = evaluation.score("base model", &base_weights, |_| Ok(()))?;
-
-    let mut predictions =
-        PredictionsWriter::create(&job.output().join(file_name::PREDICTIONS_VALIDATION), job.fingerprint())?;
-    let mut texts = Map::new();
-    let checkpoint = Tensors::open(&train.file(file_name::CHECKPOINT)?)?;
-    let tuned = evaluation.score("fine-tuned model", &checkpoint, |answered| {
-        let id = validation.examples.get(answered.example_index).id;
-        texts.insert(id.to_owned(), Value::from(answered.prediction.text.clone()));
-        predictions.push(prediction_row(id, answered))?;
-        Ok(())
-    })?;
-    predictions.finish()?;
-    write_texts(job, &texts)?;
-
-    tuned.warn_about_sameness("fine-tuned model");
-    job.metric("exact_match", tuned.score.exact_match);
-    job.metric("f1", tuned.score.f1);
-    job.metric("loss", tuned.score.loss);
-    job.metric("base_exact_match", base.score.exact_match);
-    job.metric("base_f1", base.score.f1);
-    job.metric("base_loss", base.score.loss);
-    job.metric("questions", validation.examples.len());
-    if let Some(Parts { has_answer, no_answer }) = tuned.parts {
-        for (part, means) in [("has_answer", has_answer), ("no_answer", no_answer)] {
-            job.metric(&format!("{part}_questions"), means.questions);
-            job.metric(&format!("{part}_exact_match"), means.exact_match);
-            job.metric(&format!("{part}_f1"), means.f1);
-        }
-    }
-    job.metric("answers_longer_than_max_answer_length", long.answers);
-    job.metric("questions_with_longer_answers_alone", long.questions);
+    let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?, &artifact::TENSORS)?;
+    let base = BaseWeights::new(&pretrained, config.dim, seed_of(&train)?);
+    let trained = Tensors::open(&train.file(file_name::WEIGHTS)?, &artifact::WEIGHTS)?;
+    let score = |name: SplitName| -> Result<Scores, Error> {
+        let split = Split::open(name, &ingest, &features)?;
+        split.check_fits(&config)?;
+        Evaluation { runtime: &runtime, config: &config, name, split: &split, job }.scores(&base, &trained)
+    };
+    let validation = score(SplitName::Validation)?;
+    let has_test = ingest.lists(SplitName::Test.examples());
+    let test = has_test.then(|| score(SplitName::Test)).transpose()?;
+    job.metrics(&EvaluateMetrics { validation, test });
     Ok(())
 }
 
@@ -92,20 +48,62 @@ fn seed_of(train: &Artifact) -> Result<u64, Error> {
     train.manifest.parts.pointer("/settings/run.seed").and_then(Value::as_u64).ok_or(Error::NoSeed)
 }
 
-/// What scoring two models has in common.
+/// One split, answered by the model before and after fine-tuning.
 struct Evaluation<'a> {
     runtime: &'a Runtime,
     config: &'a Config,
+    name: SplitName,
     split: &'a Split,
     job: &'a Job,
 }
 
 impl Evaluation<'_> {
-    fn score(
+    fn scores(&self, base: &dyn Weights, trained: &dyn Weights) -> Result<Scores, Error> {
+        let max_answer_length = self.job.settings.evaluate.max_answer_length;
+        let long = self.split.long_answers(max_answer_length);
+        if long.questions > 0 {
+            tracing::warn!(
+                split = self.name.as_str(),
+                questions = long.questions,
+                answers = long.answers,
+                max_answer_length,
+                "questions whose gold answers are all longer than evaluate.max_answer_length tokens cannot be answered exactly"
+            );
+        }
+        let before = self.answer("base model", base, self.name.base_predictions(), |_, _| ())?;
+        let mut texts = Map::new();
+        let after = self.answer("fine-tuned model", trained, self.name.predictions(), |id, answer| {
+            texts.insert(id.to_owned(), answer.into());
+        })?;
+        write_texts(self.job, self.name, &texts)?;
+        after.warn_about_sameness("fine-tuned model");
+        let part = |means: Means| PartScores {
+            questions: means.questions as u64,
+            exact_match: means.exact_match,
+            f1: means.f1,
+        };
+        Ok(Scores {
+            questions: self.split.examples.len() as u64,
+            exact_match: after.score.exact_match,
+            f1: after.score.f1,
+            loss: after.score.loss,
+            base_exact_match: before.score.exact_match,
+            base_f1: before.score.f1,
+            base_loss: before.score.loss,
+            has_answer: after.parts.map(|parts| part(parts.has_answer)),
+            no_answer: after.parts.map(|parts| part(parts.no_answer)),
+            answers_longer_than_max_answer_length: long.answers as u64,
+            questions_with_longer_answers_alone: long.questions as u64,
+        })
+    }
+
+    /// Answers all questions with these weights and writes the answers to `file`; `each` gets ids and texts.
+    fn answer(
         &self,
         what: &str,
         weights: &dyn Weights,
-        mut each: impl FnMut(AnsweredExample) -> Result<(), Error>,
+        file: &str,
+        mut each: impl FnMut(&str, &str),
     ) -> Result<SplitOutcome, Error> {
         let model = DistilBertForQuestionAnswering::new(self.config, weights, self.runtime.device())?;
         let predictor = Predictor::new(&model, self.runtime);
@@ -118,6 +116,8 @@ impl Evaluation<'_> {
             },
             f1_units: settings.evaluate.f1_units,
         };
+        let mut predictions =
+            PredictionsWriter::create(&self.job.output().join(file), self.job.fingerprint())?;
         let progress = self.job.progress(what, self.split.examples.len() as u64);
         let outcome =
             answer_split(&predictor, self.split, settings.train.eval_batch_size, &answers, |answered| {
@@ -125,12 +125,16 @@ impl Evaluation<'_> {
                     return Err(Error::Interrupted);
                 }
                 progress.inc(1);
-                each(answered)
+                let id = self.split.examples.get(answered.example_index).id;
+                each(id, &answered.prediction.text);
+                Ok(predictions.push(prediction_row(id, answered))?)
             })?;
         progress.finish();
+        predictions.finish()?;
         let (score, parts) = (outcome.score, outcome.parts);
         tracing::info!(
             what,
+            split = self.name.as_str(),
             exact_match = score.exact_match,
             f1 = score.f1,
             has_answer_exact_match = parts.map(|parts| parts.has_answer.exact_match),
@@ -165,9 +169,11 @@ fn prediction_row(id: &str, answered: AnsweredExample) -> Prediction {
     }
 }
 
-/// `predictions.json`: id → text, the form that SQuAD's evaluation script reads.
-fn write_texts(job: &Job, texts: &Map<String, Value>) -> Result<(), Error> {
-    let mut file = BufWriter::new(fs_err::File::create(job.output().join(file_name::PREDICTIONS_JSON))?);
+/// `predictions.json`, `predictions-test.json`: id → text, the form that SQuAD's evaluation script reads.
+fn write_texts(job: &Job, split: SplitName, texts: &Map<String, Value>) -> Result<(), Error> {
+    let name =
+        if split == SplitName::Test { file_name::TEST_PREDICTIONS_JSON } else { file_name::PREDICTIONS_JSON };
+    let mut file = BufWriter::new(fs_err::File::create(job.output().join(name))?);
     serde_json::to_writer(&mut file, texts).map_err(std::io::Error::from)?;
     Ok(file.flush()?)
 }

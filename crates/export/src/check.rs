@@ -1,10 +1,10 @@
-//! Whether the written directory says what the checkpoint says, to the bit.
+//! Whether the written directory says what the trained weights say, to the bit.
 //!
 //! In fp32 on the CPU: on one machine with one number of threads the same weights then give the same bits.
 
 use std::path::{Path, PathBuf};
 
-use artifact::{Artifact, Assets, Contexts, Examples, Tensors, file_name};
+use artifact::{Artifact, Assets, Contexts, Examples, SplitName, Tensors, file_name};
 use distilbert::{Config, DistilBertForQuestionAnswering, Predictor, QaLogits, Runtime, Weights};
 use squad::{FeatureTokenizer, WindowSettings};
 
@@ -13,10 +13,10 @@ use crate::Error;
 /// How many validation questions are asked, spread evenly over the split.
 const QUESTIONS: usize = 8;
 
-/// The checkpoint's answers, to compare with those of each weight file.
+/// The trained weights' answers, to compare with those of each weight file.
 pub(crate) struct Check<'a> {
     runtime: Runtime,
-    checkpoint: &'a Tensors,
+    trained: &'a Tensors,
     /// As written.
     config: Config,
     /// As the written tokenizer encodes the questions.
@@ -25,10 +25,10 @@ pub(crate) struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Reads configuration and tokenizer back from `folder`, and runs the checkpoint on what they give.
+    /// Reads configuration and tokenizer back from `folder`, and runs the trained weights on what they give.
     pub(crate) fn new(
         folder: &Path,
-        checkpoint: &'a Tensors,
+        trained: &'a Tensors,
         ingest: &Artifact,
         threads: usize,
     ) -> Result<Self, Error> {
@@ -49,23 +49,25 @@ impl<'a> Check<'a> {
             return Err(differs(&tokenizer_path, "it encodes other ids than the base model's".to_owned()));
         }
         let runtime = Runtime::cpu_fp32(threads)?;
-        let expected = logits(&base_config, checkpoint, &input_ids, &runtime)?;
-        Ok(Self { runtime, checkpoint, config, input_ids, expected })
+        let expected = logits(&base_config, trained, &input_ids, &runtime)?;
+        Ok(Self { runtime, trained, config, input_ids, expected })
     }
 
-    /// Compares what was read back from `path` with the checkpoint: each tensor, then the logits.
+    /// Compares what was read back from `path` with the trained weights: each tensor, then the logits.
     pub(crate) fn weights(&self, path: &Path, weights: &dyn Weights) -> Result<(), Error> {
-        for tensor in self.checkpoint.iter() {
-            let (expected, found) = (Weights::get(self.checkpoint, tensor.name)?, weights.get(tensor.name)?);
+        for tensor in self.trained.iter() {
+            let (expected, found) = (Weights::get(self.trained, tensor.name)?, weights.get(tensor.name)?);
             if expected.0 != found.0 {
-                let what =
-                    format!("{} has shape {:?}, in the checkpoint {:?}", tensor.name, found.0, expected.0);
+                let what = format!(
+                    "{} has shape {:?}, in the trained weights {:?}",
+                    tensor.name, found.0, expected.0
+                );
                 return Err(differs(path, what));
             }
             if let Some(at) = first_difference(&expected.1, &found.1) {
                 return Err(differs(
                     path,
-                    format!("{} differs from the checkpoint at element {at}", tensor.name),
+                    format!("{} differs from the trained weights at element {at}", tensor.name),
                 ));
             }
         }
@@ -77,7 +79,7 @@ impl<'a> Check<'a> {
             ] {
                 if let Some(at) = first_difference(expected, found) {
                     let what = format!(
-                        "{side} logit {at} of feature {feature} is {}, the checkpoint gives {}",
+                        "{side} logit {at} of feature {feature} is {}, the trained weights give {}",
                         found[at], expected[at]
                     );
                     return Err(differs(path, what));
@@ -107,8 +109,8 @@ struct Questions {
 
 impl Questions {
     fn new(ingest: &Artifact, config: &Config) -> Result<Self, Error> {
-        let contexts = Contexts::open(&ingest.file(file_name::CONTEXTS_VALIDATION)?)?;
-        let examples = Examples::open(&ingest.file(file_name::EXAMPLES_VALIDATION)?)?;
+        let contexts = Contexts::open(&ingest.file(SplitName::Validation.contexts())?)?;
+        let examples = Examples::open(&ingest.file(SplitName::Validation.examples())?)?;
         examples.check_contexts(&contexts)?;
         // The longest windows that the model takes: a question that had room in tokenize-features has room here.
         let settings = WindowSettings { max_length: config.max_position_embeddings, doc_stride: 0 };

@@ -45,32 +45,25 @@ pub enum Error {
         path: PathBuf,
     },
     /// A manifest lacks a result that the model card states.
-    #[error("the manifest of {stage} {fingerprint} has no metric `{name}`")]
+    #[error("the manifest of {stage} {fingerprint} is another version's: {reason}")]
     #[diagnostic(help("re-run the `{stage}` stage with `--force` to rewrite it"))]
-    NoMetric {
-        /// The stage.
+    OtherVersion {
         stage: String,
         /// Which of its artifacts.
         fingerprint: String,
-        /// The metric.
-        name: &'static str,
+        /// What it lacks.
+        reason: String,
     },
-    /// A tensor of the checkpoint that is not f32.
-    #[error("tensor {name} of the checkpoint is {dtype}, expected F32")]
+    /// A trained tensor that is not f32.
+    #[error("tensor {name} of the trained weights is {dtype}, expected F32")]
     #[diagnostic(help("re-run the `train` stage with `--force` to rewrite it"))]
-    Dtype {
-        /// Its name.
-        name: String,
-        /// Its type.
-        dtype: String,
-    },
+    Dtype { name: String, dtype: String },
     /// The safetensors library refused the tensors.
     #[error("{} cannot be written", path.display())]
     #[diagnostic(help(
         "check the space and the permissions of the artifacts folder, and run the stage again"
     ))]
     WriteSafetensors {
-        /// The file.
         path: PathBuf,
         /// Why.
         source: safetensors::SafeTensorError,
@@ -79,13 +72,12 @@ pub enum Error {
     #[error("the model that was written does not read back")]
     #[diagnostic(help("run `distilburn export` again; if this comes back, check the disk"))]
     ReadBack(#[from] pretrained::Error),
-    /// The directory is not what it should be: something in it says other than the checkpoint.
+    /// The directory is not what it should be: something in it says other than the trained weights.
     #[error("{}: {what}", path.display())]
     #[diagnostic(help(
         "run `distilburn export` again; if this comes back, check the machine's disk and memory"
     ))]
     Differs {
-        /// The file.
         path: PathBuf,
         /// What differs, with both values.
         what: String,
@@ -105,7 +97,7 @@ impl ExitKind for Error {
             | Self::Tokenizer(_)
             | Self::NoAsset { .. }
             | Self::ConfigJson { .. }
-            | Self::NoMetric { .. }
+            | Self::OtherVersion { .. }
             | Self::Dtype { .. } => 3,
             Self::Io(_) | Self::WriteSafetensors { .. } | Self::ReadBack(_) | Self::Differs { .. } => 1,
             Self::Interrupted => 130,

@@ -1,6 +1,6 @@
-//! The export stage: a checkpoint in, a Hugging Face model directory out.
+//! The export stage: the trained weights in, a Hugging Face model directory out.
 //!
-//! What was written is read back and must say the same as the checkpoint, to the bit, before the stage
+//! What was written is read back and must say the same as they do, to the bit, before the stage
 //! reports success.
 //!
 //! Not here: the model (`distilbert`), scores (`evaluate`), how the manifest is made (`stage`).
@@ -24,10 +24,6 @@ pub use error::Error;
 use crate::check::Check;
 use crate::facts::Facts;
 
-/// Runs the stage.
-///
-/// # Errors
-/// [`Error`], each with its remedy.
 pub fn run(job: &mut Job) -> Result<(), Error> {
     let formats = job.settings.export.formats.clone();
     let (ingest, train) = (job.input("ingest").clone(), job.input("train").clone());
@@ -36,8 +32,8 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     let assets_path = ingest.file(file_name::ASSETS)?;
     let assets = Assets::open(&assets_path)?;
     let config = Config::from_assets(&assets)?;
-    let checkpoint = Tensors::open(&train.file(file_name::CHECKPOINT)?)?;
-    let parameters = safetensors_file::count_parameters(&checkpoint)?;
+    let trained = Tensors::open(&train.file(file_name::WEIGHTS)?, &artifact::WEIGHTS)?;
+    let parameters = safetensors_file::count_parameters(&trained)?;
 
     let folder = job.output().join(file_name::MODEL);
     fs_err::create_dir_all(&folder)?;
@@ -50,15 +46,15 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
         progress.message(file_of(*format));
         let path = folder.join(file_of(*format));
         match format {
-            Format::Safetensors => safetensors_file::write(&path, &checkpoint)?,
-            Format::Pytorch => pytorch::write(&path, &checkpoint)?,
+            Format::Safetensors => safetensors_file::write(&path, &trained)?,
+            Format::Pytorch => pytorch::write(&path, &trained)?,
         }
         progress.inc(1);
     }
 
     stop_if_interrupted(job)?;
-    progress.message("computing the checkpoint's logits");
-    let check = Check::new(&folder, &checkpoint, &ingest, job.settings.run.threads)?;
+    progress.message("computing the logits of the trained weights");
+    let check = Check::new(&folder, &trained, &ingest, job.settings.run.threads)?;
     progress.inc(1);
     for format in &formats {
         stop_if_interrupted(job)?;

@@ -1,6 +1,8 @@
 //! The model card: `README.md` as Hugging Face shows it.
 
-use artifact::{Origin, Sources};
+use std::fmt::Write;
+
+use artifact::{Origin, PartScores, Scores, Sources};
 use distilbert::Config;
 use serde_json::{Map, Value};
 
@@ -85,34 +87,39 @@ Given a question and a text, finds the span of the text that answers it. A Disti
 }
 
 fn results(facts: &Facts) -> String {
-    let results = &facts.results;
+    let validation = results_table(facts, "validation", &facts.results);
+    let note = "Per cent, with the answer normalisation of SQuAD's official script.";
+    match &facts.test_results {
+        Some(test) => format!(
+            "## Results\n\n{}\n{validation}\n{note} The validation questions chose the best\nweights, so their scores flatter the model \
+             a little; the test questions chose nothing.\n",
+            results_table(facts, "test", test)
+        ),
+        None => format!(
+            "## Results\n\n{validation}\n{note} The same questions chose the best\nweights, so their scores flatter the model a little.\n"
+        ),
+    }
+}
+
+fn results_table(facts: &Facts, split: &str, scores: &Scores) -> String {
     let head = match facts.base_model["qa_head"] {
         Value::Bool(true) => "the base model as it came",
         _ => "the base model with an untrained head",
     };
-    let parts = results.parts.map_or_else(String::new, |parts| {
-        format!(
-            "| this model, questions with an answer | {:.2} | {:.2} |\n| this model, questions without | {:.2} | {:.2} |\n",
-            parts.has_answer_exact_match, parts.has_answer_f1, parts.no_answer_exact_match, parts.no_answer_f1,
-        )
-    });
-    format!(
-        "## Results
-
-| {} validation questions | exact match | F1 |
+    let mut table = format!(
+        "| {} {split} questions | exact match | F1 |
 |---|---|---|
 | {head} | {:.2} | {:.2} |
 | this model | {:.2} | {:.2} |
-{parts}
-Per cent, with the answer normalisation of SQuAD's official script. The same questions chose the best
-checkpoint of the training, so they flatter it a little.
 ",
-        questions(facts, "validation"),
-        results.base_exact_match,
-        results.base_f1,
-        results.exact_match,
-        results.f1,
-    )
+        scores.questions, scores.base_exact_match, scores.base_f1, scores.exact_match, scores.f1,
+    );
+    for (what, part) in [("with an answer", scores.has_answer), ("without", scores.no_answer)] {
+        if let Some(PartScores { exact_match, f1, .. }) = part {
+            let _ = writeln!(table, "| this model, questions {what} | {exact_match:.2} | {f1:.2} |");
+        }
+    }
+    table
 }
 
 fn usage(config: &Config, no_answer: bool) -> String {
@@ -161,6 +168,10 @@ Without Python: `distilburn ask --model FOLDER --question … --context …`, wh
 fn training(facts: &Facts) -> String {
     let data = named(origins(facts, |sources| &sources.train));
     let validation = named(origins(facts, |sources| &sources.validation));
+    let test = match origins(facts, |sources| &sources.test) {
+        [] => String::new(),
+        test => format!("- Test data: {} questions, {}.\n", questions(facts, "test"), named(test)),
+    };
     let base = &facts.base_model;
     let (family, converted) = match base["model_type"].as_str() {
         Some("bert") => ("BERT", ", converted to DistilBERT without loss (token types are all 0)"),
@@ -179,7 +190,7 @@ fn training(facts: &Facts) -> String {
 
 - Training data: {} questions, {data}.
 - Validation data: {} questions, {validation}.
-- Base model: {family}{converted}, {origin}.
+{test}- Base model: {family}{converted}, {origin}.
 - {} optimizer steps; the weights are those after step {}, the best validation by F1.
 - Ran on {}, matrix products in {}.
 
@@ -188,8 +199,8 @@ fn training(facts: &Facts) -> String {
 {}",
         questions(facts, "train"),
         questions(facts, "validation"),
-        plain(value(&facts.training, "steps")),
-        plain(value(&facts.training, "best_step")),
+        facts.training.steps,
+        facts.training.best_step,
         plain(value(&facts.ran_on, "device")),
         plain(value(&facts.ran_on, "precision")),
         settings.concat(),
@@ -267,7 +278,7 @@ fn named(origins: &[Origin]) -> String {
 }
 
 fn questions(facts: &Facts, split: &str) -> String {
-    plain(&value(&facts.data, split)["questions"])
+    facts.data.get(split).map_or_else(|| "unknown".to_owned(), |counts| counts.questions.to_string())
 }
 
 /// What a manifest says of `key`; null where it is silent.
@@ -302,9 +313,8 @@ mod tests {
         let mut manifests = manifests();
         manifests[1].metrics.insert("no_answer".to_owned(), json!(true));
         for (name, value) in [("has_answer", 70.0), ("no_answer", 80.0)] {
-            for score in ["exact_match", "f1"] {
-                manifests[2].metrics.insert(format!("{name}_{score}"), json!(value));
-            }
+            let scores = json!({"questions": 150, "exact_match": value, "f1": value});
+            manifests[2].metrics.insert(name.to_owned(), scores);
         }
         let facts = Facts::new(manifests.each_ref(), &"5".repeat(32)).unwrap();
         let card = model_card(&facts, &config(), 22_566_146);

@@ -1,4 +1,4 @@
-//! `pytorch_model.bin` of a checkpoint. Its form is the business of `pytorch_file`.
+//! `pytorch_model.bin`. Its form is the business of `pytorch_file`.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use pytorch_file::F32Tensor;
 
 use crate::Error;
 
-/// Writes all tensors of the checkpoint, which are f32.
-pub(crate) fn write(path: &Path, checkpoint: &Tensors) -> Result<(), Error> {
-    let tensors = checkpoint.iter().map(|tensor| F32Tensor {
+/// Writes all tensors, which are f32.
+pub(crate) fn write(path: &Path, trained: &Tensors) -> Result<(), Error> {
+    let tensors = trained.iter().map(|tensor| F32Tensor {
         name: tensor.name,
         shape: tensor.shape.iter().map(|&size| size as u64).collect(),
         data: tensor.data,

@@ -10,8 +10,8 @@ use safetensors::{Dtype, View};
 use crate::Error;
 
 /// Writes all tensors, and the metadata by which transformers knows that they are PyTorch's.
-pub(crate) fn write(path: &Path, checkpoint: &Tensors) -> Result<(), Error> {
-    let tensors = checkpoint.iter().map(|tensor| (tensor.name, F32::new(&tensor)));
+pub(crate) fn write(path: &Path, trained: &Tensors) -> Result<(), Error> {
+    let tensors = trained.iter().map(|tensor| (tensor.name, F32::new(&tensor)));
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     // The library writes a file of its own for its owner alone, and renames it.
     let permissions = fs_err::File::create(path)?.metadata()?.permissions();
@@ -20,15 +20,15 @@ pub(crate) fn write(path: &Path, checkpoint: &Tensors) -> Result<(), Error> {
     Ok(fs_err::set_permissions(path, permissions)?)
 }
 
-/// How many numbers the checkpoint holds, having checked that they are f32: the weight files copy its bytes.
-pub(crate) fn count_parameters(checkpoint: &Tensors) -> Result<u64, Error> {
-    match checkpoint.iter().find(|tensor| tensor.dtype != "F32") {
+/// How many numbers the weights hold, having checked that they are f32: the weight files copy their bytes.
+pub(crate) fn count_parameters(trained: &Tensors) -> Result<u64, Error> {
+    match trained.iter().find(|tensor| tensor.dtype != "F32") {
         Some(tensor) => Err(Error::Dtype { name: tensor.name.to_owned(), dtype: tensor.dtype.to_owned() }),
-        None => Ok(checkpoint.iter().map(|tensor| tensor.data.len() as u64 / 4).sum()),
+        None => Ok(trained.iter().map(|tensor| tensor.data.len() as u64 / 4).sum()),
     }
 }
 
-/// A tensor of the checkpoint, not copied.
+/// A tensor, not copied.
 struct F32<'a> {
     shape: Vec<usize>,
     data: &'a [u8],

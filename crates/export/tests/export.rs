@@ -7,9 +7,14 @@ use std::process::{Command, Output};
 
 use artifact::{
     Answer, Artifact, AssetsWriter, ContextsWriter, Example, ExamplesWriter, Input, ManifestDraft, Partial,
-    TensorsWriter, file_name, read_files,
+    SplitName, TensorsWriter, file_name, read_files,
 };
 use serde_json::{Map, Value, json};
+
+#[path = "../../../tests/word_piece.rs"]
+mod word_piece;
+
+use word_piece::tokenizer_json;
 
 const WORDS: [&str; 12] =
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "on", "a", "mat", "where"];
@@ -17,38 +22,6 @@ const DIM: i64 = 8;
 const HIDDEN_DIM: i64 = 16;
 const MAX_POSITIONS: i64 = 32;
 const LAYERS: usize = 2;
-
-/// A BERT tokenizer over [`WORDS`].
-fn tokenizer_json() -> Value {
-    let vocab: Map<String, Value> =
-        WORDS.iter().zip(0..).map(|(word, id)| ((*word).to_owned(), json!(id))).collect();
-    let special = |token: &str, type_id: u8| json!({"SpecialToken": {"id": token, "type_id": type_id}});
-    let sequence = |id: &str, type_id: u8| json!({"Sequence": {"id": id, "type_id": type_id}});
-    json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
-        "normalizer": {
-            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
-            "lowercase": true,
-        },
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": [special("[CLS]", 0), sequence("A", 0), special("[SEP]", 0)],
-            "pair": [
-                special("[CLS]", 0), sequence("A", 0), special("[SEP]", 0), sequence("B", 1), special("[SEP]", 1),
-            ],
-            "special_tokens": {
-                "[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]},
-                "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]},
-            },
-        },
-        "decoder": null,
-        "model": {
-            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100, "vocab": vocab,
-        },
-    })
-}
 
 /// Names and shapes of the model's tensors.
 fn tensors() -> Vec<(String, Vec<i64>)> {
@@ -75,7 +48,7 @@ fn tensors() -> Vec<(String, Vec<i64>)> {
     tensors
 }
 
-/// A folder with the three artifacts that export reads; `has` says which tensors the checkpoint holds.
+/// A folder with the three artifacts that export reads; `has` says which tensors the weights hold.
 fn bench(has: impl Fn(&str) -> bool) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("pipeline.toml"), "").unwrap();
@@ -88,13 +61,13 @@ fn bench(has: impl Fn(&str) -> bool) -> tempfile::TempDir {
         });
         assets.push("config.json", config.to_string().as_bytes()).unwrap();
         assets.push("special_tokens_map.json", b"{}").unwrap();
-        assets.push("tokenizer.json", tokenizer_json().to_string().as_bytes()).unwrap();
+        assets.push("tokenizer.json", tokenizer_json(&WORDS).to_string().as_bytes()).unwrap();
         let tokenizer_config = json!({"tokenizer_class": "DistilBertTokenizer"});
         assets.push("tokenizer_config.json", tokenizer_config.to_string().as_bytes()).unwrap();
         assets.push("vocab.txt", format!("{}\n", WORDS.join("\n")).as_bytes()).unwrap();
         assets.finish().unwrap();
-        let mut contexts = ContextsWriter::create(&dir.join(file_name::CONTEXTS_VALIDATION), "i").unwrap();
-        let mut examples = ExamplesWriter::create(&dir.join(file_name::EXAMPLES_VALIDATION), "i").unwrap();
+        let mut contexts = ContextsWriter::create(&dir.join(SplitName::Validation.contexts()), "i").unwrap();
+        let mut examples = ExamplesWriter::create(&dir.join(SplitName::Validation.examples()), "i").unwrap();
         for i in 0..20 {
             let context_id = contexts.push("title", &"the cat sat on a mat . ".repeat(1 + i % 9)).unwrap();
             let (id, answers) = (format!("q{i}"), vec![Answer { text: "cat", start: 4 }]);
@@ -106,23 +79,29 @@ fn bench(has: impl Fn(&str) -> bool) -> tempfile::TempDir {
         json!({"train": {"questions": 20}, "validation": {"questions": 20}, "base_model": {"model_type": "distilbert"}})
     });
     commit(&folder, "train", &["ingest", "tokenize-features"], |dir| {
-        let mut checkpoint = TensorsWriter::create(&dir.join(file_name::CHECKPOINT), "t").unwrap();
+        let mut weights = TensorsWriter::create_as(
+            &dir.join(file_name::WEIGHTS),
+            "t",
+            &artifact::WEIGHTS,
+            std::collections::BTreeMap::new(),
+        )
+        .unwrap();
         for (seed, (name, shape)) in tensors().into_iter().enumerate().filter(|(_, (name, _))| has(name)) {
             // Any numbers that differ from one another.
             let value = |i: i64| ((i + 31 * seed as i64) as f32 * 0.7).sin();
             let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
-            checkpoint.push_f32(&name, &shape, &values).unwrap();
+            weights.push_f32(&name, &shape, &values).unwrap();
         }
-        checkpoint.finish().unwrap();
-        json!({"steps": 3, "best_step": 3, "no_answer": true,
+        weights.finish().unwrap();
+        json!({"steps": 3, "optimizer_steps": 3, "best_step": 3, "no_answer": true,
+            "validation_loss": 1.0, "exact_match": 50.0, "f1": 62.5,
             "windows": {"tokenize-features.max_length": 24, "tokenize-features.doc_stride": 4}})
     });
-    commit(
-        &folder,
-        "evaluate",
-        &["ingest", "tokenize-features", "train"],
-        |_| json!({"exact_match": 50.0, "f1": 62.5, "base_exact_match": 0.0, "base_f1": 1.5}),
-    );
+    commit(&folder, "evaluate", &["ingest", "tokenize-features", "train"], |_| {
+        json!({"questions": 20, "exact_match": 50.0, "f1": 62.5, "loss": 1.0,
+                "base_exact_match": 0.0, "base_f1": 1.5, "base_loss": 3.0,
+                "answers_longer_than_max_answer_length": 0, "questions_with_longer_answers_alone": 0})
+    });
     folder
 }
 
@@ -242,7 +221,7 @@ fn only_the_formats_that_are_asked_for_are_written() {
 }
 
 #[test]
-fn a_checkpoint_without_a_tensor_is_refused_and_leaves_nothing_behind() {
+fn weights_without_a_tensor_are_refused_and_leave_nothing_behind() {
     let folder = bench(|name| name != "qa_outputs.bias");
     let (output, path) = export(&folder, "out", &[]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

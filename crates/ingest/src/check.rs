@@ -47,11 +47,9 @@ pub enum Verdict<'a> {
 pub struct Moved<'a> {
     /// Which of the question's answers.
     pub answer_index: usize,
-    /// What was wrong.
     pub reason: Reason<'a>,
     /// Where it goes.
     pub place: Place<'a>,
-    /// Why there.
     pub why: String,
 }
 

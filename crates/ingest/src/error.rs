@@ -35,11 +35,8 @@ pub enum Error {
     InvalidQuestions {
         /// The file, or the generated corpus.
         origin: String,
-        /// How many.
         count: usize,
-        /// Of how many.
         questions: usize,
-        /// How many for which reason.
         reasons: String,
         /// The first of them, one per line.
         listing: String,
@@ -80,7 +77,6 @@ pub enum Error {
     NoShare {
         /// The file, or the generated corpus.
         origin: String,
-        /// How many there are.
         contexts: usize,
     },
 
@@ -94,9 +90,7 @@ pub enum Error {
         origin: String,
         /// `train` or `validation`.
         split: &'static str,
-        /// How many.
         count: usize,
-        /// Of how many.
         ids: usize,
         /// The first of them, one per line.
         listing: String,

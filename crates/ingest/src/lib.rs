@@ -63,7 +63,7 @@ pub fn run(job: &mut Job) -> Result<()> {
     Ok(())
 }
 
-/// Writes both splits and the audit; returns what the manifest says of them. `stop` ends it as a signal would.
+/// Writes the splits and the audit; returns what the manifest says of them. `stop` ends it as a signal would.
 fn ingest_questions(
     settings: &Ingest,
     model: &ModelFolder,
@@ -73,9 +73,9 @@ fn ingest_questions(
     let mut audit = Audit::create(job.output(), job.fingerprint(), model.tokenizer_json())?;
     let mut metrics = Vec::new();
     let share = Split::share(settings, stop, job)?;
-    let splits = Split::both(settings, share.as_ref());
-    for split in splits {
-        metrics.push((split.name, split.ingest(settings, &mut audit, stop, job)?));
+    for split in Split::all(settings, share.as_ref()) {
+        let counts = split.ingest(settings, &mut audit, stop, job)?;
+        metrics.push((split.name.as_str(), json!(counts)));
     }
     metrics.push(("audit", audit.finish()?));
     Ok(metrics)

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use artifact::SplitName;
 use fetch::{RepoKind, Revision};
 use stage::Fetcher;
 use stage::settings::{BaseModel, HubId, Location};
@@ -16,7 +17,7 @@ const FORMS: [&[&str]; 2] = [&["parquet"], &["jsonl", "ndjson", "json"]];
 /// The files of `locations`, in their order; `split` and `setting` say for what.
 pub fn files(
     locations: &[Location],
-    split: &'static str,
+    split: SplitName,
     setting: &'static str,
     fetcher: &mut Fetcher,
 ) -> Result<Vec<QuestionFile>> {
@@ -87,9 +88,12 @@ fn of_model(revision: &Revision) -> Vec<&str> {
 
 /// The files of a split, as `datasets` finds them: its name stands in theirs, between other signs than letters and
 /// digits.
-fn of_split<'a>(revision: &'a Revision, split: &'static str, id: &HubId) -> Result<Vec<&'a str>> {
-    let words: &[&str] =
-        if split == "train" { &["train", "training"] } else { &["validation", "valid", "val", "dev"] };
+fn of_split<'a>(revision: &'a Revision, split: SplitName, id: &HubId) -> Result<Vec<&'a str>> {
+    let words: &[&str] = match split {
+        SplitName::Train => &["train", "training"],
+        SplitName::Validation => &["validation", "valid", "val", "dev"],
+        SplitName::Test => &["test"],
+    };
     let names = |name: &&str| {
         name.to_ascii_lowercase()
             .split(|letter: char| !letter.is_ascii_alphanumeric())
@@ -101,7 +105,7 @@ fn of_split<'a>(revision: &'a Revision, split: &'static str, id: &HubId) -> Resu
     };
     let error = |found: String| -> Result<Vec<&'a str>> {
         let example = format!("https://huggingface.co/datasets/{}/resolve/{}/FILE", id.id, id.revision);
-        Err(Error::HubSplit { name: id.to_string(), split, found, example })
+        Err(Error::HubSplit { name: id.to_string(), split: split.as_str(), found, example })
     };
     for endings in FORMS {
         let all = revision.files.keys().map(String::as_str).filter(|name| form(name, endings));
@@ -145,18 +149,19 @@ mod tests {
             "plain_text/validation-00000-of-00001.parquet",
             "train.json",
         ]);
-        assert_eq!(of_split(&squad, "train", &id).unwrap().len(), 2);
+        assert_eq!(of_split(&squad, SplitName::Train, &id).unwrap().len(), 2);
         assert_eq!(
-            of_split(&squad, "validation", &id).unwrap(),
+            of_split(&squad, SplitName::Validation, &id).unwrap(),
             ["plain_text/validation-00000-of-00001.parquet"]
         );
         let lines = revision(&["training.jsonl.gz", "dev.jsonl", "trainer_state.json"]);
-        assert_eq!(of_split(&lines, "train", &id).unwrap(), ["training.jsonl.gz"]);
-        assert_eq!(of_split(&lines, "validation", &id).unwrap(), ["dev.jsonl"]);
+        assert_eq!(of_split(&lines, SplitName::Train, &id).unwrap(), ["training.jsonl.gz"]);
+        assert_eq!(of_split(&lines, SplitName::Validation, &id).unwrap(), ["dev.jsonl"]);
 
         let several = revision(&["en/train.parquet", "de/train.parquet"]);
-        let messages = [of_split(&several, "train", &id), of_split(&several, "validation", &id)]
-            .map(|found| message(&found.unwrap_err(), Path::new("/nowhere")));
+        let messages =
+            [of_split(&several, SplitName::Train, &id), of_split(&several, SplitName::Validation, &id)]
+                .map(|found| message(&found.unwrap_err(), Path::new("/nowhere")));
         insta::assert_snapshot!(messages.join("\n\n"));
     }
 

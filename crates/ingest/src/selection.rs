@@ -23,7 +23,6 @@ pub enum Selection {
     First(usize),
     /// So many, drawn without replacement.
     Random {
-        /// How many.
         count: usize,
         /// Of the draw.
         seed: u64,

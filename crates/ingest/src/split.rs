@@ -1,12 +1,11 @@
-//! Training and validation: where each comes from, which of its questions are kept, where they go.
+//! The splits: where each comes from, which of its questions are kept, where they go.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use artifact::file_name;
+use artifact::{SplitCounts, SplitName};
 use question_files::{Article, QuestionFile, Understood};
-use serde_json::{Value, json};
 use stage::settings::{Ingest, Source, Subset};
 use stage::{Fetcher, Job};
 
@@ -19,20 +18,15 @@ use crate::tables::{Counts, Tables};
 use crate::tally::Tally;
 use crate::{local, sample};
 
-/// One of the two splits, with the settings that are its own.
+/// A split, with the settings that are its own.
 #[derive(Debug)]
 pub struct Split<'a> {
-    /// `train` or `validation`.
-    pub name: &'static str,
+    pub name: SplitName,
     setting: &'static str,
     source: &'a Source,
     max_examples: usize,
-    ids: Option<&'a PathBuf>,
-    ids_setting: &'static str,
-    /// Name of its table of contexts.
-    contexts: &'static str,
-    /// Name of its table of examples.
-    examples: &'static str,
+    /// The setting and its list of ids.
+    ids: Option<(&'static str, &'a PathBuf)>,
     /// Where it is a part of the training data.
     part: Option<(&'a Share, Part)>,
 }
@@ -41,7 +35,7 @@ impl<'a> Split<'a> {
     /// Draws the contexts that are set aside for validation, where the settings say so.
     pub fn share(settings: &Ingest, stop: &AtomicBool, job: &mut Job) -> Result<Option<Share>> {
         let Source::Share(percent) = settings.validation else { return Ok(None) };
-        let [train, _] = Split::both(settings, None);
+        let train = Split::train(settings, None);
         let data = train.open(settings.seed, &mut job.fetcher)?;
         let job = &*job;
         let is_stopped = || job.interrupted() || stop.load(Ordering::Relaxed);
@@ -54,32 +48,37 @@ impl<'a> Split<'a> {
         contexts.draw(percent, settings.seed, &train.origin()).map(Some)
     }
 
-    /// Both splits that the settings describe; `share` is what is set aside, where validation is a share of training.
+    /// The splits that the settings describe; `share` is what is set aside, where validation is a share of training.
     #[must_use]
-    pub fn both(settings: &'a Ingest, share: Option<&'a Share>) -> [Self; 2] {
-        let train = Self {
-            name: "train",
-            setting: "ingest.train",
-            source: &settings.train,
-            max_examples: settings.max_train_examples,
-            ids: settings.train_ids.as_ref(),
-            ids_setting: "ingest.train_ids",
-            contexts: file_name::CONTEXTS_TRAIN,
-            examples: file_name::EXAMPLES_TRAIN,
-            part: share.map(|share| (share, Part::Train)),
-        };
+    pub fn all(settings: &'a Ingest, share: Option<&'a Share>) -> Vec<Self> {
         let validation = Self {
-            name: "validation",
+            name: SplitName::Validation,
             setting: "ingest.validation",
             source: if share.is_some() { &settings.train } else { &settings.validation },
             max_examples: settings.max_validation_examples,
-            ids: settings.validation_ids.as_ref(),
-            ids_setting: "ingest.validation_ids",
-            contexts: file_name::CONTEXTS_VALIDATION,
-            examples: file_name::EXAMPLES_VALIDATION,
+            ids: settings.validation_ids.as_ref().map(|path| ("ingest.validation_ids", path)),
             part: share.map(|share| (share, Part::Validation)),
         };
-        [train, validation]
+        let test = settings.test.as_ref().map(|source| Self {
+            name: SplitName::Test,
+            setting: "ingest.test",
+            source,
+            max_examples: 0,
+            ids: None,
+            part: None,
+        });
+        [Self::train(settings, share), validation].into_iter().chain(test).collect()
+    }
+
+    fn train(settings: &'a Ingest, share: Option<&'a Share>) -> Self {
+        Self {
+            name: SplitName::Train,
+            setting: "ingest.train",
+            source: &settings.train,
+            max_examples: settings.max_train_examples,
+            ids: settings.train_ids.as_ref().map(|path| ("ingest.train_ids", path)),
+            part: share.map(|share| (share, Part::Train)),
+        }
     }
 
     /// Shows all of its questions to the audit, and writes those that keep the rules and that the settings choose,
@@ -93,7 +92,7 @@ impl<'a> Split<'a> {
         audit: &mut Audit,
         stop: &AtomicBool,
         job: &mut Job,
-    ) -> Result<Value> {
+    ) -> Result<SplitCounts> {
         let origin = self.origin();
         let data = self.open(settings.seed, &mut job.fetcher)?;
         let job = &*job;
@@ -101,7 +100,7 @@ impl<'a> Split<'a> {
         let understood = RefCell::default();
         let source = Articles { data, is_stopped: &is_stopped, part: self.part, understood };
         let selection = self.selection(settings)?;
-        let mut audit = audit.split(self.name);
+        let mut audit = audit.split(self.name.as_str());
         let (choice, mut audit) = if let Some(choice) = selection.begin(None) {
             (choice, Some(audit))
         } else {
@@ -113,13 +112,13 @@ impl<'a> Split<'a> {
         };
         let (tally, counts) = self.write(&source, settings, choice, audit.as_mut(), job)?;
         for file in source.understood.take() {
-            tracing::info!(split = self.name, %file, "understood");
+            tracing::info!(split = self.name.as_str(), %file, "understood");
         }
         if let Some(audit) = audit {
             audit.finish();
         }
         tracing::info!(
-            split = self.name,
+            split = self.name.as_str(),
             source = origin,
             questions = tally.questions(),
             kept = counts.questions,
@@ -132,28 +131,29 @@ impl<'a> Split<'a> {
         self.warn(&tally, &counts);
         if counts.unanswerable == counts.questions {
             tracing::warn!(
-                split = self.name,
+                split = self.name.as_str(),
                 "no question has an answer: there is nothing to learn or to score"
             );
         }
-        Ok(json!({
-            "articles": counts.articles,
-            "contexts": counts.contexts,
-            "questions": counts.questions,
-            "available_questions": tally.questions(),
-            "answerable": counts.questions - counts.unanswerable,
-            "unanswerable": counts.unanswerable,
-            "several_answers": counts.several_answers,
-            "empty_answers": tally.empty_answers,
-            "edge_spaces": tally.edge_spaces,
-            "realigned": tally.realigned,
-            "skipped": tally.skipped,
-        }))
+        let count = |count: usize| count as u64;
+        Ok(SplitCounts {
+            articles: count(counts.articles),
+            contexts: count(counts.contexts),
+            questions: count(counts.questions),
+            available_questions: count(tally.questions()),
+            answerable: count(counts.questions - counts.unanswerable),
+            unanswerable: count(counts.unanswerable),
+            several_answers: count(counts.several_answers),
+            empty_answers: count(tally.empty_answers),
+            edge_spaces: count(tally.edge_spaces),
+            realigned: count(tally.realigned),
+            skipped: tally.skipped.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect(),
+        })
     }
 
     /// Says what is usable and yet not as one may think.
     fn warn(&self, tally: &Tally, counts: &Counts) {
-        let split = self.name;
+        let split = self.name.as_str();
         if tally.empty_answers > 0 {
             tracing::info!(split, questions = tally.empty_answers, "answers without text count as no answer");
         }
@@ -164,7 +164,7 @@ impl<'a> Split<'a> {
                 "white space at the edge of an answer shifts its label by a word; `--set ingest.on_invalid=realign` trims it"
             );
         }
-        if split == "train" && counts.several_answers > 0 {
+        if self.name == SplitName::Train && counts.several_answers > 0 {
             tracing::info!(
                 questions = counts.several_answers,
                 "have several answers: the first is trained on"
@@ -183,7 +183,8 @@ impl<'a> Split<'a> {
     ) -> Result<(Tally, Counts)> {
         let origin = self.origin();
         let mut checker = Checker::new(Rules::from(settings));
-        let (contexts, examples) = (job.output().join(self.contexts), job.output().join(self.examples));
+        let (contexts, examples) =
+            (job.output().join(self.name.contexts()), job.output().join(self.name.examples()));
         let mut tables = Tables::create(&contexts, &examples, job.fingerprint())?;
         source.each(&mut |article| {
             checker.article(article, audit.as_deref_mut(), &mut |question| {
@@ -192,10 +193,10 @@ impl<'a> Split<'a> {
         })?;
         let tally = checker.tally;
         tally.accept(settings.on_invalid, &origin)?;
-        choice.finish(&origin, self.name)?;
+        choice.finish(&origin, self.name.as_str())?;
         let counts = tables.finish()?;
         if counts.questions == 0 {
-            let (split, questions) = (self.name, tally.questions());
+            let (split, questions) = (self.name.as_str(), tally.questions());
             return Err(match questions {
                 0 => Error::NoQuestions { origin, split },
                 questions => Error::NoneLeft { origin, split, questions },
@@ -207,10 +208,10 @@ impl<'a> Split<'a> {
     /// Where its questions are read from, fetched where they are not here; `seed` is the generated corpus's.
     fn open(&self, seed: u64, fetcher: &mut Fetcher) -> Result<Data> {
         // A share of the training data is read from where that is.
-        let data_of = if self.part.is_some() { "train" } else { self.name };
+        let data_of = if self.part.is_some() { SplitName::Train } else { self.name };
         let Source::At(locations) = self.source else {
             let sample = sample::generate(seed);
-            let dataset = if data_of == "train" { sample.train } else { sample.validation };
+            let dataset = if data_of == SplitName::Train { sample.train } else { sample.validation };
             return Ok(Data::Sample(dataset.data.into_iter().map(Article::from).collect()));
         };
         Ok(Data::Files(local::files(locations, data_of, self.setting, fetcher)?))
@@ -229,11 +230,8 @@ impl<'a> Split<'a> {
 
     /// A list of ids goes before a number of questions.
     fn selection(&self, settings: &Ingest) -> Result<Selection> {
-        if let Some(path) = self.ids {
-            return Ok(Selection::Ids {
-                path: path.clone(),
-                ids: question_files::read_ids(path, self.ids_setting)?,
-            });
+        if let Some((setting, path)) = self.ids {
+            return Ok(Selection::Ids { path: path.clone(), ids: question_files::read_ids(path, setting)? });
         }
         Ok(match (self.max_examples, settings.subset) {
             (0, _) => Selection::All,

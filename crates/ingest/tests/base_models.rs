@@ -51,7 +51,7 @@ fn ingested(model: &Path) -> (Values, Value, String) {
 }
 
 fn read(artifact: &Artifact) -> (Values, Value, String) {
-    let tensors = Tensors::open(&artifact.file(file_name::PRETRAINED).unwrap()).unwrap();
+    let tensors = Tensors::open(&artifact.file(file_name::PRETRAINED).unwrap(), &artifact::TENSORS).unwrap();
     let values = tensors.iter().map(|tensor| {
         let bits = tensor.to_f32().unwrap().into_iter().map(f32::to_bits).collect();
         let shape = tensor.shape.iter().map(|size| *size as usize).collect();

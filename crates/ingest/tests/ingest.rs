@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use artifact::{Artifact, Assets, Contexts, Examples, Tensors, file_name, read_audit};
+use artifact::{Artifact, Assets, Contexts, Examples, SplitName, Tensors, file_name, read_audit};
 
 const SQUAD: &str = r#"{"version": "1.1", "data": [
   {"title": "One", "paragraphs": [
@@ -109,7 +109,8 @@ fn a_share_of_the_training_contexts_can_be_set_aside() {
         let contexts = Contexts::open(&artifact.file(name).unwrap()).unwrap();
         (0..contexts.len() as u32).map(|row| contexts.get(row).context.to_owned()).collect()
     };
-    let (train, validation) = (contexts(file_name::CONTEXTS_TRAIN), contexts(file_name::CONTEXTS_VALIDATION));
+    let (train, validation) =
+        (contexts(SplitName::Train.contexts()), contexts(SplitName::Validation.contexts()));
     assert_eq!((train.len(), validation.len()), (27, 3));
     assert!(validation.iter().all(|context| !train.contains(context)), "{validation:?}");
     let metrics = &artifact.manifest.metrics;
@@ -139,7 +140,7 @@ fn an_accepted_wording_without_a_place_is_kept_behind_the_answer_that_is_trained
     );
     let bench = Bench::new(&train);
     let artifact = bench.artifact(&[]);
-    let examples = Examples::open(&artifact.file(file_name::EXAMPLES_TRAIN).unwrap()).unwrap();
+    let examples = Examples::open(&artifact.file(SplitName::Train.examples()).unwrap()).unwrap();
     let answers = examples.iter().find(|example| example.id == "d").unwrap().answers;
     let answers: Vec<_> = answers.iter().map(|answer| (answer.text, answer.start)).collect();
     assert_eq!(answers, [("dog", 2), ("a hound", -1)]);
@@ -171,12 +172,12 @@ fn squad_becomes_tables() {
     let artifact = bench.artifact(&[]);
     artifact.verify().unwrap();
 
-    let contexts = Contexts::open(&artifact.file(file_name::CONTEXTS_TRAIN).unwrap()).unwrap();
+    let contexts = Contexts::open(&artifact.file(SplitName::Train.contexts()).unwrap()).unwrap();
     let texts: Vec<_> = contexts.iter().map(|context| (context.title, context.context)).collect();
     assert_eq!(texts, [("One", "The cät sat."), ("Two", "A dog ran.")]);
-    let ids = examples(&artifact, file_name::EXAMPLES_TRAIN);
+    let ids = examples(&artifact, SplitName::Train.examples());
     assert_eq!(ids, [("a", 0), ("b", 0), ("c", 0), ("d", 1)].map(|(id, context)| (id.to_owned(), context)));
-    let examples = Examples::open(&artifact.file(file_name::EXAMPLES_VALIDATION).unwrap()).unwrap();
+    let examples = Examples::open(&artifact.file(SplitName::Validation.examples()).unwrap()).unwrap();
     let second = examples.get(1);
     assert_eq!((second.question, second.answers[0].text, second.answers[0].start), ("Did what?", "sat", 8));
     assert!(examples.get(2).answers.is_empty());
@@ -198,7 +199,7 @@ fn mini_lm_becomes_a_distilbert() {
     assert_eq!(model["parameters"], 22_564_608);
     assert_eq!(model["qa_head"], false);
 
-    let tensors = Tensors::open(&artifact.file(file_name::PRETRAINED).unwrap()).unwrap();
+    let tensors = Tensors::open(&artifact.file(file_name::PRETRAINED).unwrap(), &artifact::TENSORS).unwrap();
     assert_eq!(tensors.iter().count(), 4 + 6 * 16);
     let bytes = fs::read(mini_lm().join("model.safetensors")).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -232,7 +233,7 @@ fn ids_pick_exactly_those_in_the_order_of_the_data() {
     fs::write(bench.folder.path().join("ids.json"), r#"["d", "b"]"#).unwrap();
     let artifact = bench.artifact(&["ingest.train_ids=ids.json".to_owned()]);
     assert_eq!(
-        examples(&artifact, file_name::EXAMPLES_TRAIN),
+        examples(&artifact, SplitName::Train.examples()),
         [("b", 0), ("d", 1)].map(|(id, context)| (id.to_owned(), context))
     );
 }
@@ -252,7 +253,7 @@ fn subsets_are_first_or_random() {
     let bench = Bench::new(SQUAD);
     let settings = ["ingest.max_train_examples=2".to_owned(), "ingest.subset=first".to_owned()];
     let ids = |artifact: &Artifact| {
-        examples(artifact, file_name::EXAMPLES_TRAIN).into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+        examples(artifact, SplitName::Train.examples()).into_iter().map(|(id, _)| id).collect::<Vec<_>>()
     };
     assert_eq!(ids(&bench.artifact(&settings)), ["a", "b"]);
     let bench = Bench::new(SQUAD);
@@ -272,7 +273,7 @@ fn questions_without_an_answer_are_counted() {
             assert_eq!((&counts["answerable"], &counts["unanswerable"]), (&3.into(), &1.into()), "{train}");
         }
         assert_eq!(metrics["train"]["empty_answers"], u64::from(train == empty));
-        let examples = Examples::open(&artifact.file(file_name::EXAMPLES_TRAIN).unwrap()).unwrap();
+        let examples = Examples::open(&artifact.file(SplitName::Train.examples()).unwrap()).unwrap();
         let impossible: Vec<&str> =
             examples.iter().filter(|example| example.is_impossible).map(|example| example.id).collect();
         assert_eq!(impossible, ["c"], "the official v2.0 script goes by the answers: {train}");
@@ -311,7 +312,7 @@ fn answers_with_space_at_an_edge_are_found_and_realign_trims_them() {
     assert_eq!(metrics["audit"]["train"]["findings"]["answer_has_edge_space"], 1);
     let bench = Bench::new(&train);
     let artifact = bench.artifact(&["ingest.on_invalid=realign".to_owned()]);
-    let examples = Examples::open(&artifact.file(file_name::EXAMPLES_TRAIN).unwrap()).unwrap();
+    let examples = Examples::open(&artifact.file(SplitName::Train.examples()).unwrap()).unwrap();
     let first = examples.get(0);
     assert_eq!((first.answers[0].text, first.answers[0].start), ("cät", 4));
     assert_eq!(
@@ -334,7 +335,7 @@ fn answers_without_an_offset_are_refused_or_found_where_they_stand_once() {
     );
     let bench = Bench::new(&train);
     let artifact = bench.artifact(&["ingest.on_invalid=realign".to_owned()]);
-    let examples = Examples::open(&artifact.file(file_name::EXAMPLES_TRAIN).unwrap()).unwrap();
+    let examples = Examples::open(&artifact.file(SplitName::Train.examples()).unwrap()).unwrap();
     let found = examples.iter().find(|example| example.id == "d").unwrap();
     assert_eq!((found.answers[0].text, found.answers[0].start), ("dog", 2));
     // Where the text stands twice, nobody knows which is meant.
@@ -348,7 +349,7 @@ fn answers_without_an_offset_are_refused_or_found_where_they_stand_once() {
 fn invalid_questions_can_be_skipped() {
     let bench = Bench::new(&SQUAD.replace("\"answer_start\": 2", "\"answer_start\": 3"));
     let artifact = bench.artifact(&["ingest.on_invalid=skip".to_owned()]);
-    assert_eq!(examples(&artifact, file_name::EXAMPLES_TRAIN).len(), 3);
+    assert_eq!(examples(&artifact, SplitName::Train.examples()).len(), 3);
     assert_eq!(artifact.manifest.metrics["train"]["skipped"]["answer_not_at_offset"], 1);
 }
 
@@ -356,7 +357,7 @@ fn invalid_questions_can_be_skipped() {
 fn misplaced_answers_can_be_moved() {
     let bench = Bench::new(&SQUAD.replace("\"answer_start\": 2", "\"answer_start\": 3"));
     let artifact = bench.artifact(&["ingest.on_invalid=realign".to_owned()]);
-    let path = artifact.file(file_name::EXAMPLES_TRAIN).unwrap();
+    let path = artifact.file(SplitName::Train.examples()).unwrap();
     let examples = Examples::open(&path).unwrap();
     let moved = examples.iter().find(|example| example.id == "d").unwrap();
     assert_eq!((moved.answers[0].text, moved.answers[0].start), ("dog", 2));
@@ -378,7 +379,7 @@ fn the_seed_recipe_ids_are_in_the_shared_data() {
         format!("ingest.train_ids={}", data.join("seed-recipe/train-ids.json").display()),
         format!("ingest.validation_ids={}", data.join("seed-recipe/validation-ids.json").display()),
     ]);
-    assert_eq!(examples(&artifact, file_name::EXAMPLES_TRAIN).len(), 1000);
-    assert_eq!(examples(&artifact, file_name::EXAMPLES_VALIDATION).len(), 200);
+    assert_eq!(examples(&artifact, SplitName::Train.examples()).len(), 1000);
+    assert_eq!(examples(&artifact, SplitName::Validation.examples()).len(), 200);
     assert_eq!(artifact.manifest.metrics["train"]["available_questions"], 87_599);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use artifact::{Artifact, Contexts, Examples, file_name};
+use artifact::{Artifact, Contexts, Examples, SplitName};
 
 #[allow(dead_code, reason = "each test file uses its part of it")]
 #[path = "../../fetch/tests/server/mod.rs"]
@@ -72,8 +72,8 @@ impl Bench {
         let artifact =
             Artifact::open(&self.folder.path().join(String::from_utf8(output.stdout).unwrap().trim()))
                 .unwrap();
-        let contexts = Contexts::open(&artifact.file(file_name::CONTEXTS_TRAIN).unwrap()).unwrap();
-        let examples = Examples::open(&artifact.file(file_name::EXAMPLES_TRAIN).unwrap()).unwrap();
+        let contexts = Contexts::open(&artifact.file(SplitName::Train.contexts()).unwrap()).unwrap();
+        let examples = Examples::open(&artifact.file(SplitName::Train.examples()).unwrap()).unwrap();
         let contexts: Vec<_> = contexts.iter().map(|context| (context.title, context.context)).collect();
         let rows =
             examples.iter().map(|example| format!("{:?} {example:?}", contexts[example.context_id as usize]));

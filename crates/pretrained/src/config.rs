@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Families of checkpoints that become a DistilBERT.
+/// Families of models that become a DistilBERT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// `model_type` `"distilbert"`: taken as it is.
@@ -48,7 +48,6 @@ pub struct DistilBertConfig {
     pub n_heads: usize,
     /// Transformer layers.
     pub n_layers: usize,
-    /// Id of `[PAD]`.
     pub pad_token_id: u32,
     qa_dropout: f64,
     seq_classif_dropout: f64,
@@ -220,7 +219,7 @@ const CONSTANTS: DistilBertConfig = DistilBertConfig {
     pad_token_id: 0,
     qa_dropout: 0.1,
     seq_classif_dropout: 0.2,
-    // Tells transformers how to initialise: the positions stand in the checkpoint either way.
+    // Tells transformers how to initialise: the positions stand in the weight files either way.
     sinusoidal_pos_embds: false,
     tie_weights_: true,
     vocab_size: 0,
@@ -315,7 +314,7 @@ mod tests {
     fn what_distilbert_cannot_compute_is_refused() {
         insta::assert_snapshot!(refused(&BERT.replace("\"bert\"", "\"roberta\"")), @r#"
           config.json: model_type is "roberta", expected "distilbert" or "bert"
-          help: choose a DistilBERT, BERT or MiniLM checkpoint
+          help: choose a DistilBERT, BERT or MiniLM model
         "#);
         insta::assert_snapshot!(refused(&BERT.replace(r#""model_type": "bert","#, "")), @r#"
           config.json has no model_type, expected "distilbert" or "bert"

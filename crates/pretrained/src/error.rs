@@ -25,13 +25,11 @@ pub enum Error {
     #[error("{}, line {line}, column {column}: {message}", path.display())]
     #[diagnostic(help("expected {expected}"))]
     Json {
-        /// The file.
         path: PathBuf,
         /// Counted from 1; of the decompressed text.
         line: usize,
         /// Counted from 1.
         column: usize,
-        /// What was found there.
         message: String,
         /// What the file should hold.
         expected: &'static str,
@@ -55,7 +53,6 @@ pub enum Error {
          pytorch_model.bin, whole or in shards with their index"
     ))]
     NoModelFile {
-        /// The folder.
         folder: PathBuf,
         /// The file that is missing.
         name: &'static str,
@@ -64,10 +61,7 @@ pub enum Error {
     /// The base model's folder has no vocabulary.
     #[error("{} holds neither tokenizer.json nor vocab.txt", folder.display())]
     #[diagnostic(help("copy them from where config.json and model.safetensors are from"))]
-    NoTokenizer {
-        /// The folder.
-        folder: PathBuf,
-    },
+    NoTokenizer { folder: PathBuf },
 
     /// The configuration does not say what it is of.
     #[error("{} has no model_type, expected \"distilbert\" or \"bert\"", path.display())]
@@ -84,7 +78,7 @@ pub enum Error {
 
     /// The model is of a family that cannot become a DistilBERT.
     #[error("{}: model_type is {found:?}, expected \"distilbert\" or \"bert\"", path.display())]
-    #[diagnostic(help("choose a DistilBERT, BERT or MiniLM checkpoint"))]
+    #[diagnostic(help("choose a DistilBERT, BERT or MiniLM model"))]
     ModelType {
         /// Its configuration.
         path: PathBuf,
@@ -106,22 +100,17 @@ pub enum Error {
         expected: String,
     },
 
-    /// The checkpoint is no safetensors file.
+    /// The file is no safetensors file.
     #[error("{} is no sound safetensors file", path.display())]
     #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
-    Safetensors {
-        /// The file.
-        path: PathBuf,
-        /// What the reader said.
-        source: Box<safetensors::SafeTensorError>,
-    },
+    Safetensors { path: PathBuf, source: Box<safetensors::SafeTensorError> },
 
     /// A `pytorch_model.bin` is refused.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Pytorch(#[from] pytorch_file::Error),
 
-    /// The shards of a checkpoint are not those of its index.
+    /// The shards of a model are not those of its index.
     #[error("{}: {count} of its entries do not fit the files beside it\n{listing}", path.display())]
     #[diagnostic(help("index and shards must be of the same model: fetch all of them again"))]
     Index {
@@ -137,21 +126,18 @@ pub enum Error {
     #[error("{}: {not_finite} of the {values} values of {name} are infinite or NaN", path.display())]
     #[diagnostic(help("the weights are damaged: fetch or train the model again, or choose another one"))]
     NotFinite {
-        /// The file.
         path: PathBuf,
         /// The tensor.
         name: String,
-        /// How many.
         not_finite: usize,
-        /// Of how many.
         values: usize,
     },
 
-    /// The checkpoint's tensors are not those of its configuration.
+    /// The tensors are not those of its configuration.
     #[error("{}: {count} tensors do not fit a {model_type} model of its config.json\n{listing}", path.display())]
     #[diagnostic(help("config.json and the weights must be of the same model: fetch both again"))]
     Tensors {
-        /// The checkpoint.
+        /// The file with the weights.
         path: PathBuf,
         /// Its family.
         model_type: &'static str,
@@ -195,7 +181,6 @@ pub enum Error {
     LineBreak {
         /// The tokenizer.
         path: PathBuf,
-        /// The token.
         token: String,
     },
 
@@ -208,7 +193,6 @@ pub enum Error {
     OtherTokenizer {
         /// The file that says so.
         path: PathBuf,
-        /// Its key.
         key: &'static str,
         /// What it says.
         found: String,
@@ -228,7 +212,6 @@ pub enum Error {
         path: PathBuf,
         /// How many have the mark.
         count: usize,
-        /// Of how many.
         tokens: usize,
         /// The first of them.
         example: String,
@@ -240,24 +223,17 @@ pub enum Error {
         "the model was cloned without git-lfs: install it and run `git lfs pull` in that folder, or name the model by its \
          Hub id"
     ))]
-    LfsPointer {
-        /// The file.
-        path: PathBuf,
-    },
+    LfsPointer { path: PathBuf },
 
     /// A pipe, a device or a folder, where a file should be.
     #[error("{} is not a regular file", path.display())]
     #[diagnostic(help("replace it with the model's own file"))]
-    NotAFile {
-        /// What was found.
-        path: PathBuf,
-    },
+    NotAFile { path: PathBuf },
 
     /// A small file of a model that is not small.
     #[error("{} has {bytes} bytes, expected at most {limit}", path.display())]
     #[diagnostic(help("replace it with the model's own file"))]
     TooLarge {
-        /// The file.
         path: PathBuf,
         /// Its size.
         bytes: u64,
@@ -272,9 +248,7 @@ pub enum Error {
          out of \"files\" in training_config.json, and the line \"checksum\" too"
     ))]
     Changed {
-        /// The file.
         path: PathBuf,
-        /// Of what is there.
         found: String,
         /// Of what was written.
         expected: String,
@@ -291,7 +265,6 @@ pub enum Error {
         what: String,
         /// What differs.
         key: String,
-        /// There.
         found: String,
         /// In the base model.
         expected: String,
@@ -317,7 +290,6 @@ pub enum Error {
     TokenizerKind {
         /// The tokenizer.
         path: PathBuf,
-        /// Which part of it.
         part: &'static str,
         /// Its type.
         found: String,
@@ -355,19 +327,13 @@ pub enum Error {
     SpecialToken {
         /// The tokenizer or vocabulary.
         path: PathBuf,
-        /// The token.
         token: &'static str,
     },
 
     /// A text file is not UTF-8.
     #[error("{} is not UTF-8", path.display())]
     #[diagnostic(help("the file is damaged: fetch the model again"))]
-    Utf8 {
-        /// The file.
-        path: PathBuf,
-        /// Where.
-        source: std::str::Utf8Error,
-    },
+    Utf8 { path: PathBuf, source: std::str::Utf8Error },
 }
 
 impl Error {

@@ -5,7 +5,6 @@
 //!
 //! Not here: models that are computed with (`distilbert`), and fetching (`fetch`).
 
-mod checkpoint;
 mod config;
 mod error;
 mod files;
@@ -17,6 +16,7 @@ mod message;
 mod tests;
 mod tokenizer;
 mod use_config;
+mod weight_files;
 mod weights;
 mod word_piece;
 
@@ -27,9 +27,9 @@ use artifact::{AssetsWriter, TensorsWriter, file_name};
 use serde_json::{Value, json};
 use squad::{FeatureTokenizer, WindowSettings};
 
-use crate::checkpoint::Checkpoint;
 use crate::config::{DistilBertConfig, Family};
 use crate::tokenizer::{TokenizerAssets, TokenizerFiles};
+use crate::weight_files::WeightFiles;
 use crate::weights::Weights;
 
 pub use crate::error::{Error, Result};
@@ -62,10 +62,10 @@ pub fn ingest(folder: &Path, output: &Path, fingerprint: &str) -> Result<Value> 
 
 /// The tensors of one file of weights, as they are called there.
 pub fn tensors_of_file(path: &Path) -> Result<NamedTensors> {
-    let checkpoint = Checkpoint::open_file(path)?;
-    let tensors = checkpoint
+    let weight_files = WeightFiles::open_file(path)?;
+    let tensors = weight_files
         .tensors()
-        .map(|(name, tensor)| Ok((name.to_owned(), (tensor.shape.clone(), checkpoint.read_f32(name)?))));
+        .map(|(name, tensor)| Ok((name.to_owned(), (tensor.shape.clone(), weight_files.read_f32(name)?))));
     tensors.collect()
 }
 
@@ -84,7 +84,7 @@ impl ModelFolder {
         let config_json = files::required(folder, "config.json")?;
         let (family, mut config) = DistilBertConfig::from_json(&config_json, &folder.join("config.json"))?;
         // Sizes are bounded by what the files hold before anything is made of them.
-        let weights = Weights::open(Checkpoint::open(folder)?, family, &config)?;
+        let weights = Weights::open(WeightFiles::open(folder)?, family, &config)?;
         let class: Value = serde_json::from_slice(&config_json).unwrap_or_default();
         let tokenizer = TokenizerFiles {
             tokenizer: files::read(folder, "tokenizer.json")?,
@@ -137,7 +137,7 @@ impl ModelFolder {
     /// The file that the weights are in, or the index of those.
     #[must_use]
     pub fn weights_path(&self) -> &Path {
-        &self.weights.checkpoint.path
+        &self.weights.weight_files.path
     }
 
     /// How an exported model is to be used; `None` for a folder of another tool.
@@ -181,8 +181,8 @@ impl ModelFolder {
         tensors.finish()?;
 
         let (model_type, qa_head) = (family.model_type(), weights.has_qa_head);
-        let checkpoint = &weights.checkpoint;
-        let form = checkpoint.form();
+        let weight_files = &weights.weight_files;
+        let form = weight_files.form();
         tracing::info!(
             model_type,
             form,
@@ -201,13 +201,13 @@ impl ModelFolder {
             tracing::info!(folder = %path.display(), "the base model has a question answering head already: kept");
         }
         let mut types: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, tensor) in checkpoint.tensors() {
+        for (_, tensor) in weight_files.tensors() {
             *types.entry(&tensor.dtype_name).or_default() += 1;
         }
         Ok(json!({
             "model_type": model_type,
             "form": form,
-            "files": checkpoint.files().collect::<Vec<_>>(),
+            "files": weight_files.files().collect::<Vec<_>>(),
             "tensor_types": types,
             "parameters": parameters,
             "vocab_size": config.vocab_size,

@@ -40,7 +40,6 @@ pub struct TokenizerAssets {
     pub special_tokens_map_json: Vec<u8>,
     /// One token per line, in the order of the ids; an empty line where an id has no token.
     pub vocab_txt: Vec<u8>,
-    /// Id of `[PAD]`.
     pub pad_token_id: u32,
     /// Ids of `[CLS]` and `[SEP]`, which stand around a pair.
     pub around_pair: [u32; 2],

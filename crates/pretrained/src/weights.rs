@@ -1,45 +1,45 @@
-//! The tensors of a checkpoint, as those of a `DistilBertForQuestionAnswering` in f32.
+//! The tensors of a model, as those of a `DistilBertForQuestionAnswering` in f32.
 //!
 //! Every tensor of the file must be known: either it has a place in the model, or it belongs to a head that
 //! question answering does not use. Everything else (missing, surplus, of another shape) is listed, not guessed.
 
-use crate::checkpoint::{Checkpoint, Tensor};
 use crate::config::{DistilBertConfig, Family};
 use crate::error::{Error, Result};
+use crate::weight_files::{Tensor, WeightFiles};
 use std::collections::BTreeMap;
 
 /// Position embeddings, into which BERT's first token type is added.
 const POSITIONS: &str = "distilbert.embeddings.position_embeddings.weight";
 
-/// A checkpoint whose tensors are known to fit its configuration.
+/// Weight files whose tensors are known to fit its configuration.
 #[derive(Debug)]
 pub struct Weights {
     /// Where the values are.
-    pub checkpoint: Checkpoint,
+    pub weight_files: WeightFiles,
     /// The model's own name and the file's, in the model's order.
     tensors: Vec<(String, String)>,
     /// BERT's, by its name in the file.
     token_types: Option<String>,
-    /// Whether the checkpoint already has `qa_outputs`.
+    /// Whether the model already has `qa_outputs`.
     pub has_qa_head: bool,
     /// Tensors of the file that the model has no use for.
     pub dropped: Vec<String>,
 }
 
-/// A tensor of the checkpoint.
+/// A tensor of the weight files.
 type Named<'a> = (&'a str, &'a Tensor);
 
 /// Tensors of a layer: eight modules, each with weight and bias.
 const TENSORS_OF_A_LAYER: usize = 16;
 
 impl Weights {
-    /// Finds each tensor of the model that `config` describes in the checkpoint.
-    pub fn open(checkpoint: Checkpoint, family: Family, config: &DistilBertConfig) -> Result<Self> {
-        let prefix = common_prefix(&checkpoint, family);
+    /// Finds each tensor of the model that `config` describes in the weight files.
+    pub fn open(weight_files: WeightFiles, family: Family, config: &DistilBertConfig) -> Result<Self> {
+        let prefix = common_prefix(&weight_files, family);
         if !prefix.is_empty() {
             tracing::info!(prefix, "every tensor's name begins with this: left off");
         }
-        let count = checkpoint.tensors().count();
+        let count = weight_files.tensors().count();
         // What the file cannot hold is not listed tensor by tensor.
         if config.n_layers > count {
             let needed = TENSORS_OF_A_LAYER.saturating_mul(config.n_layers);
@@ -47,13 +47,13 @@ impl Weights {
                 "missing: config.json says {} layers, which have {needed} tensors; the file has {count}",
                 config.n_layers
             );
-            return Err(Error::tensors(&checkpoint.path, family.model_type(), vec![problem]));
+            return Err(Error::tensors(&weight_files.path, family.model_type(), vec![problem]));
         }
         let mut problems = Vec::new();
         let mut found: BTreeMap<String, Named<'_>> = BTreeMap::new();
         let mut token_types = None;
         let mut dropped = Vec::new();
-        for (name, tensor) in checkpoint.tensors() {
+        for (name, tensor) in weight_files.tensors() {
             match place(family, name.strip_prefix(&prefix).unwrap_or(name)) {
                 Place::Model(target) => {
                     if found.insert(target.clone(), (name, tensor)).is_some() {
@@ -102,10 +102,10 @@ impl Weights {
             None => {}
         }
         if !problems.is_empty() {
-            return Err(Error::tensors(&checkpoint.path, family.model_type(), problems));
+            return Err(Error::tensors(&weight_files.path, family.model_type(), problems));
         }
         let token_types = token_types.map(|(name, _)| name.to_owned());
-        Ok(Self { checkpoint, tensors, token_types, has_qa_head, dropped })
+        Ok(Self { weight_files, tensors, token_types, has_qa_head, dropped })
     }
 
     /// Whether a question answering head learned to read contexts by a token type that differs from the question's,
@@ -114,34 +114,34 @@ impl Weights {
         let Some(token_types) = self.token_types.as_ref().filter(|_| self.has_qa_head) else {
             return Ok(false);
         };
-        let dim = self.checkpoint.shape(token_types)[1];
-        let rows = self.checkpoint.read_f32(token_types)?;
+        let dim = self.weight_files.shape(token_types)[1];
+        let rows = self.weight_files.read_f32(token_types)?;
         Ok(rows.chunks(dim).nth(1).is_some_and(|second| second != &rows[..dim]))
     }
 
     /// Name, shape and values of every tensor, one at a time, in the model's order.
     pub fn iter(&self) -> impl Iterator<Item = Result<(&str, &[usize], Vec<f32>)>> {
         self.tensors.iter().map(|(name, in_file)| {
-            let mut values = self.checkpoint.read_f32(in_file)?;
+            let mut values = self.weight_files.read_f32(in_file)?;
             if let (POSITIONS, Some(token_types)) = (name.as_str(), &self.token_types) {
-                let dim = self.checkpoint.shape(token_types)[1];
-                let first = &self.checkpoint.read_f32(token_types)?[..dim];
+                let dim = self.weight_files.shape(token_types)[1];
+                let first = &self.weight_files.read_f32(token_types)?[..dim];
                 for position in values.chunks_exact_mut(dim) {
                     for (value, token_type) in position.iter_mut().zip(first) {
                         *value += token_type;
                     }
                 }
             }
-            Ok((name.as_str(), self.checkpoint.shape(in_file), values))
+            Ok((name.as_str(), self.weight_files.shape(in_file), values))
         })
     }
 }
 
 /// What training wrappers (`module.`, `_orig_mod.`, `model.`) put before every name. The family's own prefix stays.
-fn common_prefix(checkpoint: &Checkpoint, family: Family) -> String {
+fn common_prefix(weight_files: &WeightFiles, family: Family) -> String {
     let mut prefix = String::new();
     loop {
-        let mut parts = checkpoint.tensors().map(|(name, _)| name[prefix.len()..].split_once('.'));
+        let mut parts = weight_files.tensors().map(|(name, _)| name[prefix.len()..].split_once('.'));
         match parts.next() {
             Some(Some((part, _)))
                 if part != family.model_type()
@@ -206,7 +206,7 @@ fn place(family: Family, name: &str) -> Place {
     if inner == "embeddings.token_type_embeddings.weight" && family == Family::Bert {
         return Place::TokenTypes;
     }
-    // Checkpoints that came from TensorFlow say gamma and beta.
+    // Weights that came from TensorFlow say gamma and beta.
     let inner = match inner.rsplit_once('.') {
         Some((module, "gamma")) => format!("{module}.weight"),
         Some((module, "beta")) => format!("{module}.bias"),

@@ -21,7 +21,6 @@ pub enum Error {
          `torch.save(model.state_dict(), …)` or model.safetensors; else delete it"
     ))]
     Foreign {
-        /// The file.
         path: PathBuf,
         /// The name, or the opcode.
         what: String,
@@ -38,7 +37,6 @@ pub enum Error {
          `torch.save(model.state_dict(), …)`"
     ))]
     Form {
-        /// The file.
         path: PathBuf,
         /// What was found, and expected.
         reason: String,

@@ -76,7 +76,6 @@ pub enum Error {
     QuestionTooLong {
         /// The beginning of the question.
         question: String,
-        /// Its tokens.
         tokens: usize,
         /// What the special tokens leave.
         room: usize,

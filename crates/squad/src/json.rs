@@ -20,7 +20,6 @@ pub struct Article {
     /// The article's name; empty where the file gives none.
     #[serde(default)]
     pub title: String,
-    /// The paragraphs.
     pub paragraphs: Vec<Paragraph>,
 }
 
@@ -40,7 +39,6 @@ pub struct Paragraph {
 pub struct Qa {
     /// Unique within the file.
     pub id: String,
-    /// The question.
     pub question: String,
     /// One answer in the training split, several in the validation split, none where the context
     /// holds none. A file that leaves the key out may have misspelt it.

@@ -5,7 +5,7 @@
 pub struct LabelledAnswer<'a> {
     /// Where it starts in the context, in characters.
     pub start: i32,
-    /// Its text, of which only the length counts here.
+    /// Its text; for a label only its length counts.
     pub text: &'a str,
 }
 

@@ -51,7 +51,6 @@ pub enum F1Units {
 pub struct QuestionScore {
     /// Whether the question has gold answers.
     pub has_answer: bool,
-    /// 1 or 0.
     pub exact_match: f64,
     /// 0 to 1.
     pub f1: f64,
@@ -160,7 +159,6 @@ struct Sums {
 /// The mean scores of some questions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Means {
-    /// How many questions there are.
     pub questions: usize,
     /// Per cent; 0 where there are no questions.
     pub exact_match: f64,

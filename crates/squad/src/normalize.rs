@@ -39,7 +39,8 @@ pub(crate) fn normalize_for_characters(answer: &str) -> String {
 
 /// The characters of unspaced scripts and the words between them: `mixed_segmentation` of MLQA's script, which knows
 /// Chinese alone.
-pub(crate) fn units_of(normalized: &str) -> Vec<&str> {
+#[must_use]
+pub fn units_of(normalized: &str) -> Vec<&str> {
     let mut units = Vec::new();
     for word in normalized.split(' ') {
         let mut rest = word;

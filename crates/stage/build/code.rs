@@ -21,9 +21,9 @@ const ATTRIBUTES: [&str; 8] = ["allow", "deny", "diagnostic", "doc", "error", "e
 const LOGS: [&str; 8] = ["trace", "debug", "info", "warn", "error", "info_span", "debug_span", "span"];
 
 /// The hash of the sources of `names`, folders of `crates`; `seen` is told every file and folder that counts.
-pub fn hash(crates: &Path, names: &[&str], seen: &mut dyn FnMut(&Path)) -> io::Result<String> {
+pub fn hash(crates: &Path, names: &[impl AsRef<str>], seen: &mut dyn FnMut(&Path)) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
-    for name in names {
+    for name in names.iter().map(AsRef::as_ref) {
         // A build script's compiler flags count as well as what they compile.
         for part in ["build.rs", "cpp", "src"] {
             let path = crates.join(name).join(part);

@@ -108,7 +108,6 @@ pub enum ProgressMode {
 pub struct Input {
     /// The stage whose artifact it is.
     pub stage: String,
-    /// Its folder.
     pub dir: PathBuf,
 }
 

@@ -1,17 +1,20 @@
-//! What each stage is: its inputs, the settings it reads, the code that decides its output.
+//! The registry of stages: what each reads and writes, the settings and the code that decide its output.
 //!
-//! The driver plans from these without linking the stages; a stage binary runs by the same ones. Reading
-//! a setting that is not listed here would leave artifacts that look up to date and are not.
+//! The driver plans from these without linking the stages; a stage binary runs by its own. A new stage is an entry in
+//! [`STAGES`] and a crate of its name. Reading a setting that is not listed in the entry would leave artifacts that look
+//! up to date and are not.
 
 use artifact::Kind;
 use serde_json::{Map, Value, json};
+use tracing::{Span, info_span};
 
-use crate::settings::Settings;
+use crate::sources::{self, Outside};
+use crate::{Error, Fetcher, Planned, Settings, Workspace, check};
 
 /// One stage of the pipeline.
 #[derive(Debug)]
 pub struct Declaration {
-    /// `ingest`, `tokenize-features`, …: also its folder in the store.
+    /// `ingest`, `tokenize-features`, …: also the name of its crate and of its folder in the store.
     pub name: &'static str,
     /// A sentence for `--help`.
     pub about: &'static str,
@@ -24,14 +27,20 @@ pub struct Declaration {
     /// The settings, as `table.key`, that can change its output. Devices, threads, paths and log options
     /// are not among them: a store is valid on any machine and in any folder.
     pub settings: &'static [&'static str],
-    /// Hash of the sources that can change its output.
-    pub sources: &'static str,
+    /// Settings that count by what they name (a file, a URL, a model) instead of by their value.
+    pub named_files: &'static [&'static str],
+    /// Looks at what those name.
+    pub(crate) outside: fn(&Workspace, &mut Fetcher) -> Result<Outside, Error>,
+    /// Refuses settings that the stage would refuse only once its inputs are made.
+    pub(crate) check: fn(&Workspace, &[Planned], &mut Fetcher) -> Result<(), Error>,
     /// Locked libraries that can change its output, with their versions.
     pub libraries: &'static [(&'static str, &'static str)],
     /// The kinds of table it reads or writes.
     pub kinds: &'static [&'static Kind],
     /// What a run finds of an earlier one that did not finish.
     pub unfinished: Unfinished,
+    /// The span of its log lines.
+    pub(crate) span: fn() -> Span,
 }
 
 /// What happens to the files of a run that did not finish.
@@ -39,7 +48,7 @@ pub struct Declaration {
 pub enum Unfinished {
     /// The next run starts over; a failed one leaves nothing.
     Clear,
-    /// The next run goes on from them.
+    /// The next run resumes from them.
     GoOn,
 }
 
@@ -79,20 +88,20 @@ impl Declaration {
             self.libraries.iter().map(|(name, version)| ((*name).into(), json!(version))).collect();
         let kinds: Map<_, _> =
             self.kinds.iter().map(|kind| (kind.name.into(), json!(kind.version))).collect();
-        json!({ "sources": self.sources, "libraries": libraries, "kinds": kinds })
+        json!({ "sources": self.sources(), "libraries": libraries, "kinds": kinds })
+    }
+
+    /// Hash of the sources that can change its output.
+    fn sources(&self) -> &'static str {
+        /// Crate → hash, from the build script.
+        const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
+        let found = SOURCES.iter().find(|(name, _)| *name == self.name);
+        found.expect("a stage has a crate of its name, whose main is stage::stage_main").1
     }
 
     /// Whether a setting counts in its fingerprint, by its value or by what it names.
     pub(crate) fn counts(&self, key: &str) -> bool {
-        const BY_CONTENTS: [(&str, &str); 6] = [
-            ("ingest", "ingest.train"),
-            ("ingest", "ingest.validation"),
-            ("ingest", "ingest.base_model"),
-            ("ingest", "ingest.train_ids"),
-            ("ingest", "ingest.validation_ids"),
-            ("train", "train.init_from"),
-        ];
-        self.settings.contains(&key) || BY_CONTENTS.contains(&(self.name, key))
+        self.settings.contains(&key) || self.named_files.contains(&key)
     }
 
     /// The part of the fingerprint that stands for the settings, by `table.key`.
@@ -120,10 +129,9 @@ pub static INGEST: Declaration = Declaration {
               a model of the Hub, with config.json, tokenizer.json or vocab.txt, and model.safetensors or \
               pytorch_model.bin of a DistilBERT or BERT-family model. HF_ENDPOINT, HF_HOME, HF_TOKEN and \
               HF_HUB_OFFLINE are honoured.",
-    output: "contexts-….arrow and examples-….arrow of train and validation, audit.arrow (what is odd about them), \
+    output: "contexts-….arrow and examples-….arrow of every split, audit.arrow (what is odd about them), \
              pretrained.arrow, assets.arrow,",
     inputs: &[],
-    // ingest.train, validation, base_model, train_ids and validation_ids count by what they hold.
     settings: &[
         "ingest.max_train_examples",
         "ingest.max_validation_examples",
@@ -132,7 +140,16 @@ pub static INGEST: Declaration = Declaration {
         "ingest.seed",
         "ingest.subset",
     ],
-    sources: env!("DISTILBURN_CODE_INGEST"),
+    named_files: &[
+        "ingest.train",
+        "ingest.validation",
+        "ingest.test",
+        "ingest.base_model",
+        "ingest.train_ids",
+        "ingest.validation_ids",
+    ],
+    outside: |workspace, fetcher| sources::inputs(&workspace.loaded, workspace.store.root(), fetcher),
+    check: |_, _, _| Ok(()),
     libraries: &[],
     kinds: &[
         &artifact::ASSETS,
@@ -142,6 +159,7 @@ pub static INGEST: Declaration = Declaration {
         &artifact::TENSORS,
     ],
     unfinished: Unfinished::Clear,
+    span: || info_span!("ingest"),
 };
 
 /// Examples → windows of tokens.
@@ -150,13 +168,16 @@ pub static TOKENIZE_FEATURES: Declaration = Declaration {
     about: "Cuts questions and contexts into overlapping windows of tokens",
     details: "One feature per window: token ids, the characters that each token stands for, and where in the window \
               the answer starts and ends.",
-    output: "features-train.arrow, features-validation.arrow,",
+    output: "features-….arrow of every split,",
     inputs: &["ingest"],
     settings: &["tokenize-features.doc_stride", "tokenize-features.max_length"],
-    sources: env!("DISTILBURN_CODE_TOKENIZE_FEATURES"),
+    named_files: &[],
+    outside: |_, _| Ok(Outside::default()),
+    check: check::positions,
     libraries: &[TOKENIZERS],
     kinds: &[&artifact::ASSETS, &artifact::CONTEXTS, &artifact::EXAMPLES, &artifact::FEATURES],
     unfinished: Unfinished::Clear,
+    span: || info_span!("tokenize-features"),
 };
 
 /// Features and pretrained weights → the fine-tuned model.
@@ -165,8 +186,8 @@ pub static TRAIN: Declaration = Declaration {
     about: "Fine-tunes the model on the training features",
     details: "After each epoch the validation questions are answered and scored; the best model is kept. Loss, \
               learning rate and scores stand in history.arrow, speed in timing.arrow and metrics.jsonl. Stopped or \
-              killed, it goes on from its newest training state when it is started again; --force starts over.",
-    output: "checkpoint.arrow (the best model), history.arrow, timing.arrow, metrics.jsonl (live), tensorboard/,",
+              killed, it resumes from its newest checkpoint when it is started again; --force starts over.",
+    output: "weights.arrow (the best model), history.arrow, timing.arrow, metrics.jsonl (live), tensorboard/,",
     inputs: &["ingest", "tokenize-features"],
     settings: &[
         "evaluate.f1_units",
@@ -192,7 +213,9 @@ pub static TRAIN: Declaration = Declaration {
         "train.warmup_steps",
         "train.weight_decay",
     ],
-    sources: env!("DISTILBURN_CODE_TRAIN"),
+    named_files: &["train.init_from"],
+    outside: |workspace, _| sources::init_from(&workspace.loaded, workspace.store.root()),
+    check: check::warmup,
     libraries: &[BURN, TCH],
     kinds: &[
         &artifact::ASSETS,
@@ -202,18 +225,19 @@ pub static TRAIN: Declaration = Declaration {
         &artifact::HISTORY,
         &artifact::TENSORS,
         &artifact::TIMING,
-        &artifact::TRAINING_STATE,
+        &artifact::CHECKPOINT,
     ],
     unfinished: Unfinished::GoOn,
+    span: || info_span!("train"),
 };
 
 /// The fine-tuned model on the validation questions → answers and scores.
 pub static EVALUATE: Declaration = Declaration {
     name: "evaluate",
-    about: "Answers the validation questions and scores exact match and F1, before and after fine-tuning",
-    details: "predictions.json is in the form that SQuAD's official script scores; predictions-validation.arrow has \
+    about: "Answers the validation and test questions and scores exact match and F1, before and after fine-tuning",
+    details: "predictions.json is in the form that SQuAD's official script scores; predictions-….arrow have \
               the n-best answers with their scores.",
-    output: "predictions-validation.arrow, predictions.json,",
+    output: "predictions-….arrow and predictions-base-….arrow of validation and test, predictions.json,",
     inputs: &["ingest", "tokenize-features", "train"],
     settings: &[
         "evaluate.f1_units",
@@ -223,7 +247,9 @@ pub static EVALUATE: Declaration = Declaration {
         "run.precision",
         "train.eval_batch_size",
     ],
-    sources: env!("DISTILBURN_CODE_EVALUATE"),
+    named_files: &[],
+    outside: |_, _| Ok(Outside::default()),
+    check: |_, _, _| Ok(()),
     libraries: &[BURN, TCH],
     kinds: &[
         &artifact::ASSETS,
@@ -234,6 +260,7 @@ pub static EVALUATE: Declaration = Declaration {
         &artifact::TENSORS,
     ],
     unfinished: Unfinished::Clear,
+    span: || info_span!("evaluate"),
 };
 
 /// The fine-tuned model → a Hugging Face model directory.
@@ -245,10 +272,13 @@ pub static EXPORT: Declaration = Declaration {
     output: "model/ and its listing, files.arrow,",
     inputs: &["ingest", "train", "evaluate"],
     settings: &["export.formats"],
-    sources: env!("DISTILBURN_CODE_EXPORT"),
+    named_files: &[],
+    outside: |_, _| Ok(Outside::default()),
+    check: |_, _, _| Ok(()),
     libraries: &[BURN, TCH],
     kinds: &[&artifact::ASSETS, &artifact::FILES, &artifact::PREDICTIONS, &artifact::TENSORS],
     unfinished: Unfinished::Clear,
+    span: || info_span!("export"),
 };
 
 /// All stages, in the order in which they run.

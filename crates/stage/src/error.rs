@@ -33,13 +33,11 @@ pub enum Error {
     NoSource {
         /// Where the setting stands.
         origin: String,
-        /// The setting.
         key: &'static str,
         /// Its value.
         path: PathBuf,
         /// What is there instead of what it should be.
         problem: &'static str,
-        /// What to type next.
         remedy: String,
     },
 
@@ -49,7 +47,6 @@ pub enum Error {
     ReadSource {
         /// Where the setting stands.
         origin: String,
-        /// The setting.
         key: &'static str,
         /// Names the file.
         source: std::io::Error,
@@ -58,10 +55,7 @@ pub enum Error {
     /// A file that counts in the fingerprint is not any more what was hashed.
     #[error("{} changed while it was read", path.display())]
     #[diagnostic(help("run again, once nothing writes to it"))]
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
+    Changed { path: PathBuf },
 
     /// Settings that a stage would refuse later.
     #[error("{origin}: {message}")]
@@ -71,7 +65,6 @@ pub enum Error {
         origin: String,
         /// Key, value and rule.
         message: String,
-        /// What to type instead.
         remedy: String,
     },
 
@@ -79,9 +72,7 @@ pub enum Error {
     #[error("--set {set} has no effect: --input {input} brings {stage} as it was made")]
     #[diagnostic(help("leave one of the two out"))]
     Overruled {
-        /// As typed.
         set: String,
-        /// As typed.
         input: String,
         /// The stage that reads the setting.
         stage: &'static str,
@@ -120,10 +111,7 @@ pub enum Error {
     #[diagnostic(help(
         "name a folder, which need not exist yet, with `--artifacts DIR`, or move the file elsewhere"
     ))]
-    StoreIsFile {
-        /// The file.
-        path: PathBuf,
-    },
+    StoreIsFile { path: PathBuf },
 
     /// An artifact given by `--input` was made from one that is not in the store.
     #[error("{} was made from {input} {fingerprint}, which is not in the store", given.display())]
@@ -133,7 +121,6 @@ pub enum Error {
         given: PathBuf,
         /// The stage it was made from.
         input: String,
-        /// Its fingerprint.
         fingerprint: String,
     },
 
@@ -155,7 +142,6 @@ pub enum Error {
     #[error("--input {name}=…: {stage} has no such input")]
     #[diagnostic(help("{remedy}"))]
     NotUpstream {
-        /// As typed.
         name: String,
         /// The stage that runs.
         stage: String,
@@ -166,20 +152,12 @@ pub enum Error {
     /// `--input STAGE=DIR` where DIR was made by another stage.
     #[error("--input {stage}={} is an artifact of {found}", dir.display())]
     #[diagnostic(help("name the folder of a {stage} artifact, with its manifest.json"))]
-    OtherStage {
-        /// As typed.
-        stage: String,
-        /// As typed.
-        dir: PathBuf,
-        /// What it is.
-        found: String,
-    },
+    OtherStage { stage: String, dir: PathBuf, found: String },
 
     /// The driver was built from other sources than this binary.
     #[error("{binary} and distilburn were built from different sources: code {found}, expected {expected}")]
     #[diagnostic(help("build all of them again: `cargo build --release`"))]
     OtherBuild {
-        /// This binary.
         binary: String,
         /// Hash of its code.
         found: String,
@@ -200,7 +178,6 @@ pub enum Error {
     #[error("{stage} stopped at a bug: {message}")]
     #[diagnostic(help("please report it with the settings and the lines above"))]
     Panicked {
-        /// The stage.
         stage: String,
         /// What the panic said.
         message: String,

@@ -176,10 +176,8 @@ impl Records {
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {
-        let temporary = path.with_extension(format!("json.{}", std::process::id()));
         fs_err::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
-        fs_err::write(&temporary, serde_json::to_vec_pretty(self)?)?;
-        fs_err::rename(temporary, path)
+        artifact::replace_file(path, &serde_json::to_vec_pretty(self)?)
     }
 }
 

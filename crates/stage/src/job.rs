@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use artifact::Artifact;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{Fetcher, Interrupt, Progress, ProgressMode, Settings};
@@ -56,6 +57,11 @@ impl Job {
     /// A result, for `metrics` of the manifest.
     pub fn metric(&mut self, name: &str, value: impl Into<Value>) {
         self.metrics.insert(name.to_owned(), value.into());
+    }
+
+    /// All results of a stage at once, as the type that their readers share.
+    pub fn metrics(&mut self, metrics: &impl Serialize) {
+        self.metrics.extend(artifact::to_metrics(metrics));
     }
 
     /// A circumstance that is no result (device, precision, steps), for `run` of the manifest.

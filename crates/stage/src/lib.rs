@@ -5,6 +5,7 @@
 //! through a [`Job`]. The driver plans from the same [`STAGES`] without linking any of them. Nothing
 //! here knows LibTorch, questions or tensors.
 
+mod check;
 mod cli;
 mod declaration;
 mod error;

@@ -53,7 +53,7 @@ where
     let matches = help::add(StageOptions::command(), declaration).get_matches();
     let options = StageOptions::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     logs::init(&options.common.output);
-    let span = span(declaration);
+    let span = (declaration.span)();
     let _entered = span.enter();
     match run_stage(declaration, &options, run) {
         Ok(()) => ExitCode::SUCCESS,
@@ -163,7 +163,7 @@ fn run_stage<E: ExitKind>(
         }
         if interrupted && options.force && own.artifact.is_some() {
             tracing::warn!(
-                "the artifact that was there before counts without --force, and --force starts over: nothing goes on from \
+                "the artifact that was there before counts without --force, and --force starts over: nothing resumes from \
                  where this stopped"
             );
         }
@@ -262,7 +262,7 @@ fn draft(
     Ok(ManifestDraft { parts: own.parts.clone(), inputs: inputs.collect(), metrics: job.metrics, run })
 }
 
-/// A failed run leaves nothing behind, but where the next one could go on from it.
+/// A failed run leaves nothing behind, but where the next one could resume from it.
 fn discard(partial: &Partial) {
     if let Err(error) = fs_err::remove_dir_all(partial.dir()) {
         tracing::warn!(%error, "unfinished files stay behind");
@@ -276,17 +276,6 @@ fn panicked(declaration: &Declaration, panic: &(dyn Any + Send)) -> Error {
         .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "no message".to_owned());
     Error::Panicked { stage: declaration.name.to_owned(), message }
-}
-
-/// The name of a span is part of the program, so each stage's stands here.
-fn span(declaration: &Declaration) -> tracing::Span {
-    match declaration.name {
-        "ingest" => tracing::info_span!("ingest"),
-        "tokenize-features" => tracing::info_span!("tokenize-features"),
-        "train" => tracing::info_span!("train"),
-        "evaluate" => tracing::info_span!("evaluate"),
-        _ => tracing::info_span!("export"),
-    }
 }
 
 fn print_dir(artifact: &Artifact) -> Result<(), Error> {

@@ -13,9 +13,8 @@ use artifact::Error::NotAFolder;
 use artifact::{Artifact, Manifest};
 use serde_json::{Map, Value, json};
 
-use crate::declaration::{Declaration, INGEST, STAGES, TOKENIZE_FEATURES, TRAIN};
-use crate::settings::Loaded;
-use crate::sources::{self, Outside};
+use crate::declaration::{Declaration, STAGES, TRAIN};
+use crate::sources::Outside;
 use crate::{Error, Interrupt, Workspace};
 
 /// One stage under the present settings.
@@ -96,13 +95,8 @@ fn from_settings(
     declaration: &'static Declaration,
     upstream: &[Planned],
 ) -> Result<Planned, Error> {
-    let store = workspace.store.root();
     let mut fetcher = workspace.fetcher(Interrupt::default());
-    let mut outside = match declaration.name {
-        name if name == INGEST.name => sources::inputs(&workspace.loaded, store, &mut fetcher)?,
-        name if name == TRAIN.name => sources::init_from(&workspace.loaded, store)?,
-        _ => Outside::default(),
-    };
+    let mut outside = (declaration.outside)(workspace, &mut fetcher)?;
     let mut inputs = Map::new();
     for stage in declaration.inputs {
         let planned = upstream.iter().find(|planned| planned.declaration.name == *stage);
@@ -110,12 +104,7 @@ fn from_settings(
         inputs.insert((*stage).to_owned(), json!(planned.fingerprint));
     }
     inputs.append(&mut outside.parts);
-    if declaration.name == TOKENIZE_FEATURES.name && upstream[0].basis == Basis::Settings {
-        check_positions(&workspace.loaded, sources::positions(&workspace.loaded, &mut fetcher))?;
-    }
-    if declaration.name == TRAIN.name {
-        check_warmup(&workspace.loaded, upstream)?;
-    }
+    (declaration.check)(workspace, upstream, &mut fetcher)?;
     let parts = json!({
         "stage": declaration.name,
         "code": declaration.code(),
@@ -167,54 +156,6 @@ fn find(
     }
 }
 
-/// tokenize-features would refuse it, once ingest is done.
-fn check_positions(loaded: &Loaded, positions: Option<u64>) -> Result<(), Error> {
-    const KEY: &str = "tokenize-features.max_length";
-    let max_length = loaded.settings.tokenize_features.max_length;
-    match positions {
-        Some(positions) if max_length as u64 > positions => Err(Error::Unworkable {
-            origin: loaded.origin(KEY).to_owned(),
-            message: format!(
-                "{KEY} = {max_length} is more than the {positions} positions of the base model {} ({})",
-                loaded.settings.ingest.base_model,
-                loaded.origin("ingest.base_model")
-            ),
-            remedy: format!(
-                "write a max_length of {positions} or below, and a doc_stride well below that, such as {}",
-                positions / 4
-            ),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// train would refuse it: the learning rate would never get to its peak. How many steps there are is known once the
-/// features are, and at most `train.max_steps` before.
-fn check_warmup(loaded: &Loaded, upstream: &[Planned]) -> Result<(), Error> {
-    const KEY: &str = "train.warmup_steps";
-    let train = &loaded.settings.train;
-    let features = upstream.iter().find(|planned| planned.declaration.name == TOKENIZE_FEATURES.name);
-    let features = features.and_then(|planned| planned.artifact.as_ref()).and_then(|artifact| {
-        let files = &artifact.manifest.files;
-        files.iter().find(|file| file.name == artifact::file_name::FEATURES_TRAIN)?.rows
-    });
-    let per_step = (train.batch_size * train.gradient_accumulation_steps) as u64;
-    let all_steps = features.map(|features| u64::from(train.epochs) * features.div_ceil(per_step));
-    let limit = (train.max_steps > 0).then_some(train.max_steps);
-    let Some(steps) = all_steps.into_iter().chain(limit).min() else { return Ok(()) };
-    if train.warmup_ratio > 0.0 || train.warmup_steps < steps {
-        return Ok(());
-    }
-    Err(Error::Unworkable {
-        origin: loaded.origin(KEY).to_owned(),
-        message: format!(
-            "{KEY} = {}, but the training has only {steps} steps: the learning rate would never reach its peak",
-            train.warmup_steps
-        ),
-        remedy: "for so few steps set `train.warmup_ratio = 0.1`, or lower `train.warmup_steps`".to_owned(),
-    })
-}
-
 /// Refuses a `--set` for stages that `--input` brings, made with another value: it would change nothing.
 fn check_overruled(
     workspace: &Workspace,
@@ -256,12 +197,7 @@ fn is_made_with(workspace: &Workspace, stage: &Declaration, key: &str, manifest:
     if stage.settings.contains(&key) {
         return manifest.parts["settings"][key] == stage.settings_read(workspace.settings())[key];
     }
-    let store = workspace.store.root();
-    let outside = if stage.name == TRAIN.name {
-        sources::init_from(&workspace.loaded, store)
-    } else {
-        sources::inputs(&workspace.loaded, store, &mut workspace.fetcher(Interrupt::default()))
-    };
+    let outside = (stage.outside)(workspace, &mut workspace.fetcher(Interrupt::default()));
     let name = key.split_once('.').map_or(key, |(_, name)| name);
     outside.is_ok_and(|outside| outside.parts.get(name) == manifest.parts["inputs"].get(name))
 }

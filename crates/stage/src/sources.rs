@@ -36,12 +36,14 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Re
     let mut look = Look { loaded, hashes: Hashes::open(store), fetcher };
     let ingest = &loaded.settings.ingest;
     let mut parts = Map::new();
-    let mut origins = [Vec::new(), Vec::new()];
-    for ((key, setting, source), origins) in
-        [("train", "ingest.train", &ingest.train), ("validation", "ingest.validation", &ingest.validation)]
-            .into_iter()
-            .zip(&mut origins)
-    {
+    let mut origins = [Vec::new(), Vec::new(), Vec::new()];
+    let splits = [
+        ("train", "ingest.train", Some(&ingest.train)),
+        ("validation", "ingest.validation", Some(&ingest.validation)),
+        ("test", "ingest.test", ingest.test.as_ref()),
+    ];
+    for ((key, setting, source), origins) in splits.into_iter().zip(&mut origins) {
+        let Some(source) = source else { continue };
         let value = match source {
             Source::Sample => {
                 origins.push(Origin::Generated { seed: ingest.seed });
@@ -76,10 +78,10 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Re
         BaseModel::Hub(id) => look.of_hub(id, RepoKind::Model, BASE_MODEL, &mut base_model)?,
     };
     parts.insert("base_model".to_owned(), value);
-    let [train, validation] = origins;
+    let [train, validation, test] = origins;
     Ok(Outside {
         parts,
-        sources: Some(Sources { train, validation, base_model }),
+        sources: Some(Sources { train, validation, test, base_model }),
         files: look.hashes.close(),
     })
 }

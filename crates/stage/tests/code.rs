@@ -72,7 +72,7 @@ fn prose_leaves_every_key() {
             "the {split} split has no features",
             "no features in {split}",
         ),
-        ("a log line", "train/src/trainer.rs", "the last training state is not kept", "state dropped"),
+        ("a log line", "train/src/trainer.rs", "the last checkpoint is not kept", "dropped"),
         ("what an invariant says", "train/src/trainer.rs", "the last step is followed by a validation", "so"),
         ("a test", "squad/src/normalize.rs", "articles_go_only_as_whole_words", "articles_go"),
         ("a tracker", "train/src/trackers/mlflow.rs", "use ", "use std::fmt as _;\nuse "),

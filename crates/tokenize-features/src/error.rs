@@ -46,7 +46,6 @@ pub enum Error {
     /// A question that cannot be cut into windows.
     #[error("question {id:?} of the {split} split cannot be cut into windows")]
     Question {
-        /// Its id.
         id: String,
         /// `train` or `validation`.
         split: &'static str,

@@ -1,6 +1,6 @@
 //! The tokenize-features stage: questions and contexts in, windows of tokens out.
 //!
-//! What a window is, is the squad crate's business; this one runs it over both splits on all cores and
+//! What a window is, is the squad crate's business; this one runs it over every split on all cores and
 //! writes the features as they come.
 
 mod blocks;
@@ -10,11 +10,14 @@ mod question;
 mod split;
 mod statistics;
 mod unknown;
+#[cfg(test)]
+#[path = "../../../tests/word_piece.rs"]
+mod word_piece;
 
 use std::path::Path;
 use std::thread;
 
-use artifact::{Assets, Contexts, Examples, FeatureRow, FeaturesWriter, file_name};
+use artifact::{Assets, Contexts, Examples, FeatureRow, FeaturesWriter, SplitName, file_name};
 use serde_json::Value;
 use squad::{FeatureTokenizer, LabelledAnswer, WindowSettings};
 use stage::Job;
@@ -25,30 +28,6 @@ use crate::unknown::UnknownTokens;
 
 pub use crate::error::{Error, Result};
 
-/// A split's name and its files.
-struct SplitFiles {
-    name: &'static str,
-    contexts: &'static str,
-    examples: &'static str,
-    features: &'static str,
-}
-
-const SPLITS: [SplitFiles; 2] = [
-    SplitFiles {
-        name: "train",
-        contexts: file_name::CONTEXTS_TRAIN,
-        examples: file_name::EXAMPLES_TRAIN,
-        features: file_name::FEATURES_TRAIN,
-    },
-    SplitFiles {
-        name: "validation",
-        contexts: file_name::CONTEXTS_VALIDATION,
-        examples: file_name::EXAMPLES_VALIDATION,
-        features: file_name::FEATURES_VALIDATION,
-    },
-];
-
-/// Runs the stage.
 pub fn run(job: &mut Job) -> Result<()> {
     let settings = WindowSettings {
         max_length: job.settings.tokenize_features.max_length,
@@ -56,20 +35,21 @@ pub fn run(job: &mut Job) -> Result<()> {
     };
     let (tokenizer, positions) = open_tokenizer(&job.input("ingest").file(file_name::ASSETS)?, settings)?;
     job.run_info("threads", threads(job));
-    for files in &SPLITS {
+    let ingest = job.input("ingest").clone();
+    for split in SplitName::ALL.into_iter().filter(|split| ingest.lists(split.examples())) {
         let (statistics, unknown) =
-            write_features(job, files, &tokenizer, Statistics::new(settings, positions))?;
-        unknown.warn(files.name);
+            write_features(job, split, &tokenizer, Statistics::new(settings, positions))?;
+        unknown.warn(split.as_str());
         let mut metrics = statistics.metrics();
         metrics["unknown_tokens"] = unknown.metrics();
         tracing::info!(
-            split = files.name,
+            split = split.as_str(),
             features = %metrics["features"],
             tokens = %metrics["tokens"],
             answers_lost = %percent(&metrics["answers_lost_share"]),
             "wrote the features"
         );
-        job.metric(files.name, metrics);
+        job.metric(split.as_str(), metrics);
     }
     Ok(())
 }
@@ -77,19 +57,19 @@ pub fn run(job: &mut Job) -> Result<()> {
 /// Writes the features of a split, and counts them in `statistics`.
 fn write_features(
     job: &Job,
-    files: &SplitFiles,
+    name: SplitName,
     tokenizer: &FeatureTokenizer,
     mut statistics: Statistics,
 ) -> Result<(Statistics, UnknownTokens)> {
     let ingest = job.input("ingest");
     let split = Split {
-        name: files.name,
-        contexts: Contexts::open(&ingest.file(files.contexts)?)?,
-        examples: Examples::open(&ingest.file(files.examples)?)?,
+        name: name.as_str(),
+        contexts: Contexts::open(&ingest.file(name.contexts())?)?,
+        examples: Examples::open(&ingest.file(name.examples())?)?,
     };
     split.examples.check_contexts(&split.contexts)?;
-    let mut features = FeaturesWriter::create(&job.output().join(files.features), job.fingerprint())?;
-    let progress = job.progress(files.name, split.examples.len() as u64);
+    let mut features = FeaturesWriter::create(&job.output().join(name.features()), job.fingerprint())?;
+    let progress = job.progress(name.as_str(), split.examples.len() as u64);
     let mut unknown_tokens = UnknownTokens::default();
     let interrupt = job.interrupt();
     split.tokenize(tokenizer, threads(job), &|| interrupt.seen(), |answered| {

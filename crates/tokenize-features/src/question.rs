@@ -10,9 +10,7 @@ const SPECIAL_TOKENS: usize = 3;
 /// How many tokens a question and its context have, and which of them are the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuestionTokens {
-    /// Of the question.
     pub question: usize,
-    /// Of the context.
     pub context: usize,
     /// The answer's first and last token in the context; `None` where it has none there at any setting.
     pub answer: Option<(usize, usize)>,

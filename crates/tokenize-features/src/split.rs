@@ -114,35 +114,14 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use artifact::{ContextsWriter, ExamplesWriter};
-    use serde_json::json;
     use squad::WindowSettings;
 
     use super::*;
 
     fn tokenizer() -> FeatureTokenizer {
-        let piece = |kind: &str, id: &str| json!({ kind: { "id": id, "type_id": 0 } });
-        let special = |id: u32, token: &str| json!({ "id": token, "ids": [id], "tokens": [token] });
-        let pair =
-            [("SpecialToken", "[CLS]"), ("Sequence", "A"), ("SpecialToken", "[SEP]"), ("Sequence", "B")]
-                .into_iter()
-                .chain([("SpecialToken", "[SEP]")])
-                .map(|(kind, id)| piece(kind, id));
-        let json = json!({
-            "version": "1.0", "added_tokens": [],
-            "pre_tokenizer": { "type": "BertPreTokenizer" },
-            "post_processor": {
-                "type": "TemplateProcessing",
-                "single": [piece("Sequence", "A")],
-                "pair": pair.collect::<Vec<_>>(),
-                "special_tokens": { "[CLS]": special(1, "[CLS]"), "[SEP]": special(2, "[SEP]") },
-            },
-            "model": {
-                "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-                "max_input_chars_per_word": 100, "vocab": { "[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3 },
-            },
-        });
-        let settings = WindowSettings { max_length: 16, doc_stride: 2 };
-        FeatureTokenizer::new(json.to_string().as_bytes(), settings).unwrap()
+        let json = crate::word_piece::tokenizer_json(&["[UNK]", "[CLS]", "[SEP]", "a"]);
+        FeatureTokenizer::new(json.to_string().as_bytes(), WindowSettings { max_length: 16, doc_stride: 2 })
+            .unwrap()
     }
 
     #[test]

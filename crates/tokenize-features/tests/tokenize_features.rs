@@ -6,45 +6,17 @@ use std::process::{Command, Output};
 
 use artifact::{
     Answer, Artifact, AssetsWriter, ContextsWriter, Example, ExamplesWriter, Features, ManifestDraft,
-    Partial, file_name,
+    Partial, SplitName, file_name,
 };
 use serde_json::{Map, Value, json};
 
+#[path = "../../../tests/word_piece.rs"]
+mod word_piece;
+
+use word_piece::tokenizer_json;
+
 const WORDS: [&str; 12] =
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "on", "a", "mat", "where"];
-
-/// A BERT tokenizer over [`WORDS`].
-fn tokenizer_json() -> String {
-    let vocab: Map<String, Value> =
-        WORDS.iter().zip(0..).map(|(word, id)| ((*word).to_owned(), json!(id))).collect();
-    let special = |token: &str, type_id: u8| json!({"SpecialToken": {"id": token, "type_id": type_id}});
-    let sequence = |id: &str, type_id: u8| json!({"Sequence": {"id": id, "type_id": type_id}});
-    json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
-        "normalizer": {
-            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
-            "lowercase": true,
-        },
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": [special("[CLS]", 0), sequence("A", 0), special("[SEP]", 0)],
-            "pair": [
-                special("[CLS]", 0), sequence("A", 0), special("[SEP]", 0), sequence("B", 1), special("[SEP]", 1),
-            ],
-            "special_tokens": {
-                "[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]},
-                "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]},
-            },
-        },
-        "decoder": null,
-        "model": {
-            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100, "vocab": vocab,
-        },
-    })
-    .to_string()
-}
 
 /// A question of a split: id, its context, question, answers.
 type Question<'a> = (String, u32, &'a str, Vec<Answer<'a>>);
@@ -70,11 +42,11 @@ fn bench(contexts: &[String], questions: &[Question<'_>]) -> tempfile::TempDir {
     let path = |name: &str| partial.dir().join(name);
     let mut assets = AssetsWriter::create(&path(file_name::ASSETS), &fingerprint).unwrap();
     assets.push("config.json", br#"{"max_position_embeddings": 400}"#).unwrap();
-    assets.push("tokenizer.json", tokenizer_json().as_bytes()).unwrap();
+    assets.push("tokenizer.json", tokenizer_json(&WORDS).to_string().as_bytes()).unwrap();
     assets.finish().unwrap();
     for (contexts_name, examples_name) in [
-        (file_name::CONTEXTS_TRAIN, file_name::EXAMPLES_TRAIN),
-        (file_name::CONTEXTS_VALIDATION, file_name::EXAMPLES_VALIDATION),
+        (SplitName::Train.contexts(), SplitName::Train.examples()),
+        (SplitName::Validation.contexts(), SplitName::Validation.examples()),
     ] {
         let mut writer = ContextsWriter::create(&path(contexts_name), &fingerprint).unwrap();
         for context in contexts {
@@ -108,7 +80,7 @@ fn finished(folder: &Path, output: &str, settings: &[&str]) -> (Artifact, PathBu
     let result = run(folder, output, settings);
     assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
     let artifact = Artifact::open(&folder.join(output)).unwrap();
-    let features = artifact.file(file_name::FEATURES_TRAIN).unwrap();
+    let features = artifact.file(SplitName::Train.features()).unwrap();
     (artifact, features)
 }
 

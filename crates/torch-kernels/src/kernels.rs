@@ -280,7 +280,6 @@ pub struct Attended<B: Backend> {
 /// Gradients of three linear layers of one input.
 #[derive(Debug)]
 pub struct SharedLinearGradients<B: Backend> {
-    /// Of the input.
     pub input: FloatTensor<B>,
     /// Of each layer's weight and bias.
     pub parameters: [(FloatTensor<B>, FloatTensor<B>); 3],

@@ -14,11 +14,15 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Model(#[from] distilbert::Error),
+    /// The tables of a split.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Split(#[from] answerer::Error),
     /// An artifact.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),
-    /// Writing `metrics.jsonl` or a training state.
+    /// Writing `metrics.jsonl` or a checkpoint.
     #[error(transparent)]
     #[diagnostic(help(
         "check the space and the permissions of the artifacts folder, and run the stage again"
@@ -49,7 +53,6 @@ pub enum Error {
         "lower `train.learning_rate`, or set `run.precision` to \"fp32\"; examples of the batch: {examples}"
     ))]
     NotFinite {
-        /// The loss.
         loss: f64,
         /// Global norm of the gradients.
         grad_norm: f64,
@@ -66,7 +69,6 @@ pub enum Error {
         "lower `train.learning_rate`, or set `run.precision` to \"fp32\"; the first such questions: {examples}"
     ))]
     ValidationNotFinite {
-        /// The loss.
         loss: f64,
         /// Steps done.
         global_step: u64,
@@ -88,18 +90,13 @@ pub enum Error {
         global_step: u64,
         /// What its loss was multiplied by.
         loss_scale: f64,
-        /// Checkpoint name of the first parameter whose gradient is not finite.
+        /// Name in weight files of the first parameter whose gradient is not finite.
         parameter: String,
     },
-    /// A training state that is damaged.
+    /// A checkpoint that is damaged.
     #[error("{}: {reason}", path.display())]
     #[diagnostic(help("start over with `--force`"))]
-    State {
-        /// Its file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Checkpoint { path: PathBuf, reason: String },
     /// The artifact that `train.init_from` names is damaged.
     #[error("train.init_from: {damage}")]
     #[diagnostic(help("name an intact model, or make this one again with the settings of its own training"))]
@@ -111,15 +108,14 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     InitFrom(#[from] pretrained::Error),
-    /// There are training states, and all of them are damaged.
+    /// There are checkpoints, and all of them are damaged.
     #[error("none of the {count} checkpoints in {} is intact: {reason}", dir.display())]
     #[diagnostic(help(
         "restore the damaged file from a copy, or start the training over with `--force`: without it nothing is deleted"
     ))]
-    NoWholeState {
+    NoWholeCheckpoint {
         /// Their folder.
         dir: PathBuf,
-        /// How many.
         count: usize,
         /// What is wrong with the newest.
         reason: String,
@@ -131,14 +127,13 @@ pub enum Error {
          artifact or an exported model"
     ))]
     InitFromBaseModel {
-        /// The file.
         path: PathBuf,
         /// What a trained DistilBERT would have.
         tensor: &'static str,
     },
     /// SIGINT or SIGTERM.
     #[error("training was interrupted after step {global_step} of {total_steps}, which is kept")]
-    #[diagnostic(help("the same command goes on from there, unless it says `--force`"))]
+    #[diagnostic(help("the same command resumes from there, unless it says `--force`"))]
     Interrupted {
         /// Steps done.
         global_step: u64,
@@ -150,7 +145,7 @@ pub enum Error {
         "training stopped after step {global_step} of {total_steps}, which is kept, before train.max_minutes = \
          {max_minutes} ran out"
     )]
-    #[diagnostic(help("the same command goes on from there, unless it says `--force`"))]
+    #[diagnostic(help("the same command resumes from there, unless it says `--force`"))]
     TimeIsUp {
         /// Steps done.
         global_step: u64,
@@ -202,11 +197,12 @@ impl ExitKind for Error {
             Self::NeverAtPeak { .. } => 2,
             Self::Artifact(error) => error.exit_code(),
             Self::Model(_)
+            | Self::Split(_)
             | Self::Empty { .. }
-            | Self::State { .. }
+            | Self::Checkpoint { .. }
             | Self::InitFrom(_)
             | Self::InitFromDamaged { .. }
-            | Self::NoWholeState { .. }
+            | Self::NoWholeCheckpoint { .. }
             | Self::InitFromBaseModel { .. } => 3,
             Self::Interrupted { .. } | Self::TimeIsUp { .. } | Self::TooLittleTime { .. } => 130,
             Self::Io(_)

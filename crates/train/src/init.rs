@@ -19,8 +19,8 @@ pub(crate) const IDENTITY: &str = "model";
 pub(crate) enum InitialWeights<'a> {
     /// An ingest artifact's.
     Base(&'a Tensors),
-    /// A train artifact's checkpoint.
-    Checkpoint(Tensors),
+    /// A train artifact's best weights.
+    Weights(Tensors),
     /// A model folder's.
     Folder(NamedTensors),
 }
@@ -50,7 +50,7 @@ impl<'a> InitialWeights<'a> {
                          base model's"
                     );
                 }
-                Ok(Self::Checkpoint(Tensors::open(&artifact.file(file_name::CHECKPOINT)?)?))
+                Ok(Self::Weights(Tensors::open(&artifact.file(file_name::WEIGHTS)?, &artifact::WEIGHTS)?))
             }
             InitFrom::Folder => {
                 let model = ModelFolder::open(folder)?;
@@ -77,7 +77,7 @@ impl<'a> InitialWeights<'a> {
                 let weights = BaseWeights::new(pretrained, config.dim, seed);
                 DistilBertForQuestionAnswering::new(config, &weights, device)
             }
-            Self::Checkpoint(tensors) => DistilBertForQuestionAnswering::new(config, tensors, device),
+            Self::Weights(tensors) => DistilBertForQuestionAnswering::new(config, tensors, device),
             Self::Folder(tensors) => DistilBertForQuestionAnswering::new(config, tensors, device),
         }?)
     }

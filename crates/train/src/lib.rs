@@ -1,9 +1,10 @@
-//! The train stage: features and a base model in, a checkpoint and its history out.
+//! The train stage: features and a base model in, the best weights and the history out.
 //!
 //! Not here: the model (`distilbert`), the arithmetic of an update (`torch-kernels`), predictions kept for
 //! reading (`evaluate`).
 
 mod batches;
+mod checkpoint;
 mod checkpoints;
 mod data;
 mod error;
@@ -13,14 +14,14 @@ mod recipe;
 mod records;
 mod scaler;
 mod schedule;
-mod state;
 mod step;
 mod stop;
 mod trackers;
 mod trainer;
 
-use artifact::{Assets, Tensors, file_name};
-use distilbert::{Config, Runtime, RuntimeOptions, Split};
+use answerer::Split;
+use artifact::{Assets, SplitName, Tensors, file_name};
+use distilbert::Config;
 use pretrained::Identity;
 use serde_json::json;
 use stage::Job;
@@ -36,30 +37,19 @@ pub use step::{MicroBatch, Step, train_step};
 use crate::init::InitialWeights;
 use crate::trainer::{Subject, Trainer};
 
-/// Runs the stage.
-///
-/// # Errors
-/// [`Error`], each with its remedy.
 pub fn run(job: &mut Job) -> Result<(), Error> {
-    let run = job.settings.run.clone();
-    let runtime = Runtime::new(RuntimeOptions {
-        device: &run.device,
-        precision: run.precision.as_str(),
-        threads: run.threads,
-        allow_slow_precision: run.allow_slow_precision,
-    })?;
+    let runtime = answerer::runtime(&job.settings.run)?;
     job.run_info("device", runtime.device_name());
     job.run_info("precision", runtime.precision_name());
     job.run_info("threads", runtime.threads());
     job.run_info("libtorch", torch_kernels::libtorch_version());
 
     let (ingest, features) = (job.input("ingest").clone(), job.input("tokenize-features").clone());
-    job.metric("windows", features.manifest.parts["settings"].clone());
     let assets = Assets::open(&ingest.file(file_name::ASSETS)?)?;
     let config = Config::from_assets(&assets)?;
-    let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?)?;
-    let train = Split::train(&ingest, &features)?;
-    let validation = Split::validation(&ingest, &features)?;
+    let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?, &artifact::TENSORS)?;
+    let train = Split::open(SplitName::Train, &ingest, &features)?;
+    let validation = Split::open(SplitName::Validation, &ingest, &features)?;
     for (name, split) in [("train", &train), ("validation", &validation)] {
         if split.features.is_empty() {
             return Err(Error::Empty { split: name });
@@ -72,11 +62,10 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
         assets.get("tokenizer.json").unwrap_or_default(),
     );
     let weights = InitialWeights::open(job.settings.train.init_from.as_deref(), &pretrained, &identity)?;
-    job.metric("no_answer", train.rules() == squad::Rules::V2);
     // What another training compares before it starts from these weights.
     job.run_info(init::IDENTITY, json!(identity));
     let device = runtime.device().clone().autodiff();
-    let model = weights.model(&config, run.seed, &device)?.freeze(&job.settings.train.freeze)?;
+    let model = weights.model(&config, job.settings.run.seed, &device)?.freeze(&job.settings.train.freeze)?;
     let recipe = Recipe::new(&job.settings, train.features.len())?;
     let subject = Subject { model: &model, runtime: &runtime, train: &train, validation: &validation };
     Trainer::new(subject, recipe, job)?.fit(job)?;

@@ -1,4 +1,4 @@
-//! `AdamW` over parameters keyed by checkpoint name.
+//! `AdamW` over parameters keyed by its name in weight files.
 
 use burn::tensor::Tensor;
 use distilbert::Parameter;

@@ -1,6 +1,7 @@
 //! The numbers of a training, settled from the settings and the number of features.
 
-use distilbert::{Activations, SplitScore};
+use answerer::SplitScore;
+use distilbert::Activations;
 use stage::Settings;
 use stage::settings::{Metric, Schedule as Decays};
 

@@ -5,11 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use answerer::SplitScore;
 use artifact::{
-    HistoryKind, HistoryRow, LiveRow, TEMPORARY_EXTENSION, TensorsWriter, TimingRow, file_name, read_live,
+    HistoryKind, HistoryRow, LiveRow, TensorsWriter, TimingRow, file_name, read_live, replace_file,
     write_history, write_timing,
 };
-use distilbert::{DistilBertForQuestionAnswering, SplitScore};
+use distilbert::DistilBertForQuestionAnswering;
 use fs_err::OpenOptions;
 
 use crate::Error;
@@ -21,7 +22,7 @@ const SMOOTHING: f64 = 0.95;
 /// A clock that stood still would make speeds infinite.
 const SHORTEST_S: f64 = 1e-6;
 
-/// The files of a train artifact but for the checkpoint, as they grow.
+/// The files of a train artifact but for the weights, as they grow.
 pub(crate) struct Records {
     dir: PathBuf,
     fingerprint: String,
@@ -62,7 +63,7 @@ impl Records {
             Err(artifact::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        // A validation that the state does not know of is made again.
+        // A validation that the checkpoint does not know of is made again.
         let is_known = |line: &LiveRow| {
             line.kind == HistoryKind::Train
                 || history
@@ -72,9 +73,7 @@ impl Records {
         };
         kept.retain(|line| line.global_step <= facts.resumed_from_step && is_known(line));
         let text: String = kept.iter().map(LiveRow::to_line).collect();
-        let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
-        fs_err::write(&temporary, text)?;
-        fs_err::rename(&temporary, &path)?;
+        replace_file(&path, text.as_bytes())?;
         let elapsed_ms = kept.last().map_or(0.0, |line| line.elapsed_ms);
         let (mut smoothed, mut divergence) = (Smoothed::default(), Divergence::of(planned.0));
         for row in history.iter().filter(|row| row.kind == HistoryKind::Train) {
@@ -246,8 +245,8 @@ impl Divergence {
     }
 }
 
-/// Writes a checkpoint: all parameters in f32 under their names.
-pub(crate) fn write_checkpoint(
+/// Writes weights: all parameters in f32 under their names.
+pub(crate) fn write_weights(
     path: &Path,
     fingerprint: &str,
     model: &DistilBertForQuestionAnswering,
@@ -258,7 +257,7 @@ pub(crate) fn write_checkpoint(
         ("exact_match".to_owned(), score.exact_match.to_string()),
         ("f1".to_owned(), score.f1.to_string()),
     ]);
-    let mut writer = TensorsWriter::create_as(path, fingerprint, &artifact::TENSORS, metadata)?;
+    let mut writer = TensorsWriter::create_as(path, fingerprint, &artifact::WEIGHTS, metadata)?;
     for parameter in model.parameters() {
         let shape: Vec<i64> = parameter.shape.iter().map(|&size| size as i64).collect();
         writer.push_f32(&parameter.name, &shape, &parameter.handle.to_vec())?;

@@ -1,7 +1,7 @@
-//! The training loop: one step after the other, a validation or a training state where one is due.
+//! The training loop: one step after the other, a validation or a checkpoint where one is due.
 //!
 //! It holds no position but the counters: where in the data it is follows from the number of steps, so going on from
-//! a training state and going on from the step before are the same thing.
+//! a checkpoint and resuming from the step before are the same thing.
 
 mod steps;
 mod validation;
@@ -9,25 +9,26 @@ mod validation;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use artifact::{StateName, file_name};
-use distilbert::{DistilBertForQuestionAnswering, Precision, Runtime, Split};
+use answerer::Split;
+use artifact::{CheckpointName, TrainMetrics, file_name};
+use distilbert::{DistilBertForQuestionAnswering, Precision, Runtime};
 use stage::Job;
 
 use crate::Error;
 use crate::batches::BatchesAhead;
+use crate::checkpoint::Counters;
 use crate::checkpoints::Checkpoints;
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
 use crate::records::Records;
 use crate::scaler::GradScaler;
-use crate::state::Counters;
 use crate::stop::{Reason, Stop};
 use crate::trackers::RunFacts;
 use crate::trainer::steps::Unread;
 
-/// Of a training state for each parameter: its value, two moments, and the best value before, in f32.
+/// Of a checkpoint for each parameter: its value, two moments, and the best value before, in f32.
 const STATE_BYTES: f64 = 16.0;
-/// What a slow disk writes, for the time to keep for the first state.
+/// What a slow disk writes, for the time to keep for the first checkpoint.
 const DISK_BYTES_PER_S: f64 = 1e8;
 
 /// What a training learns and is scored on.
@@ -50,11 +51,11 @@ pub(crate) struct Trainer<'a> {
     checkpoints: Checkpoints,
     stop: Stop,
     /// Where this start went on.
-    resumed_from: StateName,
+    resumed_from: CheckpointName,
 }
 
 impl<'a> Trainer<'a> {
-    /// Goes on from the newest training state in the job's folder; without one, starts.
+    /// Resumes from the newest checkpoint in the job's folder; without one, starts.
     pub(crate) fn new(subject: Subject<'a>, recipe: Recipe, job: &Job) -> Result<Self, Error> {
         let n_layers = subject.model.config().n_layers;
         let mut optimizer = AdamW::new(subject.model.parameters(), n_layers, recipe.optimizer);
@@ -68,14 +69,14 @@ impl<'a> Trainer<'a> {
         let scaler = fp16.then(|| GradScaler::new(GradScaler::INITIAL_SCALE));
         let mut counters = Counters { scaler, ..Counters::default() };
         let mut history = Vec::new();
-        if let Some(state) = checkpoints.open_newest()? {
-            state.restore(&mut optimizer)?;
-            counters = state.counters.for_scaler(counters.scaler);
-            history = state.history;
+        if let Some(checkpoint) = checkpoints.open_newest()? {
+            checkpoint.restore(&mut optimizer)?;
+            counters = checkpoint.counters.for_scaler(counters.scaler);
+            history = checkpoint.history;
             tracing::info!(
                 global_step = counters.global_step,
                 total_steps = recipe.total_steps,
-                "going on from a training state"
+                "resuming from a checkpoint"
             );
         }
         checkpoints.note_start(counters.global_step)?;
@@ -86,7 +87,7 @@ impl<'a> Trainer<'a> {
             resumed_from_step: counters.global_step,
         };
         let records = Records::resume(&facts, history, (recipe.total_steps, recipe.epochs))?;
-        let (unread, resumed_from) = (Vec::new(), counters.state());
+        let (unread, resumed_from) = (Vec::new(), counters.name());
         Ok(Self { subject, recipe, optimizer, counters, unread, records, checkpoints, stop, resumed_from })
     }
 
@@ -113,8 +114,8 @@ impl<'a> Trainer<'a> {
                 if !self.is_done() {
                     saved?;
                 } else if let Err(error) = saved {
-                    // What is left to do needs less room than a state.
-                    tracing::warn!(%error, "the last training state is not kept");
+                    // What is left to do needs less room than a checkpoint.
+                    tracing::warn!(%error, "the last checkpoint is not kept");
                 }
                 // The time that it took is none of the steps'.
                 progress.skip(self.counters.global_step);
@@ -136,7 +137,7 @@ impl<'a> Trainer<'a> {
                     progress.report(line.describe());
                 }
             }
-            // Where a validation follows, the state is taken after it.
+            // Where a validation follows, the checkpoint is taken after it.
             let due = self.checkpoints.is_due(self.counters.global_step, step_time);
             let due = due && !self.validation_is_due();
             self.save_if(due, job)?;
@@ -156,23 +157,23 @@ impl<'a> Trainer<'a> {
             || (patience > 0 && self.counters.validations_since_best >= patience)
     }
 
-    /// What a training that fails leaves to go on from, in words.
+    /// What a training that fails leaves to resume from, in words.
     fn newest_state(&mut self) -> String {
         if let Err(error) = self.checkpoints.wait() {
-            tracing::error!(%error, "the newest training state is not on the disk");
+            tracing::error!(%error, "the newest checkpoint is not on the disk");
         }
         match self.checkpoints.newest {
-            Some(state) => format!("the newest training state is of step {}", state.global_step),
-            None => "there is no training state yet".to_owned(),
+            Some(newest) => format!("the newest checkpoint is of step {}", newest.global_step),
+            None => "there is no checkpoint yet".to_owned(),
         }
     }
 
-    /// Takes a training state and has it written while training goes on.
+    /// Takes a checkpoint and has it written while training goes on.
     fn save_if(&mut self, due: bool, job: &Job) -> Result<(), Error> {
         if !due {
             return Ok(());
         }
-        // Only good steps come into a state.
+        // Only good steps come into a checkpoint.
         self.read_losses()?;
         self.counters.optimizer_step = self.optimizer.optimizer_step();
         let (counters, history) = (self.counters.clone(), self.records.history());
@@ -184,11 +185,15 @@ impl<'a> Trainer<'a> {
         self.read_losses()?;
         // Where the one before found no room, this one may.
         if let Err(error) = self.checkpoints.wait() {
-            tracing::error!(%error, "the training state before is not on the disk");
+            tracing::error!(%error, "the checkpoint before is not on the disk");
         }
         if let Err(error) = self.save_if(true, job).and_then(|()| self.checkpoints.wait()) {
             let newest_step = self.checkpoints.newest_step();
-            tracing::error!(global_step, newest_step, "interrupted; steps after the newest state are lost");
+            tracing::error!(
+                global_step,
+                newest_step,
+                "interrupted; steps after the newest checkpoint are lost"
+            );
             return Err(error);
         }
         if let Err(error) = self.records.interrupted(self.optimizer.optimizer_step()) {
@@ -199,7 +204,7 @@ impl<'a> Trainer<'a> {
             Reason::Signal => Error::Interrupted { global_step, total_steps },
             Reason::TimeIsUp => {
                 let max_minutes = job.settings.train.max_minutes;
-                if self.counters.state() == self.resumed_from {
+                if self.counters.name() == self.resumed_from {
                     Error::TooLittleTime { global_step, max_minutes }
                 } else {
                     Error::TimeIsUp { global_step, total_steps, max_minutes }
@@ -210,24 +215,28 @@ impl<'a> Trainer<'a> {
 
     fn finish(mut self, job: &mut Job) -> Result<(), Error> {
         if let Err(error) = self.checkpoints.wait() {
-            tracing::warn!(%error, "the last training state is not on the disk");
+            tracing::warn!(%error, "the last checkpoint is not on the disk");
         }
         let best = self.counters.best.expect("the last step is followed by a validation");
         self.checkpoints.check_best(best.global_step)?;
-        // A second name for the same file: until the artifact is whole, the states refer to the first.
+        // A second name for the same file: until the artifact is whole, the checkpoints refer to the first.
         let (from, to) =
-            (self.checkpoints.best_path(best.global_step), job.output().join(file_name::CHECKPOINT));
+            (self.checkpoints.best_path(best.global_step), job.output().join(file_name::WEIGHTS));
         if to.exists() {
             fs_err::remove_file(&to)?;
         }
         fs_err::hard_link(&from, &to).or_else(|_| fs_err::copy(&from, &to).map(drop))?;
         self.records.finish()?;
-        job.metric("steps", self.counters.global_step);
-        job.metric("optimizer_steps", self.optimizer.optimizer_step());
-        job.metric("best_step", best.global_step);
-        job.metric("validation_loss", best.loss);
-        job.metric("exact_match", best.exact_match);
-        job.metric("f1", best.f1);
+        job.metrics(&TrainMetrics {
+            windows: job.input("tokenize-features").manifest.parts["settings"].clone(),
+            no_answer: self.subject.train.rules() == squad::Rules::V2,
+            steps: self.counters.global_step,
+            optimizer_steps: self.optimizer.optimizer_step(),
+            best_step: best.global_step,
+            validation_loss: best.loss,
+            exact_match: best.exact_match,
+            f1: best.f1,
+        });
         let (resumed_from_steps, executed_steps) = self.checkpoints.starts()?;
         job.run_info("executed_steps", executed_steps);
         job.run_info("resumed_from_steps", resumed_from_steps);

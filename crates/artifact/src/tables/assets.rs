@@ -7,11 +7,14 @@ use arrow::array::{AsArray, LargeBinaryArray, StringArray};
 use arrow::datatypes::{DataType, Field};
 
 use crate::Result;
-use crate::kind::{ASSETS, column};
+use crate::kind::{Kind, column};
 use crate::table::Table;
 use crate::table_writer::TableWriter;
 
-pub(crate) fn columns() -> Vec<Field> {
+/// Small files, verbatim: ingest/`assets.arrow`.
+pub static ASSETS: Kind = Kind { name: "assets", version: 1, producer: "ingest", columns };
+
+fn columns() -> Vec<Field> {
     vec![column("name", DataType::Utf8), column("data", DataType::LargeBinary)]
 }
 

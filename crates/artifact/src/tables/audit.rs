@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int32Type, UInt32Type};
 
 use crate::Result;
-use crate::kind::{AUDIT, Kind, column, nullable};
+use crate::kind::{Kind, column, nullable};
 use crate::row_writer::{Row, RowWriter};
 use crate::table::Table;
 
@@ -18,7 +18,10 @@ mod finding;
 
 pub use finding::{Finding, Outcome, Severity};
 
-pub(crate) fn columns() -> Vec<Field> {
+/// What is odd about the data: ingest/`audit.arrow`.
+pub static AUDIT: Kind = Kind { name: "audit", version: 1, producer: "ingest", columns };
+
+fn columns() -> Vec<Field> {
     vec![
         column("split", DataType::Utf8),
         column("id", DataType::Utf8),
@@ -43,7 +46,6 @@ pub struct AuditRow {
     pub split: String,
     /// Of the question; of a paragraph its first question's.
     pub id: String,
-    /// What was found.
     pub finding: Finding,
     /// What became of the question.
     pub outcome: Outcome,

@@ -10,11 +10,14 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field};
 
 use crate::Result;
-use crate::kind::{CONTEXTS, column};
+use crate::kind::{Kind, column};
 use crate::table::Table;
 use crate::table_writer::{BATCH_BYTES, BATCH_ROWS, TableWriter};
 
-pub(crate) fn columns() -> Vec<Field> {
+/// Paragraphs: ingest/`contexts-….arrow`.
+pub static CONTEXTS: Kind = Kind { name: "contexts", version: 1, producer: "ingest", columns };
+
+fn columns() -> Vec<Field> {
     vec![
         column("context_id", DataType::UInt32),
         column("title", DataType::Utf8),

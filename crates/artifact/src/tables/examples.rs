@@ -9,12 +9,15 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int32Type, UInt32Type};
 
-use crate::kind::{EXAMPLES, column, list_of};
+use crate::kind::{Kind, column, list_of};
 use crate::table::Table;
 use crate::table_writer::{BATCH_BYTES, BATCH_ROWS, TableWriter};
 use crate::{Contexts, Error, Result};
 
-pub(crate) fn columns() -> Vec<Field> {
+/// Questions: ingest/`examples-….arrow`.
+pub static EXAMPLES: Kind = Kind { name: "examples", version: 1, producer: "ingest", columns };
+
+fn columns() -> Vec<Field> {
     vec![
         column("id", DataType::Utf8),
         column("context_id", DataType::UInt32),

@@ -6,14 +6,17 @@ use arrow::array::{Array, AsArray, Int32Array, ListArray, RecordBatch, UInt32Arr
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Int32Type, UInt32Type};
 
-use crate::kind::{FEATURES, column, list_of};
+use crate::kind::{Kind, column, list_of};
 use crate::table::Table;
 use crate::{Error, Examples, Result};
 
 mod writer;
 pub use writer::{FeatureRow, FeaturesWriter};
 
-pub(crate) fn columns() -> Vec<Field> {
+/// Token windows: tokenize-features/`features-….arrow`.
+pub static FEATURES: Kind = Kind { name: "features", version: 1, producer: "tokenize-features", columns };
+
+fn columns() -> Vec<Field> {
     vec![
         column("example_index", DataType::UInt32),
         column("input_ids", list_of(DataType::Int32)),

@@ -7,11 +7,14 @@ use arrow::array::{ArrayRef, AsArray, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, UInt64Type};
 
 use crate::Result;
-use crate::kind::{FILES, Kind, column};
+use crate::kind::{Kind, column};
 use crate::row_writer::{Row, write_rows};
 use crate::table::Table;
 
-pub(crate) fn columns() -> Vec<Field> {
+/// The listing of an exported model: export/`files.arrow`.
+pub static FILES: Kind = Kind { name: "files", version: 1, producer: "export", columns };
+
+fn columns() -> Vec<Field> {
     vec![column("path", DataType::Utf8), column("bytes", DataType::UInt64), column("sha256", DataType::Utf8)]
 }
 

@@ -11,11 +11,14 @@ use arrow::datatypes::{DataType, Field, Float64Type, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::kind::{HISTORY, Kind, column, nullable};
+use crate::kind::{Kind, column, nullable};
 use crate::row_writer::{Row, write_rows};
 use crate::table::Table;
 
-pub(crate) fn columns() -> Vec<Field> {
+/// What training measured: train/`history.arrow`.
+pub static HISTORY: Kind = Kind { name: "history", version: 1, producer: "train", columns };
+
+fn columns() -> Vec<Field> {
     vec![
         column("global_step", DataType::UInt64),
         column("epoch", DataType::UInt32),
@@ -56,7 +59,6 @@ impl HistoryKind {
 pub struct HistoryRow {
     /// Steps attempted so far, this one included.
     pub global_step: u64,
-    /// From 1.
     pub epoch: u32,
     /// Step or validation.
     pub kind: HistoryKind,
@@ -70,7 +72,6 @@ pub struct HistoryRow {
     pub loss_scale: Option<f64>,
     /// Whether the gradients overflowed, so that no weight changed.
     pub skipped: Option<bool>,
-    /// 0–100.
     pub exact_match: Option<f64>,
     /// 0–100.
     pub f1: Option<f64>,

@@ -10,3 +10,21 @@ pub(crate) mod history;
 pub(crate) mod predictions;
 pub(crate) mod tensors;
 pub(crate) mod timing;
+
+use crate::kind::Kind;
+
+/// Every kind that this build reads.
+pub static KINDS: [&Kind; 12] = [
+    &contexts::CONTEXTS,
+    &examples::EXAMPLES,
+    &tensors::TENSORS,
+    &assets::ASSETS,
+    &audit::AUDIT,
+    &features::FEATURES,
+    &tensors::WEIGHTS,
+    &tensors::CHECKPOINT,
+    &history::HISTORY,
+    &timing::TIMING,
+    &predictions::PREDICTIONS,
+    &files::FILES,
+];

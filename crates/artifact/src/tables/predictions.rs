@@ -6,13 +6,16 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int32Type};
 
 use crate::Result;
-use crate::kind::{PREDICTIONS, column, list_of, nullable};
+use crate::kind::{Kind, column, list_of, nullable};
 use crate::table::Table;
 
 mod writer;
 pub use writer::PredictionsWriter;
 
-pub(crate) fn columns() -> Vec<Field> {
+/// Answers with their scores: evaluate/`predictions-….arrow`.
+pub static PREDICTIONS: Kind = Kind { name: "predictions", version: 1, producer: "evaluate", columns };
+
+fn columns() -> Vec<Field> {
     vec![
         column("id", DataType::Utf8),
         column("prediction_text", DataType::Utf8),
@@ -53,7 +56,6 @@ pub struct Prediction {
     pub null_score: Option<f64>,
     /// The best spans, best first.
     pub n_best: Vec<Candidate>,
-    /// 0 or 1.
     pub exact_match: f64,
     /// 0–1.
     pub f1: f64,

@@ -1,4 +1,4 @@
-//! Named weights, and training states: `tensors`, `training-state`.
+//! Named tensors: the weights of a model, and the checkpoints of a training.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,14 +6,22 @@ use std::path::Path;
 use arrow::array::AsArray;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Float16Type, Int64Type};
 
-use crate::kind::{TENSORS, TRAINING_STATE, column, list_of};
+use crate::kind::{Kind, column, list_of};
 use crate::table::Table;
 use crate::{Error, Result};
 
 mod writer;
 pub use writer::TensorsWriter;
 
-pub(crate) fn columns() -> Vec<Field> {
+/// The weights of a base model: ingest/`pretrained.arrow`.
+pub static TENSORS: Kind = Kind { name: "tensors", version: 1, producer: "ingest", columns };
+/// The best weights of a training: train/`weights.arrow`.
+pub static WEIGHTS: Kind = Kind { name: "weights", version: 1, producer: "train", columns };
+/// What a training resumes from, parameters and optimizer state by name, counters in the metadata:
+/// train/`checkpoints/step-….arrow`.
+pub static CHECKPOINT: Kind = Kind { name: "checkpoint", version: 1, producer: "train", columns };
+
+fn columns() -> Vec<Field> {
     vec![
         column("name", DataType::Utf8),
         column("dtype", DataType::Utf8),
@@ -25,7 +33,7 @@ pub(crate) fn columns() -> Vec<Field> {
 /// A tensor inside a mapped file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorView<'a> {
-    /// The checkpoint's own name.
+    /// The name that weight files have for it.
     pub name: &'a str,
     /// `F32`, `F16`, `BF16`, `I64`, … as safetensors spells it.
     pub dtype: &'a str,
@@ -82,7 +90,7 @@ fn element_bytes(dtype: &str) -> Option<usize> {
     }
 }
 
-/// A checkpoint or training state, memory-mapped.
+/// The tensors of a file, memory-mapped.
 #[derive(Debug)]
 pub struct Tensors {
     table: Table,
@@ -91,9 +99,10 @@ pub struct Tensors {
 }
 
 impl Tensors {
-    /// Maps the file and checks all of it: names are unique, data as long as shape and dtype say.
-    pub fn open(path: &Path) -> Result<Self> {
-        Self::new(Table::open(path, &[&TENSORS, &TRAINING_STATE])?)
+    /// Maps a file of `kind` ([`TENSORS`], [`WEIGHTS`] or [`CHECKPOINT`]) and checks all of it: names are unique, data as
+    /// long as shape and dtype say.
+    pub fn open(path: &Path, kind: &'static Kind) -> Result<Self> {
+        Self::new(Table::open(path, &[kind])?)
     }
 
     pub(crate) fn new(table: Table) -> Result<Self> {
@@ -139,7 +148,7 @@ impl Tensors {
         self.table.metadata(key)
     }
 
-    /// `tensors` or `training-state`.
+    /// `tensors`, `weights` or `checkpoint`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.table.kind.name
@@ -189,7 +198,7 @@ mod tests {
         writer.push_f32("scalar", &[], &[4.0]).unwrap();
         writer.push_f32("empty", &[0, 8], &[]).unwrap();
         writer.finish().unwrap();
-        let tensors = Tensors::open(&path).unwrap();
+        let tensors = Tensors::open(&path, &TENSORS).unwrap();
         assert_eq!((tensors.len(), tensors.kind()), (6, "tensors"));
         let values = |name| tensors.get(name).unwrap().to_f32().unwrap();
         assert_eq!(values("a.weight"), [1.0, -2.5, f32::MIN_POSITIVE, 0.0, 1e30, -0.1]);
@@ -225,11 +234,11 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("step-00000500.arrow");
         let counters = BTreeMap::from([("global_step".to_owned(), "500".to_owned())]);
-        let mut writer = TensorsWriter::create_as(&path, "f", &TRAINING_STATE, counters).unwrap();
+        let mut writer = TensorsWriter::create_as(&path, "f", &CHECKPOINT, counters).unwrap();
         writer.push_f32("qa_outputs.bias", &[2], &[0.0, 1.0]).unwrap();
         writer.finish().unwrap();
-        let state = Tensors::open(&path).unwrap();
-        assert_eq!((state.kind(), state.metadata("global_step")), ("training-state", Some("500")));
+        let checkpoint = Tensors::open(&path, &CHECKPOINT).unwrap();
+        assert_eq!((checkpoint.kind(), checkpoint.metadata("global_step")), ("checkpoint", Some("500")));
         let description = crate::describe(&path).unwrap();
         assert_eq!(description.metadata, [("global_step".to_owned(), "500".to_owned())]);
     }

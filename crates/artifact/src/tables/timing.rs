@@ -7,11 +7,14 @@ use arrow::array::{ArrayRef, AsArray, Float64Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Float64Type, UInt64Type};
 
 use crate::Result;
-use crate::kind::{Kind, TIMING, column};
+use crate::kind::{Kind, column};
 use crate::row_writer::{Row, write_rows};
 use crate::table::Table;
 
-pub(crate) fn columns() -> Vec<Field> {
+/// How fast it was: train/`timing.arrow`.
+pub static TIMING: Kind = Kind { name: "timing", version: 1, producer: "train", columns };
+
+fn columns() -> Vec<Field> {
     vec![
         column("global_step", DataType::UInt64),
         column("elapsed_ms", DataType::Float64),

@@ -1,17 +1,16 @@
-//! `show` of an audit: the figures of both splits, then some of each finding.
+//! `show` of an audit: the figures of every split, then some of each finding.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use artifact::{AuditRow, Finding, Outcome, read_audit};
-use serde_json::{Value, json};
+use artifact::{AuditRow, Finding, Outcome, SplitName, read_audit};
+use serde_json::{Map, Value, json};
 
 use super::shorten;
 use crate::Error;
 use crate::table::{columns, grouped, number};
 
-const SPLITS: [&str; 2] = ["train", "validation"];
 /// Characters of an example's texts.
 const TEXT_CHARACTERS: usize = 60;
 
@@ -79,19 +78,32 @@ fn read(path: &Path, examples: usize) -> Result<Findings, Error> {
     Ok(findings)
 }
 
-/// Questions and findings of either split.
+/// The splits that the summary or a finding names, training first.
+fn splits(findings: &Findings, summary: Option<&Value>) -> Vec<&'static str> {
+    let is_there = |split: &&str| {
+        summary.is_some_and(|summary| summary.get(split).is_some())
+            || findings.values().any(|found| found.rows.contains_key(*split))
+    };
+    let names = SplitName::ALL.map(SplitName::as_str);
+    names.into_iter().filter(|split| *split != "test" || is_there(split)).collect()
+}
+
+/// Questions and findings of each split.
 fn counts(findings: &Findings, summary: Option<&Value>) -> String {
-    let mut rows = vec![["", "", "train", "validation"].map(str::to_owned)];
+    let splits = splits(findings, summary);
+    let row = |name: &str, kind: &str, cells: Vec<String>| -> Vec<String> {
+        [name.to_owned(), kind.to_owned()].into_iter().chain(cells).collect()
+    };
+    let mut rows = vec![row("", "", splits.iter().map(|split| (*split).to_owned()).collect())];
     if let Some(summary) = summary {
         for name in ["questions", "answerable", "unanswerable", "realigned", "skipped"] {
-            let [train, validation] = SPLITS.map(|split| number(&summary[split][name]));
-            rows.push([name.to_owned(), String::new(), train, validation]);
+            rows.push(row(name, "", splits.iter().map(|split| number(&summary[split][name])).collect()));
         }
-        rows.push(<[String; 4]>::default());
+        rows.push(row("", "", vec![String::new(); splits.len()]));
     }
     for (finding, found) in findings {
-        let [train, validation] = SPLITS.map(|split| grouped(found.rows.get(split).copied().unwrap_or(0)));
-        rows.push([finding.name().to_owned(), finding.severity().name().to_owned(), train, validation]);
+        let count = |split: &&str| grouped(found.rows.get(*split).copied().unwrap_or(0));
+        rows.push(row(finding.name(), finding.severity().name(), splits.iter().map(count).collect()));
     }
     columns(&rows, 2)
 }
@@ -99,12 +111,14 @@ fn counts(findings: &Findings, summary: Option<&Value>) -> String {
 /// Lengths, scripts and languages.
 fn figures(summary: &Value) -> String {
     const STATISTICS: [&str; 6] = ["mean", "min", "p50", "p90", "p99", "max"];
-    let mut lengths = vec![["characters", "", "mean", "min", "p50", "p90", "p99", "max"].map(str::to_owned)];
+    let splits = splits(&Findings::new(), Some(summary));
+    let mut lengths =
+        vec![["characters", "", "mean", "min", "p50", "p90", "p99", "max"].map(str::to_owned).to_vec()];
     for field in ["context", "question", "answer"] {
-        for split in SPLITS {
+        for split in &splits {
             let statistics = &summary[split]["characters"][field];
-            let [mean, min, p50, p90, p99, max] = STATISTICS.map(|name| number(&statistics[name]));
-            lengths.push([field.to_owned(), split.to_owned(), mean, min, p50, p90, p99, max]);
+            let numbers = STATISTICS.map(|name| number(&statistics[name]));
+            lengths.push([field.to_owned(), (*split).to_owned()].into_iter().chain(numbers).collect());
         }
     }
     let mut text = format!("\n{}", columns(&lengths, 2));
@@ -113,17 +127,19 @@ fn figures(summary: &Value) -> String {
         ("scripts of questions", "/scripts/question"),
         ("languages of contexts (guessed from a sample)", "/languages/contexts"),
     ] {
-        let counts = SPLITS.map(|split| summary[split].pointer(pointer).and_then(Value::as_object));
+        let counts: Vec<Option<&Map<String, Value>>> =
+            splits.iter().map(|split| summary[split].pointer(pointer).and_then(Value::as_object)).collect();
         let names: BTreeSet<&String> = counts.iter().flatten().flat_map(|counts| counts.keys()).collect();
-        let count = |split: usize, name: &str| {
-            counts[split].and_then(|counts| counts.get(name)).and_then(Value::as_u64).unwrap_or(0)
+        let count = |counts: Option<&Map<String, Value>>, name: &str| {
+            counts.and_then(|counts| counts.get(name)).and_then(Value::as_u64).unwrap_or(0)
         };
         let mut names: Vec<&String> = names.into_iter().collect();
-        names.sort_by_key(|name| std::cmp::Reverse(count(0, name) + count(1, name)));
-        let mut rows = vec![[title, "train", "validation"].map(str::to_owned)];
-        rows.extend(
-            names.iter().map(|name| [(*name).clone(), grouped(count(0, name)), grouped(count(1, name))]),
-        );
+        names.sort_by_key(|name| std::cmp::Reverse(counts.iter().map(|of| count(*of, name)).sum::<u64>()));
+        let mut rows = vec![[title].iter().chain(&splits).map(|cell| (*cell).to_owned()).collect::<Vec<_>>()];
+        rows.extend(names.iter().map(|name| {
+            let counts = counts.iter().map(|of| grouped(count(*of, name)));
+            std::iter::once((*name).clone()).chain(counts).collect()
+        }));
         let _ = write!(text, "\n{}", columns(&rows, 1));
     }
     text

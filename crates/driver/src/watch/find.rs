@@ -4,13 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use artifact::file_name;
+use artifact::{PARTIAL_PREFIX, file_name};
 
 use crate::Error;
 use crate::running::last_line;
-
-/// Folders that a training writes into begin so; a finished one is renamed.
-pub(super) const PARTIAL: &str = ".partial-";
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -43,7 +40,7 @@ impl Wanted {
             return Ok(None);
         };
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        match name.strip_prefix(PARTIAL) {
+        match name.strip_prefix(PARTIAL_PREFIX) {
             // Finished meanwhile: `.partial-<fingerprint>` of a store, `.partial-<name>-<fingerprint>` elsewhere.
             Some(target) => {
                 let output = target.rsplit_once('-').map_or(target, |(output, _)| output);
@@ -51,7 +48,7 @@ impl Wanted {
             }
             // Not finished yet.
             None => newest(parent, |folder| {
-                let rest = folder.strip_prefix(PARTIAL).and_then(|folder| folder.strip_prefix(name));
+                let rest = folder.strip_prefix(PARTIAL_PREFIX).and_then(|folder| folder.strip_prefix(name));
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
             }),
         }
@@ -83,7 +80,7 @@ fn newest(folder: &Path, asked_for: impl Fn(&str) -> bool) -> Result<Option<Path
         let name = entry.file_name();
         let name = name.to_string_lossy();
         // The store keeps other hidden folders for a moment.
-        if name.starts_with('.') && !name.starts_with(PARTIAL) || !asked_for(&name) {
+        if name.starts_with('.') && !name.starts_with(PARTIAL_PREFIX) || !asked_for(&name) {
             continue;
         }
         // It may be renamed at this moment; the next look will find it.

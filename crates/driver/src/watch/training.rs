@@ -4,10 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use artifact::{HistoryKind, LiveRow, file_name};
+use artifact::{HistoryKind, LiveRow, PARTIAL_PREFIX, file_name};
 
 use super::curve::Point;
-use super::find::PARTIAL;
 use crate::Error;
 use crate::running::{Running, last_line};
 
@@ -106,7 +105,7 @@ impl Training {
     pub(super) fn name(&self) -> String {
         let name = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
         let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let name = name.strip_prefix(".partial-").unwrap_or(&name);
+        let name = name.strip_prefix(PARTIAL_PREFIX).unwrap_or(&name);
         let is_fingerprint = name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_fingerprint { name[..12].to_owned() } else { name.to_owned() }
     }
@@ -134,7 +133,7 @@ fn age(dir: &Path) -> Option<Duration> {
 
 fn state(dir: &Path) -> State {
     // Sealed, but under its name only after the rename.
-    let is_partial = dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PARTIAL));
+    let is_partial = dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PARTIAL_PREFIX));
     if !is_partial && dir.join(file_name::MANIFEST).is_file() {
         State::Finished
     } else if Running::at(dir).is_some() {

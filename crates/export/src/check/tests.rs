@@ -10,9 +10,9 @@ fn config(n_heads: usize) -> Config {
     Config::from_json(json.to_string().as_bytes()).unwrap()
 }
 
-/// A checkpoint of [`config`] with arbitrary weights.
-fn checkpoint(folder: &Path) -> Tensors {
-    let path = folder.join(file_name::CHECKPOINT);
+/// Weights of [`config`] with arbitrary weights.
+fn trained(folder: &Path) -> Tensors {
+    let path = folder.join(file_name::WEIGHTS);
     let mut writer = TensorsWriter::create(&path, "t").unwrap();
     let mut push = |name: &str, shape: &[i64]| {
         let value = |i: i64| ((i + 31 * name.len() as i64) as f32 * 0.7).sin();
@@ -37,17 +37,17 @@ fn checkpoint(folder: &Path) -> Tensors {
         push(&format!("{name}.bias"), &shape[..1]);
     }
     writer.finish().unwrap();
-    Tensors::open(&path).unwrap()
+    Tensors::open(&path, &artifact::TENSORS).unwrap()
 }
 
-fn check(checkpoint: &Tensors) -> Check<'_> {
+fn check(trained: &Tensors) -> Check<'_> {
     let runtime = Runtime::cpu_fp32(1).unwrap();
     let input_ids = vec![vec![2, 5, 6, 3, 7, 8, 3], vec![2, 11, 3, 9, 3]];
-    let expected = logits(&config(2), checkpoint, &input_ids, &runtime).unwrap();
-    Check { runtime, checkpoint, config: config(2), input_ids, expected }
+    let expected = logits(&config(2), trained, &input_ids, &runtime).unwrap();
+    Check { runtime, trained, config: config(2), input_ids, expected }
 }
 
-/// The checkpoint with the last bit of one number flipped.
+/// The weights with the last bit of one number flipped.
 struct Altered<'a>(&'a Tensors, &'static str);
 
 impl Weights for Altered<'_> {
@@ -63,26 +63,26 @@ impl Weights for Altered<'_> {
 #[test]
 fn equal_weights_pass() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = checkpoint(folder.path());
-    check(&checkpoint).weights(Path::new("model.safetensors"), &checkpoint).unwrap();
+    let trained = trained(folder.path());
+    check(&trained).weights(Path::new("model.safetensors"), &trained).unwrap();
 }
 
 #[test]
 fn one_bit_of_one_weight_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = checkpoint(folder.path());
-    let altered = Altered(&checkpoint, "distilbert.transformer.layer.0.ffn.lin1.weight");
-    let error = check(&checkpoint).weights(Path::new("model.safetensors"), &altered).unwrap_err();
-    insta::assert_snapshot!(error, @"model.safetensors: distilbert.transformer.layer.0.ffn.lin1.weight differs from the checkpoint at element 5");
+    let trained = trained(folder.path());
+    let altered = Altered(&trained, "distilbert.transformer.layer.0.ffn.lin1.weight");
+    let error = check(&trained).weights(Path::new("model.safetensors"), &altered).unwrap_err();
+    insta::assert_snapshot!(error, @"model.safetensors: distilbert.transformer.layer.0.ffn.lin1.weight differs from the trained weights at element 5");
 }
 
 #[test]
 fn equal_weights_under_another_configuration_are_noticed() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = checkpoint(folder.path());
-    let mut check = check(&checkpoint);
+    let trained = trained(folder.path());
+    let mut check = check(&trained);
     check.config = config(4);
-    let error = check.weights(Path::new("model.safetensors"), &checkpoint).unwrap_err().to_string();
+    let error = check.weights(Path::new("model.safetensors"), &trained).unwrap_err().to_string();
     assert!(error.starts_with("model.safetensors: start logit 0 of feature 0 is "), "{error}");
 }
 

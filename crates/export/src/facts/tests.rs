@@ -44,7 +44,7 @@ pub(crate) fn manifests() -> [Manifest; 3] {
         "3",
         json!({
             "parts": {"settings": {"run.precision": "auto", "run.seed": 42, "train.betas": [0.9, 0.999], "train.learning_rate": 2e-4}},
-            "metrics": {"steps": 564, "best_step": 376, "validation_loss": 0.25, "exact_match": 91.0, "f1": 93.5,
+            "metrics": {"steps": 564, "optimizer_steps": 564, "best_step": 376, "validation_loss": 0.25, "exact_match": 91.0, "f1": 93.5,
                 "windows": {"tokenize-features.max_length": 384, "tokenize-features.doc_stride": 128}, "no_answer": false},
             "run": {
                 "started": "2026-01-01T00:00:00Z", "elapsed_ms": 1234, "device": "cpu", "precision": "bf16", "threads": 2,
@@ -61,7 +61,9 @@ pub(crate) fn manifests() -> [Manifest; 3] {
                 "evaluate.n_best": 20, "evaluate.max_answer_length": 30, "evaluate.null_threshold": 0.0,
             }},
             "metrics": {
-                "exact_match": 91.0, "f1": 93.456, "base_exact_match": 0.333, "base_f1": 5.5, "questions": 300,
+                "questions": 300, "exact_match": 91.0, "f1": 93.456, "loss": 0.25,
+                "base_exact_match": 0.333, "base_f1": 5.5, "base_loss": 6.0,
+                "answers_longer_than_max_answer_length": 0, "questions_with_longer_answers_alone": 0,
             },
             "run": {"elapsed_ms": 99},
         }),
@@ -90,6 +92,6 @@ fn a_missing_score_is_named() {
     let error = Facts::new(manifests.each_ref(), "5").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the manifest of evaluate 44444444444444444444444444444444 has no metric `base_f1`"
+        "the manifest of evaluate 44444444444444444444444444444444 is another version's: missing field `base_f1`"
     );
 }

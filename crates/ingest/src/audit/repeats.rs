@@ -13,7 +13,6 @@ pub(super) struct Asked {
     /// Every id, one after another, and where each ends.
     ids: String,
     ends: Vec<usize>,
-    /// Contexts.
     pub contexts: Seen,
     /// Question texts.
     pub questions: Seen,

@@ -67,7 +67,7 @@ fn read(data: &[u8], family: Family) -> std::result::Result<BTreeMap<String, Vec
     let folder = tempfile::tempdir().unwrap();
     fs_err::write(folder.path().join("model.safetensors"), data).unwrap();
     let read = || -> Result<_> {
-        let weights = Weights::open(Checkpoint::open(folder.path())?, family, &config())?;
+        let weights = Weights::open(WeightFiles::open(folder.path())?, family, &config())?;
         weights.iter().map(|named| named.map(|(name, _, values)| (name.to_owned(), values))).collect()
     };
     read().map_err(|error| message(&error, folder.path()))
@@ -170,8 +170,8 @@ fn more_layers_than_the_file_can_hold_are_refused_without_listing_them() {
     config.n_layers = 2_000_000;
     let folder = tempfile::tempdir().unwrap();
     fs_err::write(folder.path().join("model.safetensors"), file(&bert(), Dtype::F32)).unwrap();
-    let checkpoint = Checkpoint::open(folder.path()).unwrap();
-    let error = Weights::open(checkpoint, Family::Bert, &config).unwrap_err();
+    let weight_files = WeightFiles::open(folder.path()).unwrap();
+    let error = Weights::open(weight_files, Family::Bert, &config).unwrap_err();
     insta::assert_snapshot!(message(&error, folder.path()), @r"
       model.safetensors: 1 tensors do not fit a bert model of its config.json
         missing: config.json says 2000000 layers, which have 32000000 tensors; the file has 38
@@ -185,8 +185,8 @@ fn a_head_that_was_trained_with_token_types_is_known() {
     let needs = |tensors: &[Values]| {
         let folder = tempfile::tempdir().unwrap();
         fs_err::write(folder.path().join("model.safetensors"), file(tensors, Dtype::F32)).unwrap();
-        let checkpoint = Checkpoint::open(folder.path()).unwrap();
-        Weights::open(checkpoint, Family::Bert, &config()).unwrap().head_needs_token_types().unwrap()
+        let weight_files = WeightFiles::open(folder.path()).unwrap();
+        Weights::open(weight_files, Family::Bert, &config()).unwrap().head_needs_token_types().unwrap()
     };
     assert!(!needs(&tensors), "there is no head");
     tensors.push(("qa_outputs.weight".to_owned(), vec![2, 4], vec![0.5; 8]));

@@ -37,11 +37,22 @@ impl Check<'_> {
 
     fn sources(&self, settings: &Settings) -> Result<(), SettingsError> {
         let ingest = &settings.ingest;
-        for (key, source) in [("ingest.train", &ingest.train), ("ingest.validation", &ingest.validation)] {
+        let sources = [
+            ("ingest.train", Some(&ingest.train)),
+            ("ingest.validation", Some(&ingest.validation)),
+            ("ingest.test", ingest.test.as_ref()),
+        ];
+        for (key, source) in sources {
+            let Some(source) = source else { continue };
             let locations = match source {
+                Source::Sample if key == "ingest.test" => {
+                    let remedy = "name test questions of your own, or leave it empty";
+                    return Err(self.error(key, "cannot be generated", remedy));
+                }
                 Source::Sample => continue,
-                Source::Share(_) if key == "ingest.train" => {
-                    let remedy = "name the training questions; only ingest.validation can be a share of them";
+                Source::Share(_) if key != "ingest.validation" => {
+                    let remedy =
+                        "name its questions; only ingest.validation can be a share of the training data";
                     return Err(self.error(key, "cannot be a share of the training data", remedy));
                 }
                 Source::Share(percent) if *percent > 0.0 && *percent < 100.0 => continue,

@@ -16,10 +16,7 @@ pub enum SettingsError {
     #[diagnostic(help(
         "name an existing file with --config, or leave it out to use ./pipeline.toml, or else the built-in settings"
     ))]
-    NoFile {
-        /// As typed.
-        path: PathBuf,
-    },
+    NoFile { path: PathBuf },
 
     /// The settings file cannot be read.
     #[error("the settings file cannot be read")]
@@ -32,7 +29,6 @@ pub enum SettingsError {
     ))]
     #[expect(private_interfaces, reason = "callers only print it")]
     Syntax {
-        /// Where.
         origin: Origin,
         /// The parser's message.
         message: String,
@@ -45,7 +41,6 @@ pub enum SettingsError {
     ))]
     #[expect(private_interfaces, reason = "callers only print it")]
     NotATable {
-        /// Where.
         origin: Origin,
         /// What stands there.
         name: String,
@@ -56,11 +51,9 @@ pub enum SettingsError {
     #[diagnostic(help("{remedy}"))]
     #[expect(private_interfaces, reason = "callers only print it")]
     Unknown {
-        /// Where.
         origin: Origin,
         /// "table" or "setting".
         what: &'static str,
-        /// As typed.
         name: String,
         /// The nearest known name, or all of them.
         remedy: String,
@@ -71,11 +64,9 @@ pub enum SettingsError {
     #[diagnostic(help("{remedy}"))]
     #[expect(private_interfaces, reason = "callers only print it")]
     Value {
-        /// Where.
         origin: Origin,
         /// Key, value and rule.
         message: String,
-        /// What to type instead.
         remedy: String,
     },
 
@@ -85,7 +76,6 @@ pub enum SettingsError {
     Profile {
         /// The settings file, or "the built-in settings".
         file: String,
-        /// As typed.
         name: String,
         /// Which profiles there are.
         remedy: String,
@@ -94,8 +84,5 @@ pub enum SettingsError {
     /// `--set` without a table, key or value.
     #[error("--set {argument}: expected table.key=value")]
     #[diagnostic(help("for example --set train.epochs=1"))]
-    Set {
-        /// As typed.
-        argument: String,
-    },
+    Set { argument: String },
 }

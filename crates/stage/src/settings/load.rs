@@ -19,7 +19,7 @@ const DEFAULT_FILE: &str = "pipeline.toml";
 const PATHS: [&str; 3] = ["ingest.train_ids", "ingest.validation_ids", "train.init_from"];
 
 /// Settings that name a [`Source`](super::Source): a path among other things.
-pub(super) const SOURCES: [&str; 2] = ["ingest.train", "ingest.validation"];
+pub(super) const SOURCES: [&str; 3] = ["ingest.train", "ingest.validation", "ingest.test"];
 
 /// The setting that names a [`BaseModel`](super::BaseModel).
 const BASE_MODEL: &str = "ingest.base_model";
@@ -27,9 +27,7 @@ const BASE_MODEL: &str = "ingest.base_model";
 /// What the command line says about settings.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// `--config`
     pub config: Option<PathBuf>,
-    /// `--profile`
     pub profile: Option<String>,
     /// `--set`, in order.
     pub set: Vec<String>,

@@ -30,16 +30,12 @@ pub use source::{BaseModel, HubId, Location, Source};
 pub struct Settings {
     /// `[run]`: what several stages share.
     pub run: Run,
-    /// `[ingest]`
     pub ingest: Ingest,
     /// `[tokenize-features]`
     #[serde(rename = "tokenize-features")]
     pub tokenize_features: TokenizeFeatures,
-    /// `[train]`
     pub train: Train,
-    /// `[evaluate]`
     pub evaluate: Evaluate,
-    /// `[export]`
     pub export: Export,
 }
 
@@ -65,6 +61,9 @@ pub struct Ingest {
     pub train: Source,
     /// Validation questions.
     pub validation: Source,
+    /// Test questions, if any: scored once, at the end.
+    #[serde(with = "optional_source")]
+    pub test: Option<Source>,
     /// The pretrained model.
     pub base_model: BaseModel,
     /// Training questions to keep; 0 = all.
@@ -144,9 +143,9 @@ pub struct Train {
     pub early_stopping_patience: u64,
     /// Optimizer steps between two log lines.
     pub log_every_steps: u64,
-    /// Optimizer steps between two training states on disk; 0 = only when training is stopped.
+    /// Optimizer steps between two checkpoints on disk; 0 = only when training is stopped.
     pub checkpoint_every_steps: u64,
-    /// Training states that are kept.
+    /// Checkpoints that are kept.
     pub keep_checkpoints: usize,
     /// Minutes after which training stops and can be gone on with; 0 = never.
     pub max_minutes: f64,
@@ -273,6 +272,34 @@ pub enum Format {
     Safetensors,
     /// `pytorch_model.bin`
     Pytorch,
+}
+
+/// TOML has no null: the empty string stands for "no source".
+mod optional_source {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Location, Source};
+
+    #[expect(clippy::ref_option, reason = "serde's `with` fixes the signature")]
+    pub(super) fn serialize<S: Serializer>(
+        source: &Option<Source>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match source {
+            Some(source) => source.serialize(serializer),
+            None => serializer.serialize_str(""),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Source>, D::Error> {
+        let is_none = |source: &Source| match source {
+            Source::At(locations) => *locations == [Location::File("".into())],
+            _ => false,
+        };
+        Ok(Some(Source::deserialize(deserializer)?).filter(|source| !is_none(source)))
+    }
 }
 
 /// TOML has no null: the empty string stands for "no path".

@@ -147,10 +147,8 @@ impl Hashes {
         if self.is_changed {
             let memory = Memory { checksum: checksum(&self.known), files: self.known };
             let write = || -> io::Result<()> {
-                let temporary = self.path.with_extension(format!("json.{}", std::process::id()));
                 fs_err::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
-                fs_err::write(&temporary, serde_json::to_vec_pretty(&memory)?)?;
-                fs_err::rename(temporary, &self.path)
+                artifact::replace_file(&self.path, &serde_json::to_vec_pretty(&memory)?)
             };
             if let Err(error) = write() {
                 tracing::debug!(%error, "hashes of the input files are not remembered");

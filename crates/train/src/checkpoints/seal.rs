@@ -1,27 +1,26 @@
-//! What says that a training state is whole: the hashes of its files, written when all of them are on the disk.
+//! What says that a checkpoint is whole: the hashes of its files, written when all of them are on the disk.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use artifact::{SMALL_FILE_BYTES, StateName, TEMPORARY_EXTENSION, hash_file, read_small, sealed_states};
-use fs_err::File;
+use artifact::{CheckpointName, SMALL_FILE_BYTES, hash_file, read_small, replace_file, sealed_checkpoints};
 use serde::{Deserialize, Serialize};
 
 use super::{best_path, best_step, file_name, remove, remove_files};
 use crate::Error;
-use crate::state::{SavedState, Snapshot, StatePaths};
+use crate::checkpoint::{Checkpoint, CheckpointPaths, Snapshot};
 
-/// A state that is on the disk.
+/// A checkpoint that is on the disk.
 pub(super) struct Sealed {
-    pub(super) state: StateName,
+    pub(super) checkpoint: CheckpointName,
     /// The best weights that it refers to.
     pub(super) best: Option<BestWeights>,
     pub(super) took: Duration,
 }
 
-/// The best weights, as they were when a state was sealed with them first.
+/// The best weights, as they were when a checkpoint was sealed with them first.
 #[derive(Clone)]
 pub(super) struct BestWeights {
     pub(super) global_step: u64,
@@ -36,9 +35,9 @@ struct Seal {
 }
 
 impl Seal {
-    /// That of a state; one that is no seal is not an error of reading.
-    fn read(dir: &Path, state: StateName) -> io::Result<serde_json::Result<Self>> {
-        Ok(serde_json::from_slice(&read_small(&state.seal_path(dir), SMALL_FILE_BYTES)?))
+    /// That of a checkpoint; one that is no seal is not an error of reading.
+    fn read(dir: &Path, checkpoint: CheckpointName) -> io::Result<serde_json::Result<Self>> {
+        Ok(serde_json::from_slice(&read_small(&checkpoint.seal_path(dir), SMALL_FILE_BYTES)?))
     }
 }
 
@@ -49,15 +48,18 @@ impl BestWeights {
             return Ok(());
         }
         let reason = "the contents have changed since the validation that found them best".to_owned();
-        Err(Error::State { path: path.to_owned(), reason })
+        Err(Error::Checkpoint { path: path.to_owned(), reason })
     }
 }
 
-/// The state of a name, if its files are what its seal says, with the best weights that it refers to.
-pub(super) fn verified(dir: &Path, state: StateName) -> Result<(SavedState, Option<BestWeights>), Error> {
-    let paths = StatePaths::new(dir, state);
-    let damaged = |reason| Error::State { path: paths.tensors.clone(), reason };
-    let seal = Seal::read(dir, state)?.map_err(|error| damaged(error.to_string()))?;
+/// The checkpoint of a name, if its files are what its seal says, with the best weights that it refers to.
+pub(super) fn verified(
+    dir: &Path,
+    checkpoint: CheckpointName,
+) -> Result<(Checkpoint, Option<BestWeights>), Error> {
+    let paths = CheckpointPaths::new(dir, checkpoint);
+    let damaged = |reason| Error::Checkpoint { path: paths.tensors.clone(), reason };
+    let seal = Seal::read(dir, checkpoint)?.map_err(|error| damaged(error.to_string()))?;
     // Before anything of them is mapped: reading says what is wrong with a disk, a map ends the process.
     for (name, sealed) in &seal.blake3 {
         if hash_file(&dir.join(name))? != *sealed {
@@ -70,7 +72,7 @@ pub(super) fn verified(dir: &Path, state: StateName) -> Result<(SavedState, Opti
     };
     hash_of(&paths.tensors)?;
     hash_of(&paths.history)?;
-    let saved = SavedState::open(&paths)?;
+    let saved = Checkpoint::open(&paths)?;
     let best = saved.counters.best.map(|best| {
         let global_step = best.global_step;
         Ok::<_, Error>(BestWeights { global_step, blake3: hash_of(&best_path(dir, global_step))? })
@@ -78,8 +80,8 @@ pub(super) fn verified(dir: &Path, state: StateName) -> Result<(SavedState, Opti
     Ok((saved, best.transpose()?))
 }
 
-/// Brings a state to the disk, says that it is whole, and removes those that are too many. Where that fails, nothing of
-/// it stays. `best` are the best weights of the state before, whose hash is not taken again.
+/// Brings a checkpoint to the disk, says that it is whole, and removes those that are too many. Where that fails, nothing of
+/// it stays. `best` are the best weights of the checkpoint before, whose hash is not taken again.
 pub(super) fn seal(
     dir: &Path,
     keep: usize,
@@ -87,19 +89,19 @@ pub(super) fn seal(
     best: Option<BestWeights>,
 ) -> Result<Sealed, Error> {
     let started = Instant::now();
-    let state = snapshot.counters.state();
+    let checkpoint = snapshot.counters.name();
     let best = write_seal(dir, snapshot, best).inspect_err(|_| {
         // The seal first: without it the rest counts as nothing.
-        let removed = remove_seal(dir, state)
-            .and_then(|()| remove_files(dir, |name| StateName::of_file(name) == Some(state)));
+        let removed = remove_seal(dir, checkpoint)
+            .and_then(|()| remove_files(dir, |name| CheckpointName::of_file(name) == Some(checkpoint)));
         if let Err(error) = removed {
-            tracing::warn!(%error, "parts of a training state stay behind until the next start");
+            tracing::warn!(%error, "parts of a checkpoint stay behind until the next start");
         }
     })?;
     if let Err(error) = prune(dir, keep) {
-        tracing::warn!(%error, "older training states stay behind until the next one is sealed");
+        tracing::warn!(%error, "older checkpoints stay behind until the next one is sealed");
     }
-    Ok(Sealed { state, best, took: started.elapsed() })
+    Ok(Sealed { checkpoint, best, took: started.elapsed() })
 }
 
 fn write_seal(
@@ -124,39 +126,33 @@ fn write_seal(
     blake3
         .extend(best.iter().map(|best| (file_name(&best_path(dir, best.global_step)), best.blake3.clone())));
     let seal = serde_json::to_vec_pretty(&Seal { blake3 }).map_err(io::Error::from)?;
-    let path = counters.state().seal_path(dir);
-    let temporary = path.with_added_extension(TEMPORARY_EXTENSION);
-    let mut file = File::create(&temporary)?;
-    file.write_all(&seal)?;
-    file.sync_all()?;
-    fs_err::rename(&temporary, &path)?;
-    File::open(dir)?.sync_all()?;
+    replace_file(&counters.name().seal_path(dir), &seal)?;
     Ok(best)
 }
 
-fn remove_seal(dir: &Path, state: StateName) -> Result<(), Error> {
-    match remove(&state.seal_path(dir)) {
+fn remove_seal(dir: &Path, checkpoint: CheckpointName) -> Result<(), Error> {
+    match remove(&checkpoint.seal_path(dir)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }
 
-/// Removes all but the newest `keep` states, and the best weights that none of those refers to.
+/// Removes all but the newest `keep` checkpoints, and the best weights that none of those refers to.
 pub(super) fn prune(dir: &Path, keep: usize) -> Result<(), Error> {
-    let states = sealed_states(dir)?;
-    let (old, kept) = states.split_at(states.len().saturating_sub(keep));
+    let checkpoints = sealed_checkpoints(dir)?;
+    let (old, kept) = checkpoints.split_at(checkpoints.len().saturating_sub(keep));
     let mut needed = BTreeSet::new();
-    for &state in kept {
+    for &checkpoint in kept {
         // One that is damaged refers to nothing that could be used.
-        needed.extend(Seal::read(dir, state)?.into_iter().flat_map(|seal| seal.blake3.into_keys()));
+        needed.extend(Seal::read(dir, checkpoint)?.into_iter().flat_map(|seal| seal.blake3.into_keys()));
     }
-    for state in old {
+    for checkpoint in old {
         // The seal first: without it the rest counts as nothing.
-        remove(&state.seal_path(dir))?;
+        remove(&checkpoint.seal_path(dir))?;
     }
-    let newest_step = kept.last().map_or(0, |state| state.global_step);
-    remove_files(dir, |name| match (StateName::of_file(name), best_step(name)) {
-        (Some(state), _) => !kept.contains(&state),
+    let newest_step = kept.last().map_or(0, |checkpoint| checkpoint.global_step);
+    remove_files(dir, |name| match (CheckpointName::of_file(name), best_step(name)) {
+        (Some(checkpoint), _) => !kept.contains(&checkpoint),
         // Those of its own step or a later one may have been written since it was taken.
         (_, Some(step)) => step < newest_step && !needed.contains(name),
         _ => false,

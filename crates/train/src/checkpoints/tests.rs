@@ -3,8 +3,8 @@ use distilbert::Parameter;
 use torch_kernels::Handle;
 
 use super::*;
+use crate::checkpoint::Best;
 use crate::optimizer::OptimizerSettings;
-use crate::state::Best;
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> =
@@ -28,15 +28,15 @@ fn optimizer() -> AdamW {
 }
 
 /// Of before a step's validation, and of after it.
-const BEFORE: StateName = StateName { global_step: 3, validated: false };
-const AFTER: StateName = StateName { validated: true, ..BEFORE };
+const BEFORE: CheckpointName = CheckpointName { global_step: 3, validated: false };
+const AFTER: CheckpointName = CheckpointName { validated: true, ..BEFORE };
 
 #[test]
-fn the_validation_of_a_state_that_is_there_is_kept_beside_it() {
+fn the_validation_of_a_checkpoint_that_is_there_is_kept_beside_it() {
     let dir = tempfile::tempdir().unwrap();
-    let files = |state: StateName| {
+    let files = |checkpoint: CheckpointName| {
         ["json", "arrow", "history.arrow"]
-            .map(|extension| fs_err::read(dir.path().join(format!("{state}.{extension}"))).ok())
+            .map(|extension| fs_err::read(dir.path().join(format!("{checkpoint}.{extension}"))).ok())
     };
     let counters = Counters { global_step: 3, ..Counters::default() };
     let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
@@ -51,7 +51,7 @@ fn the_validation_of_a_state_that_is_there_is_kept_beside_it() {
     checkpoints.save(validated.clone(), &[], &optimizer(), "f").unwrap();
     checkpoints.wait().unwrap();
     assert!(files(BEFORE) == stopped && stopped.iter().all(Option::is_some));
-    assert_eq!(sealed_states(dir.path()).unwrap(), [BEFORE, AFTER]);
+    assert_eq!(sealed_checkpoints(dir.path()).unwrap(), [BEFORE, AFTER]);
     drop(checkpoints);
     // And the one after that finds it made; one that is damaged gives way to the one of before.
     let mut checkpoints = Checkpoints::open(dir.path(), 1, 4).unwrap();
@@ -60,12 +60,12 @@ fn the_validation_of_a_state_that_is_there_is_kept_beside_it() {
     assert_eq!(checkpoints.open_newest().unwrap().unwrap().counters.validated_step, 0);
     checkpoints.save(Counters { global_step: 4, ..Counters::default() }, &[], &optimizer(), "f").unwrap();
     checkpoints.wait().unwrap();
-    let last = StateName { global_step: 4, validated: false };
-    assert_eq!(sealed_states(dir.path()).unwrap(), [last]);
+    let last = CheckpointName { global_step: 4, validated: false };
+    assert_eq!(sealed_checkpoints(dir.path()).unwrap(), [last]);
 }
 
 #[test]
-fn a_state_that_was_not_sealed_is_taken_again() {
+fn a_checkpoint_that_was_not_sealed_is_taken_again() {
     let dir = tempfile::tempdir().unwrap();
     let best = Best { global_step: 2, loss: 1.0, exact_match: 0.0, f1: 0.0 };
     let counters = Counters { global_step: 3, best: Some(best), ..Counters::default() };
@@ -76,18 +76,18 @@ fn a_state_that_was_not_sealed_is_taken_again() {
     fs_err::write(checkpoints.best_path(2), "weights").unwrap();
     checkpoints.save(counters, &[], &optimizer(), "f").unwrap();
     checkpoints.wait().unwrap();
-    assert_eq!(sealed_states(dir.path()).unwrap(), [BEFORE]);
+    assert_eq!(sealed_checkpoints(dir.path()).unwrap(), [BEFORE]);
 }
 
 #[test]
-fn without_regular_states_none_is_due() {
+fn without_regular_checkpoints_none_is_due() {
     let dir = tempfile::tempdir().unwrap();
     let due = |every_steps| Checkpoints::open(dir.path(), 1, every_steps).unwrap().is_due(7, Duration::ZERO);
     assert_eq!([0, 7, 9].map(due), [false, true, false]);
 }
 
 #[test]
-fn a_damaged_state_is_not_kept_in_place_of_a_whole_one() {
+fn a_damaged_checkpoint_is_not_kept_in_place_of_a_whole_one() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["step-00000008.json", "step-00000008.arrow", "step-00000008.history.arrow"] {
         fs_err::write(dir.path().join(name), "{}").unwrap();
@@ -129,7 +129,7 @@ fn with_best(global_step: u64, best_step: u64) -> Counters {
 }
 
 #[test]
-fn best_weights_that_changed_since_their_first_state_are_not_vouched_for_again() {
+fn best_weights_that_changed_since_their_first_checkpoint_are_not_vouched_for_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
     fs_err::write(checkpoints.best_path(2), "weights").unwrap();
@@ -139,19 +139,19 @@ fn best_weights_that_changed_since_their_first_state_are_not_vouched_for_again()
     fs_err::write(checkpoints.best_path(2), "weigths").unwrap();
     checkpoints.save(with_best(6, 2), &[], &optimizer(), "f").unwrap();
     checkpoints.wait().unwrap();
-    assert!(matches!(checkpoints.check_best(2), Err(Error::State { .. })));
+    assert!(matches!(checkpoints.check_best(2), Err(Error::Checkpoint { .. })));
     drop(checkpoints);
-    // Neither state is whole without them.
+    // Neither checkpoint is whole without them.
     let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
     let refused = checkpoints.open_newest().err().expect("neither is whole");
-    assert!(matches!(refused, Error::NoWholeState { count: 2, .. }), "{refused}");
+    assert!(matches!(refused, Error::NoWholeCheckpoint { count: 2, .. }), "{refused}");
     // Nothing is lost: the weights as they were make both whole again.
     fs_err::write(checkpoints.best_path(2), "weights").unwrap();
     assert_eq!(checkpoints.open_newest().unwrap().unwrap().counters.global_step, 6);
 }
 
 #[test]
-fn what_is_no_file_in_the_place_of_a_state_is_damage() {
+fn what_is_no_file_in_the_place_of_a_checkpoint_is_damage() {
     let dir = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
     for global_step in [3, 6] {
@@ -183,7 +183,7 @@ fn what_is_no_file_in_the_place_of_a_state_is_damage() {
 }
 
 #[test]
-fn without_regular_states_best_weights_go_when_no_state_refers_to_them() {
+fn without_regular_checkpoints_best_weights_go_when_no_checkpoint_refers_to_them() {
     let dir = tempfile::tempdir().unwrap();
     let left = |every_steps, stopped_after: u64| {
         let mut checkpoints = Checkpoints::open(dir.path(), 1, every_steps).unwrap();
@@ -195,13 +195,13 @@ fn without_regular_states_best_weights_go_when_no_state_refers_to_them() {
         checkpoints.discard_best(2);
         checkpoints.best_path(2).exists()
     };
-    assert!(left(4, 0), "a state may still refer to them");
+    assert!(left(4, 0), "a checkpoint may still refer to them");
     assert!(!left(0, 0));
-    assert!(left(0, 3), "the state of step 3 refers to them");
+    assert!(left(0, 3), "the checkpoint of step 3 refers to them");
 }
 
 #[test]
-fn states_that_cannot_be_read_for_now_are_not_given_up() {
+fn checkpoints_that_cannot_be_read_for_now_are_not_given_up() {
     let dir = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::open(dir.path(), 2, 4).unwrap();
     for global_step in [3, 6] {

@@ -23,7 +23,7 @@ pub struct RunFacts<'a> {
     pub dir: &'a Path,
     /// The artifact's fingerprint.
     pub fingerprint: &'a str,
-    /// The step that training goes on from; 0 = the beginning.
+    /// The step that training resumes from; 0 = the beginning.
     pub resumed_from_step: u64,
 }
 

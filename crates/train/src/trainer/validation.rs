@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
+use answerer::{AnswerSettings, SplitOutcome, SplitScore, answer_split};
 use artifact::{HistoryKind, HistoryRow};
-use distilbert::{AnswerSettings, Predictor, SplitOutcome, SplitScore, answer_split};
+use distilbert::Predictor;
 use squad::SpanSettings;
 use stage::Job;
 
 use super::{Subject, Trainer};
 use crate::Error;
-use crate::records::write_checkpoint;
-use crate::state::Best;
+use crate::checkpoint::Best;
+use crate::records::write_weights;
 use crate::stop::Reason;
 
 /// How validation selects spans: `run_qa`'s defaults, so that no span setting of evaluate trains again.
@@ -98,7 +99,7 @@ impl Trainer<'_> {
         self.counters.validated_step = global_step;
         if self.counters.best.is_none_or(|best| self.recipe.is_better(&score, &best.score())) {
             let path = self.checkpoints.best_path(global_step);
-            write_checkpoint(&path, job.fingerprint(), self.subject.model, (global_step, score))?;
+            write_weights(&path, job.fingerprint(), self.subject.model, (global_step, score))?;
             let before = self.counters.best.replace(Best { global_step, loss, exact_match, f1 });
             if let Some(before) = before.filter(|before| before.global_step < global_step) {
                 self.checkpoints.discard_best(before.global_step);

@@ -8,9 +8,8 @@ use arrow::array::{BooleanBufferBuilder, FixedSizeListArray, Int32Array, ListArr
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{ArrowNativeType, DataType, Field};
 
-use super::{end_field, offset_field};
+use super::{FEATURES, end_field, offset_field};
 use crate::Result;
-use crate::kind::FEATURES;
 use crate::table_writer::{BATCH_ROWS, TableWriter};
 
 /// A window to write: [`super::Feature`] with its offsets as they are when made.

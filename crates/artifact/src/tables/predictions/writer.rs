@@ -6,8 +6,8 @@ use arrow::array::{ArrayRef, Float64Array, Int32Array, ListArray, StringArray, S
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 
-use super::{Candidate, Prediction, candidate_fields};
-use crate::kind::{Kind, PREDICTIONS};
+use super::{Candidate, PREDICTIONS, Prediction, candidate_fields};
+use crate::kind::Kind;
 use crate::row_writer::{Row, RowWriter};
 
 /// Writes predictions as they come, one for each question.

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayBuilder, Int64Builder, LargeBinaryBuilder, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 
-use super::TensorView;
+use super::{TENSORS, TensorView};
 use crate::Result;
-use crate::kind::{Kind, TENSORS};
+use crate::kind::Kind;
 use crate::table_writer::{BATCH_BYTES, TableWriter};
 
 /// Writes tensors as they come.
@@ -29,7 +29,7 @@ impl TensorsWriter {
         Self::create_as(path, fingerprint, &TENSORS, BTreeMap::new())
     }
 
-    /// Begins a table of kind [`TENSORS`] or [`crate::TRAINING_STATE`] with metadata of its own, such as counters;
+    /// Begins a table of kind [`crate::WEIGHTS`] or [`crate::CHECKPOINT`] with metadata of its own, such as counters;
     /// keys that begin with `distilburn.` are taken.
     pub fn create_as(
         path: &Path,

@@ -1,24 +1,15 @@
-//! Answering every question of a split: logits in batches, spans per question, loss and scores on the way.
-//!
-//! Spans are selected and scored on other threads than the model's, behind it. A few batches of logits and the windows of
-//! one question are held at a time, whatever the split's size.
-
-use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
-use std::thread;
+//! Answering every question of a split, with loss and scores on the way.
 
 use artifact::Feature;
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
 use squad::{
     F1Units, FeatureLogits, Means, Parts, QuestionScore, Rules, Scoring, SpanPrediction, SpanSettings, Tally,
     select_spans,
 };
 
-use crate::{Predictor, QaLogits, Split};
+use distilbert::{Predictor, QaLogits};
 
-/// Batches of logits that may wait for their spans to be selected.
-const BATCHES_AHEAD: usize = 2;
+use crate::Split;
+use crate::pipeline::{Run, answer_all};
 
 /// The answer to one question, and how it compares with the gold answers.
 #[derive(Clone, Debug)]
@@ -90,9 +81,9 @@ impl SplitOutcome {
 
 /// Answers all questions of `split` in order and hands each to `each`, which may stop it with an error.
 ///
-/// Scores follow SQuAD's v2.0 rules where the split has a question without answers, else v1.1's. `batch_size` is the
-/// number of features of one forward pass. `each` runs on the caller's thread, and sees an answer a few batches after the
-/// model has computed its logits: an error stops it that much later.
+/// Scores follow SQuAD's v2.0 rules where the split has a question without answers, else v1.1's. A forward pass takes
+/// as many tokens as `batch_size` features of the split's greatest length have. `each` runs on the caller's thread, a few
+/// batches behind the model.
 ///
 /// # Errors
 /// What `each` returns.
@@ -103,43 +94,21 @@ pub fn answer_split<E>(
     settings: &AnswerSettings,
     mut each: impl FnMut(AnsweredExample) -> Result<(), E>,
 ) -> Result<SplitOutcome, E> {
-    let batch_size = batch_size.max(1);
     let (mut loss, mut tally, mut only_answer) = (0.0, Tally::default(), OnlyAnswer::default());
-    let mut take = |answers: Vec<AnsweredExample>| -> Result<(), E> {
-        answers.into_iter().try_for_each(|answered| {
+    let rules = split.rules();
+    let longest = split.features.iter().map(|feature| feature.input_ids.len()).max().unwrap_or(1);
+    answer_all(
+        predictor,
+        split.features.iter(),
+        batch_size.max(1) * longest,
+        |windows| answer(split, windows, settings, rules),
+        |answered| {
             loss += answered.loss;
             tally.add(answered.score);
             only_answer.add(&answered.prediction.text);
             each(answered)
-        })
-    };
-    let pool = ThreadPoolBuilder::new().num_threads(torch_kernels::threads()).build();
-    let pool = pool.expect("the system gives as many threads to this as to the model");
-    thread::scope(|scope| {
-        let (to_worker, batches) = sync_channel(BATCHES_AHEAD);
-        let (to_caller, answers) = channel();
-        let pool = &pool;
-        scope.spawn(move || pool.install(|| select_behind(split, *settings, batches, to_caller)));
-        let count = split.features.len();
-        let batches = (0..count).step_by(batch_size).map(|start| start..count.min(start + batch_size));
-        let input_ids = |index| split.features.get(index).input_ids;
-        let mut done = 0;
-        let mut outcome = Ok(());
-        predictor.logits_of_batches(batches.map(|batch| batch.map(input_ids).collect()), |logits| {
-            let features = (done..).map(|index| split.features.get(index));
-            done += logits.len();
-            let windows = features.zip(logits).map(|(feature, logits)| Window { feature, logits }).collect();
-            if to_worker.send(windows).is_err() {
-                // It panicked: leaving the scope says so.
-                return ControlFlow::Break(());
-            }
-            outcome = answers.try_iter().try_for_each(&mut take);
-            if outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        outcome?;
-        drop(to_worker);
-        answers.iter().try_for_each(&mut take)
-    })?;
+        },
+    )?;
 
     let Means { questions, exact_match, f1 } = tally.means();
     let only_answer = match only_answer {
@@ -169,36 +138,18 @@ impl OnlyAnswer {
     }
 }
 
-/// Selects and scores spans until there are no more batches, or nobody takes the answers: after each batch, in parallel,
-/// those of the questions whose windows ended in it.
-fn select_behind<'a>(
-    split: &'a Split,
-    settings: AnswerSettings,
-    batches: Receiver<Vec<Window<'a>>>,
-    to_caller: Sender<Vec<AnsweredExample>>,
-) {
-    let rules = split.rules();
-    let answer_all = |windows: &[Window<'_>]| -> Vec<AnsweredExample> {
-        let questions: Vec<&[Window<'_>]> = windows.chunk_by(Window::has_same_question).collect();
-        questions.into_par_iter().map(|windows| answer(split, windows, &settings, rules)).collect()
-    };
-    let mut windows: Vec<Window<'_>> = Vec::new();
-    for batch in batches {
-        windows.extend(batch);
-        // The last question may go on in the next batch.
-        let last = windows.chunk_by(Window::has_same_question).next_back().map_or(0, <[_]>::len);
-        let complete = windows.len() - last;
-        if to_caller.send(answer_all(&windows[..complete])).is_err() {
-            return;
-        }
-        windows.drain(..complete);
+impl Run for Feature<'_> {
+    fn input_ids(&self) -> &[i32] {
+        self.input_ids
     }
-    // Nobody takes it after an error.
-    let _ = to_caller.send(answer_all(&windows));
+
+    fn has_same_question(&self, other: &Self) -> bool {
+        self.example_index == other.example_index
+    }
 }
 
 fn answer(split: &Split, windows: &[Window<'_>], settings: &AnswerSettings, rules: Rules) -> AnsweredExample {
-    let example_index = windows[0].feature.example_index as usize;
+    let example_index = windows[0].0.example_index as usize;
     let example = split.examples.get(example_index);
     let context = split.contexts.get(example.context_id).context;
     let prediction = select_answer(context, windows, &settings.spans, rules == Rules::V2);
@@ -206,27 +157,13 @@ fn answer(split: &Split, windows: &[Window<'_>], settings: &AnswerSettings, rule
     AnsweredExample {
         example_index,
         score: Scoring { rules, f1_units: settings.f1_units }.score(&prediction.text, &ground_truths),
-        loss: windows.iter().map(|window| feature_loss(&window.feature, &window.logits)).sum(),
+        loss: windows.iter().map(|(feature, logits)| feature_loss(feature, logits)).sum(),
         prediction,
     }
 }
 
 /// A feature with what the model says about it.
-#[derive(Clone, Debug)]
-pub struct Window<'a> {
-    /// The feature.
-    pub feature: Feature<'a>,
-    /// Its logits.
-    pub logits: QaLogits,
-}
-
-impl Window<'_> {
-    /// Whether the two belong to one question.
-    #[must_use]
-    pub fn has_same_question(&self, other: &Self) -> bool {
-        self.feature.example_index == other.feature.example_index
-    }
-}
+pub type Window<'a> = (Feature<'a>, QaLogits);
 
 /// The answer to a question about `context` from all of its windows; `version_2` says whether there may be none.
 #[must_use]
@@ -237,14 +174,14 @@ pub fn select_answer(
     version_2: bool,
 ) -> SpanPrediction {
     let offsets: Vec<Vec<Option<(u32, u32)>>> =
-        windows.iter().map(|window| window.feature.offset_mapping.iter().collect()).collect();
+        windows.iter().map(|(feature, _)| feature.offset_mapping.iter().collect()).collect();
     let features: Vec<FeatureLogits<'_>> = windows
         .iter()
         .zip(&offsets)
-        .map(|(window, offset_mapping)| FeatureLogits {
+        .map(|((_, logits), offset_mapping)| FeatureLogits {
             offset_mapping,
-            start_logits: &window.logits.start_logits,
-            end_logits: &window.logits.end_logits,
+            start_logits: &logits.start_logits,
+            end_logits: &logits.end_logits,
         })
         .collect();
     select_spans(context, &features, settings, version_2)

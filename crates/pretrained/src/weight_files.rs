@@ -1,4 +1,4 @@
-//! A checkpoint's tensors, in whatever files they are: safetensors or `pytorch_model.bin`, whole or in shards.
+//! A model's tensors, in whatever files they are: safetensors or `pytorch_model.bin`, whole or in shards.
 //!
 //! What the tensors are for is the business of
 //! [`crate::weights`].
@@ -27,7 +27,7 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// All tensors of a model's folder, by name.
 #[derive(Debug)]
-pub struct Checkpoint {
+pub struct WeightFiles {
     /// The weights, or the index of their shards; for messages.
     pub path: PathBuf,
     files: Vec<(String, Weights)>,
@@ -43,7 +43,6 @@ pub struct Tensor {
     pub dtype_name: String,
     /// The type, where f32 can be made of it.
     pub dtype: Option<Dtype>,
-    /// Of `files`.
     file: usize,
 }
 
@@ -58,43 +57,43 @@ enum Weights {
     Pytorch(Mutex<StateDictFile>),
 }
 
-impl Checkpoint {
+impl WeightFiles {
     /// Reads the headers of the weights in `folder`: [`fetch::weights_file`] says which those are.
     pub fn open(folder: &Path) -> Result<Self> {
         let name = fetch::weights_file(folder)
             .ok_or_else(|| Error::NoModelFile { folder: folder.to_owned(), name: "model.safetensors" })?;
-        let mut checkpoint = Self { path: folder.join(name), files: Vec::new(), tensors: BTreeMap::new() };
+        let mut weight_files = Self { path: folder.join(name), files: Vec::new(), tensors: BTreeMap::new() };
         let mut problems = Vec::new();
         if name.ends_with(".index.json") {
             let json = files::required(folder, name)?;
             let index: Value = serde_json::from_slice(&json)
-                .map_err(|source| Error::json(&checkpoint.path, "an index of shards", &source))?;
+                .map_err(|source| Error::json(&weight_files.path, "an index of shards", &source))?;
             let shards = fetch::shards(&index).ok_or_else(|| {
                 Error::index(
-                    &checkpoint.path,
+                    &weight_files.path,
                     vec!["weight_map: expected names of files in the same folder".into()],
                 )
             })?;
             for shard in shards {
                 if folder.join(shard).is_file() {
-                    checkpoint.add(folder, shard, &mut problems)?;
+                    weight_files.add(folder, shard, &mut problems)?;
                 } else {
                     problems.push(format!("missing: the file {shard}"));
                 }
             }
-            checkpoint.compare(&index, &mut problems);
+            weight_files.compare(&index, &mut problems);
         } else {
-            checkpoint.add(folder, name, &mut problems)?;
+            weight_files.add(folder, name, &mut problems)?;
         }
-        if problems.is_empty() { Ok(checkpoint) } else { Err(Error::index(&checkpoint.path, problems)) }
+        if problems.is_empty() { Ok(weight_files) } else { Err(Error::index(&weight_files.path, problems)) }
     }
 
     /// Reads the header of one file, whole in itself, whatever lies beside it.
     pub fn open_file(path: &Path) -> Result<Self> {
-        let mut checkpoint = Self { path: path.to_owned(), files: Vec::new(), tensors: BTreeMap::new() };
+        let mut weight_files = Self { path: path.to_owned(), files: Vec::new(), tensors: BTreeMap::new() };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        checkpoint.add(path.parent().unwrap_or(Path::new("")), &name, &mut Vec::new())?;
-        Ok(checkpoint)
+        weight_files.add(path.parent().unwrap_or(Path::new("")), &name, &mut Vec::new())?;
+        Ok(weight_files)
     }
 
     /// The sizes of a tensor that was listed.

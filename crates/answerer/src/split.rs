@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use artifact::{Answer, Artifact, Contexts, Examples, Features, file_name};
+use artifact::{Answer, Artifact, Contexts, Examples, Features, SplitName};
+use distilbert::Config;
 use squad::Rules;
 
-use crate::{Config, Error};
+use crate::Error;
 
-/// The tables of one split.
+/// The tables of a split.
 pub struct Split {
     /// Paragraphs.
     pub contexts: Contexts,
@@ -18,30 +19,15 @@ pub struct Split {
 }
 
 impl Split {
-    /// The training split of an ingest and a tokenize-features artifact.
+    /// The tables of a split in an ingest and a tokenize-features artifact.
     ///
     /// # Errors
     /// Those of opening the tables, and tables that do not belong together.
-    pub fn train(ingest: &Artifact, features: &Artifact) -> Result<Self, Error> {
-        let files = [file_name::CONTEXTS_TRAIN, file_name::EXAMPLES_TRAIN, file_name::FEATURES_TRAIN];
-        Self::open(ingest, features, files)
-    }
-
-    /// The validation split of the same.
-    ///
-    /// # Errors
-    /// As [`Self::train`].
-    pub fn validation(ingest: &Artifact, features: &Artifact) -> Result<Self, Error> {
-        let files =
-            [file_name::CONTEXTS_VALIDATION, file_name::EXAMPLES_VALIDATION, file_name::FEATURES_VALIDATION];
-        Self::open(ingest, features, files)
-    }
-
-    fn open(ingest: &Artifact, features: &Artifact, names: [&str; 3]) -> Result<Self, Error> {
+    pub fn open(name: SplitName, ingest: &Artifact, features: &Artifact) -> Result<Self, Error> {
         let split = Self {
-            contexts: Contexts::open(&ingest.file(names[0])?)?,
-            examples: Examples::open(&ingest.file(names[1])?)?,
-            features: Features::open(&features.file(names[2])?)?,
+            contexts: Contexts::open(&ingest.file(name.contexts())?)?,
+            examples: Examples::open(&ingest.file(name.examples())?)?,
+            features: Features::open(&features.file(name.features())?)?,
         };
         split.examples.check_contexts(&split.contexts)?;
         split.features.check_examples(&split.examples)?;
@@ -114,7 +100,6 @@ impl Split {
 /// Gold answers longer than any prediction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LongAnswers {
-    /// How many there are.
     pub answers: usize,
     /// Questions that have no shorter one.
     pub questions: usize,

@@ -1,13 +1,13 @@
-//! A training state: everything that a training needs to go on as if it had never stopped.
+//! A checkpoint: everything that a training needs to go on as if it had never stopped.
 //!
-//! Order and dropout are functions of the seed and the step, so the state is the parameters with their moments, a
+//! Order and dropout are functions of the seed and the step, so it is the parameters with their moments, a
 //! handful of counters, and the history so far.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use artifact::{HistoryRow, StateName, Tensors, TensorsWriter, read_history, write_history};
-use distilbert::SplitScore;
+use answerer::SplitScore;
+use artifact::{CheckpointName, HistoryRow, Tensors, TensorsWriter, read_history, write_history};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -48,10 +48,10 @@ impl Best {
 }
 
 impl Counters {
-    /// What a state with them is called.
-    pub(crate) fn state(&self) -> StateName {
+    /// What a checkpoint with them is called.
+    pub(crate) fn name(&self) -> CheckpointName {
         let Self { global_step, validated_step, .. } = *self;
-        StateName { global_step, validated: global_step > 0 && validated_step == global_step }
+        CheckpointName { global_step, validated: global_step > 0 && validated_step == global_step }
     }
 
     /// The same, for a training that begins with `scaler`: another device may have another precision.
@@ -61,7 +61,7 @@ impl Counters {
             (None, None) => None,
             (kept, new) => {
                 let had = if kept.is_some() { "float16" } else { "another precision than float16" };
-                tracing::warn!(had, "the training goes on in another precision than it was stopped in");
+                tracing::warn!(had, "the training resumes in another precision than it was stopped in");
                 new
             }
         };
@@ -89,20 +89,20 @@ impl Counters {
 /// What the rows of a parameter's moments are called after its name.
 const MOMENTS: [&str; 2] = [".exp_avg", ".exp_avg_sq"];
 
-/// A state on its way to the disk: its tensors are written, so that training goes on, but not yet known to be there.
+/// A checkpoint on its way to the disk: its tensors are written, so that training goes on, but not yet known to be there.
 ///
 /// The copy is the operating system's (its cache of the file), which may move it to the disk and out of memory at any
 /// time; one of ours would take three times the model's size until the file is whole.
 pub(crate) struct Snapshot {
     pub(crate) counters: Counters,
-    paths: StatePaths,
+    paths: CheckpointPaths,
     fingerprint: String,
     history: Vec<HistoryRow>,
     tensors: TensorsWriter,
 }
 
 impl Snapshot {
-    /// Copies parameters and moments into the state's file in `dir`.
+    /// Copies parameters and moments into the checkpoint's file in `dir`.
     pub(crate) fn take(
         dir: &Path,
         counters: Counters,
@@ -110,8 +110,8 @@ impl Snapshot {
         optimizer: &AdamW,
         fingerprint: &str,
     ) -> Result<Self, Error> {
-        let paths = StatePaths::new(dir, counters.state());
-        let kind = &artifact::TRAINING_STATE;
+        let paths = CheckpointPaths::new(dir, counters.name());
+        let kind = &artifact::CHECKPOINT;
         let mut tensors =
             TensorsWriter::create_as(&paths.tensors, fingerprint, kind, counters.to_metadata())?;
         for state in optimizer.states() {
@@ -126,46 +126,46 @@ impl Snapshot {
     }
 
     /// Writes the history; returns when both files are whole, on the disk, and have their names.
-    pub(crate) fn finish(self) -> Result<StatePaths, Error> {
+    pub(crate) fn finish(self) -> Result<CheckpointPaths, Error> {
         write_history(&self.paths.history, &self.fingerprint, &self.history)?;
         self.tensors.finish()?;
         Ok(self.paths)
     }
 }
 
-/// Where the two files of a state are.
+/// Where the two files of a checkpoint are.
 #[derive(Clone, Debug)]
-pub(crate) struct StatePaths {
+pub(crate) struct CheckpointPaths {
     pub(crate) tensors: PathBuf,
     pub(crate) history: PathBuf,
 }
 
-impl StatePaths {
-    pub(crate) fn new(dir: &Path, state: StateName) -> Self {
+impl CheckpointPaths {
+    pub(crate) fn new(dir: &Path, name: CheckpointName) -> Self {
         Self {
-            tensors: dir.join(format!("{state}.arrow")),
-            history: dir.join(format!("{state}.history.arrow")),
+            tensors: dir.join(format!("{name}.arrow")),
+            history: dir.join(format!("{name}.history.arrow")),
         }
     }
 }
 
-/// A state read back.
-pub(crate) struct SavedState {
+/// A checkpoint read back.
+pub(crate) struct Checkpoint {
     pub(crate) counters: Counters,
     pub(crate) history: Vec<HistoryRow>,
     path: PathBuf,
     tensors: Tensors,
 }
 
-impl SavedState {
-    pub(crate) fn open(paths: &StatePaths) -> Result<Self, Error> {
-        let tensors = Tensors::open(&paths.tensors)?;
+impl Checkpoint {
+    pub(crate) fn open(paths: &CheckpointPaths) -> Result<Self, Error> {
+        let tensors = Tensors::open(&paths.tensors, &artifact::CHECKPOINT)?;
         let counters = Counters::from_metadata(&tensors)
-            .map_err(|error| Error::State { path: paths.tensors.clone(), reason: error.to_string() })?;
+            .map_err(|error| Error::Checkpoint { path: paths.tensors.clone(), reason: error.to_string() })?;
         Ok(Self { counters, history: read_history(&paths.history)?, path: paths.tensors.clone(), tensors })
     }
 
-    /// Overwrites parameters and moments with those of the state.
+    /// Overwrites parameters and moments with those of the checkpoint.
     pub(crate) fn restore(&self, optimizer: &mut AdamW) -> Result<(), Error> {
         for state in optimizer.restore(self.counters.optimizer_step) {
             let name = state.param.name.clone();
@@ -175,7 +175,7 @@ impl SavedState {
                 if values.len() != handle.numel() {
                     let reason =
                         format!("{name}{suffix} has {} values, expected {}", values.len(), handle.numel());
-                    return Err(Error::State { path: self.path.clone(), reason });
+                    return Err(Error::Checkpoint { path: self.path.clone(), reason });
                 }
                 handle.copy_from(&values);
             }

@@ -1,13 +1,16 @@
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use artifact::{
     Answer, Contexts, ContextsWriter, Example, Examples, ExamplesWriter, FeatureRow, Features, FeaturesWriter,
 };
+use distilbert::Runtime;
 use tempfile::TempDir;
 
 use super::*;
+use crate::LongAnswers;
 use crate::tests::tiny_model;
-use crate::{LongAnswers, Runtime};
 
 const SETTINGS: AnswerSettings = AnswerSettings {
     spans: SpanSettings { n_best: 100, max_answer_length: 3, null_threshold: 0.0 },

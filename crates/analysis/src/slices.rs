@@ -1,0 +1,458 @@
+//! The built-in slices of a dataset: what kind of question each one is.
+//!
+//! A question has one value in each slicing of [`SLICINGS`]; the questions with the same value are a slice, written
+//! `question_word=why`. Words are counted at white space, in scripts without spaces every character is one. Number
+//! words, months, connecting and common words are English.
+//!
+//! Not here: slices that other parts make up, such as the audit's findings and lists of ids. They are [`Slice`]s too.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use unicode_script::UnicodeScript as _;
+
+use squad::{LabelledAnswer, python, units_of};
+
+use crate::NotASlice;
+use crate::passage::Passage;
+
+/// What the built-in slices look at.
+#[derive(Clone, Copy, Debug)]
+pub struct SlicedQuestion<'a> {
+    /// The question.
+    pub question: &'a str,
+    /// The text that holds the answer.
+    pub context: &'a str,
+    /// The gold answers; the first one decides.
+    pub ground_truths: &'a [LabelledAnswer<'a>],
+    /// How many windows the context takes.
+    pub windows: usize,
+    /// The article's title, empty where there is none.
+    pub article: &'a str,
+}
+
+/// A slicing and one of its values, `question_word=why` as text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slice {
+    /// The slicing: `question_word`.
+    pub slicing: String,
+    /// The value: `why`.
+    pub value: String,
+}
+
+impl fmt::Display for Slice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.slicing, self.value)
+    }
+}
+
+impl FromStr for Slice {
+    type Err = NotASlice;
+
+    /// Cuts at the first `=`; a value may hold more of them.
+    fn from_str(text: &str) -> Result<Self, NotASlice> {
+        match text.split_once('=') {
+            Some((slicing, value)) if !slicing.is_empty() && !value.is_empty() => {
+                Ok(Self { slicing: slicing.to_owned(), value: value.to_owned() })
+            }
+            _ => Err(NotASlice { found: text.to_owned() }),
+        }
+    }
+}
+
+/// A way to slice the questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slicing {
+    /// Its stable name.
+    pub name: &'static str,
+    /// What people read.
+    pub label: &'static str,
+    /// Its values in the order of a table; empty where they come from the data.
+    pub values: &'static [&'static str],
+}
+
+/// The value of questions without a gold answer.
+const NO_ANSWER: &str = "no answer";
+
+/// The built-in slicings, in the order in which [`slices`] gives their values.
+pub const SLICINGS: [Slicing; 9] = [
+    Slicing {
+        name: "question_word",
+        label: "question word",
+        values: &["what", "which", "who", "when", "where", "why", "how", "how many", "how much", "other"],
+    },
+    Slicing {
+        name: "answer_type",
+        label: "answer type",
+        values: &["date", "name", "number", "other", NO_ANSWER],
+    },
+    Slicing {
+        name: "answer_length",
+        label: "answer length, words",
+        values: &["1", "2", "3-5", "6-10", "11+", NO_ANSWER],
+    },
+    Slicing {
+        name: "context_length",
+        label: "context length, words",
+        values: &["1-100", "101-150", "151-250", "251-500", "501+"],
+    },
+    Slicing { name: "windows", label: "windows", values: &["1", "2", "3+"] },
+    Slicing {
+        name: "answer_position",
+        label: "answer's position in its context",
+        values: &["first third", "middle third", "last third", NO_ANSWER],
+    },
+    Slicing {
+        name: "shared_words",
+        label: "question's words in the answer's sentence",
+        values: &["none", "up to a third", "up to two thirds", "more", NO_ANSWER],
+    },
+    Slicing { name: "article", label: "article", values: &[] },
+    Slicing { name: "script", label: "script", values: &[] },
+];
+
+/// The slices that a question falls in, one for each of [`SLICINGS`] but `article` where it has no title.
+///
+/// - `question_word`: the first question word; *whom* and *whose* count as *who*, *how* with *many* or *much* behind it
+///   is a value of its own.
+/// - `answer_type`, the first that fits: *date*, with a month, a year (four digits from 1000 to 2099, or a decade such as
+///   1990s) or *century*; *name*, capitalised words that may have numbers and connecting words between them; *number*,
+///   with a digit anywhere or a number word first.
+/// - `answer_position`: where the answer starts, in thirds of the context's characters.
+/// - `shared_words`: how many of the question's words, common and question words aside, stand in the sentences that the
+///   answer touches.
+/// - `script`: that of most letters of the context by Unicode's full name of it; *none* without letters.
+#[must_use]
+pub fn slices(question: &SlicedQuestion<'_>) -> Vec<Slice> {
+    let answer = question.ground_truths.first();
+    let passage = Passage::new(question.context);
+    let range = answer.and_then(|answer| passage.range_of(*answer));
+    let of_answer = |value: Option<&'static str>| value.unwrap_or(NO_ANSWER);
+    let values = [
+        question_word(question.question),
+        of_answer(answer.map(|answer| answer_type(answer.text))),
+        of_answer(answer.map(|answer| {
+            bucket(words(answer.text), &[(1, "1"), (2, "2"), (5, "3-5"), (10, "6-10")], "11+")
+        })),
+        bucket(
+            words(question.context),
+            &[(100, "1-100"), (150, "101-150"), (250, "151-250"), (500, "251-500")],
+            "501+",
+        ),
+        bucket(question.windows, &[(1, "1"), (2, "2")], "3+"),
+        of_answer(answer.map(|answer| position(answer.start, question.context))),
+        of_answer(
+            range.map(|range| shared_words(question.question, passage.text_of(passage.sentences_of(&range)))),
+        ),
+        question.article,
+        script(question.context),
+    ];
+    let slices = SLICINGS.iter().zip(values);
+    slices
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(slicing, value)| Slice { slicing: slicing.name.to_owned(), value: value.to_owned() })
+        .collect()
+}
+
+/// The first bucket that reaches up to the number.
+fn bucket(number: usize, buckets: &[(usize, &'static str)], more: &'static str) -> &'static str {
+    buckets.iter().find(|(most, _)| number <= *most).map_or(more, |(_, name)| name)
+}
+
+fn words(text: &str) -> usize {
+    let words = text.split(python::is_space).filter(|word| !word.is_empty());
+    words.map(|word| units_of(word).len()).sum()
+}
+
+/// Runs of letters and digits in lower case.
+fn lower_case_words(text: &str) -> Vec<String> {
+    let words = text.split(|character| !python::is_word(character)).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
+}
+
+fn question_word(question: &str) -> &'static str {
+    let words = lower_case_words(question);
+    let found = words.iter().enumerate().find_map(|(index, word)| {
+        Some(match word.as_str() {
+            "what" => "what",
+            "which" => "which",
+            "who" | "whom" | "whose" => "who",
+            "when" => "when",
+            "where" => "where",
+            "why" => "why",
+            "how" => match words.get(index + 1).map(String::as_str) {
+                Some("many") => "how many",
+                Some("much") => "how much",
+                _ => "how",
+            },
+            _ => return None,
+        })
+    });
+    found.unwrap_or("other")
+}
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// Lower-case words that names have in their middle.
+const CONNECTING: [&str; 14] =
+    ["of", "the", "and", "for", "in", "on", "at", "to", "a", "de", "la", "du", "van", "von"];
+
+const NUMBER_WORDS: [&str; 33] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "thousand",
+    "million",
+    "billion",
+    "half",
+];
+
+fn answer_type(answer: &str) -> &'static str {
+    let words = answer.split(python::is_space).map(|word| word.trim_matches(|c: char| !python::is_word(c)));
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let is_number_word = |word: &str| {
+        let lower = word.to_lowercase();
+        lower.split('-').next().is_some_and(|first| NUMBER_WORDS.contains(&first))
+    };
+    let has_digit = |word: &str| word.contains(char::is_numeric);
+    let is_capitalised = |word: &str| word.starts_with(char::is_uppercase) && !is_number_word(word);
+    let in_name = |word: &str| is_capitalised(word) || has_digit(word) || CONNECTING.contains(&word);
+    if words.iter().any(|word| is_date_word(word)) {
+        "date"
+    } else if words.iter().any(|word| is_capitalised(word)) && words.iter().all(|word| in_name(word)) {
+        "name"
+    } else if words.iter().any(|word| has_digit(word))
+        || words.first().is_some_and(|word| is_number_word(word))
+    {
+        "number"
+    } else {
+        "other"
+    }
+}
+
+fn is_date_word(word: &str) -> bool {
+    let year = word.strip_suffix('s').unwrap_or(word);
+    let is_year = year.len() == 4 && year.parse().is_ok_and(|year| (1000..2100).contains(&year));
+    is_year || MONTHS.contains(&word) || matches!(word.to_lowercase().as_str(), "century" | "centuries")
+}
+
+fn position(start: i32, context: &str) -> &'static str {
+    let thirds = 3 * i64::from(start) / (context.chars().count() as i64).max(1);
+    match thirds {
+        ..=0 => "first third",
+        1 => "middle third",
+        2.. => "last third",
+    }
+}
+
+/// Words that say nothing about what a question is about.
+const COMMON: [&str; 52] = [
+    "a", "about", "an", "and", "are", "as", "at", "be", "been", "by", "can", "could", "did", "do", "does",
+    "for", "from", "had", "has", "have", "how", "in", "into", "is", "it", "its", "many", "much", "of", "on",
+    "or", "s", "that", "the", "their", "there", "this", "to", "was", "were", "what", "when", "where",
+    "which", "who", "whom", "whose", "why", "will", "with", "would", "you",
+];
+
+fn shared_words(question: &str, sentences: &str) -> &'static str {
+    let mut asked = lower_case_words(question);
+    asked.retain(|word| !COMMON.contains(&word.as_str()));
+    asked.sort_unstable();
+    asked.dedup();
+    let said = lower_case_words(sentences);
+    match (asked.iter().filter(|word| said.contains(word)).count(), asked.len()) {
+        (0, _) => "none",
+        (shared, asked) if 3 * shared <= asked => "up to a third",
+        (shared, asked) if 3 * shared <= 2 * asked => "up to two thirds",
+        _ => "more",
+    }
+}
+
+fn script(context: &str) -> &'static str {
+    let mut letters: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for letter in context.chars().filter(|character| character.is_alphabetic()) {
+        *letters.entry(letter.script().full_name()).or_default() += 1;
+    }
+    let most = letters.into_iter().max_by_key(|(_, letters)| *letters);
+    most.map_or("none", |(script, _)| script)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_first_question_word_counts_in_any_case() {
+        for (question, expected) in [
+            ("What's this?", "what"),
+            ("In WHICH year?", "which"),
+            ("To whom did he write?", "who"),
+            ("How many?", "how many"),
+            ("How  much is it?", "how much"),
+            ("How is it?", "how"),
+            ("The man did what when?", "what"),
+            ("Name the somewhat.", "other"),
+            ("", "other"),
+        ] {
+            assert_eq!(question_word(question), expected, "{question}");
+        }
+    }
+
+    #[test]
+    fn answers_are_dates_names_numbers_or_other_in_this_order() {
+        for (answer, expected) in [
+            ("March 3", "date"),
+            ("in 1990", "date"),
+            ("the 1920s", "date"),
+            ("19th century", "date"),
+            ("march of progress", "other"),
+            ("Denver Broncos", "name"),
+            ("Super Bowl 50", "name"),
+            ("University of Chicago", "name"),
+            ("Émile", "name"),
+            ("$5,000 a year", "number"),
+            ("Five million", "number"),
+            ("twenty-two", "number"),
+            ("9999", "number"),
+            ("a Denver team", "other"),
+            ("none", "other"),
+            ("東京", "other"),
+            ("1984年", "number"),
+            ("", "other"),
+        ] {
+            assert_eq!(answer_type(answer), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn every_slicing_has_its_value() {
+        let context = "The fox saw a river. It drank from the river near Rome in 1990. Then it slept.";
+        let start = context.find("near").unwrap() as i32;
+        let question = SlicedQuestion {
+            question: "Where did the fox drink from the river?",
+            context,
+            ground_truths: &[LabelledAnswer { start, text: "near Rome" }],
+            windows: 1,
+            article: "Foxes=nice",
+        };
+        let found: Vec<_> = slices(&question).iter().map(ToString::to_string).collect();
+        let expected = [
+            "question_word=where",
+            "answer_type=other",
+            "answer_length=2",
+            "context_length=1-100",
+            "windows=1",
+            "answer_position=middle third",
+            // Of "fox", "drink" and "river" the sentence has the last.
+            "shared_words=up to a third",
+            "article=Foxes=nice",
+            "script=Latin",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_question_without_answers_or_title_has_no_article_and_no_answer() {
+        let question = SlicedQuestion {
+            question: "誰?",
+            context: "これは東京",
+            ground_truths: &[],
+            windows: 3,
+            article: "",
+        };
+        let found: Vec<_> = slices(&question).iter().map(ToString::to_string).collect();
+        let expected = [
+            "question_word=other",
+            "answer_type=no answer",
+            "answer_length=no answer",
+            "context_length=1-100",
+            "windows=3+",
+            "answer_position=no answer",
+            "shared_words=no answer",
+            "script=Hiragana",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn scripts_without_spaces_count_characters() {
+        assert_eq!(words("東京 Tokyo は"), 4);
+    }
+
+    #[test]
+    fn text_without_a_slicing_or_a_value_is_no_slice() {
+        for text in ["", "=why", "question_word=", "question_word"] {
+            assert!(text.parse::<Slice>().is_err(), "{text}");
+        }
+        let error = "question_word".parse::<Slice>().unwrap_err();
+        insta::assert_snapshot!(error, @r#"expected a slice such as `question_word=why`, found "question_word""#);
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_those_that_the_slicing_lists_and_read_back(
+            question in "\\PC{0,30}",
+            context in "\\PC{0,60}",
+            start in -2_i32..70,
+            length in 0_usize..9,
+            windows in 0_usize..5,
+        ) {
+            let text: String = context.chars().skip(start.max(0) as usize).take(length).collect();
+            let truths = [LabelledAnswer { start, text: &text }];
+            let found = slices(&SlicedQuestion {
+                question: &question,
+                context: &context,
+                ground_truths: &truths,
+                windows,
+                article: "an article",
+            });
+            prop_assert_eq!(found.len(), SLICINGS.len());
+            for (slice, slicing) in found.iter().zip(SLICINGS) {
+                prop_assert_eq!(&slice.slicing, slicing.name);
+                let is_listed = slicing.values.contains(&slice.value.as_str());
+                prop_assert!(is_listed || slicing.values.is_empty(), "{}", slice);
+                prop_assert_eq!(&slice.to_string().parse::<Slice>().unwrap(), slice);
+            }
+        }
+    }
+}

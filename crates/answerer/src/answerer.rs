@@ -1,0 +1,279 @@
+//! A model that is loaded once and asked many questions.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use distilbert::{Config, DistilBertForQuestionAnswering, Predictor, QaLogits, Runtime};
+use pretrained::{ModelFolder, UseConfig};
+use squad::{
+    FeatureLogits, FeatureTokenizer, SpanPrediction, SpanSettings, TokenizedContext, WindowSettings,
+    select_spans,
+};
+
+use crate::Error;
+use crate::pipeline::{Run, answer_all};
+
+/// Windows of full length that a batch holds, or as many tokens of shorter ones.
+const BATCH_WINDOWS: usize = 32;
+
+/// How a model is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+    /// How texts are cut.
+    pub windows: WindowSettings,
+    /// How answers are chosen.
+    pub spans: SpanSettings,
+    /// Whether it may say that there is no answer.
+    pub no_answer: bool,
+}
+
+impl Usage {
+    /// As the model's folder says; for one of another tool, as transformers' pipeline had it (5.2).
+    #[must_use]
+    pub fn of(said: Option<&UseConfig>, positions: usize) -> Self {
+        if let Some(said) = said {
+            return Self {
+                windows: WindowSettings {
+                    max_length: said.windows.max_length,
+                    doc_stride: said.windows.doc_stride,
+                },
+                spans: SpanSettings {
+                    n_best: said.spans.n_best.max(1),
+                    max_answer_length: said.spans.max_answer_length.max(1),
+                    null_threshold: said.spans.null_threshold,
+                },
+                no_answer: said.no_answer,
+            };
+        }
+        let max_length = positions.min(384);
+        Self {
+            windows: WindowSettings { max_length, doc_stride: (max_length / 2).min(128) },
+            spans: SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 },
+            no_answer: false,
+        }
+    }
+}
+
+/// A model, ready to answer.
+pub struct Answerer {
+    predictor: Predictor,
+    tokenizer: FeatureTokenizer,
+    usage: Usage,
+    vocab_size: usize,
+}
+
+/// A question about a context, cut into windows. `key` is the caller's.
+#[derive(Debug)]
+pub struct Question<K> {
+    /// What the caller knows it by.
+    pub key: K,
+    context: Arc<str>,
+    windows: Vec<squad::Window>,
+}
+
+impl Answerer {
+    /// Loads the model in a folder: one that distilburn exported, or any DistilBERT or BERT with a question answering head.
+    /// `adjust` changes how it is asked from what the folder says.
+    ///
+    /// # Errors
+    /// [`Error`], each with its remedy.
+    pub fn open(
+        folder: &Path,
+        adjust: impl FnOnce(&mut Usage, &Config),
+        runtime: &Runtime,
+    ) -> Result<Self, Error> {
+        let folder = ModelFolder::open(folder)?;
+        if !folder.has_qa_head() {
+            return Err(Error::NoHead { path: folder.weights_path().to_owned() });
+        }
+        let config = Config::from_json(&folder.config_json())?;
+        let mut usage = Usage::of(folder.use_config(), config.max_position_embeddings);
+        adjust(&mut usage, &config);
+        let model = DistilBertForQuestionAnswering::new(&config, &folder.tensors()?, runtime.device())?;
+        Ok(Self {
+            predictor: Predictor::new(&model, runtime),
+            tokenizer: FeatureTokenizer::new(folder.tokenizer_json(), usage.windows)?,
+            usage,
+            vocab_size: config.vocab_size,
+        })
+    }
+
+    /// How it is asked.
+    #[must_use]
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// Tokenizes a context, for one question or many.
+    ///
+    /// # Errors
+    /// [`Error::Tokenize`].
+    pub fn tokenize(&self, context: &str) -> Result<TokenizedContext, Error> {
+        Ok(self.tokenizer.tokenize_context(context)?)
+    }
+
+    /// Cuts a question about a context, which `tokens` are of, into windows.
+    ///
+    /// # Errors
+    /// [`Error::LongQuestion`], and [`Error::TokenId`] where tokenizer and weights are of different models.
+    pub fn prepare<K>(
+        &self,
+        key: K,
+        question: &str,
+        context: Arc<str>,
+        tokens: &TokenizedContext,
+    ) -> Result<Question<K>, Error> {
+        let windows = self.tokenizer.windows(question, tokens, None).map_err(|error| match error {
+            squad::Error::QuestionTooLong { tokens, room, .. } => Error::LongQuestion { tokens, room },
+            error => error.into(),
+        })?;
+        // The embeddings have no row for others.
+        let has_row = |id: i32| usize::try_from(id).is_ok_and(|id| id < self.vocab_size);
+        match windows.iter().flat_map(|window| &window.input_ids).find(|&&id| !has_row(id)) {
+            Some(&id) => Err(Error::TokenId { id, vocab_size: self.vocab_size }),
+            None => Ok(Question { key, context, windows }),
+        }
+    }
+
+    /// Answers one question about one context.
+    ///
+    /// # Errors
+    /// Those of [`Self::tokenize`] and [`Self::prepare`].
+    pub fn answer(&self, question: &str, context: &str) -> Result<SpanPrediction, Error> {
+        let question = self.prepare((), question, context.into(), &self.tokenize(context)?)?;
+        let mut found = None;
+        self.answer_all(std::iter::once(question), |(), prediction| {
+            found = Some(prediction);
+            Ok::<(), std::convert::Infallible>(())
+        })
+        .unwrap_or_else(|never| match never {});
+        Ok(found.expect("a question has at least one window"))
+    }
+
+    /// Answers questions as they come and hands each answer to `each`, in their order, until it returns an error.
+    ///
+    /// # Errors
+    /// What `each` returns.
+    pub fn answer_all<K: Clone + Send + Sync, E>(
+        &self,
+        questions: impl Iterator<Item = Question<K>> + Send,
+        mut each: impl FnMut(K, SpanPrediction) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let windows = questions.enumerate().flat_map(|(index, question)| {
+            let of = Arc::new((index, question.key, question.context));
+            question.windows.into_iter().map(move |window| OwnedWindow { of: Arc::clone(&of), window })
+        });
+        answer_all(
+            &self.predictor,
+            windows,
+            BATCH_WINDOWS * self.usage.windows.max_length,
+            |windows| {
+                let (_, key, context) = &*windows[0].0.of;
+                (key.clone(), self.select(context, windows))
+            },
+            |(key, prediction)| each(key, prediction),
+        )
+    }
+
+    fn select<K>(&self, context: &str, windows: &[(OwnedWindow<K>, QaLogits)]) -> SpanPrediction {
+        let features: Vec<FeatureLogits<'_>> = windows
+            .iter()
+            .map(|(window, logits)| FeatureLogits {
+                offset_mapping: &window.window.offset_mapping,
+                start_logits: &logits.start_logits,
+                end_logits: &logits.end_logits,
+            })
+            .collect();
+        select_spans(context, &features, &self.usage.spans, self.usage.no_answer)
+    }
+}
+
+/// A window with the question it belongs to: its number, key and context.
+struct OwnedWindow<K> {
+    of: Arc<(usize, K, Arc<str>)>,
+    window: squad::Window,
+}
+
+impl<K: Send + Sync> Run for OwnedWindow<K> {
+    fn input_ids(&self) -> &[i32] {
+        &self.window.input_ids
+    }
+
+    fn has_same_question(&self, other: &Self) -> bool {
+        self.of.0 == other.of.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::tiny_model;
+
+    const WORDS: [&str; 9] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "sat", "cat", "dog", "mat"];
+
+    fn answerer() -> Answerer {
+        let runtime = Runtime::cpu_fp32(2).unwrap();
+        let usage = Usage {
+            windows: WindowSettings { max_length: 12, doc_stride: 2 },
+            spans: SpanSettings { n_best: 20, max_answer_length: 3, null_threshold: 0.0 },
+            no_answer: true,
+        };
+        let json = crate::word_piece::tokenizer_json(&WORDS).to_string();
+        Answerer {
+            predictor: Predictor::new(&tiny_model(), &runtime),
+            tokenizer: FeatureTokenizer::new(json.as_bytes(), usage.windows).unwrap(),
+            usage,
+            vocab_size: 32,
+        }
+    }
+
+    /// Contexts of one to some twenty windows.
+    fn context(index: usize) -> String {
+        ["cat", "dog", "sat", "mat"].map(|word| format!("{word} ")).concat().repeat(1 + 7 * (index % 5))
+    }
+
+    /// Sums of f32 depend on the threads and on how many rows a product has, in their last bits.
+    const TOLERANCE: f64 = 1e-5;
+
+    #[test]
+    fn many_questions_get_the_answers_of_each_alone_in_order() {
+        let answerer = answerer();
+        let questions = (0..60).map(|index| {
+            let context = context(index);
+            let tokens = answerer.tokenize(&context).unwrap();
+            answerer.prepare(index, "who sat", context.as_str().into(), &tokens).unwrap()
+        });
+        let mut found = Vec::new();
+        let outcome = answerer.answer_all(questions, |index, prediction| {
+            found.push((index, prediction));
+            Ok::<(), ()>(())
+        });
+        assert_eq!(outcome, Ok(()));
+        assert!(found.iter().map(|(index, _)| *index).eq(0..60));
+        for (index, prediction) in found {
+            let alone = answerer.answer("who sat", &context(index)).unwrap();
+            assert_eq!((&prediction.text, prediction.start_char), (&alone.text, alone.start_char), "{index}");
+            assert!((prediction.score - alone.score).abs() < TOLERANCE, "{index}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_caller_ends_it() {
+        let answerer = answerer();
+        let tokens = answerer.tokenize("cat").unwrap();
+        let questions = (0..1000).map(|index| answerer.prepare(index, "who", "cat".into(), &tokens).unwrap());
+        let outcome =
+            answerer.answer_all(questions, |index, _| if index == 3 { Err("enough") } else { Ok(()) });
+        assert_eq!(outcome, Err("enough"));
+    }
+
+    #[test]
+    fn a_question_as_long_as_a_window_and_an_id_without_an_embedding_are_refused() {
+        let mut answerer = answerer();
+        let error = answerer.answer(&"who ".repeat(9), "cat").unwrap_err();
+        assert!(matches!(error, Error::LongQuestion { tokens: 9, .. }), "{error}");
+        answerer.vocab_size = 6;
+        let error = answerer.answer("who", "dog").unwrap_err();
+        assert!(matches!(error, Error::TokenId { id: 7, vocab_size: 6 }), "{error}");
+    }
+}

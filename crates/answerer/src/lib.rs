@@ -1,0 +1,40 @@
+//! A model → answers: to every question of a split, or to any questions about any texts.
+//!
+//! Windows run in batches of about as many tokens each, on the workers of a [`distilbert::Predictor`]; answers are
+//! selected behind them, on other threads, and come in the order of the questions.
+//!
+//! Not here: the model (`distilbert`), how spans are selected and scored (`squad`), where questions come from.
+
+mod answerer;
+mod error;
+mod pipeline;
+mod scored;
+mod split;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+#[path = "../../../tests/word_piece.rs"]
+mod word_piece;
+
+use distilbert::{Runtime, RuntimeOptions};
+use stage::settings::Run;
+
+pub use answerer::{Answerer, Question, Usage};
+pub use error::Error;
+pub use scored::{
+    AnswerSettings, AnsweredExample, SplitOutcome, SplitScore, Window, answer_split, select_answer,
+};
+pub use split::{LongAnswers, Split};
+
+/// Where and how `[run]` says to compute.
+///
+/// # Errors
+/// Those of [`Runtime::new`].
+pub fn runtime(run: &Run) -> Result<Runtime, distilbert::Error> {
+    Runtime::new(RuntimeOptions {
+        device: &run.device,
+        precision: run.precision.as_str(),
+        threads: run.threads,
+        allow_slow_precision: run.allow_slow_precision,
+    })
+}

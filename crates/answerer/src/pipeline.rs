@@ -1,0 +1,98 @@
+//! From windows to answers: batches by tokens, logits on the model's workers, answers selected behind them.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::thread;
+
+use distilbert::{Predictor, QaLogits};
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
+
+/// Batches of logits that may wait for their answers to be selected.
+const BATCHES_AHEAD: usize = 2;
+
+/// A window that is run on its own, though not alone: those of one question stand together.
+pub(crate) trait Run: Send + Sync {
+    fn input_ids(&self) -> &[i32];
+    fn has_same_question(&self, other: &Self) -> bool;
+}
+
+/// Consecutive windows of at most `max_tokens` together; a longer one alone.
+pub(crate) fn by_tokens<W: Run>(
+    windows: impl Iterator<Item = W>,
+    max_tokens: usize,
+) -> impl Iterator<Item = Vec<W>> {
+    let mut windows = windows.peekable();
+    std::iter::from_fn(move || {
+        let first = windows.next()?;
+        let mut tokens = first.input_ids().len();
+        let mut batch = vec![first];
+        while let Some(next) = windows.next_if(|next| tokens + next.input_ids().len() <= max_tokens) {
+            tokens += next.input_ids().len();
+            batch.push(next);
+        }
+        Some(batch)
+    })
+}
+
+/// Runs `windows` and hands `each` the answer to every question, in order, until it returns an error.
+///
+/// `answer` sees all windows of a question with their logits, on other threads than the model's. `each` runs on the
+/// caller's, and sees an answer a few batches after the model has computed its logits: an error stops it that much later.
+/// A few batches of logits and the windows of one question are held at a time, however many there are.
+pub(crate) fn answer_all<W: Run, A: Send, E>(
+    predictor: &Predictor,
+    windows: impl Iterator<Item = W> + Send,
+    max_tokens: usize,
+    answer: impl Fn(&[(W, QaLogits)]) -> A + Sync,
+    mut each: impl FnMut(A) -> Result<(), E>,
+) -> Result<(), E> {
+    let pool = ThreadPoolBuilder::new().num_threads(torch_kernels::threads()).build();
+    let pool = pool.expect("the system gives as many threads to this as to the model");
+    let mut take = |answers: Vec<A>| answers.into_iter().try_for_each(&mut each);
+    thread::scope(|scope| {
+        let (to_worker, batches) = sync_channel(BATCHES_AHEAD);
+        let (to_caller, answers) = channel();
+        let (pool, answer) = (&pool, &answer);
+        scope.spawn(move || pool.install(|| select_behind(answer, batches, to_caller)));
+        let mut outcome = Ok(());
+        predictor.logits_of_batches(by_tokens(windows, max_tokens), W::input_ids, |batch| {
+            if to_worker.send(batch).is_err() {
+                // It panicked: leaving the scope says so.
+                return ControlFlow::Break(());
+            }
+            outcome = answers.try_iter().try_for_each(&mut take);
+            if outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        outcome?;
+        drop(to_worker);
+        answers.iter().try_for_each(&mut take)
+    })
+}
+
+/// Answers until there are no more batches, or nobody takes the answers: after each batch, in parallel, the questions
+/// whose windows ended in it.
+fn select_behind<W: Run, A: Send>(
+    answer: &(impl Fn(&[(W, QaLogits)]) -> A + Sync),
+    batches: Receiver<Vec<(W, QaLogits)>>,
+    to_caller: Sender<Vec<A>>,
+) {
+    let same_question = |a: &(W, QaLogits), b: &(W, QaLogits)| a.0.has_same_question(&b.0);
+    let answer_each = |windows: &[(W, QaLogits)]| -> Vec<A> {
+        let questions: Vec<&[(W, QaLogits)]> = windows.chunk_by(same_question).collect();
+        questions.into_par_iter().map(answer).collect()
+    };
+    let mut windows: Vec<(W, QaLogits)> = Vec::new();
+    for batch in batches {
+        windows.extend(batch);
+        // The last question may go on in the next batch.
+        let last = windows.chunk_by(same_question).next_back().map_or(0, <[_]>::len);
+        let complete = windows.len() - last;
+        if to_caller.send(answer_each(&windows[..complete])).is_err() {
+            return;
+        }
+        windows.drain(..complete);
+    }
+    // Nobody takes it after an error.
+    let _ = to_caller.send(answer_each(&windows));
+}

@@ -1,0 +1,123 @@
+//! What the stages say in `metrics` of their manifests, for the stage that writes it and for all that read it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Manifest, SplitName};
+
+/// ingest, of each split under its name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SplitCounts {
+    pub articles: u64,
+    pub contexts: u64,
+    /// Those that were kept.
+    pub questions: u64,
+    /// Those that the source holds.
+    pub available_questions: u64,
+    pub answerable: u64,
+    pub unanswerable: u64,
+    /// Questions with more than one answer.
+    pub several_answers: u64,
+    /// Questions whose answers are all empty, which count as none.
+    pub empty_answers: u64,
+    /// Questions with white space at the edge of an answer.
+    pub edge_spaces: u64,
+    pub realigned: u64,
+    /// Finding → questions that were left out for it.
+    pub skipped: Map<String, Value>,
+}
+
+/// train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainMetrics {
+    /// The settings of tokenize-features that the features were made with, by `table.key`.
+    pub windows: Value,
+    /// Whether a training question has no answer.
+    pub no_answer: bool,
+    /// Attempted.
+    pub steps: u64,
+    /// Those that changed the weights.
+    pub optimizer_steps: u64,
+    /// The step that the best weights are of.
+    pub best_step: u64,
+    /// At that step.
+    pub validation_loss: f64,
+    /// At that step, per cent.
+    pub exact_match: f64,
+    /// At that step, per cent.
+    pub f1: f64,
+}
+
+/// evaluate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvaluateMetrics {
+    #[serde(flatten)]
+    pub validation: Scores,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<Scores>,
+}
+
+/// What the answers to one split are worth: scores in per cent, losses in nats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    pub questions: u64,
+    pub exact_match: f64,
+    pub f1: f64,
+    pub loss: f64,
+    /// Before fine-tuning.
+    pub base_exact_match: f64,
+    /// Before fine-tuning.
+    pub base_f1: f64,
+    /// Before fine-tuning.
+    pub base_loss: f64,
+    /// Of the questions with an answer, where some have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_answer: Option<PartScores>,
+    /// Of those without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_answer: Option<PartScores>,
+    /// Gold answers longer than any prediction.
+    pub answers_longer_than_max_answer_length: u64,
+    /// Questions that have no shorter one.
+    pub questions_with_longer_answers_alone: u64,
+}
+
+/// Scores of some of the questions, in per cent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartScores {
+    pub questions: u64,
+    pub exact_match: f64,
+    pub f1: f64,
+}
+
+impl SplitCounts {
+    /// Of an ingest manifest; `None` where it has no such split.
+    #[must_use]
+    pub fn of(ingest: &Manifest, split: SplitName) -> Option<Self> {
+        Self::deserialize(ingest.metrics.get(split.as_str())?).ok()
+    }
+}
+
+impl TrainMetrics {
+    /// Of a train manifest.
+    pub fn of(train: &Manifest) -> serde_json::Result<Self> {
+        serde_json::from_value(train.metrics.clone().into())
+    }
+}
+
+impl EvaluateMetrics {
+    /// Of an evaluate manifest.
+    pub fn of(evaluate: &Manifest) -> serde_json::Result<Self> {
+        serde_json::from_value(evaluate.metrics.clone().into())
+    }
+}
+
+/// As the `metrics` of a manifest.
+#[must_use]
+pub fn to_metrics(metrics: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(metrics) {
+        Ok(Value::Object(metrics)) => metrics,
+        _ => unreachable!("metrics are structs with string keys"),
+    }
+}

@@ -1,0 +1,61 @@
+//! What a stage would refuse only once its inputs are made, seen while planning.
+
+use crate::declaration::TOKENIZE_FEATURES;
+use crate::{Basis, Error, Fetcher, Planned, Workspace, sources};
+
+/// tokenize-features would refuse windows longer than the base model's positions, once ingest is done.
+pub(crate) fn positions(
+    workspace: &Workspace,
+    upstream: &[Planned],
+    fetcher: &mut Fetcher,
+) -> Result<(), Error> {
+    const KEY: &str = "tokenize-features.max_length";
+    let loaded = &workspace.loaded;
+    if upstream[0].basis != Basis::Settings {
+        return Ok(());
+    }
+    let max_length = loaded.settings.tokenize_features.max_length;
+    match sources::positions(loaded, fetcher) {
+        Some(positions) if max_length as u64 > positions => Err(Error::Unworkable {
+            origin: loaded.origin(KEY).to_owned(),
+            message: format!(
+                "{KEY} = {max_length} is more than the {positions} positions of the base model {} ({})",
+                loaded.settings.ingest.base_model,
+                loaded.origin("ingest.base_model")
+            ),
+            remedy: format!(
+                "write a max_length of {positions} or below, and a doc_stride well below that, such as {}",
+                positions / 4
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// train would refuse it: the learning rate would never get to its peak. How many steps there are is known once the
+/// features are, and at most `train.max_steps` before.
+pub(crate) fn warmup(workspace: &Workspace, upstream: &[Planned], _: &mut Fetcher) -> Result<(), Error> {
+    const KEY: &str = "train.warmup_steps";
+    let loaded = &workspace.loaded;
+    let train = &loaded.settings.train;
+    let features = upstream.iter().find(|planned| planned.declaration.name == TOKENIZE_FEATURES.name);
+    let features = features.and_then(|planned| planned.artifact.as_ref()).and_then(|artifact| {
+        let files = &artifact.manifest.files;
+        files.iter().find(|file| file.name == artifact::SplitName::Train.features())?.rows
+    });
+    let per_step = (train.batch_size * train.gradient_accumulation_steps) as u64;
+    let all_steps = features.map(|features| u64::from(train.epochs) * features.div_ceil(per_step));
+    let limit = (train.max_steps > 0).then_some(train.max_steps);
+    let Some(steps) = all_steps.into_iter().chain(limit).min() else { return Ok(()) };
+    if train.warmup_ratio > 0.0 || train.warmup_steps < steps {
+        return Ok(());
+    }
+    Err(Error::Unworkable {
+        origin: loaded.origin(KEY).to_owned(),
+        message: format!(
+            "{KEY} = {}, but the training has only {steps} steps: the learning rate would never reach its peak",
+            train.warmup_steps
+        ),
+        remedy: "for so few steps set `train.warmup_ratio = 0.1`, or lower `train.warmup_steps`".to_owned(),
+    })
+}

@@ -1,0 +1,24 @@
+//! Statistics of per-question scores: intervals, paired tests, calibration, and the thresholds of SQuAD v2.0.
+//!
+//! Everything takes arrays with one entry per question, in the same order, and returns values. Scores are fractions
+//! (0 to 1), not per cent. Nothing here knows of files, tables or texts.
+//!
+//! Inputs must be finite, which is for the caller to check: an estimate from NaN has no interval, other results mean
+//! nothing. Arrays of unequal length panic.
+
+mod bootstrap;
+mod calibration;
+mod clusters;
+mod estimate;
+mod paired;
+mod temperature;
+mod thresholds;
+
+pub use bootstrap::{Bootstrap, Measure};
+pub use calibration::{
+    Bin, Reliability, RiskCoverage, RiskCoveragePoint, brier_score, reliability, risk_coverage,
+};
+pub use estimate::{Equivalence, Estimate, Interval};
+pub use paired::{Flips, holm};
+pub use temperature::{Choice, cross_fitted_confidences, fit_temperature};
+pub use thresholds::{BestThreshold, Thresholded, attainable_best_threshold, best_threshold};
