@@ -6,6 +6,7 @@ mod hardening;
 mod kills;
 mod layers;
 mod questions;
+mod readme;
 mod run;
 mod score;
 mod stage_alone;

@@ -24,26 +24,26 @@ pub fn bench() -> Bench {
 /// The same, for a model whose parameters with `part` in their names are `scale` times as large.
 pub fn with_scaled(part: &str, scale: f32) -> Bench {
     let bench = Bench::with_real_stages();
-    write_model(&bench.path("tiny"), &bench.path(".cache/models/all-MiniLM-L6-v2"), (part, scale));
+    write_model(&bench.path("tiny"), &bench.path(".cache/models/all-MiniLM-L6-v2"), 64, (part, scale));
     let said = bench.run(&format!("distilburn run --quiet --to tokenize-features {DATA}"));
     assert_eq!(said.code, Some(0), "{said:?}");
     bench
 }
 
-/// A DistilBERT of two layers × 16 with the vocabulary of the default base model; parameters with `part` in their names
-/// are `times` what the others are.
-fn write_model(folder: &Path, like: &Path, (part, times): (&str, f32)) {
+/// A DistilBERT of two layers × 16 for windows of `positions` tokens, with the vocabulary of the default base model;
+/// parameters with `part` in their names are `times` what the others are.
+pub fn write_model(folder: &Path, like: &Path, positions: usize, (part, times): (&str, f32)) {
     fs::create_dir(folder).unwrap();
     fs::copy(like.join("tokenizer.json"), folder.join("tokenizer.json")).unwrap();
     let (vocab, dim, hidden_dim) = (30_522, 16, 32);
     let config = json!({
-        "model_type": "distilbert", "vocab_size": vocab, "max_position_embeddings": 64, "n_layers": 2, "n_heads": 2,
+        "model_type": "distilbert", "vocab_size": vocab, "max_position_embeddings": positions, "n_layers": 2, "n_heads": 2,
         "dim": dim, "hidden_dim": hidden_dim, "activation": "gelu",
     });
     fs::write(folder.join("config.json"), config.to_string()).unwrap();
     let mut shapes = vec![
         ("distilbert.embeddings.word_embeddings.weight".to_owned(), vec![vocab, dim]),
-        ("distilbert.embeddings.position_embeddings.weight".to_owned(), vec![64, dim]),
+        ("distilbert.embeddings.position_embeddings.weight".to_owned(), vec![positions, dim]),
     ];
     let mut pair = |name: String, rows: usize, columns: Option<usize>| {
         shapes.push((format!("{name}.weight"), std::iter::once(rows).chain(columns).collect()));
