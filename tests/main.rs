@@ -2,6 +2,7 @@
 
 mod bench;
 mod damage;
+mod evaluations;
 mod hardening;
 mod kills;
 mod layers;

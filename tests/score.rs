@@ -214,7 +214,7 @@ fn published_predictions_score_as_the_official_script_scores_them() {
 }
 
 /// SQuAD and published predictions, which are not part of the repository.
-fn real_data() -> Option<PathBuf> {
+pub fn real_data() -> Option<PathBuf> {
     let beside = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
     let folder = std::env::var_os("DISTILBURN_DATA").map_or(beside, PathBuf::from);
     folder.join("predictions/scores.json").is_file().then_some(folder)

@@ -99,8 +99,10 @@ fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), Error> {
         let mut runs = Vec::new();
         for named in named.split(',').filter(|named| !named.is_empty()).map(PathBuf::from) {
             let run = if named.is_file() {
-                let Some(questions) = &questions else { return Err(Error::NeedsDataset { path: named }) };
-                of_predictions(&named, questions, options.f1_units)?
+                let (Some(questions), Some(dataset)) = (&questions, &options.dataset) else {
+                    return Err(Error::NeedsDataset { path: named });
+                };
+                of_predictions(&named, dataset, questions, options.f1_units)?
             } else {
                 let evaluation = Evaluation::find(&workspace, Some(&named), "compare")?;
                 let split = options.split.unwrap_or_else(|| evaluation.split());
@@ -121,7 +123,7 @@ fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), Error> {
 /// The questions of a data set, each in a slice of every slicing but the number of windows, which nobody knows here.
 fn of_dataset(path: &Path) -> Result<Questions, Error> {
     let mut questions = Questions {
-        what: path.display().to_string(),
+        what: format!("questions of {}", path.display()),
         ids: Vec::new(),
         ground_truths: Vec::new(),
         contexts: Vec::new(),
@@ -166,9 +168,14 @@ fn push_title(articles: &mut Option<Vec<u32>>, titles: &mut BTreeMap<String, u32
 }
 
 /// A file of predictions, scored as `score` does.
-fn of_predictions(path: &Path, questions: &Questions, f1_units: F1Units) -> Result<Run, Error> {
+fn of_predictions(
+    path: &Path,
+    dataset: &Path,
+    questions: &Questions,
+    f1_units: F1Units,
+) -> Result<Run, Error> {
     let predictions = score::predictions(path)?;
-    score::check_ids(&questions.ids, Path::new(&questions.what), &predictions, path)?;
+    score::check_ids(&questions.ids, dataset, &predictions, path)?;
     let scoring = Scoring { rules: Rules::of(questions.ground_truths.iter().map(Vec::len)), f1_units };
     let mut run = Run {
         name: path.display().to_string(),
@@ -304,7 +311,12 @@ impl Comparison {
             }
         }
         members.retain(|_, members| members.len() >= LEAST_IN_SLICE && members.len() < questions.ids.len());
-        let order = |slice: &Slice| SLICINGS.iter().position(|slicing| slicing.name == slice.slicing);
+        let order = |slice: &Slice| {
+            let slicing = SLICINGS.iter().position(|slicing| slicing.name == slice.slicing);
+            let value =
+                slicing.and_then(|at| SLICINGS[at].values.iter().position(|value| *value == slice.value));
+            (slicing, value)
+        };
         let mut members: Vec<(&Slice, Vec<usize>)> = members.into_iter().collect();
         members.sort_by_key(|(slice, _)| order(slice));
         let mut sliced: Vec<Vec<usize>> = vec![(0..questions.ids.len()).collect()];
