@@ -2,14 +2,19 @@
 
 use std::fmt::{self, Write as _};
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
+use crate::{Event, Listener, tell};
 
 const BUFFER_BYTES: usize = 1 << 18;
+
+/// Blocks between two questions to the listener: some 16 MiB, which take a tenth of a second at most.
+const BLOCKS_A_QUESTION: u64 = 64;
 
 /// A hash of a file's contents.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -45,15 +50,15 @@ impl Digest {
         }
     }
 
-    /// The same kind of hash of the file at `path`.
-    pub fn of_file_as(&self, path: &Path) -> Result<Self> {
+    /// The same kind of hash of the file at `path`, which may take minutes: the listener can stop it.
+    pub(crate) fn of_file_as(&self, path: &Path, listener: Listener<'_>) -> Result<Self> {
         match self {
-            Self::Sha256(_) => Self::sha256(path),
+            Self::Sha256(_) => Self::sha256_listening(path, listener),
             Self::GitBlob(_) => {
                 let size = fs_err::metadata(path)?.len();
                 let mut hasher = Sha1::new();
                 hasher.update(format!("blob {size}\0"));
-                each_block(path, |block| hasher.update(block))?;
+                each_block(path, listener, |block| hasher.update(block))?;
                 Ok(Self::GitBlob(hex(&hasher.finalize())))
             }
         }
@@ -61,8 +66,12 @@ impl Digest {
 
     /// SHA-256 of the file at `path`.
     pub fn sha256(path: &Path) -> Result<Self> {
+        Self::sha256_listening(path, &mut |_| ControlFlow::Continue(()))
+    }
+
+    pub(crate) fn sha256_listening(path: &Path, listener: Listener<'_>) -> Result<Self> {
         let mut hasher = Sha256::new();
-        each_block(path, |block| hasher.update(block))?;
+        each_block(path, listener, |block| hasher.update(block))?;
         Ok(Self::Sha256(hex(&hasher.finalize())))
     }
 }
@@ -77,16 +86,20 @@ pub(crate) fn small_text(path: &Path) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }
 
-fn each_block(path: &Path, mut visit: impl FnMut(&[u8])) -> Result<()> {
+fn each_block(path: &Path, listener: Listener<'_>, mut visit: impl FnMut(&[u8])) -> Result<()> {
     if !fs_err::metadata(path)?.is_file() {
         return Err(Error::NotAFile { path: path.to_owned() });
     }
     let mut file = fs_err::File::open(path)?;
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let (mut buffer, mut blocks) = (vec![0; BUFFER_BYTES], 0_u64);
     loop {
         match file.read(&mut buffer)? {
             0 => return Ok(()),
             n => visit(&buffer[..n]),
+        }
+        blocks += 1;
+        if blocks % BLOCKS_A_QUESTION == 0 {
+            tell(listener, Event::Waiting)?;
         }
     }
 }
@@ -134,7 +147,7 @@ mod tests {
         std::fs::write(&path, "hello\n").unwrap();
         // git hash-object, sha256sum
         let git = Digest::parse("\"ce013625030ba8dba906f756967f9e9ca394464a\"").unwrap();
-        assert_eq!(git.of_file_as(&path).unwrap(), git);
+        assert_eq!(git.of_file_as(&path, &mut |_| ControlFlow::Continue(())).unwrap(), git);
         let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
         assert_eq!(Digest::sha256(&path).unwrap(), Digest::parse(sha256).unwrap());
     }

@@ -16,7 +16,7 @@ use crate::{Event, Listener, redacted, tell, waiting};
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// The most that is taken of a file whose size nobody has told: the largest corpus of questions has less.
-const MAX_BYTES: u64 = 64 << 30;
+const MAX_GIB: u64 = 64;
 
 /// What to download, and where to.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +71,11 @@ impl Client {
             partial: &partial,
         };
         let lock = self.fill(&order, listener)?;
-        let sha256 = Digest::sha256(&partial)?;
+        let sha256 = match expected {
+            // `fill` has compared it.
+            Some((digest @ Digest::Sha256(_), _)) => digest.clone(),
+            _ => Digest::sha256_listening(&partial, listener)?,
+        };
         let size_bytes = fs_err::metadata(&partial)?.len();
         fs_err::rename(&partial, folder.join(sha256.hex()))?;
         forget_tag(&partial)?;
@@ -85,12 +89,12 @@ impl Client {
         let resumed = file.metadata()?.len() > 0;
         self.receive(order, &mut file, listener)?;
         let Some(expected) = order.expected else { return Ok(file) };
-        let mut found = expected.of_file_as(order.partial)?;
+        let mut found = expected.of_file_as(order.partial, listener)?;
         if found != *expected && resumed {
             // The part that was there may have been of another file: once more, from the beginning.
             start_over(&file, order.partial)?;
             self.receive(order, &mut file, listener)?;
-            found = expected.of_file_as(order.partial)?;
+            found = expected.of_file_as(order.partial, listener)?;
         }
         if found == *expected {
             return Ok(file);
@@ -115,9 +119,10 @@ impl Client {
                 file.set_len(0)?;
             }
             let start = file.metadata()?.len();
+            let limit = Limit::of(order)?;
             let request = Request { url: order.url, token: order.token, start, if_range: tag.as_deref() };
             let attempt = match self.attempt_listening(&request, listener)? {
-                Ok(answer) => match append(answer, start, order, file, listener) {
+                Ok(answer) => match append(answer, start, (order, &limit), file, listener) {
                     Ok(()) => return Ok(()),
                     Err(Broken::Off(error)) => Attempt::Again { wait: None, error: ureq::Error::Io(error) },
                     Err(Broken::For(error)) => return Err(error),
@@ -152,10 +157,11 @@ impl<E: Into<Error>> From<E> for Broken {
 fn append(
     answer: Answer,
     start: u64,
-    order: &Order<'_>,
+    (order, limit): (&Order<'_>, &Limit),
     file: &mut File,
     listener: Listener<'_>,
 ) -> std::result::Result<(), Broken> {
+    let unwritten = |source| Error::Write { path: order.partial.to_owned(), source };
     let continues = match answer.status() {
         StatusCode::PARTIAL_CONTENT if starts_at(&answer, start) => true,
         StatusCode::PARTIAL_CONTENT if !starts_at(&answer, 0) => {
@@ -184,7 +190,6 @@ fn append(
     } else {
         forget_tag(order.partial)?;
     }
-    let limit = Limit::of(order)?;
     let body = answer.response.into_body();
     let total_bytes = body.content_length().map_or(0, |length| present_bytes + length);
     tell(listener, Event::Started { name: order.name, total_bytes, present_bytes })?;
@@ -199,14 +204,37 @@ fn append(
         if received > limit.bytes {
             return Err(limit.exceeded(order, file));
         }
-        file.write_all(&block)?;
+        file.write_all(&block).map_err(unwritten)?;
         tell(listener, Event::Received(block.len() as u64))?;
     }
-    file.sync_all()?;
+    file.sync_all().map_err(unwritten)?;
     if total_bytes > 0 && file.metadata()?.len() < total_bytes {
         return Err(Broken::Off(io::ErrorKind::UnexpectedEof.into()));
     }
     Ok(())
+}
+
+/// A body that is held in memory, of at most so many bytes.
+pub(crate) fn held(answer: Answer, url: &str, limit_bytes: u64, listener: Listener<'_>) -> Result<Vec<u8>> {
+    let blocks = blocks(answer.response.into_body().into_reader())?;
+    let mut held = Vec::new();
+    while let Some(block) = waiting::next(&blocks, listener)? {
+        held.extend(block.map_err(|error| Error::Unreachable {
+            url: url.to_owned(),
+            attempts: 1,
+            remedy: "check the network and try again".to_owned(),
+            source: Box::new(ureq::Error::Io(error)),
+        })?);
+        if held.len() as u64 > limit_bytes {
+            return Err(Error::TooLong {
+                url: url.to_owned(),
+                limit_bytes,
+                why: "the most that a listing has".to_owned(),
+                remedy: "check HF_ENDPOINT: it must name a Hugging Face Hub or a mirror of one",
+            });
+        }
+    }
+    Ok(held)
 }
 
 /// A body, a block at a time, read in a thread.
@@ -234,43 +262,51 @@ fn blocks(mut body: impl Read + Send + 'static) -> Result<Receiver<io::Result<Ve
 /// How many bytes are taken of a server that does not stop by itself.
 struct Limit {
     bytes: u64,
-    why: &'static str,
+    why: String,
     remedy: &'static str,
 }
 
 impl Limit {
     fn of(order: &Order<'_>) -> Result<Self> {
-        if let Some(bytes) = order.size_bytes {
-            return Ok(Self {
-                bytes,
-                why: "which the file should have",
-                remedy: "it is not the file that was listed or recorded: check the address, or try again later",
-            });
-        }
         let folder = order.partial.parent().unwrap_or(Path::new("."));
         let room = rustix::fs::statvfs(folder).map_err(io::Error::from)?;
-        let free = room.f_bavail.saturating_mul(room.f_frsize);
+        // Some file systems do not say.
+        let free = if room.f_blocks == 0 { u64::MAX } else { room.f_bavail.saturating_mul(room.f_frsize) };
         // What is there of an earlier attempt takes no more room.
-        Ok(Self::unlisted(free.saturating_add(fs_err::metadata(order.partial)?.len())))
+        let free = free.saturating_add(fs_err::metadata(order.partial)?.len());
+        match order.size_bytes {
+            Some(bytes) if bytes > free => Err(Error::NoRoom {
+                url: order.url.to_owned(),
+                bytes,
+                free_bytes: free,
+                folder: folder.to_owned(),
+            }),
+            Some(bytes) => Ok(Self {
+                bytes,
+                why: "which the file should have".to_owned(),
+                remedy: "it is not the file that was listed or recorded: check the address, or try again later",
+            }),
+            None => Ok(Self::unlisted(free, folder)),
+        }
     }
 
     /// Where nobody has told the size.
-    fn unlisted(free_bytes: u64) -> Self {
-        let half = free_bytes / 2;
-        Self {
-            bytes: half.min(MAX_BYTES),
-            why: if half < MAX_BYTES {
-                "half of the free space"
-            } else {
-                "more than any file of questions has"
-            },
-            remedy: "make room on the disk of the artifacts folder, or download the file by hand and name its path",
+    fn unlisted(free_bytes: u64, folder: &Path) -> Self {
+        let (half, most) = (free_bytes / 2, MAX_GIB << 30);
+        let remedy =
+            "check that the address is that of a file; if it is, download it by hand and name its path";
+        if half < most {
+            let why = format!("half of what is free in {}", folder.display());
+            return Self { bytes: half, why, remedy };
         }
+        let why = format!("{MAX_GIB} GiB, the most that is taken of a file without a size");
+        Self { bytes: most, why, remedy }
     }
 
     /// Nothing of it is kept: it is not what was asked for, or does not fit.
     fn exceeded(&self, order: &Order<'_>, file: &File) -> Broken {
-        let Self { bytes: limit_bytes, why, remedy } = *self;
+        let Self { bytes: limit_bytes, why, remedy } = self;
+        let (limit_bytes, why) = (*limit_bytes, why.clone());
         match start_over(file, order.partial) {
             Ok(()) => Broken::For(Error::TooLong { url: order.url.to_owned(), limit_bytes, why, remedy }),
             Err(error) => Broken::For(error),
@@ -317,7 +353,9 @@ mod tests {
 
     #[test]
     fn a_file_of_unknown_size_takes_half_of_the_free_space_at_most() {
-        assert_eq!(Limit::unlisted(1 << 20).bytes, 1 << 19);
-        assert_eq!(Limit::unlisted(u64::MAX).bytes, MAX_BYTES);
+        let folder = Path::new("store");
+        let limit = Limit::unlisted(1 << 20, folder);
+        assert_eq!((limit.bytes, limit.why.as_str()), (1 << 19, "half of what is free in store"));
+        assert_eq!(Limit::unlisted(u64::MAX, folder).bytes, MAX_GIB << 30);
     }
 }

@@ -17,6 +17,18 @@ pub enum Error {
     #[diagnostic(help("check that there is room, and that you may write there"))]
     Io(#[from] std::io::Error),
 
+    /// What comes in cannot be written.
+    #[error("{} cannot be written", path.display())]
+    #[diagnostic(help(
+        "make room on its disk, or raise `ulimit -f`, and start again: what has come in so far is kept"
+    ))]
+    Write {
+        /// The unfinished file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+
     /// A connection would have to be opened, and may not.
     #[error("{what} is not here, and HF_HUB_OFFLINE forbids to fetch it")]
     #[diagnostic(help("{remedy}"))]
@@ -128,9 +140,39 @@ pub enum Error {
         /// What was taken before this.
         limit_bytes: u64,
         /// Where the limit comes from.
-        why: &'static str,
+        why: String,
         /// What to do.
         remedy: &'static str,
+    },
+
+    /// A file that does not fit on the disk.
+    #[error("{} has {bytes} bytes, and {free_bytes} are free in {}", redacted(url), folder.display())]
+    #[diagnostic(help(
+        "make room there, or name a folder of another disk: the artifacts folder, or HF_HUB_CACHE"
+    ))]
+    NoRoom {
+        /// What was asked for.
+        url: String,
+        /// Listed or recorded.
+        bytes: u64,
+        /// On the disk of `folder`.
+        free_bytes: u64,
+        /// Where it would lie.
+        folder: PathBuf,
+    },
+
+    /// A file about a model that is listed with the size of weights.
+    #[error("{repo} lists {name} with {bytes} bytes, the limit is {limit_bytes}")]
+    #[diagnostic(help("no such file is that large: name another repository or revision: {repo}@REVISION"))]
+    TooLarge {
+        /// The repository.
+        repo: String,
+        /// The file.
+        name: String,
+        /// Listed.
+        bytes: u64,
+        /// The limit.
+        limit_bytes: u64,
     },
 
     /// A file of the cache that is not what it was when it was fetched, where it cannot be fetched again.

@@ -11,14 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::RepoFolder;
 use crate::digest::Digest;
-use crate::download::Order;
+use crate::download::{Order, held};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::http::{Client, Request};
-use crate::{Listener, cache};
+use crate::{Listener, cache, model_files};
 
 /// The longest answer of the API that is read: a listing of some hundred thousand files.
 const MAX_LISTING_BYTES: u64 = 64 << 20;
+
+/// The largest file about a model that is not its weights: a tokenizer of a quarter of a million tokens has 17 MB.
+const MAX_SMALL_BYTES: u64 = 64 << 20;
 
 /// What a repository holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,9 +157,7 @@ impl Hub {
             error => error,
         })?;
         let not_the_hub = |message: String| Error::NotTheHub { url: url.clone(), message };
-        let mut body = answer.response.into_body();
-        let text = body.with_config().limit(MAX_LISTING_BYTES).read_to_vec();
-        let text = text.map_err(|error| not_the_hub(error.to_string()))?;
+        let text = held(answer, &url, MAX_LISTING_BYTES, listener)?;
         let info: Info = serde_json::from_slice(&text).map_err(|error| not_the_hub(error.to_string()))?;
         if !is_commit(&info.sha) {
             return Err(not_the_hub(format!("{:?} is no commit", info.sha)));
@@ -192,17 +193,28 @@ impl Hub {
         if !cache::is_file_name(name) || !is_commit(&revision.commit) {
             return Err(Error::FileName { repo: repo.to_string(), name: name.to_owned() });
         }
+        if repo.kind == RepoKind::Model && model_files::is_small(name) && wanted.size_bytes > MAX_SMALL_BYTES
+        {
+            let (name, bytes) = (name.to_owned(), wanted.size_bytes);
+            return Err(Error::TooLarge {
+                repo: repo.to_string(),
+                name,
+                bytes,
+                limit_bytes: MAX_SMALL_BYTES,
+            });
+        }
         let folder = RepoFolder::new(&self.environment.cache, repo);
         // The size alone would let what has changed since it was fetched count as what its name says.
         let mut damaged = None;
         let blob = folder.blob(&wanted.digest);
         if let Some(path) = folder.find(revision, name, wanted) {
-            match wanted.digest.of_file_as(&path)? {
+            match wanted.digest.of_file_as(&path, listener)? {
                 found if found == wanted.digest => return Ok(path),
                 found => damaged = Some(Error::Damaged { path, found, expected: wanted.digest.clone() }),
             }
         }
-        if !has_size(&blob, wanted.size_bytes) || wanted.digest.of_file_as(&blob)? != wanted.digest {
+        if !has_size(&blob, wanted.size_bytes) || wanted.digest.of_file_as(&blob, listener)? != wanted.digest
+        {
             if self.environment.offline {
                 let missing = || Error::offline(format!("{name} of {repo}@{}", revision.commit));
                 return Err(damaged.unwrap_or_else(missing));

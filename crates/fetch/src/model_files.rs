@@ -27,6 +27,11 @@ const WEIGHTS: [&str; 4] = [
 /// The most that an index has: a line for each tensor.
 const INDEX_BYTES: u64 = 64 << 20;
 
+/// Whether a file says something about a model and is not its weights.
+pub(crate) fn is_small(name: &str) -> bool {
+    ABOUT.contains(&name) || (WEIGHTS.contains(&name) && name.ends_with(".index.json"))
+}
+
 /// The file of the folder that its weights are in, or the index of those.
 #[must_use]
 pub fn weights_file(folder: &Path) -> Option<&'static str> {

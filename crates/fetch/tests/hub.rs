@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use distilburn_fetch::{Client, Environment, Error, Hub, Patience, Repo, RepoKind, Revision};
+use distilburn_fetch::{Client, Environment, Error, Hub, Patience, Repo, RepoFile, RepoKind, Revision};
 
 #[allow(dead_code, reason = "each test file uses its part of it")]
 mod server;
@@ -222,4 +222,47 @@ fn a_damaged_file_of_the_cache_is_fetched_again_or_refused_offline() {
         assert_eq!(std::fs::read(file(&online, &revision, name).unwrap()).unwrap(), whole);
         file(&offline, &revision, name).unwrap();
     }
+}
+
+/// A byte now and then keeps every time-out away.
+#[test]
+fn a_listing_that_never_ends_does_not_hold_up_a_signal() {
+    let info = "/api/datasets/rajpurkar/squad/revision/main?blobs=true";
+    for fault in [Fault::Silent, Fault::Stall, Fault::Drip] {
+        let (server, cache) = (Server::start(), tempfile::tempdir().unwrap());
+        serve_squad(&server);
+        server.faults(info, &[Some(fault.clone())]);
+        let (begun, mut asked) = (std::time::Instant::now(), 0);
+        let stopped = hub(&server, cache.path()).resolve(&squad(), "main", &mut |_| {
+            asked += 1;
+            if asked < 4 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        assert!(matches!(stopped, Err(Error::Interrupted)), "{fault:?}: {stopped:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{fault:?}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn sizes_that_no_such_file_has_are_refused_before_anything_is_sent() {
+    let (server, cache) = (Server::start(), tempfile::tempdir().unwrap());
+    serve_squad(&server);
+    let hub = hub(&server, cache.path());
+    let mut revision = resolve(&hub, "main").unwrap();
+    let mut config = revision.files["README.txt"].clone();
+    config.size_bytes = 5 << 40;
+    revision.files.insert("config.json".to_owned(), config.clone());
+    revision.files.insert("model.safetensors".to_owned(), RepoFile { size_bytes: 1 << 60, ..config });
+    let model = Repo { kind: RepoKind::Model, id: "a/b".to_owned() };
+    let before = server.asked().len();
+    let error = |name| {
+        let error = hub.file(&model, &revision, name, &mut |_| ControlFlow::Continue(())).unwrap_err();
+        message(&error, &server)
+    };
+    insta::assert_snapshot!(error("config.json"), @r"
+    a/b lists config.json with 5497558138880 bytes, the limit is 67108864
+    help: no such file is that large: name another repository or revision: a/b@REVISION
+    ");
+    let weights = hub.file(&model, &revision, "model.safetensors", &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(&weights, Err(Error::NoRoom { bytes, .. }) if *bytes == 1 << 60), "{weights:?}");
+    assert_eq!(server.asked().len(), before);
 }

@@ -235,19 +235,28 @@ fn a_server_that_sends_without_end_is_stopped_at_the_listed_size() {
 }
 
 #[test]
-fn a_signal_ends_the_waiting_for_a_stalled_server_at_once() {
-    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
-    server.file("/f", &body());
-    server.faults("/f", &[Some(Fault::Stall)]);
+fn a_signal_ends_the_waiting_for_a_slow_server_at_once_and_what_came_is_kept() {
     let patience = Patience { timeout: Duration::from_mins(1), ..client_patience() };
-    let begun = Instant::now();
-    let stopped =
-        Client::new(patience).download(&server.url("/f"), folder.path(), None, &mut |event| match event {
-            Event::Waiting => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+    let client = Client::new(patience);
+    for (fault, kept) in [(Fault::Silent, 0..1), (Fault::Stall, 0..1), (Fault::Drip, 5..50)] {
+        let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+        server.file("/f", &body());
+        server.faults("/f", &[Some(fault.clone())]);
+        let (begun, mut asked) = (Instant::now(), 0);
+        let stopped = client.download(&server.url("/f"), folder.path(), None, &mut |_| {
+            asked += 1;
+            if asked < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-    assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(matches!(stopped, Err(Error::Interrupted)), "{fault:?}: {stopped:?}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{fault:?}: {:?}", begun.elapsed());
+        let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let partial = left.into_iter().find(|path| path.extension().is_some_and(|end| end == "incomplete"));
+        let bytes = std::fs::metadata(partial.unwrap()).unwrap().len();
+        assert!(kept.contains(&bytes), "{fault:?}: {bytes} bytes are kept");
+        drop(download(&server.url("/f"), folder.path()).unwrap());
+        let range = (bytes > 0).then(|| format!("bytes={bytes}-"));
+        assert_eq!(ranges(&server)[1], range, "{fault:?}");
+    }
 }
 
 #[test]
@@ -267,4 +276,39 @@ fn a_download_is_not_written_through_a_link_or_into_a_fifo() {
     std::fs::remove_file(&partial).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&partial).status().unwrap().success());
     assert_eq!(refused(), format!("{} is not a regular file", partial.display()));
+}
+
+/// The server of the test below, in the process that it starts.
+const LIMITED: &str = "DISTILBURN_LIMITED_DOWNLOAD";
+
+/// No test: what the one below starts, with files of at most 100 blocks of 512 bytes.
+#[test]
+fn limited() {
+    let Ok(url) = std::env::var(LIMITED) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let error = download(&url, folder.path()).unwrap_err();
+    let help = miette::Diagnostic::help(&error).unwrap().to_string();
+    let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
+    let left: u64 = left.map(|entry| entry.metadata().unwrap().len()).max().unwrap();
+    let error = error.to_string().replace(&folder.path().display().to_string(), "FOLDER");
+    assert!(left > 0);
+    println!("<{error}; {help}>");
+}
+
+#[test]
+fn a_file_that_outgrows_its_limit_is_named_and_kept() {
+    let server = Server::start();
+    server.file("/f", &body());
+    let line = "trap '' XFSZ; ulimit -f 100; exec \"$0\" --exact limited --nocapture";
+    let limited = std::process::Command::new("sh")
+        .args(["-c", line])
+        .arg(std::env::current_exe().unwrap())
+        .env(LIMITED, server.url("/f"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(limited.stdout).unwrap();
+    let said = said.split_once('<').unwrap().1.rsplit_once('>').unwrap().0;
+    let (file, rest) = said.split_once(".incomplete").unwrap();
+    assert!(file.starts_with("FOLDER/"), "{file}");
+    insta::assert_snapshot!(rest, @" cannot be written; make room on its disk, or raise `ulimit -f`, and start again: what has come in so far is kept");
 }

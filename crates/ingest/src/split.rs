@@ -272,7 +272,14 @@ impl Articles<'_> {
             Data::Sample(articles) => articles.iter().try_for_each(visit),
             Data::Files(files) => {
                 let mut articles = question_files::articles(files.clone());
-                articles.try_for_each(|article| visit(&article?))?;
+                while articles.wait(self.is_stopped)
+                    && let Some(article) = articles.next()
+                {
+                    visit(&article?)?;
+                }
+                if (self.is_stopped)() {
+                    return Err(Error::Interrupted);
+                }
                 *self.understood.borrow_mut() = articles.understood();
                 Ok(())
             }

@@ -1,20 +1,24 @@
 //! Articles, read on a thread of its own while earlier ones are worked on.
 
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use std::{mem, thread, vec};
 
 use crate::Visit;
 use crate::error::{Error, Result};
 use crate::gather::Understood;
-use crate::question::Article;
+use crate::question::{Article, Qa};
 
 /// Bytes of text after which articles are handed over: enough to make that cheap, few enough to bound memory.
 const BATCH_BYTES: usize = 1 << 18;
 
 /// Batches that may wait.
 const AHEAD: usize = 2;
+
+/// Time between two questions whether to stop.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// Articles in the order of the files, and after them the error that ended the reading, if one did.
 #[derive(Debug)]
@@ -54,6 +58,19 @@ impl Articles {
         Self { batches, batch: Vec::new().into_iter(), reader: Some(reader), understood }
     }
 
+    /// Waits for the next article, however long the reader takes for it; false once `is_stopped` says so.
+    pub fn wait(&mut self, is_stopped: &dyn Fn() -> bool) -> bool {
+        while self.batch.as_slice().is_empty() {
+            match self.batches.recv_timeout(ASK_EVERY) {
+                Ok(batch) => self.batch = batch.into_iter(),
+                Err(RecvTimeoutError::Timeout) if is_stopped() => return false,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        !is_stopped()
+    }
+
     /// What each file was taken for, as far as they are read.
     #[must_use]
     pub fn understood(&self) -> Vec<Understood> {
@@ -81,17 +98,14 @@ impl Iterator for Articles {
 fn text_bytes(article: &Article) -> usize {
     let paragraphs = article.paragraphs.iter();
     paragraphs
-        .map(|paragraph| {
-            let questions = paragraph.qas.iter().map(|qa| qa.id.len() + qa.question.len());
-            paragraph.context.len() + questions.sum::<usize>()
-        })
+        .map(|paragraph| paragraph.context.len() + paragraph.qas.iter().map(Qa::text_bytes).sum::<usize>())
         .sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::question::Paragraph;
+    use crate::question::{Answer, Paragraph};
 
     fn article(number: usize) -> Article {
         let context = "x".repeat(BATCH_BYTES / 3);
@@ -122,6 +136,40 @@ mod tests {
         assert_eq!(articles.next().unwrap().unwrap().title, "0");
         drop(articles);
         stopped.recv().unwrap();
+    }
+
+    #[test]
+    fn a_reader_that_takes_for_ever_does_not_hold_up_who_waits() {
+        let (end, ended) = sync_channel::<()>(1);
+        let mut articles = Articles::new(move |visit, _| {
+            visit(article(0))?;
+            ended.recv().unwrap();
+            Ok(())
+        });
+        assert!(!articles.wait(&|| true));
+        end.send(()).unwrap();
+        assert!(articles.wait(&|| false));
+        assert_eq!(articles.next().unwrap().unwrap().title, "0");
+        assert!(articles.wait(&|| false));
+        assert!(articles.next().is_none());
+    }
+
+    #[test]
+    fn answers_count_in_what_is_read_ahead() {
+        let (told, read) = sync_channel(1000);
+        let answers = vec![Answer { text: "x".repeat(BATCH_BYTES), answer_start: None }];
+        let qa =
+            Qa { id: String::new(), question: String::new(), answers: Some(answers), is_impossible: None };
+        let mut articles = Articles::new(move |visit, _| {
+            (0..100).try_for_each(|_| {
+                told.send(()).unwrap();
+                let paragraph = Paragraph { context: String::new(), qas: vec![qa.clone()] };
+                visit(Article { title: String::new(), paragraphs: vec![paragraph] })
+            })
+        });
+        articles.next().unwrap().unwrap();
+        assert!(read.try_iter().count() <= AHEAD + 3);
+        assert_eq!(articles.count(), 99);
     }
 
     #[test]

@@ -15,13 +15,13 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const BUFFER_BYTES: usize = 1 << 18;
 
 /// Questions that repeat their context compress up to about 100 to 1.
-const MAX_RATIO: u64 = 250;
+pub(crate) const MAX_RATIO: u64 = 250;
 
 /// Below this size the ratio does not matter.
-const FREE_BYTES: u64 = 64 << 20;
+pub(crate) const FREE_BYTES: u64 = 64 << 20;
 
 /// The largest window of a zstd frame (2^27 bytes), as its command line has it.
-const ZSTD_WINDOW_LOG: u32 = 27;
+pub(crate) const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// A file's decompressed contents.
 pub(super) type Text = BufReader<Box<dyn Read>>;

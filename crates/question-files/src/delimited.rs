@@ -9,9 +9,13 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::field::Field;
+use crate::json_text::too_many_parts;
 
 /// The largest row.
 const MAX_ROW_MIB: usize = 64;
+
+/// The most fields of a row.
+pub(crate) const MAX_FIELDS: usize = 10_000;
 
 /// What stands between two fields, if `header`, the first line of a text, is that of a table about questions.
 ///
@@ -116,6 +120,10 @@ impl<'a, R: BufRead> Records<'a, R> {
                         if byte == line_end && at != At::Closed && field.last() == Some(&b'\r') {
                             field.pop();
                         }
+                        if self.fields.len() == MAX_FIELDS {
+                            let message = format!("a row has more than {MAX_FIELDS} fields");
+                            return Err(Error::row(self.name, begin, message));
+                        }
                         self.fields.push(std::mem::take(&mut field));
                         at = At::Begin;
                         if byte == line_end {
@@ -171,6 +179,10 @@ pub(crate) fn read(
         }
         let mut row = Map::new();
         for (column, text) in names.iter().zip(texts) {
+            let is_json = text.starts_with(['[', '{']);
+            if let Some(found) = is_json.then(|| too_many_parts(text.as_bytes())).flatten() {
+                return Err(error(format!("{column}: has {found}")));
+            }
             row.insert((*column).to_owned(), cell(column, text));
         }
         take(line, row)?;

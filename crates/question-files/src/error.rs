@@ -5,6 +5,9 @@ use std::io;
 /// Shorthand of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Writes a Parquet file anew, in small row groups.
+const REWRITE: &str = "python3 -c 'import sys, pandas; pandas.read_parquet(sys.argv[1]).to_parquet(sys.argv[2], row_group_size=1000)'";
+
 /// What is wrong with a file, where, and what to do about it.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
@@ -47,9 +50,7 @@ pub enum Error {
     #[error(
         "{name} expands more than {ratio} to 1, which no text does: {compressed_bytes} bytes became {bytes} and go on"
     )]
-    #[diagnostic(help(
-        "it is made to fill memory or disk; if you trust it, decompress it yourself and name the result"
-    ))]
+    #[diagnostic(help("it is made to fill memory or disk; if you trust it, {remedy}"))]
     Bomb {
         /// The file.
         name: String,
@@ -59,6 +60,8 @@ pub enum Error {
         compressed_bytes: u64,
         /// What they became.
         bytes: u64,
+        /// How to have it read all the same.
+        remedy: &'static str,
     },
 
     /// A piece that has to be held in memory whole, and is too large for that.
@@ -73,6 +76,18 @@ pub enum Error {
         limit_mib: u64,
         /// How to split it.
         help: &'static str,
+    },
+
+    /// A piece of JSON that takes far more memory than it has bytes.
+    #[error("{name}: the value at line {line} has {found}")]
+    #[diagnostic(help("split it: put its paragraphs into several articles, or write one question a line"))]
+    Crammed {
+        /// The file.
+        name: String,
+        /// Where it begins, counted from 1.
+        line: usize,
+        /// Its parts, and the limit.
+        found: String,
     },
 
     /// Nothing, or white space alone.
@@ -171,11 +186,57 @@ pub enum Error {
     },
 
     /// A Parquet column with more values than questions have answers.
-    #[error("{name}: column {column} has {values} values in {rows} rows, which no questions have")]
+    #[error("{name}: column {column} has {values} values in {rows} rows, the limit is {limit}")]
     #[diagnostic(help(
-        "the file is made to fill memory, or was written wrongly: write it again from its source"
+        "the file is made to fill memory, or was written wrongly; if you trust it, write it with smaller row groups: \
+         `{REWRITE} {name} NEW.parquet`"
     ))]
-    Crowded { name: String, column: String, values: i64, rows: i64 },
+    Crowded {
+        /// The file.
+        name: String,
+        /// Its path in the schema.
+        column: String,
+        /// Announced for a row group.
+        values: i64,
+        /// Of that row group.
+        rows: i64,
+        /// For these rows and columns.
+        limit: i64,
+    },
+
+    /// Parquet pages that do not fit into memory together.
+    #[error(
+        "{name}: pages of {found_mib} MiB are needed at once at column {column}, the limit is {limit_mib} MiB"
+    )]
+    #[diagnostic(help(
+        "the file is made to fill memory, or has very large row groups; if you trust it, write it with smaller ones: \
+         `{REWRITE} {name} NEW.parquet`"
+    ))]
+    Pages {
+        /// The file.
+        name: String,
+        /// Where the limit was met.
+        column: String,
+        /// Of all columns that are read.
+        found_mib: u64,
+        /// The limit.
+        limit_mib: u64,
+    },
+
+    /// A Parquet footer that is larger than that of any table of questions.
+    #[error("{name}: its Parquet footer has {found}, the limit is {limit}")]
+    #[diagnostic(help(
+        "the file is made to fill memory, or is no table of questions; if you trust it, write the columns that are \
+         needed to a new file"
+    ))]
+    Footer {
+        /// The file.
+        name: String,
+        /// How much of what.
+        found: String,
+        /// The limit.
+        limit: String,
+    },
 
     /// A Parquet file that its reader does not understand.
     #[error("{name} is not sound Parquet")]
@@ -278,7 +339,8 @@ impl Error {
         match read_error {
             ReadError::Damaged { format, source } => Self::Damaged { name, format, source },
             ReadError::Bomb { ratio, compressed_bytes, bytes } => {
-                Self::Bomb { name, ratio, compressed_bytes, bytes }
+                let remedy = "decompress it yourself and name the result";
+                Self::Bomb { name, ratio, compressed_bytes, bytes, remedy }
             }
         }
     }

@@ -46,6 +46,9 @@ const NAMES: [(Field, &[&str]); 14] = [
     (Field::Annotations, &["annotations", "completions"]),
 ];
 
+/// No name above is longer, with `_`, `-` and blanks in it.
+const MAX_NAME_BYTES: usize = 64;
+
 impl Field {
     pub(crate) const COUNT: usize = NAMES.len();
 
@@ -80,6 +83,9 @@ impl Field {
 
     /// The field that `name` stands for, and whether it is its usual name.
     pub(crate) fn named(name: &str) -> Option<(Self, bool)> {
+        if name.len() > MAX_NAME_BYTES {
+            return None;
+        }
         let plain: String =
             name.chars().filter(|c| !"_- ".contains(*c)).flat_map(char::to_lowercase).collect();
         NAMES.iter().find_map(|(field, names)| {

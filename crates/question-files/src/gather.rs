@@ -17,6 +17,9 @@ const MAX_QUESTIONS: usize = 4096;
 /// Bytes of such questions, likewise.
 const MAX_QUESTION_BYTES: usize = 1 << 20;
 
+/// Names that the log tells: a line of a file can have a million spellings of `id`.
+const MAX_NAMES: usize = 100;
+
 /// What a file was taken for: a line for the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Understood {
@@ -142,7 +145,8 @@ impl<'a, 'b> Gather<'a, 'b> {
         let context = item.context.take().unwrap_or_default();
         let asked = item.asked();
         let qa = self.qa(&context, asked);
-        self.pending_bytes += qa.question.len();
+        let bytes = qa.text_bytes();
+        self.pending_bytes += bytes;
         match &mut self.pending {
             Some((same_title, paragraph))
                 if *same_title == title
@@ -154,6 +158,7 @@ impl<'a, 'b> Gather<'a, 'b> {
             }
             _ => {
                 self.flush()?;
+                self.pending_bytes = bytes;
                 self.pending = Some((title, Paragraph { context, qas: vec![qa] }));
             }
         }
@@ -185,8 +190,9 @@ impl<'a, 'b> Gather<'a, 'b> {
     }
 
     fn note(&mut self, renamed: &mut Vec<(Field, String)>, ignored: &mut Vec<(Field, String)>) {
-        self.renamed.extend(renamed.drain(..));
-        self.ignored.extend(ignored.drain(..));
+        for (noted, names) in [(&mut self.renamed, renamed), (&mut self.ignored, ignored)] {
+            noted.extend(names.drain(..).take(MAX_NAMES.saturating_sub(noted.len())));
+        }
     }
 
     fn flush(&mut self) -> Result<()> {

@@ -3,7 +3,7 @@
 //!
 //! What contradicts itself or could mean two things is refused; it is never guessed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::field::{self, Field};
+use crate::json_text::too_many_parts;
 use crate::question::{Answer, Paragraph, Qa};
 use crate::scalar::{AnswerText, Flag, Many, Start, Word};
 
@@ -304,12 +305,14 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         if let (Some(Many(starts)), Some(answers)) = (self.starts.take(), &mut answers) {
             place(answers, starts)?;
         }
-        for answer in others {
-            // MRQA accepts them all, wherever the context has them.
-            let answers = answers.get_or_insert_default();
-            if !answer.is_empty() && answers.iter().all(|other| other.text != answer.text) {
-                answers.push(answer);
+        // MRQA accepts them all, wherever the context has them.
+        if let Some(answers) = &mut answers {
+            let mut known = HashSet::new();
+            if !others.is_empty() {
+                known.extend(answers.iter().map(|answer| answer.text.clone()));
             }
+            others.retain(|answer| !answer.is_empty() && known.insert(answer.text.clone()));
+            answers.append(&mut others);
         }
         self.item.answers = answers;
         let item = &self.item;
@@ -516,6 +519,9 @@ fn unpacked(text: &str) -> Result<Option<Value>, String> {
         ["text", "answer", "answer_text", "answer_start"].iter().any(|key| item.get(key).is_some())
     };
     let is_item = |item: &Value| item.is_string() || item.is_null() || item.is_object();
+    if let Some(found) = too_many_parts(text.as_bytes()) {
+        return Err(format!("has {found}"));
+    }
     match serde_json::from_str::<Value>(text) {
         Ok(value) if value.is_object() => Ok(Some(value).filter(has_key)),
         Ok(Value::Array(items)) => Ok(items.iter().all(is_item).then_some(Value::Array(items))),

@@ -11,7 +11,7 @@ const SQUAD_FORM: &str = "SQuAD v1.1 or v2.0: {\"data\": [{\"title\": …, \"par
                     \"question\": …, \"answers\": [{\"text\": …, \"answer_start\": …}]}]}]}]}";
 
 /// The longest line.
-const MAX_LINE_MIB: u64 = 64;
+pub(crate) const MAX_LINE_MIB: u64 = 64;
 
 /// Shows every item of the list `data` to `take`.
 pub(crate) fn squad<T: DeserializeOwned>(

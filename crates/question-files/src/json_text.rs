@@ -2,6 +2,7 @@
 //!
 //! Where a value ends is found here; whether it is sound, and what it says, is left to `serde_json`.
 
+use std::fmt;
 use std::io::BufRead;
 
 use memchr::{memchr_iter, memchr2, memrchr};
@@ -10,7 +11,32 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 
 /// The largest value: SQuAD's articles have about 100 KB.
-const MAX_VALUE_MIB: usize = 256;
+pub(crate) const MAX_VALUE_MIB: usize = 256;
+
+/// Parts of a value, a question with an answer having about twenty: each takes up to 130 bytes of memory, for as few as
+/// one in the file.
+pub(crate) const MAX_PARTS: usize = 4_000_000;
+
+/// A text of fewer bytes has too few parts to be counted.
+const UNCOUNTED_BYTES: usize = 1 << 20;
+
+/// How many parts a text has, if it has more than are read: a comma is one, an object five.
+pub(crate) fn too_many_parts(text: &[u8]) -> Option<TooManyParts> {
+    if text.len() < UNCOUNTED_BYTES {
+        return None;
+    }
+    let found = memchr_iter(b',', text).count() + 5 * memchr_iter(b'{', text).count();
+    (found > MAX_PARTS).then_some(TooManyParts(found))
+}
+
+/// So many.
+pub(crate) struct TooManyParts(usize);
+
+impl fmt::Display for TooManyParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} commas and objects (each of these counts as five), the limit is {MAX_PARTS}", self.0)
+    }
+}
 
 /// A file and what it should hold, for messages.
 #[derive(Debug, Clone, Copy)]
@@ -203,6 +229,13 @@ pub(super) fn parse<T: DeserializeOwned>(
     begin: Place,
     expected: Expected<'_>,
 ) -> Result<T, Error> {
+    if let Some(found) = too_many_parts(text) {
+        return Err(Error::Crammed {
+            name: expected.name.to_owned(),
+            line: begin.lines + 1,
+            found: found.to_string(),
+        });
+    }
     let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, error, begin, expected))?;
     serde_json::from_str(text).map_err(|error| {
         let place = Place {

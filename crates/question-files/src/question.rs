@@ -50,6 +50,12 @@ impl Qa {
         self.answers.as_deref().unwrap_or_default()
     }
 
+    /// What it takes in memory, about.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let answers = self.answers().iter().map(|answer| size_of::<Answer>() + answer.text.len());
+        self.id.len() + self.question.len() + answers.sum::<usize>()
+    }
+
     /// Whether an answer has no text: one way in which files say that there is none.
     #[must_use]
     pub fn has_empty_answer(&self) -> bool {

@@ -40,6 +40,10 @@ pub enum Fault {
     CutAfter(usize),
     /// Sends the headers, and then nothing.
     Stall,
+    /// Reads the request and answers nothing.
+    Silent,
+    /// Sends a byte of the body ten times a second.
+    Drip,
     /// Sends another body of the same length.
     OtherBytes,
     /// Names no length, and sends the body again and again.
@@ -207,6 +211,10 @@ fn answer(
     let start =
         asked.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
     let start = start.filter(|_| same && fault != Some(Fault::WholeAlways)).unwrap_or(0_usize);
+    if fault == Some(Fault::Silent) {
+        hold(stream, stopped);
+        return Ok(());
+    }
     let mut headers = vec![("etag", content.etag.clone())];
     if start > 0 && start >= total {
         headers.extend([("content-range", format!("bytes */{total}")), ("content-length", "0".to_owned())]);
@@ -230,16 +238,30 @@ fn answer(
                 stream.write_all(&body)?;
             }
         }
+        Some(Fault::Drip) => {
+            for byte in body {
+                if stopped.load(Ordering::SeqCst) {
+                    break;
+                }
+                stream.write_all(&[byte])?;
+                thread::sleep(Duration::from_millis(100));
+            }
+            return Ok(());
+        }
         Some(Fault::OtherBytes) => body.iter_mut().for_each(|byte| *byte ^= 1),
         Some(Fault::Stall) => {
-            // Until the client has had enough.
-            let mut byte = [0];
-            while !stopped.load(Ordering::SeqCst) && matches!(stream.read(&mut byte), Ok(1..)) {}
+            hold(stream, stopped);
             return Ok(());
         }
         _ => {}
     }
     stream.write_all(&body)
+}
+
+/// Waits until the client has had enough.
+fn hold(stream: &mut TcpStream, stopped: &AtomicBool) {
+    let mut byte = [0];
+    while !stopped.load(Ordering::SeqCst) && matches!(stream.read(&mut byte), Ok(1..)) {}
 }
 
 fn head(stream: &mut TcpStream, status: u16, headers: &[(&str, String)]) -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 //! `forms.md` says what is so: every example on it is read.
 
 use super::*;
+use crate::parquet;
 
 static PAGE: &str = include_str!("../../forms.md");
 
@@ -43,4 +44,31 @@ fn every_example_on_the_page_is_the_same_two_questions() {
             assert_eq!(questions, expected, "{example}");
         }
     }
+}
+
+#[test]
+fn the_limits_on_the_page_are_those_of_the_code() {
+    let limits = PAGE.split_once("## Limits").unwrap().1;
+    let limits = limits.split_once("\n## ").unwrap().0;
+    for said in [
+        format!("| a context | {} MiB |", crate::MAX_CONTEXT_MIB),
+        format!("| {} MiB; {} fields", crate::json::MAX_LINE_MIB, grouped(crate::delimited::MAX_FIELDS)),
+        format!("| {} MiB |", crate::json_text::MAX_VALUE_MIB),
+        format!("| {} |", grouped(crate::json_text::MAX_PARTS)),
+        format!("| {} times", crate::compression::MAX_RATIO),
+        format!("| {} MiB |", (1_u64 << crate::compression::ZSTD_WINDOW_LOG) >> 20),
+        format!("{} values of Parquet", grouped(parquet::MAX_ROW_VALUES)),
+        format!("over all columns | {} MiB |", parquet::MAX_PAGES_MIB),
+        format!("over all columns, {} beyond", grouped(parquet::MAX_FURTHER_VALUES as usize)),
+        format!("{} MiB, {} structs", parquet::MAX_FOOTER_MIB, grouped(parquet::MAX_STRUCTS)),
+    ] {
+        assert!(limits.contains(&said), "{said}");
+    }
+}
+
+/// 1,000,000.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap());
+    groups.collect::<Vec<_>>().join(",")
 }
