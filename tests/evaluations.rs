@@ -110,15 +110,16 @@ fn a_run_equals_itself_and_other_questions_cannot_be_compared() {
     let _alone = alone();
     let (bench, settings) = bench();
     let run = |more: &str| {
-        let said = bench.run(&format!("distilburn run --quiet --to evaluate {settings} {more}"));
+        let settings = format!("{settings}{more}");
+        let said = bench.run(&format!("distilburn run --quiet --to evaluate {settings}"));
         assert_eq!(said.code, Some(0), "{said:?}");
-        let path = |stage: &str| bench.run(&format!("distilburn path {stage} {settings} {more}")).stdout;
+        let path = |stage: &str| bench.run(&format!("distilburn path {stage} {settings}")).stdout;
         (path("evaluate").trim().to_owned(), path("train").trim().to_owned())
     };
     let (first, training) = run("");
     let same = bench.run(&format!("distilburn compare --quiet {first} {training}"));
     assert!(same.code == Some(0) && same.stdout.contains("the same answers"), "{same:?}");
-    let (other, _) = run("--set run.seed=7");
+    let (other, _) = run(" --set run.seed=7");
     let compared = bench.json(&format!("distilburn compare --quiet --json {first} {other}"));
     let comparison = &compared["comparisons"][0];
     assert_eq!(comparison["differs"], json!(["train: run.seed: 42 → 7"]), "{compared}");

@@ -25,7 +25,7 @@ Examples:
 
 Exit codes:
   0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
-  130 interrupted; 1 anything else";
+  5 --require or --fail-if-worse not met; 130 interrupted; 1 anything else";
 
 const ABOUT: &str = "Fine-tunes DistilBERT for extractive question answering";
 

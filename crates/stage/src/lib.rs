@@ -17,6 +17,7 @@ mod job;
 mod logs;
 mod main_of_stage;
 mod main_of_tool;
+mod parse;
 mod plan;
 mod progress;
 mod report;

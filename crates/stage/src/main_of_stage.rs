@@ -20,7 +20,7 @@ use crate::settings::expand_home_of;
 use crate::sources::SeenFile;
 use crate::{
     CommonOptions, Declaration, Error, ExitKind, Input, Interrupt, Job, Planned, Unfinished, Workspace, help,
-    logs, report,
+    logs, parse, report,
 };
 
 /// The environment variable by which the driver says which code it planned with.
@@ -50,7 +50,7 @@ pub fn stage_main<E>(declaration: &'static Declaration, run: fn(&mut Job) -> Res
 where
     E: Diagnostic + ExitKind,
 {
-    let matches = help::add(StageOptions::command(), declaration).get_matches();
+    let matches = parse::matches(help::add(StageOptions::command(), declaration));
     let options = StageOptions::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     logs::init(&options.common.output);
     let span = (declaration.span)();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use miette::Diagnostic;
 
-use crate::{Error, ExitKind, OutputOptions, logs, report};
+use crate::{Error, ExitKind, OutputOptions, logs, parse, report};
 
 /// Parses the command line, sets up logs, runs, and reports the error if there is one.
 pub fn tool_main<A, E>(output: fn(&A) -> &OutputOptions, run: fn(A) -> Result<ExitCode, E>) -> ExitCode
@@ -14,7 +14,7 @@ where
     A: Parser,
     E: Diagnostic + ExitKind,
 {
-    let options = A::parse();
+    let options = A::from_arg_matches(&parse::matches(A::command())).unwrap_or_else(|error| error.exit());
     let format = output(&options).log_format;
     logs::init(output(&options));
     if let Err(error) = crate::interrupt::survive_file_size_limit() {

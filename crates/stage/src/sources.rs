@@ -246,7 +246,7 @@ impl Look<'_> {
         if !folder.is_dir() {
             let fetched_by_setup = folder.ends_with("models/all-MiniLM-L6-v2");
             let remedy = if fetched_by_setup {
-                "fetch it with `scripts/setup`, or work in the folder where that was run"
+                "fetch it with `scripts/setup`; elsewhere than in that folder, name its settings: --config FOLDER/pipeline.toml"
             } else {
                 "name the folder of a model (config.json, model.safetensors, tokenizer.json), or its id on the Hub"
             };

@@ -83,6 +83,6 @@ pub enum SettingsError {
 
     /// `--set` without a table, key or value.
     #[error("--set {argument}: expected table.key=value")]
-    #[diagnostic(help("for example --set train.epochs=1"))]
-    Set { argument: String },
+    #[diagnostic(help("{remedy}"))]
+    Set { argument: String, remedy: String },
 }

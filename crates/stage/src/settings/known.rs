@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::SettingsError;
 use super::layers::{Entry, Origin};
-use super::load::{SOURCES, Values};
+use super::load::{BUILT_IN, SOURCES, Values};
 
 /// The keys that exist, with their built-in values.
 pub(super) struct Known<'a> {
@@ -79,7 +79,17 @@ impl Known<'_> {
 
     /// `--set table.key=value`: the value is TOML, or else a string.
     pub(super) fn set(&self, argument: &str) -> Result<Entry, SettingsError> {
-        let malformed = || SettingsError::Set { argument: argument.to_owned() };
+        let malformed = || {
+            let keys = argument.split_once('=').map(|(name, _)| keys_named(name.trim()));
+            let remedy = match keys.unwrap_or_default().first() {
+                Some(key) => {
+                    let value = argument.split_once('=').map_or("", |(_, value)| value);
+                    format!("did you mean `--set {key}={value}`?")
+                }
+                None => "for example --set train.epochs=1".to_owned(),
+            };
+            SettingsError::Set { argument: argument.to_owned(), remedy }
+        };
         let (path, text) = argument.split_once('=').ok_or_else(malformed)?;
         let (table, key) = path.trim().split_once('.').ok_or_else(malformed)?;
         if table.is_empty() || key.is_empty() {
@@ -99,6 +109,17 @@ impl Known<'_> {
         let (table, table_origin) = (table.to_owned(), origin.clone());
         Ok(Entry { profile: None, table, table_origin, key: key.to_owned(), value, origin })
     }
+}
+
+/// The settings of this name in any table, as `table.key`; hyphens count as underscores.
+pub(crate) fn keys_named(name: &str) -> Vec<String> {
+    let built_in: Table = toml::from_str(BUILT_IN).expect("the built-in settings are TOML");
+    let tables = built_in.iter().filter_map(|(table, keys)| Some((table, keys.as_table()?)));
+    let name = name.replace('-', "_");
+    tables
+        .filter(|(table, keys)| *table != "profile" && keys.contains_key(&name))
+        .map(|(table, _)| format!("{table}.{name}"))
+        .collect()
 }
 
 /// The known name that is most like `name`, if one is near.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use squad::F1Units;
 
 pub use error::SettingsError;
-pub(crate) use known::nearest;
+pub(crate) use known::{keys_named, nearest};
 pub(crate) use load::BUILT_IN;
 pub use load::{Loaded, Request};
 pub(crate) use source::expand_home_of;
