@@ -43,7 +43,7 @@ pub enum Error {
     },
 
     /// The file is something else.
-    #[error("{} is no distilburn table: {why}", path.display())]
+    #[error("{} is not a distilburn table: {why}", path.display())]
     #[diagnostic(help("{remedy}"))]
     Foreign {
         path: PathBuf,
@@ -115,7 +115,7 @@ pub enum Error {
     /// The data of a tensor is not as long as its shape says, or its dtype is unknown.
     #[error("tensor `{name}` ({dtype} {shape:?}) has {found} bytes, {expected}")]
     #[diagnostic(help(
-        "the checkpoint is inconsistent: fetch the base model again, then re-run `ingest --force`"
+        "the weights are inconsistent: fetch the base model again, then re-run `ingest --force`"
     ))]
     TensorSize {
         /// The tensor.
@@ -132,7 +132,7 @@ pub enum Error {
 
     /// A tensor that holds no floating-point numbers.
     #[error("tensor `{name}` is {dtype}, expected F32, F16 or BF16")]
-    #[diagnostic(help("use a checkpoint whose weights are F32, F16 or BF16, then re-run `ingest`"))]
+    #[diagnostic(help("use a model whose weights are F32, F16 or BF16, then re-run `ingest`"))]
     TensorDtype {
         /// The tensor.
         name: String,
@@ -156,7 +156,7 @@ pub enum Error {
     NotAFolder { path: PathBuf },
 
     /// The folder holds no finished artifact.
-    #[error("{} has no manifest.json, so it is no finished artifact", dir.display())]
+    #[error("{} has no manifest.json: it is not a finished artifact", dir.display())]
     #[diagnostic(help(
         "name a folder that holds a manifest.json: `distilburn status` lists those of a store; a stage that was \
          interrupted makes one when it is run again"
@@ -284,14 +284,13 @@ pub enum Error {
     /// `--output` names a folder with something in it.
     #[error("{} is not empty", path.display())]
     #[diagnostic(help(
-        "give `--output` a folder that is empty or does not exist: what is in one is not replaced, not with `--force` \
-         either"
+        "give `--output` a folder that is empty or does not exist: existing files are never replaced, even with `--force`"
     ))]
     OutputNotEmpty { path: PathBuf },
 
     /// The folder of `--output` was filled while the artifact was made.
-    #[error("{} was filled while this artifact was made, which is in {}", path.display(), made.display())]
-    #[diagnostic(help("it is whole: move it where you want it, `mv {} DIR`", made.display()))]
+    #[error("{} was filled by another process; the finished artifact is in {}", path.display(), made.display())]
+    #[diagnostic(help("move it where you want it: `mv {} DIR`", made.display()))]
     OutputFilled {
         path: PathBuf,
         /// The finished artifact.

@@ -8,7 +8,7 @@ use burn::tensor::{DType, FloatDType, Tensor};
 use torch_kernels::AttentionOptions;
 
 use crate::config::Config;
-use crate::model::{DistilBertForQuestionAnswering, LayerNorm, Linear};
+use crate::layers::{LayerNorm, Linear};
 
 /// The policy: which type matrix multiplications run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Autocast {
     pub const FP16: Self = Self { compute: DType::F16 };
 
     /// Brings the linear layers' parameters to the compute type, where every pass would otherwise bring them first.
-    pub(crate) fn narrow(self, model: DistilBertForQuestionAnswering) -> DistilBertForQuestionAnswering {
+    pub(crate) fn narrow<M: Module>(self, model: M) -> M {
         if self.compute == DType::F32 {
             return model;
         }

@@ -13,6 +13,7 @@ mod batch;
 mod config;
 mod error;
 mod head;
+mod layers;
 mod loss;
 mod model;
 mod parameters;

@@ -19,6 +19,7 @@ use crate::autocast::Autocast;
 use crate::batch::PackedBatch;
 use crate::config::Config;
 use crate::head::{QA_HEAD_BIAS, QA_HEAD_WEIGHT};
+use crate::layers::{LayerNorm, Linear};
 use crate::parameters::{Weights, load};
 
 /// Whether dropout applies, and what its masks are drawn from.
@@ -94,19 +95,6 @@ struct FeedForward {
 #[derive(Module, Debug)]
 struct Embedding {
     weight: Param<Tensor<2>>,
-}
-
-/// A linear layer with PyTorch's weight order: (out, in).
-#[derive(Module, Debug)]
-pub(crate) struct Linear {
-    pub(crate) weight: Param<Tensor<2>>,
-    pub(crate) bias: Param<Tensor<1>>,
-}
-
-#[derive(Module, Debug)]
-pub(crate) struct LayerNorm {
-    pub(crate) weight: Param<Tensor<1>>,
-    pub(crate) bias: Param<Tensor<1>>,
 }
 
 impl DistilBertForQuestionAnswering {

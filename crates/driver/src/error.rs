@@ -59,14 +59,14 @@ pub(crate) enum Error {
     DamagedStore { root: PathBuf, remedy: String },
 
     #[error("{} holds artifacts that cannot be read, so their integrity could not be checked", root.display())]
-    #[diagnostic(help("let yourself read them, `chmod -R u+rX {}`, or ask as the user who made them", root.display()))]
+    #[diagnostic(help("make them readable with `chmod -R u+rX {}`, or run this as the user who made them", root.display()))]
     UnreadableStore { root: PathBuf },
 
     #[error("{} {}", path.display(), if path.exists() { "holds no training" } else { "does not exist" })]
     #[diagnostic(help("start one with `distilburn run`, or name its folder: `distilburn watch DIR`"))]
     NoTraining { path: PathBuf },
 
-    #[error("{} is no training", path.display())]
+    #[error("{} is not a training", path.display())]
     #[diagnostic(help(
         "name a train artifact's directory, finished or in the making: `distilburn status` lists them"
     ))]

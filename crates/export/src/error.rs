@@ -38,7 +38,7 @@ pub enum Error {
         name: &'static str,
     },
     /// `config.json` among ingest's assets is not an object.
-    #[error("config.json in {} is no JSON object", path.display())]
+    #[error("config.json in {} is not a JSON object", path.display())]
     #[diagnostic(help("re-run the `ingest` stage with `--force` to rewrite it"))]
     ConfigJson {
         /// The assets.

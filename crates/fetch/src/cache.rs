@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, small_text};
 use crate::error::Result;
-use crate::hub::{Repo, RepoFile, Revision, has_size, is_commit};
+use crate::repo::{Repo, RepoFile, Revision, has_size, is_commit};
 
 /// A repository's folder in the cache.
 pub(crate) struct RepoFolder(PathBuf);

@@ -30,7 +30,7 @@ pub enum Error {
     },
 
     /// A connection would have to be opened, and may not.
-    #[error("{what} is not here, and HF_HUB_OFFLINE forbids to fetch it")]
+    #[error("{what} is not cached, and HF_HUB_OFFLINE forbids downloading it")]
     #[diagnostic(help("{remedy}"))]
     Offline {
         /// URL, or repository and file.
@@ -218,8 +218,8 @@ pub enum Error {
     },
 
     /// A name that would leave the cache's folder.
-    #[error("{repo}: {name:?} is no file name")]
-    #[diagnostic(help("the repository is broken, or HF_ENDPOINT is no Hub"))]
+    #[error("{repo}: {name:?} is not a file name")]
+    #[diagnostic(help("the repository is broken, or HF_ENDPOINT is not a Hub"))]
     FileName {
         /// The repository.
         repo: String,

@@ -4,10 +4,10 @@
 //! `Retry-After`. What is needed are two addresses and the cache's layout.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 
 use crate::cache::RepoFolder;
 use crate::digest::Digest;
@@ -15,6 +15,7 @@ use crate::download::{Order, held};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::http::{Client, Request};
+use crate::repo::{Repo, RepoFile, RepoKind, Revision, has_size, is_commit};
 use crate::{Listener, cache, model_files};
 
 /// The longest answer of the API that is read: a listing of some hundred thousand files.
@@ -22,59 +23,6 @@ const MAX_LISTING_BYTES: u64 = 64 << 20;
 
 /// The largest file about a model that is not its weights: a tokenizer of a quarter of a million tokens has 17 MB.
 const MAX_SMALL_BYTES: u64 = 64 << 20;
-
-/// What a repository holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RepoKind {
-    /// A model.
-    Model,
-    /// A dataset.
-    Dataset,
-}
-
-impl RepoKind {
-    /// `models` or `datasets`, as in the API and in the cache.
-    #[must_use]
-    pub fn plural(self) -> &'static str {
-        match self {
-            Self::Model => "models",
-            Self::Dataset => "datasets",
-        }
-    }
-}
-
-/// A repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repo {
-    /// What it holds.
-    pub kind: RepoKind,
-    /// `owner/name`, or `name` alone for the Hub's oldest.
-    pub id: String,
-}
-
-impl fmt::Display for Repo {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.id)
-    }
-}
-
-/// A repository at one commit: the same for ever.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Revision {
-    /// 40 hexadecimal digits.
-    pub commit: String,
-    /// Its files, by path within the repository.
-    pub files: BTreeMap<String, RepoFile>,
-}
-
-/// A file of a [`Revision`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RepoFile {
-    /// Its size.
-    pub size_bytes: u64,
-    /// Its hash.
-    pub digest: Digest,
-}
 
 /// The Hub, and the cache of its files on this machine.
 #[derive(Debug, Clone)]
@@ -141,7 +89,7 @@ impl Hub {
             "{endpoint}/api/{}/{}/revision/{}?blobs=true",
             repo.kind.plural(),
             repo.id,
-            escape(revision, "")
+            utf8_percent_encode(revision, PART)
         );
         let request =
             Request { url: &url, token: self.environment.token.as_deref(), start: 0, if_range: None };
@@ -244,7 +192,7 @@ impl Hub {
             self.environment.endpoint,
             repo.id,
             revision.commit,
-            escape(name, "/")
+            utf8_percent_encode(name, PATH)
         );
         let partial = blob.with_extension("incomplete");
         let order = Order {
@@ -270,19 +218,7 @@ impl Hub {
     }
 }
 
-pub(crate) fn has_size(path: &Path, size_bytes: u64) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size_bytes)
-}
-
-pub(crate) fn is_commit(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Percent-encodes what may not stand in a URL's path; `keep` may.
-fn escape(text: &str, keep: &str) -> String {
-    let plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.as_bytes().contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
+/// What stands for itself in a part of a URL's path (RFC 3986, section 2.3).
+const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The same in a path of several parts.
+const PATH: &AsciiSet = &PART.remove(b'/');

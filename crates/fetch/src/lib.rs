@@ -14,6 +14,7 @@ mod hub;
 mod lock;
 mod model_files;
 mod redact;
+mod repo;
 mod waiting;
 
 use std::ops::ControlFlow;
@@ -23,9 +24,10 @@ pub use download::Downloaded;
 pub use environment::Environment;
 pub use error::{Error, Result};
 pub use http::{Client, Patience, is_allowed};
-pub use hub::{Hub, Repo, RepoFile, RepoKind, Revision};
+pub use hub::Hub;
 pub use model_files::{model_files, shards, weights_file};
 pub use redact::redacted;
+pub use repo::{Repo, RepoFile, RepoKind, Revision};
 
 /// What a download tells while it goes on. The listener answers with `Break` to stop it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

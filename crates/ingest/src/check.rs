@@ -6,9 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 
-use artifact::Finding;
 use foldhash::fast::FixedState;
 use question_files::{Answer, Article, Qa};
 use squad::offsets::{CharIndex, CharOffset};
@@ -17,8 +15,9 @@ use stage::settings::{Ingest, OnInvalid, PlausibleAnswers};
 use crate::audit::SplitAudit;
 use crate::error::Result;
 use crate::hash::hash128;
-use crate::realign::{Located, Place, locate};
+use crate::realign::{Located, locate};
 use crate::tally::Tally;
+use crate::verdict::{Moved, Reason, Verdict, has_edge_space};
 
 /// A question with the paragraph it is asked about.
 #[derive(Debug)]
@@ -29,28 +28,6 @@ pub struct Question<'a> {
     pub context: &'a str,
     /// Id, question and answers; its own where answers were moved.
     pub qa: Cow<'a, Qa>,
-}
-
-/// What the rules say of a question.
-#[derive(Debug)]
-pub enum Verdict<'a> {
-    /// It keeps them.
-    Sound,
-    /// It keeps them once these answers are moved.
-    Realigned(Vec<Moved<'a>>),
-    /// It breaks one.
-    Broken(Reason<'a>),
-}
-
-/// An answer's move.
-#[derive(Debug)]
-pub struct Moved<'a> {
-    /// Which of the question's answers.
-    pub answer_index: usize,
-    pub reason: Reason<'a>,
-    /// Where it goes.
-    pub place: Place<'a>,
-    pub why: String,
 }
 
 /// Takes a usable question, and may stop the reading.
@@ -193,11 +170,6 @@ fn broken_rule<'a>(qa: &'a Qa, context: &CharIndex<'a>) -> Option<Reason<'a>> {
     (qa.is_impossible == Some(true) && !qa.answers().is_empty()).then_some(Reason::ImpossibleWithAnswers)
 }
 
-/// Whether white space at an edge of an answer would shift its label by a word.
-pub fn has_edge_space(text: &str) -> bool {
-    text.trim().len() < text.len()
-}
-
 /// What is wrong with an answer's place.
 fn misplaced<'a>(answer: &'a Answer, context: &CharIndex<'a>) -> Option<Reason<'a>> {
     let text = answer.text.as_str();
@@ -210,92 +182,6 @@ fn misplaced<'a>(answer: &'a Answer, context: &CharIndex<'a>) -> Option<Reason<'
     let end = offset.saturating_add(u32::try_from(answer_chars).unwrap_or(u32::MAX));
     let found = context.slice(CharOffset(offset), CharOffset(end));
     (found != text).then_some(Reason::Misplaced { text, start, found })
-}
-
-/// A rule, broken.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Reason<'a> {
-    /// The id is the empty string.
-    EmptyId,
-    /// An earlier question has the id.
-    DuplicateId,
-    /// Nothing but white space is asked about.
-    EmptyContext,
-    /// Nothing but white space is asked.
-    EmptyQuestion,
-    /// It has no answers, and does not say that there are none.
-    Unlabelled,
-    /// White space at an edge of an answer; a reason to move it, not to leave the question out.
-    EdgeSpace,
-    /// An answer without an offset.
-    NoOffset {
-        /// The answer.
-        text: &'a str,
-    },
-    /// An offset before the start or past the end of the context.
-    OffsetOutside {
-        /// The answer.
-        text: &'a str,
-        /// Its `answer_start`.
-        start: i32,
-        /// Characters in the context.
-        context_chars: u32,
-    },
-    /// The context reads otherwise at the answer's offset.
-    Misplaced {
-        /// The answer.
-        text: &'a str,
-        /// Its `answer_start`.
-        start: i32,
-        /// What stands there, as long as the answer.
-        found: &'a str,
-    },
-    /// `is_impossible`, and yet there are answers.
-    ImpossibleWithAnswers,
-}
-
-impl Reason<'_> {
-    /// The reason as a finding; its name is the one in metrics.
-    #[must_use]
-    pub fn finding(&self) -> Finding {
-        match self {
-            Self::EmptyId => Finding::EmptyId,
-            Self::DuplicateId => Finding::DuplicateId,
-            Self::EmptyContext => Finding::EmptyContext,
-            Self::EmptyQuestion => Finding::EmptyQuestion,
-            Self::Unlabelled => Finding::Unlabelled,
-            Self::EdgeSpace => Finding::AnswerHasEdgeSpace,
-            Self::NoOffset { .. } => Finding::NoOffset,
-            Self::OffsetOutside { .. } => Finding::OffsetOutsideContext,
-            Self::Misplaced { .. } => Finding::AnswerNotAtOffset,
-            Self::ImpossibleWithAnswers => Finding::ImpossibleWithAnswers,
-        }
-    }
-}
-
-impl fmt::Display for Reason<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EmptyId => formatter.write_str("the id is empty"),
-            Self::DuplicateId => formatter.write_str("an earlier question has this id"),
-            Self::EmptyContext => formatter.write_str("the context is empty"),
-            Self::EmptyQuestion => formatter.write_str("the question is empty"),
-            Self::Unlabelled => formatter.write_str("it has no `answers`: it is unlabelled"),
-            Self::EdgeSpace => formatter.write_str("white space stands at an edge of an answer"),
-            Self::NoOffset { text } => write!(formatter, "answer {text:?} has no answer_start"),
-            Self::OffsetOutside { text, start, context_chars } => write!(
-                formatter,
-                "answer {text:?} starts at character {start}, outside its context of {context_chars} characters"
-            ),
-            Self::Misplaced { text, start, found } => {
-                write!(
-                    formatter,
-                    "answer {text:?} is not at character {start} of its context, which reads {found:?}"
-                )
-            }
-            Self::ImpossibleWithAnswers => formatter.write_str("it is_impossible and has answers"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ pub enum Error {
 
     /// The user stopped it.
     #[error("interrupted")]
-    #[diagnostic(help("start `ingest` again to do it from the beginning"))]
+    #[diagnostic(help("run `ingest` again: it starts from the beginning"))]
     Interrupted,
 }
 

@@ -20,6 +20,7 @@ mod share;
 mod split;
 mod tables;
 mod tally;
+mod verdict;
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};

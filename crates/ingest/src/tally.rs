@@ -6,8 +6,8 @@ use artifact::Finding;
 use question_files::Qa;
 use stage::settings::OnInvalid;
 
-use crate::check::{Verdict, has_edge_space};
 use crate::error::{Error, Result};
+use crate::verdict::{Verdict, has_edge_space};
 use artifact::Listing;
 
 /// What the rules said of the questions so far.

@@ -326,19 +326,19 @@ mod tests {
         "#);
         insta::assert_snapshot!(refused(&BERT.replace("\"gelu\"", "\"gelu_new\"")), @r#"
           config.json: hidden_act is "gelu_new", expected "gelu"
-          help: DistilBERT cannot compute this model: choose another one
+          help: DistilBERT does not support this: choose another model
         "#);
         insta::assert_snapshot!(refused(&BERT.replace('{', "{\"position_embedding_type\": \"relative_key\",")), @r#"
           config.json: position_embedding_type is "relative_key", expected "absolute"
-          help: DistilBERT cannot compute this model: choose another one
+          help: DistilBERT does not support this: choose another model
         "#);
         insta::assert_snapshot!(refused(&BERT.replace('{', "{\"layer_norm_eps\": 1e-5,")), @r"
           config.json: layer_norm_eps is 1e-5, expected 1e-12
-          help: DistilBERT cannot compute this model: choose another one
+          help: DistilBERT does not support this: choose another model
         ");
         insta::assert_snapshot!(refused(&BERT.replace("12,", "7,")), @r"
           config.json: hidden size is 384, expected a multiple of the 7 heads
-          help: DistilBERT cannot compute this model: choose another one
+          help: DistilBERT does not support this: choose another model
         ");
         insta::assert_snapshot!(refused(&BERT.replace("hidden_size", "width")), @r"
           config.json, line 2, column 111: missing field `hidden_size`

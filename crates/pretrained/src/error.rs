@@ -88,7 +88,7 @@ pub enum Error {
 
     /// The base model computes something that DistilBERT does not.
     #[error("{}: {what} is {found}, expected {expected}", path.display())]
-    #[diagnostic(help("DistilBERT cannot compute this model: choose another one"))]
+    #[diagnostic(help("DistilBERT does not support this: choose another model"))]
     ModelConfig {
         /// Its configuration.
         path: PathBuf,
@@ -101,7 +101,7 @@ pub enum Error {
     },
 
     /// The file is no safetensors file.
-    #[error("{} is no sound safetensors file", path.display())]
+    #[error("{} is not a valid safetensors file", path.display())]
     #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
     Safetensors { path: PathBuf, source: Box<safetensors::SafeTensorError> },
 

@@ -35,7 +35,7 @@ pub enum Error {
     },
 
     /// A compressed file is damaged.
-    #[error("{name} is not sound {format}")]
+    #[error("{name} is not valid {format}")]
     #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
     Damaged {
         /// The file.
@@ -141,7 +141,7 @@ pub enum Error {
 
     /// A text in another encoding.
     #[error("{name}, line {line}, column {column}: the byte {byte:#04x} is not UTF-8")]
-    #[diagnostic(help("if it is {encoding}, write it anew: `iconv -f {encoding} -t utf-8 FILE > NEW`"))]
+    #[diagnostic(help("if it is {encoding}, convert it: `iconv -f {encoding} -t utf-8 FILE > NEW`"))]
     Utf8 {
         /// The file.
         name: String,
@@ -239,7 +239,7 @@ pub enum Error {
     },
 
     /// A Parquet file that its reader does not understand.
-    #[error("{name} is not sound Parquet")]
+    #[error("{name} is not valid Parquet")]
     #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
     Parquet {
         /// The file.
@@ -262,7 +262,7 @@ pub enum Error {
 
     /// A row that says nothing where something is due, or contradicts itself.
     #[error("{name}, row {row}: {message}")]
-    #[diagnostic(help("mend the row; crates/question-files/forms.md shows every form"))]
+    #[diagnostic(help("fix the row; crates/question-files/forms.md shows every form"))]
     Row {
         /// The file.
         name: String,
@@ -299,7 +299,7 @@ pub enum Error {
 /// What a reader reports through [`io::Error`], without the file's name.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    #[error("not sound {format}")]
+    #[error("not valid {format}")]
     Damaged { format: &'static str, source: io::Error },
     #[error("expands too much")]
     Bomb { ratio: u64, compressed_bytes: u64, bytes: u64 },
@@ -324,7 +324,7 @@ impl Error {
         error: &serde_path_to_error::Error<serde_json::Error>,
     ) -> Self {
         let path = error.path().to_string();
-        let message = crate::json_text::in_words(error.inner());
+        let message = in_words(error.inner());
         let message = if path == "." { message } else { format!("{path}: {message}") };
         Self::row(name, row, message)
     }
@@ -344,4 +344,27 @@ impl Error {
             }
         }
     }
+}
+
+/// What `serde_json` says, without the place, in JSON's words and not in Rust's.
+pub(crate) fn in_words(error: &serde_json::Error) -> String {
+    const BEGINNINGS: [(&str, &str); 3] = [
+        ("invalid type: sequence", "invalid type: list"),
+        ("invalid type: map", "invalid type: object"),
+        ("invalid type: floating point", "invalid type: number"),
+    ];
+    const ENDS: [(&str, &str); 3] = [
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected an object"),
+        ("expected i32", "expected a whole number of 32 bits"),
+    ];
+    let text = error.to_string();
+    let mut text = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned();
+    if let Some((found, word)) = BEGINNINGS.iter().find(|(found, _)| text.starts_with(found)) {
+        text.replace_range(..found.len(), word);
+    }
+    if let Some((found, word)) = ENDS.iter().find(|(found, _)| text.ends_with(found)) {
+        text.replace_range(text.len() - found.len().., word);
+    }
+    text
 }

@@ -371,7 +371,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         let answers = self.answers.0.get_or_insert_default();
         for label in labels.into_iter().filter(|label| label.from_name == control) {
             let Answers(answer) =
-                serde_json::from_value(label.answer()).map_err(|error| crate::json_text::in_words(&error))?;
+                serde_json::from_value(label.answer()).map_err(|error| crate::error::in_words(&error))?;
             answers.extend(answer.unwrap_or_default());
         }
         Ok(())
@@ -400,7 +400,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
             return Ok(());
         }
         self.answers = serde_json::from_value(regions)
-            .map_err(|error| format!("{name}: {}", crate::json_text::in_words(&error)))?;
+            .map_err(|error| format!("{name}: {}", crate::error::in_words(&error)))?;
         self.item.renamed.push((Field::Answers, name));
         Ok(())
     }
@@ -435,7 +435,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
                 );
             }
         };
-        let error = |error: serde_json::Error| format!("text: {}", crate::json_text::in_words(&error));
+        let error = |error: serde_json::Error| format!("text: {}", crate::error::in_words(&error));
         if role == Field::Context {
             self.item.context = Some(serde_json::from_value(text).map_err(error)?);
         } else {
@@ -556,8 +556,7 @@ impl<'de> Visitor<'de> for AnswersVisitor {
             && text.starts_with(['[', '{'])
             && let Some(value) = unpacked(text).map_err(E::custom)?
         {
-            return serde_json::from_value(value)
-                .map_err(|error| E::custom(crate::json_text::in_words(&error)));
+            return serde_json::from_value(value).map_err(|error| E::custom(crate::error::in_words(&error)));
         }
         Ok(Answers(Some(vec![Answer { text: text.to_owned(), answer_start: None }])))
     }

@@ -242,7 +242,7 @@ pub(super) fn parse<T: DeserializeOwned>(
             lines: begin.lines + error.line() - 1,
             bytes: if error.line() == 1 { begin.bytes } else { 0 } + error.column(),
         };
-        let message = in_words(&error);
+        let message = crate::error::in_words(&error);
         if error.is_eof() {
             let inside = message.trim_start_matches("EOF while parsing ").to_owned();
             return cut(expected, place, &inside);
@@ -282,29 +282,6 @@ fn cut(expected: Expected<'_>, place: Place, inside: &str) -> Error {
         column: place.bytes,
         inside: inside.to_owned(),
     }
-}
-
-/// What `serde_json` says, without the place, in JSON's words and not in Rust's.
-pub(crate) fn in_words(error: &serde_json::Error) -> String {
-    const BEGINNINGS: [(&str, &str); 3] = [
-        ("invalid type: sequence", "invalid type: list"),
-        ("invalid type: map", "invalid type: object"),
-        ("invalid type: floating point", "invalid type: number"),
-    ];
-    const ENDS: [(&str, &str); 3] = [
-        ("expected a sequence", "expected a list"),
-        ("expected a map", "expected an object"),
-        ("expected i32", "expected a whole number of 32 bits"),
-    ];
-    let text = error.to_string();
-    let mut text = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned();
-    if let Some((found, word)) = BEGINNINGS.iter().find(|(found, _)| text.starts_with(found)) {
-        text.replace_range(..found.len(), word);
-    }
-    if let Some((found, word)) = ENDS.iter().find(|(found, _)| text.ends_with(found)) {
-        text.replace_range(text.len() - found.len().., word);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub enum Error {
     },
 
     /// The tokenizer refused a text.
-    #[error("{text:?} does not tokenise")]
+    #[error("{text:?} cannot be tokenized")]
     #[diagnostic(help(
         "the tokenizer's vocabulary lacks its unknown token: take the base model's own `tokenizer.json`"
     ))]

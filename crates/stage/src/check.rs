@@ -1,6 +1,7 @@
 //! What a stage would refuse only once its inputs are made, seen while planning.
 
-use crate::declaration::TOKENIZE_FEATURES;
+use artifact::SplitName;
+
 use crate::{Basis, Error, Fetcher, Planned, Workspace, sources};
 
 /// tokenize-features would refuse windows longer than the base model's positions, once ingest is done.
@@ -32,17 +33,15 @@ pub(crate) fn positions(
     }
 }
 
-/// train would refuse it: the learning rate would never get to its peak. How many steps there are is known once the
+/// train would refuse it: the learning rate would never reach its peak. How many steps there are is known once the
 /// features are, and at most `train.max_steps` before.
 pub(crate) fn warmup(workspace: &Workspace, upstream: &[Planned], _: &mut Fetcher) -> Result<(), Error> {
     const KEY: &str = "train.warmup_steps";
     let loaded = &workspace.loaded;
     let train = &loaded.settings.train;
-    let features = upstream.iter().find(|planned| planned.declaration.name == TOKENIZE_FEATURES.name);
-    let features = features.and_then(|planned| planned.artifact.as_ref()).and_then(|artifact| {
-        let files = &artifact.manifest.files;
-        files.iter().find(|file| file.name == artifact::SplitName::Train.features())?.rows
-    });
+    let made = upstream.iter().filter_map(|planned| planned.artifact.as_ref());
+    let mut files = made.flat_map(|artifact| &artifact.manifest.files);
+    let features = files.find(|file| file.name == SplitName::Train.features()).and_then(|file| file.rows);
     let per_step = (train.batch_size * train.gradient_accumulation_steps) as u64;
     let all_steps = features.map(|features| u64::from(train.epochs) * features.div_ceil(per_step));
     let limit = (train.max_steps > 0).then_some(train.max_steps);

@@ -35,10 +35,16 @@ const OPTIONS: [(&str, &str); 22] = [
 
 /// Commands that people look for, and what does it here.
 const COMMANDS: [(&str, &str); 9] = [
-    ("clean", "delete the folders in artifacts/ that `distilburn status` marks as neither current nor latest"),
+    (
+        "clean",
+        "delete the folders in artifacts/ that `distilburn status` marks as neither current nor latest",
+    ),
     ("eval", "distilburn evaluate"),
     ("fit", "distilburn run --to train"),
-    ("init", "write a pipeline.toml with what differs from the built-in settings, which `distilburn train --help` lists"),
+    (
+        "init",
+        "write a pipeline.toml with what differs from the built-in settings, which `distilburn train --help` lists",
+    ),
     ("list", "distilburn status"),
     ("ls", "distilburn status"),
     ("predict", "`distilburn ask` answers one question, `distilburn evaluate` those of a data set"),
@@ -87,11 +93,13 @@ fn instead_of_option(option: &str, args: &[String]) -> Option<String> {
     let at = args.iter().position(|arg| arg == option || arg.starts_with(&format!("{option}=")))?;
     let value = match args[at].split_once('=') {
         Some((_, value)) => value,
-        None => args.get(at + 1).map(String::as_str).filter(|next| !next.starts_with("--")).unwrap_or("VALUE"),
+        None => {
+            args.get(at + 1).map(String::as_str).filter(|next| !next.starts_with("--")).unwrap_or("VALUE")
+        }
     };
-    let set = |setting: &str| match setting.contains('=') {
-        true => format!("`--set {setting}`"),
-        false => format!("`--set {setting}={value}`"),
+    let set = |setting: &str| {
+        let value = if setting.contains('=') { String::new() } else { format!("={value}") };
+        format!("`--set {setting}{value}`")
     };
     let sets: Vec<String> = settings.into_iter().map(set).collect();
     Some(format!("settings are given with --set: {}", sets.join(" or ")))
@@ -122,7 +130,10 @@ mod tests {
         for (option, setting) in OPTIONS {
             let key = setting.split('=').next().unwrap();
             let (_, name) = key.split_once('.').unwrap();
-            assert!(keys_named(&name.replace('_', "-")).iter().any(|known| known == key), "{option}: {setting}");
+            assert!(
+                keys_named(&name.replace('_', "-")).iter().any(|known| known == key),
+                "{option}: {setting}"
+            );
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum Error {
     /// The windows would be longer than the model can read.
     #[error("tokenize-features.max_length is {max_length}, the base model has {positions} positions")]
     #[diagnostic(help(
-        "give `--set tokenize-features.max_length={positions}` or less, or another base model"
+        "use `--set tokenize-features.max_length={positions}` or less, or another base model"
     ))]
     MaxLength {
         /// The setting.
@@ -58,7 +58,7 @@ pub enum Error {
 
     /// The user stopped it.
     #[error("interrupted")]
-    #[diagnostic(help("start `tokenize-features` again to do it from the beginning"))]
+    #[diagnostic(help("run `tokenize-features` again: it starts from the beginning"))]
     Interrupted,
 }
 

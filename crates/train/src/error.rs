@@ -37,7 +37,7 @@ pub enum Error {
     },
     /// The warm-up is as long as the training: it would hardly learn.
     #[error(
-        "the learning rate would never get to its peak: train.warmup_steps is {warmup_steps}, and the training has \
+        "the learning rate would never reach its peak: train.warmup_steps is {warmup_steps}, and the training has \
          {total_steps} steps"
     )]
     #[diagnostic(help("for so few steps set `train.warmup_ratio = 0.1`, or lower `train.warmup_steps`"))]
@@ -132,7 +132,7 @@ pub enum Error {
         tensor: &'static str,
     },
     /// SIGINT or SIGTERM.
-    #[error("training was interrupted after step {global_step} of {total_steps}, which is kept")]
+    #[error("training was interrupted at step {global_step} of {total_steps}; progress saved")]
     #[diagnostic(help("the same command resumes from there, unless it says `--force`"))]
     Interrupted {
         /// Steps done.
@@ -142,8 +142,8 @@ pub enum Error {
     },
     /// `train.max_minutes` have passed, or are about to.
     #[error(
-        "training stopped after step {global_step} of {total_steps}, which is kept, before train.max_minutes = \
-         {max_minutes} ran out"
+        "training stopped at step {global_step} of {total_steps}, before train.max_minutes = {max_minutes} ran out; \
+         progress saved"
     )]
     #[diagnostic(help("the same command resumes from there, unless it says `--force`"))]
     TimeIsUp {

@@ -140,7 +140,7 @@ fn a_foreign_file_is_named_with_what_it_is() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{} is no distilburn table: it begins with \"PAR1 a\", an Arrow file with \"ARROW1\"",
+            "{} is not a distilburn table: it begins with \"PAR1 a\", an Arrow file with \"ARROW1\"",
             path.display()
         )
     );

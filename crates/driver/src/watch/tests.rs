@@ -191,7 +191,7 @@ fn what_is_no_training_is_refused() {
     fs_err::write(folder.path("ingest/manifest.json"), "{}").unwrap();
     for name in ["notes.txt", "ingest"] {
         let error = Wanted::At(folder.path(name)).find().unwrap_err();
-        assert!(error.to_string().ends_with(&format!("{name} is no training")), "{error}");
+        assert!(error.to_string().ends_with(&format!("{name} is not a training")), "{error}");
     }
 }
 

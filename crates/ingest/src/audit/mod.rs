@@ -23,8 +23,8 @@ use self::rows::Rows;
 use self::summary::Summary;
 
 pub use self::normal::Normalizer;
-use crate::check::{Verdict, has_edge_space};
 use crate::error::Result;
+use crate::verdict::{Verdict, has_edge_space};
 
 /// Characters of a context beyond which it is a finding: some 2,000 tokens, nine windows of 384 by 128.
 const OVERSIZED_CONTEXT: u32 = 10_000;

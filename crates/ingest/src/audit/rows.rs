@@ -8,9 +8,9 @@ use squad::offsets::CharIndex;
 
 use super::boundaries::{Cut, Side, What};
 use super::repeats::{Asked, Repeat};
-use crate::check::{Moved, Reason};
 use crate::error::Result;
 use crate::realign::{Located, locate};
+use crate::verdict::{Moved, Reason};
 
 /// Writes the rows of a split.
 pub(super) struct Rows<'a> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use unicode_script::{Script, UnicodeScript as _};
 
 use super::normal::Normalizer;
-use crate::check::Verdict;
+use crate::verdict::Verdict;
 
 /// Contexts whose language is guessed, each; after them, one in [`LANGUAGE_SAMPLE`].
 const LANGUAGE_FIRST: u64 = 128;

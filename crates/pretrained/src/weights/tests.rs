@@ -248,7 +248,7 @@ fn tensors_that_do_not_fit_are_listed() {
 fn a_damaged_file_is_named() {
     let data = file(&bert(), Dtype::F32);
     insta::assert_snapshot!(read(&data[..data.len() - 4], Family::Bert).unwrap_err(), @r"
-      model.safetensors is no sound safetensors file
+      model.safetensors is not a valid safetensors file
       cause: incomplete metadata, file not fully covered
       help: it is damaged or was not copied whole: fetch it again
     ");

@@ -28,7 +28,7 @@ impl Check<'_> {
         if !is_cuda && !["auto", "cpu", "mps"].contains(&device) {
             return Err(self.error(
                 "run.device",
-                "is no device",
+                "is not a device",
                 "use \"auto\", \"cpu\", \"cuda:0\" or \"mps\"",
             ));
         }
@@ -66,15 +66,15 @@ impl Check<'_> {
                     Location::File(path) if path.as_os_str().is_empty() => {
                         let remedy =
                             "use \"sample\", a path, a URL or a dataset of the Hub: \"rajpurkar/squad\"";
-                        return Err(self.error(key, "names nothing", remedy));
+                        return Err(self.error(key, "is empty", remedy));
                     }
                     Location::Url(url) if !fetch::is_allowed(url) => {
                         let remedy = "use an https:// URL, or download the file and write its path";
-                        return Err(self.error(key, "is no address that is fetched from", remedy));
+                        return Err(self.error(key, "is not a supported URL", remedy));
                     }
                     Location::Glob(pattern) => {
                         if let Err(error) = glob::Pattern::new(pattern) {
-                            let rule = format!("is no pattern: {}", error.msg);
+                            let rule = format!("is not a valid pattern: {}", error.msg);
                             return Err(self.error(key, &rule, "for example \"data/train-*.parquet\""));
                         }
                     }
@@ -97,7 +97,7 @@ impl Check<'_> {
         match &ingest.base_model {
             BaseModel::Folder(path) if path.as_os_str().is_empty() => {
                 let remedy = "write a folder, or a model of the Hub: \"distilbert-base-uncased\"";
-                return Err(self.error("ingest.base_model", "names nothing", remedy));
+                return Err(self.error("ingest.base_model", "is empty", remedy));
             }
             BaseModel::Folder(path) if path.to_string_lossy().contains("://") => {
                 let remedy = "write a folder, or the model's id on the Hub: \"distilbert-base-uncased\"";
@@ -199,7 +199,7 @@ impl Check<'_> {
         }
         if train.mlflow_experiment.trim().is_empty() {
             let remedy = "\"distilburn\" is the built-in one";
-            return Err(self.error("train.mlflow_experiment", "names nothing", remedy));
+            return Err(self.error("train.mlflow_experiment", "is empty", remedy));
         }
         Ok(())
     }

@@ -1,0 +1,226 @@
+//! The sides of a comparison: whose answers they are, and the questions that they share.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use analysis::slices::{Slice, SlicedQuestion, slices};
+use artifact::SplitName;
+use serde_json::Value;
+use squad::{F1Units, LabelledAnswer, Rules, Scoring};
+use stage::Workspace;
+
+use crate::cli::CompareOptions;
+use crate::evaluations::Evaluation;
+use crate::{Error, score};
+
+/// The questions that all sides answered.
+pub(super) struct Questions {
+    pub(super) what: String,
+    pub(super) ids: Vec<String>,
+    pub(super) ground_truths: Vec<Vec<String>>,
+    /// A number for each context.
+    pub(super) contexts: Vec<u32>,
+    /// A number for each article; none where a question has no title.
+    pub(super) articles: Option<Vec<u32>>,
+    pub(super) slices: Vec<Vec<Slice>>,
+}
+
+/// One run's answers to them, in their order. Scores are 0 to 1.
+pub(super) struct Run {
+    pub(super) name: String,
+    pub(super) answers: Vec<String>,
+    pub(super) exact_match: Vec<f64>,
+    pub(super) f1: Vec<f64>,
+    /// Stage → what its fingerprint was made from; empty for a file of predictions.
+    pub(super) made_from: BTreeMap<String, Value>,
+}
+
+/// Runs that differ in their seed alone, or a single one.
+pub(super) struct Side {
+    pub(super) runs: Vec<Run>,
+}
+
+/// Every side, with the questions that they share.
+pub(super) fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), Error> {
+    let workspace = Workspace::open(&options.common.settings, &[])?;
+    let mut questions = match &options.dataset {
+        Some(path) => Some(of_dataset(path)?),
+        None => None,
+    };
+    let mut sides = Vec::new();
+    for named in &options.sides {
+        let mut runs = Vec::new();
+        for named in named.split(',').filter(|named| !named.is_empty()).map(PathBuf::from) {
+            let run = if named.is_file() {
+                let (Some(questions), Some(dataset)) = (&questions, &options.dataset) else {
+                    return Err(Error::NeedsDataset { path: named });
+                };
+                of_predictions(&named, dataset, questions, options.f1_units)?
+            } else {
+                let evaluation = Evaluation::find(&workspace, Some(&named), "compare")?;
+                let split = options.split.unwrap_or_else(|| evaluation.split());
+                let (own, run) = of_evaluation(&workspace, &evaluation, split)?;
+                match &questions {
+                    None => questions = Some(own),
+                    Some(questions) => check_same(questions, &own, &run.name)?,
+                }
+                run
+            };
+            runs.push(run);
+        }
+        sides.push(Side { runs });
+    }
+    Ok((questions.expect("every side has at least one run"), sides))
+}
+
+/// The questions of a data set, each in a slice of every slicing but the number of windows, which nobody knows here.
+fn of_dataset(path: &Path) -> Result<Questions, Error> {
+    let mut questions = Questions {
+        what: format!("questions of {}", path.display()),
+        ids: Vec::new(),
+        ground_truths: Vec::new(),
+        contexts: Vec::new(),
+        articles: Some(Vec::new()),
+        slices: Vec::new(),
+    };
+    let (mut contexts, mut titles) = (BTreeMap::new(), BTreeMap::new());
+    for question in score::questions(path)? {
+        let labelled: Vec<LabelledAnswer<'_>> = question
+            .answers
+            .iter()
+            .map(|answer| LabelledAnswer { start: answer.answer_start.unwrap_or(-1), text: &answer.text })
+            .collect();
+        let of_question = slices(&SlicedQuestion {
+            question: &question.question,
+            context: &question.context,
+            ground_truths: &labelled,
+            windows: 0,
+            article: &question.title,
+        });
+        questions.slices.push(of_question.into_iter().filter(|slice| slice.slicing != "windows").collect());
+        questions.ground_truths.push(labelled.iter().map(|answer| answer.text.to_owned()).collect());
+        questions.contexts.push(number(&mut contexts, &question.context));
+        push_title(&mut questions.articles, &mut titles, &question.title);
+        questions.ids.push(question.id);
+    }
+    Ok(questions)
+}
+
+/// The number of a text, the next one where it is new.
+fn number(known: &mut BTreeMap<String, u32>, text: &str) -> u32 {
+    let next = known.len() as u32;
+    *known.entry(text.to_owned()).or_insert(next)
+}
+
+fn push_title(articles: &mut Option<Vec<u32>>, titles: &mut BTreeMap<String, u32>, title: &str) {
+    if title.is_empty() {
+        *articles = None;
+    } else if let Some(articles) = articles {
+        articles.push(number(titles, title));
+    }
+}
+
+/// A file of predictions, scored as `score` does.
+fn of_predictions(
+    path: &Path,
+    dataset: &Path,
+    questions: &Questions,
+    f1_units: F1Units,
+) -> Result<Run, Error> {
+    let predictions = score::predictions(path)?;
+    score::check_ids(&questions.ids, dataset, &predictions, path)?;
+    let scoring = Scoring { rules: Rules::of(questions.ground_truths.iter().map(Vec::len)), f1_units };
+    let mut run = Run {
+        name: path.display().to_string(),
+        answers: Vec::new(),
+        exact_match: Vec::new(),
+        f1: Vec::new(),
+        made_from: BTreeMap::new(),
+    };
+    let mut missing = 0_u64;
+    for (id, truths) in questions.ids.iter().zip(&questions.ground_truths) {
+        let truths: Vec<&str> = truths.iter().map(String::as_str).collect();
+        let prediction = predictions.get(id);
+        missing += u64::from(prediction.is_none());
+        let score = prediction.map(|prediction| scoring.score(prediction, &truths));
+        run.answers.push(prediction.cloned().unwrap_or_default());
+        run.exact_match.push(score.map_or(0.0, |score| score.exact_match));
+        run.f1.push(score.map_or(0.0, |score| score.f1));
+    }
+    if missing > 0 {
+        tracing::warn!(predictions = %path.display(), missing, "questions without a prediction count 0");
+    }
+    Ok(run)
+}
+
+fn of_evaluation(
+    workspace: &Workspace,
+    evaluation: &Evaluation,
+    split: SplitName,
+) -> Result<(Questions, Run), Error> {
+    let (evaluated, _) = evaluation.questions(split)?;
+    let mut questions = Questions {
+        what: format!("{split} questions"),
+        ids: Vec::new(),
+        ground_truths: Vec::new(),
+        contexts: Vec::new(),
+        articles: Some(Vec::new()),
+        slices: Vec::new(),
+    };
+    let mut run = Run {
+        name: evaluation.name(),
+        answers: Vec::new(),
+        exact_match: Vec::new(),
+        f1: Vec::new(),
+        made_from: evaluation.made_from(workspace),
+    };
+    let mut titles = BTreeMap::new();
+    for question in evaluated {
+        questions.ids.push(question.id);
+        questions.ground_truths.push(question.ground_truths.into_iter().map(|(text, _)| text).collect());
+        questions.contexts.push(question.context_id);
+        push_title(&mut questions.articles, &mut titles, &question.article);
+        questions.slices.push(question.slices);
+        run.answers.push(question.prediction.prediction_text);
+        run.exact_match.push(question.prediction.exact_match);
+        run.f1.push(question.prediction.f1);
+    }
+    Ok((questions, run))
+}
+
+/// Refuses other questions, or the same with other answers.
+fn check_same(questions: &Questions, own: &Questions, name: &str) -> Result<(), Error> {
+    let refused =
+        |reason: String| Err(Error::NotComparable { a: questions.what.clone(), b: name.to_owned(), reason });
+    if questions.ids.len() != own.ids.len() {
+        return refused(format!("{} questions against {}", questions.ids.len(), own.ids.len()));
+    }
+    if let Some(at) = (0..own.ids.len()).find(|&at| questions.ids[at] != own.ids[at]) {
+        return refused(format!("question {} is {:?} against {:?}", at + 1, questions.ids[at], own.ids[at]));
+    }
+    match (0..own.ids.len()).find(|&at| questions.ground_truths[at] != own.ground_truths[at]) {
+        Some(at) => refused(format!("question {:?} has other gold answers", own.ids[at])),
+        None => Ok(()),
+    }
+}
+
+impl Side {
+    pub(super) fn name(&self) -> String {
+        self.runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Per question, the mean over the runs.
+    pub(super) fn mean(&self, of: impl Fn(&Run) -> &Vec<f64>) -> Vec<f64> {
+        let count = self.runs.len() as f64;
+        let length = self.runs.first().map_or(0, |run| of(run).len());
+        (0..length).map(|at| self.runs.iter().map(|run| of(run)[at]).sum::<f64>() / count).collect()
+    }
+
+    /// The lowest and the highest F1 of its runs, per cent; none for a single one.
+    pub(super) fn spread(&self) -> Option<(f64, f64)> {
+        let means =
+            self.runs.iter().map(|run| 100.0 * run.f1.iter().sum::<f64>() / run.f1.len().max(1) as f64);
+        let (low, high) = means.fold((f64::MAX, f64::MIN), |(low, high), f1| (low.min(f1), high.max(f1)));
+        (self.runs.len() > 1).then_some((low, high))
+    }
+}
