@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use artifact::{EvaluateMetrics, Scores};
 use miette::Diagnostic;
-use stage::{Declaration, ExitKind, Job};
+use stage::{ExitKind, Job};
 use thiserror::Error;
 
 #[derive(Debug, Error, Diagnostic)]
@@ -36,8 +36,7 @@ fn main() -> ExitCode {
     let exe = std::env::current_exe().expect("the tests start it by its path");
     let name =
         exe.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("distilburn-"));
-    let declaration = name.and_then(Declaration::of).expect("the tests name it after a stage");
-    stage::stage_main(declaration, run)
+    stage::stage_main(name.expect("the tests name it after a stage"), run)
 }
 
 fn run(job: &mut Job) -> Result<(), Error> {

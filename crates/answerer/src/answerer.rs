@@ -13,8 +13,8 @@ use squad::{
 use crate::Error;
 use crate::pipeline::{Run, answer_all};
 
-/// Windows of full length that a batch holds, or as many tokens of shorter ones.
-const BATCH_WINDOWS: usize = 32;
+/// Tokens of a batch: some 25 windows of SQuAD.
+const BATCH_TOKENS: usize = 4096;
 
 /// How a model is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -166,7 +166,7 @@ impl Answerer {
         answer_all(
             &self.predictor,
             windows,
-            BATCH_WINDOWS * self.usage.windows.max_length,
+            BATCH_TOKENS,
             |windows| {
                 let (_, key, context) = &*windows[0].0.of;
                 (key.clone(), self.select(context, windows))

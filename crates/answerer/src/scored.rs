@@ -82,7 +82,7 @@ impl SplitOutcome {
 /// Answers all questions of `split` in order and hands each to `each`, which may stop it with an error.
 ///
 /// Scores follow SQuAD's v2.0 rules where the split has a question without answers, else v1.1's. A forward pass takes
-/// as many tokens as `batch_size` features of the split's greatest length have. `each` runs on the caller's thread, a few
+/// as many tokens as `batch_size` features have on the split's average. `each` runs on the caller's thread, a few
 /// batches behind the model.
 ///
 /// # Errors
@@ -96,11 +96,12 @@ pub fn answer_split<E>(
 ) -> Result<SplitOutcome, E> {
     let (mut loss, mut tally, mut only_answer) = (0.0, Tally::default(), OnlyAnswer::default());
     let rules = split.rules();
-    let longest = split.features.iter().map(|feature| feature.input_ids.len()).max().unwrap_or(1);
+    let tokens: usize = split.features.iter().map(|feature| feature.input_ids.len()).sum();
+    let mean = tokens.div_ceil(split.features.len().max(1));
     answer_all(
         predictor,
         split.features.iter(),
-        batch_size.max(1) * longest,
+        batch_size.max(1) * mean,
         |windows| answer(split, windows, settings, rules),
         |answered| {
             loss += answered.loss;

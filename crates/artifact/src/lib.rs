@@ -43,7 +43,8 @@ pub use metrics::{
 pub use partial::{DAMAGED_PREFIX, PARTIAL_PREFIX, Partial};
 pub use provenance::{Origin, Sources};
 pub use regular_file::{
-    SMALL_FILE_BYTES, TEMPORARY_EXTENSION, open_regular, read_small, read_small_text, replace_file,
+    SMALL_FILE_BYTES, TEMPORARY_EXTENSION, open_regular, read_small, read_small_text, replace_cache_file,
+    replace_file,
 };
 pub use row_writer::{Row, RowWriter};
 pub use show::{TableDescription, describe, first_rows};

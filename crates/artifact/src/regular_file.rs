@@ -45,13 +45,22 @@ pub const TEMPORARY_EXTENSION: &str = "tmp";
 
 /// Writes a file that readers see as it was before or as it is now, never half of it, also after a power cut.
 pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let temporary = path.with_added_extension(format!("{}.{TEMPORARY_EXTENSION}", std::process::id()));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    replace(path, contents, File::sync_all)?;
+    File::open(folder)?.sync_all()
+}
+
+/// The same for what can be found out again: a power cut may leave it empty, and nobody waits for the disk.
+pub fn replace_cache_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    replace(path, contents, |_| Ok(()))
+}
+
+fn replace(path: &Path, contents: &[u8], sync: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
+    let temporary = path.with_added_extension(format!("{}.{TEMPORARY_EXTENSION}", std::process::id()));
     let mut file = File::create(&temporary)?;
     file.write_all(contents)?;
-    file.sync_all()?;
-    fs_err::rename(&temporary, path)?;
-    File::open(folder)?.sync_all()
+    sync(&file)?;
+    fs_err::rename(&temporary, path)
 }
 
 /// Refuses an open file that is not a regular one.

@@ -4,6 +4,9 @@
 
 #![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 
+use std::path::Path;
+use std::thread;
+
 use burn::tensor::{DType, Device};
 
 use crate::{Autocast, Error};
@@ -49,9 +52,15 @@ impl Runtime {
     /// [`Error::Device`] and [`Error::Precision`], with what to set instead.
     pub fn new(options: RuntimeOptions<'_>) -> Result<Self, Error> {
         torch_kernels::keep_freed_memory();
-        torch_kernels::set_threads(options.threads);
+        torch_kernels::set_threads(threads_of(options.threads, torch_kernels::threads()));
         let (device, device_name) = choose_device(options.device)?;
         let precision = choose_precision(options, &device_name)?;
+        if options.device == "auto" && device_name == "cpu" && has_nvidia_gpu(Path::new("/")) {
+            tracing::warn!(
+                "this machine has an NVIDIA GPU, which this build of LibTorch cannot use: to train on it, run `scripts/setup \
+                 --cuda` and build again; `run.device = \"cpu\"` silences this"
+            );
+        }
         if precision == Precision::Bf16 && device_name == "cpu" && !cpu_has_bf16() {
             tracing::warn!(
                 "this CPU has no bfloat16: its products are computed in fp32 and rounded, no faster"
@@ -111,6 +120,21 @@ impl Runtime {
             Precision::Fp16 => Autocast::FP16,
         }
     }
+}
+
+/// The threads to set for `run.threads`; 0 keeps what LibTorch would use, but no more than the quota of the process's
+/// container lets run, which LibTorch does not look at.
+fn threads_of(typed: usize, of_libtorch: usize) -> usize {
+    match typed {
+        0 => thread::available_parallelism()
+            .map_or(0, |quota| if quota.get() < of_libtorch { quota.get() } else { 0 }),
+        typed => typed,
+    }
+}
+
+/// Whether the driver of an NVIDIA GPU is loaded; `root` is the file system's.
+fn has_nvidia_gpu(root: &Path) -> bool {
+    ["dev/nvidia0", "proc/driver/nvidia/version"].iter().any(|path| root.join(path).exists())
 }
 
 fn choose_device(name: &str) -> Result<(Device, String), Error> {
@@ -179,6 +203,21 @@ mod tests {
         let error = on_cpu("fp16", false).unwrap_err();
         assert!(error.is_device(), "{error}");
         assert_eq!(on_cpu("fp16", true).unwrap(), Precision::Fp16);
+    }
+
+    #[test]
+    fn a_gpu_is_seen_by_its_driver() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(!has_nvidia_gpu(root.path()));
+        std::fs::create_dir_all(root.path().join("proc/driver/nvidia")).unwrap();
+        std::fs::write(root.path().join("proc/driver/nvidia/version"), "NVRM version").unwrap();
+        assert!(has_nvidia_gpu(root.path()));
+    }
+
+    #[test]
+    fn no_more_threads_than_the_process_may_run() {
+        let quota = thread::available_parallelism().unwrap().get();
+        assert_eq!((threads_of(0, 1024), threads_of(0, 1), threads_of(7, 1)), (quota, 0, 7));
     }
 
     #[test]

@@ -50,6 +50,10 @@ pub(crate) enum Error {
     #[diagnostic(help("the order is {}", stages()))]
     Range { from: String, to: String },
 
+    #[error("--to {to} does not need {from}, so it cannot begin --from there")]
+    #[diagnostic(help("leave one of the two out"))]
+    NotNeeded { from: String, to: String },
+
     #[error("{} is neither an artifact's directory, nor an .arrow file, a stage or the beginning of a fingerprint", path.display())]
     #[diagnostic(help("list the store with `distilburn status`; the stages are {}", stages()))]
     NothingToShow { path: PathBuf },
@@ -179,6 +183,7 @@ impl ExitKind for Error {
             Self::Stage(error) => error.exit_code(),
             Self::Artifact(error) => error.exit_code(),
             Self::Range { .. }
+            | Self::NotNeeded { .. }
             | Self::Ambiguous { .. }
             | Self::NeedsDataset { .. }
             | Self::NothingToRequire

@@ -31,21 +31,35 @@ pub(crate) fn steps(options: &PlanOptions) -> Result<(Workspace, Vec<Step>), Err
     let mut workspace = Workspace::open(&options.common.settings, &options.inputs)?;
     workspace.force = options.force;
     workspace.progress = options.common.output.progress();
-    let last = STAGES[*range.end()];
-    let planned = workspace.plan_to(last)?;
+    // Without --to, stages that nothing reads are made too.
+    let planned = match &options.to {
+        Some(_) => workspace.plan_to(STAGES[*range.end()])?,
+        None => workspace.plan()?,
+    };
     let first_to_run = STAGES[*range.start()];
-    let mut steps: Vec<Step> = Vec::new();
+    if let (Some(from), Some(to)) = (&options.from, &options.to)
+        && !planned.iter().any(|planned| planned.declaration.name == first_to_run.name)
+    {
+        return Err(Error::NotNeeded { from: from.clone(), to: to.clone() });
+    }
+    let (mut steps, mut before): (Vec<Step>, Vec<Planned>) = (Vec::new(), Vec::new());
     for planned in planned {
         let position = |stage: &Declaration| STAGES.iter().position(|other| other.name == stage.name);
         if position(planned.declaration) < position(first_to_run) {
             if first_to_run.inputs.contains(&planned.declaration.name) {
                 planned.require(&workspace, first_to_run.name)?;
             }
+            before.push(planned);
             continue;
         }
         let (runs, why) = decide(&workspace, &planned, &steps)?;
         let unfinished = workspace.store.unfinished_dir(planned.declaration.name, &planned.fingerprint);
         steps.push(Step { planned, runs, why, running: Running::at(&unfinished) });
+    }
+    for stage in steps.iter().filter(|step| step.runs).map(|step| step.planned.declaration) {
+        for input in before.iter().filter(|input| stage.inputs.contains(&input.declaration.name)) {
+            input.require(&workspace, stage.name)?;
+        }
     }
     Ok((workspace, steps))
 }

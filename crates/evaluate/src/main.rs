@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stage::stage_main(&stage::EVALUATE, distilburn_evaluate::run)
+    stage::stage_main("evaluate", distilburn_evaluate::run)
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stage::stage_main(&stage::EXPORT, distilburn_export::run)
+    stage::stage_main("export", distilburn_export::run)
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stage::stage_main(&stage::INGEST, distilburn_ingest::run)
+    stage::stage_main("ingest", distilburn_ingest::run)
 }

@@ -174,6 +174,31 @@ pub enum Error {
     #[diagnostic(help("check that the disk that it goes to is not full"))]
     Stdout(#[source] std::io::Error),
 
+    /// LibTorch found no memory for a step, on a device or on the host.
+    #[error("{stage} ran out of memory: {message}")]
+    #[diagnostic(help(
+        "lower `train.batch_size` and raise `train.gradient_accumulation_steps` by the same factor, or set \
+         `train.gradient_checkpointing = true`; where questions are answered, lower `train.eval_batch_size`. A training keeps \
+         its newest checkpoint"
+    ))]
+    OutOfMemory {
+        stage: String,
+        /// LibTorch's words.
+        message: String,
+    },
+
+    /// A device that stopped working, or cannot run this build.
+    #[error("{stage} lost its device: {message}")]
+    #[diagnostic(help(
+        "see `nvidia-smi` and the system's log; `run.device = \"cpu\"` does without. A training keeps its newest checkpoint: the \
+         same command resumes it"
+    ))]
+    DeviceLost {
+        stage: String,
+        /// LibTorch's words.
+        message: String,
+    },
+
     /// The stage panicked.
     #[error("{stage} stopped at a bug: {message}")]
     #[diagnostic(help("please report it with the settings and the lines above"))]
@@ -214,6 +239,7 @@ impl ExitKind for Error {
             | Self::MissingLineage { .. }
             | Self::Lineage { .. }
             | Self::OtherStage { .. } => 3,
+            Self::OutOfMemory { .. } | Self::DeviceLost { .. } => 4,
             Self::OtherBuild { .. } | Self::Signals(_) | Self::Stdout(_) | Self::Panicked { .. } => 1,
         }
     }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stage::stage_main(&stage::TOKENIZE_FEATURES, distilburn_tokenize_features::run)
+    stage::stage_main("tokenize-features", distilburn_tokenize_features::run)
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stage::stage_main(&stage::TRAIN, distilburn_train::run)
+    stage::stage_main("train", distilburn_train::run)
 }

@@ -148,7 +148,7 @@ impl Hashes {
             let memory = Memory { checksum: checksum(&self.known), files: self.known };
             let write = || -> io::Result<()> {
                 fs_err::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
-                artifact::replace_file(&self.path, &serde_json::to_vec_pretty(&memory)?)
+                artifact::replace_cache_file(&self.path, &serde_json::to_vec_pretty(&memory)?)
             };
             if let Err(error) = write() {
                 tracing::debug!(%error, "hashes of the input files are not remembered");

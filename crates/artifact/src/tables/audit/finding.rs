@@ -103,11 +103,11 @@ findings! {
     /// `is_impossible`, and yet there are answers.
     ImpossibleWithAnswers: "impossible_with_answers", Error, "is_impossible, and yet there are answers";
     /// A validation paragraph that stands in the training data.
-    ContextInTrain: "context_in_train", Warning, "a validation context that is a training context";
+    ContextInTrain: "context_in_train", Warning, "a context of validation or test that training has too";
     /// A validation question that stands in the training data with its paragraph.
-    QuestionInTrain: "question_in_train", Warning, "a validation question that is asked of the same context in training";
+    QuestionInTrain: "question_in_train", Warning, "a question of validation or test that training asks of the same context";
     /// A validation question whose words stand in the training data with another paragraph.
-    QuestionTextInTrain: "question_text_in_train", Notice, "a validation question that is asked of another context in training";
+    QuestionTextInTrain: "question_text_in_train", Notice, "a question of validation or test that training asks of another context";
     /// The same question about the same paragraph, earlier in the split.
     DuplicateQuestion: "duplicate_question", Warning, "an earlier question asks the same of the same context";
     /// White space at an edge of an answer.
