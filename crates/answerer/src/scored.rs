@@ -52,7 +52,7 @@ pub struct SplitOutcome {
     /// EM and F1 of the questions with and without an answer, where any has none.
     pub parts: Option<Parts>,
     /// The text that all questions got (empty: no answer), where that is suspicious: there are at least
-    /// [`SAME_ANSWERS`] of them, and it is wrong for some.
+    /// `SAME_ANSWERS` of them, and it is wrong for some.
     pub only_answer: Option<String>,
 }
 
