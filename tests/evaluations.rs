@@ -167,6 +167,9 @@ fn published_systems_differ_as_their_official_scores_do() {
     assert_eq!(bench.run(&compare(worse, better, "--fail-if-worse 0")).code, Some(0));
     assert_eq!(bench.run(&compare(better, worse, "--fail-if-worse 0.5")).code, Some(5));
     assert_eq!(bench.run(&compare(better, worse, "--fail-if-worse 4")).code, Some(0));
+    for sides in [", ,", "a,, b", "a ,"] {
+        assert_eq!(bench.run(&format!("distilburn compare {sides}")).code, Some(2), "{sides}");
+    }
     let said = bench.run(&format!("distilburn compare {} {}", file(worse), file(better)));
     assert!(said.code == Some(2) && said.stderr.contains("--dataset FILE"), "{said:?}");
 }

@@ -40,17 +40,6 @@ pub enum Error {
     #[error("every parameter is frozen")]
     #[diagnostic(help("take something off the list in `train.freeze`"))]
     FreezesAll,
-    /// A feature that the model cannot embed.
-    #[error("feature {index} {reason}")]
-    #[diagnostic(help(
-        "re-run the `tokenize-features` stage; where a feature is too long, lower `tokenize-features.max_length`"
-    ))]
-    Feature {
-        /// Its row.
-        index: usize,
-        /// Its length or token id, and the model's limit.
-        reason: String,
-    },
     /// The file with the weights.
     #[error(transparent)]
     #[diagnostic(transparent)]

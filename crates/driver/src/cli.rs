@@ -243,7 +243,7 @@ pub(crate) struct CompareOptions {
     /// Two or more models; all are compared with the first. Artifacts of evaluate, train or export (directories, or the
     /// beginnings of fingerprints), exported models, or files of predictions with --dataset. Runs of one recipe with
     /// several seeds are joined by commas: A1,A2,A3 B1,B2,B3
-    #[arg(value_name = "MODEL", num_args = 2.., required = true)]
+    #[arg(value_name = "MODEL", num_args = 2.., required = true, value_parser = side)]
     pub(crate) sides: Vec<String>,
 
     /// The questions that the files of predictions answer, in any form that ingest reads
@@ -355,6 +355,13 @@ fn split() -> impl TypedValueParser<Value = SplitName> {
     let splits = [SplitName::Validation, SplitName::Test];
     PossibleValuesParser::new(splits.map(SplitName::as_str))
         .map(|name| if name == "test" { SplitName::Test } else { SplitName::Validation })
+}
+
+fn side(text: &str) -> Result<String, String> {
+    if text.split(',').any(str::is_empty) {
+        return Err("expected a model, or several joined by commas".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn margin(text: &str) -> Result<f64, String> {

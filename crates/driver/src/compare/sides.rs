@@ -50,7 +50,7 @@ pub(super) fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), E
     let mut sides = Vec::new();
     for named in &options.sides {
         let mut runs = Vec::new();
-        for named in named.split(',').filter(|named| !named.is_empty()).map(PathBuf::from) {
+        for named in named.split(',').map(PathBuf::from) {
             let run = if named.is_file() {
                 let (Some(questions), Some(dataset)) = (&questions, &options.dataset) else {
                     return Err(Error::NeedsDataset { path: named });
