@@ -7,7 +7,16 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub const STAGES: [&str; 5] = ["ingest", "tokenize-features", "train", "evaluate", "export"];
+/// In the order in which they run.
+pub const STAGES: [&str; stage::STAGES.len()] = {
+    let mut names = [""; stage::STAGES.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = stage::STAGES[index].name;
+        index += 1;
+    }
+    names
+};
 
 /// Everything a command needs, away from the repository.
 pub struct Bench {

@@ -20,7 +20,6 @@ use crate::passage::Passage;
 /// What the built-in slices look at.
 #[derive(Clone, Copy, Debug)]
 pub struct SlicedQuestion<'a> {
-    /// The question.
     pub question: &'a str,
     /// The text that holds the answer.
     pub context: &'a str,

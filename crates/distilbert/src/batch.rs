@@ -27,7 +27,6 @@ impl PackedBatch {
         Self { input_ids, cu_seqlens: cu_seqlens.into() }
     }
 
-    /// Number of features.
     #[must_use]
     pub fn features(&self) -> usize {
         self.cu_seqlens.len() - 1

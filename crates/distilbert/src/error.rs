@@ -13,7 +13,6 @@ pub enum Error {
         /// What is wrong, with the value found.
         reason: String,
     },
-    /// A tensor is missing.
     #[error("the weights have no tensor {name}")]
     #[diagnostic(help("re-run the stage that wrote it: `distilburn ingest` or `distilburn train`"))]
     MissingTensor { name: String },

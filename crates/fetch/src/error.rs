@@ -165,13 +165,11 @@ pub enum Error {
     #[error("{repo} lists {name} with {bytes} bytes, the limit is {limit_bytes}")]
     #[diagnostic(help("no such file is that large: name another repository or revision: {repo}@REVISION"))]
     TooLarge {
-        /// The repository.
         repo: String,
         /// The file.
         name: String,
         /// Listed.
         bytes: u64,
-        /// The limit.
         limit_bytes: u64,
     },
 
@@ -181,9 +179,7 @@ pub enum Error {
         "run once with HF_HUB_OFFLINE=0 to fetch it again, or copy it from a machine that has it"
     ))]
     Damaged {
-        /// The file.
         path: PathBuf,
-        /// Of what is there.
         found: Digest,
         /// When it was fetched.
         expected: Digest,
@@ -192,10 +188,7 @@ pub enum Error {
     /// Something else than a file where a download is written.
     #[error("{} is not a regular file", path.display())]
     #[diagnostic(help("delete it: unfinished downloads are written there"))]
-    NotAFile {
-        /// What is there.
-        path: PathBuf,
-    },
+    NotAFile { path: PathBuf },
 
     /// The Hub's answer is not in its form.
     #[error("{}: the answer is not the Hub's: {message}", redacted(url))]
@@ -211,7 +204,6 @@ pub enum Error {
     #[error("{repo} has no file {name}")]
     #[diagnostic(help("look at its files on the Hub, or name another revision: {repo}@REVISION"))]
     NoFile {
-        /// The repository.
         repo: String,
         /// The file.
         name: String,
@@ -221,7 +213,6 @@ pub enum Error {
     #[error("{repo}: {name:?} is not a file name")]
     #[diagnostic(help("the repository is broken, or HF_ENDPOINT is not a Hub"))]
     FileName {
-        /// The repository.
         repo: String,
         /// What the server called it.
         name: String,

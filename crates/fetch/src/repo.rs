@@ -11,9 +11,7 @@ use crate::digest::Digest;
 /// What a repository holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepoKind {
-    /// A model.
     Model,
-    /// A dataset.
     Dataset,
 }
 
@@ -28,7 +26,6 @@ impl RepoKind {
     }
 }
 
-/// A repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repo {
     /// What it holds.
@@ -55,7 +52,6 @@ pub struct Revision {
 /// A file of a [`Revision`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepoFile {
-    /// Its size.
     pub size_bytes: u64,
     /// Its hash.
     pub digest: Digest,

@@ -19,7 +19,6 @@ use artifact::Listing;
 pub enum Selection {
     /// Every one.
     All,
-    /// The first so many.
     First(usize),
     /// So many, drawn without replacement.
     Random {

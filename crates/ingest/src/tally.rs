@@ -52,7 +52,6 @@ impl Tally {
         self.skipped.values().sum()
     }
 
-    /// How many questions there are.
     #[must_use]
     pub fn questions(&self) -> usize {
         self.usable + self.skipped_count()

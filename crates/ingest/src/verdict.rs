@@ -54,7 +54,6 @@ pub enum Reason<'a> {
         text: &'a str,
         /// Its `answer_start`.
         start: i32,
-        /// Characters in the context.
         context_chars: u32,
     },
     /// The context reads otherwise at the answer's offset.

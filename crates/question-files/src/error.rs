@@ -72,7 +72,6 @@ pub enum Error {
         name: String,
         /// An article, or a line.
         what: String,
-        /// The limit.
         limit_mib: u64,
         /// How to split it.
         help: &'static str,
@@ -116,7 +115,6 @@ pub enum Error {
     Foreign {
         /// The file.
         name: String,
-        /// What it is.
         found: &'static str,
         /// Questions, or predictions.
         what: &'static str,
@@ -219,7 +217,6 @@ pub enum Error {
         column: String,
         /// Of all columns that are read.
         found_mib: u64,
-        /// The limit.
         limit_mib: u64,
     },
 
@@ -234,7 +231,6 @@ pub enum Error {
         name: String,
         /// How much of what.
         found: String,
-        /// The limit.
         limit: String,
     },
 

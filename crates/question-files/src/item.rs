@@ -684,7 +684,6 @@ impl Label {
         }
     }
 
-    /// Its value as an answer.
     fn answer(mut self) -> Value {
         // Beside it, `start` is a place in the HTML, or a paragraph's number.
         let has_own_start = self.value.get("startOffset").is_none();

@@ -29,7 +29,6 @@ pub(crate) fn too_many_parts(text: &[u8]) -> Option<TooManyParts> {
     (found > MAX_PARTS).then_some(TooManyParts(found))
 }
 
-/// So many.
 pub(crate) struct TooManyParts(usize);
 
 impl fmt::Display for TooManyParts {

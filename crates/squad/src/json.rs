@@ -9,7 +9,6 @@ pub struct Dataset {
     /// `1.1` or `v2.0`; some files in SQuAD's shape have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The articles.
     pub data: Vec<Article>,
 }
 

@@ -153,7 +153,6 @@ impl Bootstrap {
 struct SliceSums {
     /// The clusters with questions in the slice.
     clusters: Vec<usize>,
-    /// Questions in each of them.
     questions: Vec<f64>,
     columns: Vec<Column>,
 }

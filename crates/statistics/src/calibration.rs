@@ -6,7 +6,6 @@ const BINS: usize = 15;
 /// The answers whose confidence lies in one bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bin {
-    /// How many there are.
     pub count: usize,
     /// Their mean confidence; 0 where there are none.
     pub confidence: f64,

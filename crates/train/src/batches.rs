@@ -20,7 +20,6 @@ pub(crate) struct StepBatches {
     pub(crate) epoch: u32,
     /// Rows of its features.
     pub(crate) rows: Vec<usize>,
-    /// Of all of them.
     pub(crate) tokens: u64,
     pub(crate) micro_batches: Vec<MicroBatch>,
 }

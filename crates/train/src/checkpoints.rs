@@ -103,7 +103,6 @@ impl Checkpoints {
         Ok(whole)
     }
 
-    /// Notes a start that resumes from `resumed_from_step`.
     pub(crate) fn note_start(&mut self, resumed_from_step: u64) -> Result<(), Error> {
         Ok(self.starts.write_all(format!("\n{resumed_from_step} ").as_bytes())?)
     }

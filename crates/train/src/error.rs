@@ -18,7 +18,6 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Split(#[from] answerer::Error),
-    /// An artifact.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),
@@ -44,7 +43,6 @@ pub enum Error {
     NeverAtPeak {
         /// Steps in which the rate climbs.
         warmup_steps: u64,
-        /// Steps in all.
         total_steps: u64,
     },
     /// The loss or its gradient is NaN or infinite: the weights are of no use any more.

@@ -15,7 +15,6 @@ use crate::Error;
 /// made for.
 pub(crate) const IDENTITY: &str = "model";
 
-/// Where the weights are.
 pub(crate) enum InitialWeights<'a> {
     /// An ingest artifact's.
     Base(&'a Tensors),

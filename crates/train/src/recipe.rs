@@ -88,7 +88,6 @@ impl Recipe {
         })
     }
 
-    /// Features of one step.
     pub(crate) fn features_per_step(&self) -> usize {
         self.batch_size * self.gradient_accumulation_steps
     }

@@ -18,7 +18,6 @@ pub(super) struct Questions {
     pub(super) what: String,
     pub(super) ids: Vec<String>,
     pub(super) ground_truths: Vec<Vec<String>>,
-    /// A number for each context.
     pub(super) contexts: Vec<u32>,
     /// A number for each article; none where a question has no title.
     pub(super) articles: Option<Vec<u32>>,

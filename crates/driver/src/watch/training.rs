@@ -31,7 +31,6 @@ impl State {
     }
 }
 
-/// A validation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Validation {
     pub(super) global_step: u64,

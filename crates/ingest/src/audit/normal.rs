@@ -45,7 +45,6 @@ pub struct Normalizer {
 }
 
 impl Normalizer {
-    /// The hashes of a text.
     pub fn hashes(&mut self, text: &str) -> Hashes {
         Hashes { normal: hash(self.normalize(text)), exact: hash(text.as_bytes()) }
     }

@@ -16,7 +16,6 @@ use crate::verdict::{Moved, Reason};
 pub(super) struct Rows<'a> {
     /// `train` or `validation`.
     pub split: &'static str,
-    /// How many of each finding.
     pub counts: BTreeMap<Finding, u64>,
     writer: &'a mut AuditWriter,
 }

@@ -19,7 +19,6 @@ impl Random {
         self.0.below(bound as u64) as usize
     }
 
-    /// A number in `low..=high`.
     pub(super) fn between(&mut self, low: u32, high: u32) -> u32 {
         low + self.below((high - low + 1) as usize) as u32
     }

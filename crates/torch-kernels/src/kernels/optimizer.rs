@@ -9,9 +9,7 @@ use crate::plain;
 /// A parameter with its gradient and its moments, of one shape.
 #[derive(Clone, Debug)]
 pub struct Update<B: Backend> {
-    /// The parameter.
     pub param: FloatTensor<B>,
-    /// Its gradient.
     pub grad: FloatTensor<B>,
     /// First moment.
     pub exp_avg: FloatTensor<B>,

@@ -27,7 +27,6 @@ impl EventFile {
         Ok(file)
     }
 
-    /// Writes the scalars of one step.
     pub(super) fn write(&mut self, global_step: u64, scalars: &[(&str, f64)]) -> io::Result<()> {
         let value =
             |&(tag, value): &(&str, f64)| Value { tag: tag.to_owned(), simple_value: Some(value as f32) };

@@ -33,7 +33,6 @@ fn frames_are_tensorboards_own() {
     }
 }
 
-/// The events of a file.
 fn read(path: &Path) -> Vec<Event> {
     let bytes = fs_err::read(path).unwrap();
     let mut rest = bytes.as_slice();
