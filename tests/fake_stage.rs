@@ -72,6 +72,8 @@ fn run(job: &mut Job) -> Result<(), Error> {
         f1_gain: None,
         has_answer: None,
         no_answer: None,
+        null_threshold: None,
+        calibration: None,
         answers_longer_than_max_answer_length: 0,
         questions_with_longer_answers_alone: 0,
     };

@@ -293,6 +293,42 @@ fn a_model_that_never_answers_warns_and_its_scores_stand_apart() {
     assert_eq!((&answer["no_answer"]["questions"], &answer["has_answer"]["f1"]), (&json!(4), &json!(0.0)));
 }
 
+/// All questions look the same to the model, so a threshold can only leave all of them unanswered or none.
+#[test]
+fn an_automatic_threshold_is_the_best_one_and_travels_with_the_model() {
+    let _alone = alone();
+    let bench = tiny::bench();
+    fs::write(bench.path("data.json"), unanswerable()).unwrap();
+    let settings = format!(
+        "{DATA} --set ingest.max_validation_examples=0 --set ingest.train=data.json --set ingest.validation=data.json \
+         --set ingest.test=data.json --set train.epochs=1 --set train.warmup_steps=0 {NO_CHANGE} \
+         --set evaluate.null_threshold=auto --set evaluate.max_answer_length=1"
+    );
+    let said = bench.run(&format!("distilburn run --quiet {settings}"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let manifest =
+        |stage: &str| bench.json(&format!("distilburn show --json {stage} {settings}"))["manifest"].clone();
+    let evaluate = &manifest("evaluate")["metrics"];
+    let thresholds = &evaluate["null_threshold"];
+    let reached = |score: &Value| (score.as_f64().unwrap() - evaluate["f1"].as_f64().unwrap()).abs() < 1e-9;
+    assert!(reached(&thresholds["attainable_f1"]["score"]), "{evaluate:#}");
+    assert!(evaluate["f1"].as_f64().unwrap() >= 33.3, "{evaluate:#}");
+    assert_eq!(evaluate["test"]["null_threshold"]["used"], thresholds["used"]);
+    assert!(evaluate["calibration"]["temperature"].as_f64().unwrap() > 0.0, "{evaluate:#}");
+
+    let folder = bench.run(&format!("distilburn path export {settings}")).stdout;
+    let folder = std::path::Path::new(folder.trim()).join("model");
+    let config: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("training_config.json")).unwrap()).unwrap();
+    assert_eq!(config["spans"]["null_threshold"], thresholds["used"]);
+    assert_eq!(config["temperature"], evaluate["calibration"]["temperature"]);
+    let asked = bench.run(&format!(
+        "distilburn ask --quiet --json --model {} --question where --context 'The cat sat on the mat'",
+        folder.display()
+    ));
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+}
+
 #[test]
 fn a_training_that_diverges_says_so() {
     let _alone = alone();

@@ -9,6 +9,7 @@ use clap::{ArgGroup, Args};
 use distilbert::Config;
 use serde_json::json;
 use squad::{SpanCandidate, SpanPrediction};
+use stage::settings::NullThreshold;
 use stage::{CommonOptions, Settings, SettingsOptions, Workspace};
 
 use crate::Error;
@@ -143,8 +144,10 @@ fn override_with(usage: &mut Usage, positions: usize, settings: &Settings, typed
     if is_typed("evaluate.max_answer_length") {
         usage.spans.max_answer_length = evaluate.max_answer_length;
     }
-    if is_typed("evaluate.null_threshold") {
-        usage.spans.null_threshold = evaluate.null_threshold;
+    if is_typed("evaluate.null_threshold")
+        && let NullThreshold::At(threshold) = evaluate.null_threshold
+    {
+        usage.spans.null_threshold = threshold;
     }
     usage.windows.max_length = usage.windows.max_length.min(positions);
     if !is_typed("tokenize-features.doc_stride") {
@@ -220,6 +223,7 @@ mod tests {
             windows: WindowConfig { max_length: 64, doc_stride: 16 },
             spans: SpanConfig { n_best: 5, max_answer_length: 7, null_threshold: 1.5 },
             no_answer: true,
+            temperature: 1.0,
             files: std::collections::BTreeMap::new(),
         };
         let asked = |said, positions, set: &[String]| {

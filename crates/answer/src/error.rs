@@ -13,11 +13,9 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Stage(#[from] stage::Error),
-    /// An artifact.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),
-    /// The device.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Device(#[from] distilbert::Error),

@@ -25,6 +25,8 @@ pub struct Usage {
     pub spans: SpanSettings,
     /// Whether it may say that there is no answer.
     pub no_answer: bool,
+    /// What scores are divided by before they become probabilities.
+    pub temperature: f64,
 }
 
 impl Usage {
@@ -43,6 +45,7 @@ impl Usage {
                     null_threshold: said.spans.null_threshold,
                 },
                 no_answer: said.no_answer,
+                temperature: said.temperature,
             };
         }
         let max_length = positions.min(384);
@@ -50,6 +53,7 @@ impl Usage {
             windows: WindowSettings { max_length, doc_stride: (max_length / 2).min(128) },
             spans: SpanSettings { n_best: 20, max_answer_length: 30, null_threshold: 0.0 },
             no_answer: false,
+            temperature: 1.0,
         }
     }
 }
@@ -184,7 +188,9 @@ impl Answerer {
                 end_logits: &logits.end_logits,
             })
             .collect();
-        select_spans(context, &features, &self.usage.spans, self.usage.no_answer)
+        let mut prediction = select_spans(context, &features, &self.usage.spans, self.usage.no_answer);
+        prediction.set_temperature(self.usage.temperature);
+        prediction
     }
 }
 
@@ -217,6 +223,7 @@ mod tests {
             windows: WindowSettings { max_length: 12, doc_stride: 2 },
             spans: SpanSettings { n_best: 20, max_answer_length: 3, null_threshold: 0.0 },
             no_answer: true,
+            temperature: 1.0,
         };
         let json = crate::word_piece::tokenizer_json(&WORDS).to_string();
         Answerer {

@@ -20,7 +20,6 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Artifact(Box<artifact::Error>),
-    /// The tokenizer.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Tokenize(Box<squad::Error>),

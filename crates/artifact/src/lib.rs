@@ -38,7 +38,8 @@ pub use live::{LiveRow, read_live};
 pub use lock::Holder;
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
 pub use metrics::{
-    EvaluateMetrics, Gain, Interval, PartScores, Scores, SplitCounts, TrainMetrics, to_metrics,
+    BestScore, Calibration, CalibrationError, EvaluateMetrics, Gain, Interval, NullThresholds, PartScores,
+    Scores, SplitCounts, TrainMetrics, to_metrics,
 };
 pub use partial::{DAMAGED_PREFIX, PARTIAL_PREFIX, Partial};
 pub use provenance::{Origin, Sources};

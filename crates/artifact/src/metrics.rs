@@ -86,6 +86,12 @@ pub struct Scores {
     /// Of those without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_answer: Option<PartScores>,
+    /// How sure a model must be that there is no answer, where some questions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub null_threshold: Option<NullThresholds>,
+    /// Whether confidences mean what they say; none where a score is not finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// Gold answers longer than any prediction.
     pub answers_longer_than_max_answer_length: u64,
     /// Questions that have no shorter one.
@@ -114,6 +120,51 @@ pub struct PartScores {
     pub questions: u64,
     pub exact_match: f64,
     pub f1: f64,
+}
+
+/// From which margin on, in logits, of "no answer" over the best answer a question is left unanswered.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NullThresholds {
+    /// The one that the scores are of.
+    pub used: f64,
+    /// The best ones for this split, as `evaluate-v2.0.py` finds them; where margins are equal, no threshold may reach the
+    /// score.
+    pub best_exact_match: BestScore,
+    /// The same of F1.
+    pub best_f1: BestScore,
+    /// The best that a threshold reaches.
+    pub attainable_exact_match: BestScore,
+    /// The same of F1.
+    pub attainable_f1: BestScore,
+}
+
+/// A score in per cent, and the threshold that gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestScore {
+    pub score: f64,
+    pub threshold: f64,
+}
+
+/// Confidence in the chosen answer, 0 to 1, against exact match.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// What scores are divided by before they become confidences; fitted on validation.
+    pub temperature: f64,
+    /// Of confidences without a temperature.
+    pub uncalibrated: CalibrationError,
+    /// Of confidences with it. On validation each paragraph's temperature is fitted on other paragraphs.
+    pub calibrated: CalibrationError,
+}
+
+/// How far confidences are from exact match.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationError {
+    /// Mean distance in 15 bins of equal width (Guo et al. 2017), 0 to 1.
+    pub expected_calibration_error: f64,
+    /// Mean squared distance, 0 to 1.
+    pub brier_score: f64,
+    /// Area under the curve of risk (1 − exact match) over coverage, 0 to 1.
+    pub risk_coverage_area: f64,
 }
 
 impl SplitCounts {

@@ -15,7 +15,6 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Split(#[from] answerer::Error),
-    /// An artifact.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),

@@ -1,30 +1,30 @@
 //! The evaluate stage: trained weights and features in, predictions and scores of validation and test out; the same
 //! of the base model, with the head that training began with.
 //!
-//! Not here: how spans are selected and scored (`squad`), how batches are run (`answerer`).
+//! Not here: how spans are selected and scored (`squad`), how batches are run (`answerer`), statistics of the scores
+//! (`statistics`).
 
 mod error;
+mod judged;
+mod outcome;
 
 use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 
-use answerer::{AnswerSettings, AnsweredExample, Split, SplitOutcome, answer_split};
+use answerer::{AnswerSettings, AnsweredExample, LongAnswers, Split, SplitOutcome, answer_split};
 use artifact::{
-    Artifact, Assets, Candidate, EvaluateMetrics, Example, Gain, Interval, PartScores, Prediction,
-    PredictionsWriter, Scores, SplitName, Tensors, file_name,
+    Answer, Artifact, Assets, Candidate, EvaluateMetrics, Prediction, Predictions, PredictionsWriter, Scores,
+    SplitName, Tensors, file_name,
 };
 use distilbert::{BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Weights};
 use serde_json::{Map, Value};
-use squad::{Means, SpanSettings};
+use squad::{Rules, Scoring, SpanSettings};
 use stage::Job;
-use statistics::{Bootstrap, Measure};
+use stage::settings::NullThreshold;
 
 pub use error::Error;
-
-/// Of the resamples behind intervals: a fixed one, so that they are the same on every machine.
-const SEED: u64 = 0;
-
-/// Of intervals.
-const LEVEL: f64 = 0.95;
+use judged::Judged;
+use outcome::Outcome;
 
 pub fn run(job: &mut Job) -> Result<(), Error> {
     let runtime = answerer::runtime(&job.settings.run)?;
@@ -38,14 +38,18 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?, &artifact::TENSORS)?;
     let base = BaseWeights::new(&pretrained, config.dim, seed_of(&train)?);
     let trained = Tensors::open(&train.file(file_name::WEIGHTS)?, &artifact::WEIGHTS)?;
-    let score = |name: SplitName| -> Result<Scores, Error> {
+    let score = |name: SplitName, validation: Option<&Scores>| -> Result<Scores, Error> {
         let split = Split::open(name, &ingest, &features)?;
         split.check_fits(&config)?;
-        Evaluation { runtime: &runtime, config: &config, name, split: &split, job }.scores(&base, &trained)
+        let scoring = Scoring { rules: split.rules(), f1_units: job.settings.evaluate.f1_units };
+        let evaluation = Evaluation { runtime: &runtime, config: &config, name, split: &split, scoring, job };
+        let scores = evaluation.scores(&base, &trained, validation)?;
+        write_texts(job, name)?;
+        Ok(scores)
     };
-    let validation = score(SplitName::Validation)?;
+    let validation = score(SplitName::Validation, None)?;
     let has_test = ingest.lists(SplitName::Test.examples());
-    let test = has_test.then(|| score(SplitName::Test)).transpose()?;
+    let test = has_test.then(|| score(SplitName::Test, Some(&validation))).transpose()?;
     job.metrics(&EvaluateMetrics { validation, test });
     Ok(())
 }
@@ -61,11 +65,60 @@ struct Evaluation<'a> {
     config: &'a Config,
     name: SplitName,
     split: &'a Split,
+    scoring: Scoring,
     job: &'a Job,
 }
 
 impl Evaluation<'_> {
-    fn scores(&self, base: &dyn Weights, trained: &dyn Weights) -> Result<Scores, Error> {
+    /// The threshold of "auto" and the temperature are those of `validation`; without it, this split chooses them.
+    fn scores(
+        &self,
+        base: &dyn Weights,
+        trained: &dyn Weights,
+        validation: Option<&Scores>,
+    ) -> Result<Scores, Error> {
+        let long = self.long_answers();
+        let chooses = self.scoring.rules == Rules::V2;
+        let first = match self.job.settings.evaluate.null_threshold {
+            NullThreshold::At(threshold) => threshold,
+            // Every question is answered until the threshold is known.
+            NullThreshold::Chosen(_) if chooses => f64::INFINITY,
+            NullThreshold::Chosen(_) => 0.0,
+        };
+        let (base_file, file) = (self.name.base_predictions(), self.name.predictions());
+        let before = self.answer("base model", base, base_file, first)?;
+        let after = self.answer("fine-tuned model", trained, file, first)?;
+        let threshold = if first.is_finite() {
+            first
+        } else {
+            let threshold = match validation {
+                Some(scores) => scores.null_threshold.map_or(0.0, |thresholds| thresholds.used),
+                None => self.judge(file)?.suggested_threshold(),
+            };
+            self.choose_again(base_file, threshold)?;
+            self.choose_again(file, threshold)?;
+            threshold
+        };
+        let temperature = validation
+            .map(|scores| scores.calibration.as_ref().map_or(1.0, |calibration| calibration.temperature));
+        let judged = Outcome {
+            before: self.judge(base_file)?,
+            after: self.judge(file)?,
+            base_loss: before.score.loss,
+            loss: after.score.loss,
+            long,
+            null_threshold: threshold,
+            temperature,
+        };
+        for (what, answers) in [("base model", &judged.before), ("fine-tuned model", &judged.after)] {
+            self.log(what, answers);
+        }
+        after.warn_about_sameness("fine-tuned model");
+        Ok(judged.scores())
+    }
+
+    /// Gold answers that no prediction can equal.
+    fn long_answers(&self) -> LongAnswers {
         let max_answer_length = self.job.settings.evaluate.max_answer_length;
         let long = self.split.long_answers(max_answer_length);
         if long.questions > 0 {
@@ -77,61 +130,16 @@ impl Evaluation<'_> {
                 "questions whose gold answers are all longer than evaluate.max_answer_length tokens cannot be answered exactly"
             );
         }
-        let mut base_f1 = Vec::new();
-        let before = self.answer("base model", base, self.name.base_predictions(), |_, answered| {
-            base_f1.push(answered.score.f1);
-        })?;
-        let (mut texts, mut clusters, mut exact_match, mut f1) =
-            (Map::new(), Vec::new(), Vec::new(), Vec::new());
-        let after =
-            self.answer("fine-tuned model", trained, self.name.predictions(), |example, answered| {
-                texts.insert(example.id.to_owned(), answered.prediction.text.as_str().into());
-                clusters.push(example.context_id);
-                exact_match.push(answered.score.exact_match);
-                f1.push(answered.score.f1);
-            })?;
-        let measures = [
-            Measure::Score(&exact_match),
-            Measure::Score(&f1),
-            Measure::Difference { before: &base_f1, after: &f1 },
-        ];
-        let everything = vec![(0..clusters.len()).collect()];
-        let estimates = Bootstrap::new(SEED).estimate(&clusters, &measures, &everything).remove(0);
-        let interval = |of: usize| estimates[of].interval(LEVEL).map(percent);
-        write_texts(self.job, self.name, &texts)?;
-        after.warn_about_sameness("fine-tuned model");
-        let part = |means: Means| PartScores {
-            questions: means.questions as u64,
-            exact_match: means.exact_match,
-            f1: means.f1,
-        };
-        Ok(Scores {
-            questions: self.split.examples.len() as u64,
-            exact_match: after.score.exact_match,
-            f1: after.score.f1,
-            loss: after.score.loss,
-            base_exact_match: before.score.exact_match,
-            base_f1: before.score.f1,
-            base_loss: before.score.loss,
-            exact_match_interval: interval(0),
-            f1_interval: interval(1),
-            f1_gain: interval(2)
-                .zip(estimates[2].p_value())
-                .map(|(interval, p_value)| Gain { interval, p_value }),
-            has_answer: after.parts.map(|parts| part(parts.has_answer)),
-            no_answer: after.parts.map(|parts| part(parts.no_answer)),
-            answers_longer_than_max_answer_length: long.answers as u64,
-            questions_with_longer_answers_alone: long.questions as u64,
-        })
+        long
     }
 
-    /// Answers all questions with these weights and writes the answers to `file`; `each` sees them in order.
+    /// Answers all questions with these weights and writes the answers to `file`.
     fn answer(
         &self,
         what: &str,
         weights: &dyn Weights,
         file: &str,
-        mut each: impl FnMut(&Example<'_>, &AnsweredExample),
+        null_threshold: f64,
     ) -> Result<SplitOutcome, Error> {
         let model = DistilBertForQuestionAnswering::new(self.config, weights, self.runtime.device())?;
         let predictor = Predictor::new(&model, self.runtime);
@@ -140,12 +148,11 @@ impl Evaluation<'_> {
             spans: SpanSettings {
                 n_best: settings.evaluate.n_best,
                 max_answer_length: settings.evaluate.max_answer_length,
-                null_threshold: settings.evaluate.null_threshold,
+                null_threshold,
             },
-            f1_units: settings.evaluate.f1_units,
+            f1_units: self.scoring.f1_units,
         };
-        let mut predictions =
-            PredictionsWriter::create(&self.job.output().join(file), self.job.fingerprint())?;
+        let mut predictions = PredictionsWriter::create(&self.path(file), self.job.fingerprint())?;
         let progress = self.job.progress(what, self.split.examples.len() as u64);
         let outcome =
             answer_split(&predictor, self.split, settings.train.eval_batch_size, &answers, |answered| {
@@ -153,30 +160,59 @@ impl Evaluation<'_> {
                     return Err(Error::Interrupted);
                 }
                 progress.inc(1);
-                let example = self.split.examples.get(answered.example_index);
-                each(&example, &answered);
-                Ok(predictions.push(prediction_row(example.id, answered))?)
+                let id = self.split.examples.get(answered.example_index).id;
+                Ok(predictions.push(prediction_row(id, answered))?)
             })?;
         progress.finish();
         predictions.finish()?;
-        let (score, parts) = (outcome.score, outcome.parts);
+        Ok(outcome)
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.job.output().join(file)
+    }
+
+    /// Reads answers back and compares them with the gold ones.
+    fn judge(&self, file: &str) -> Result<Judged, Error> {
+        Ok(Judged::new(&Predictions::open(&self.path(file))?, self.split, self.scoring))
+    }
+
+    /// Writes answers anew with another threshold.
+    fn choose_again(&self, file: &str, null_threshold: f64) -> Result<(), Error> {
+        let first = self.path(&format!("{file}.first"));
+        fs_err::rename(self.path(file), &first)?;
+        let predictions = Predictions::open(&first)?;
+        let mut chosen = PredictionsWriter::create(&self.path(file), self.job.fingerprint())?;
+        for (example, mut prediction) in self.split.examples.iter().zip(predictions.iter()) {
+            judged::choose(&mut prediction, null_threshold);
+            let score = self.scoring.score(&prediction.prediction_text, &texts(&example.answers));
+            (prediction.exact_match, prediction.f1) = (score.exact_match, score.f1);
+            chosen.push(prediction)?;
+        }
+        chosen.finish()?;
+        drop(predictions);
+        Ok(fs_err::remove_file(first)?)
+    }
+
+    fn log(&self, what: &str, answers: &Judged) {
+        let (means, parts) = (answers.tally.means(), answers.tally.parts());
         tracing::info!(
             what,
             split = self.name.as_str(),
-            exact_match = score.exact_match,
-            f1 = score.f1,
+            exact_match = means.exact_match,
+            f1 = means.f1,
             has_answer_exact_match = parts.map(|parts| parts.has_answer.exact_match),
             has_answer_f1 = parts.map(|parts| parts.has_answer.f1),
             no_answer_exact_match = parts.map(|parts| parts.no_answer.exact_match),
             no_answer_f1 = parts.map(|parts| parts.no_answer.f1),
             "scored"
         );
-        Ok(outcome)
     }
 }
 
-fn percent(interval: statistics::Interval) -> Interval {
-    Interval { low: 100.0 * interval.low, high: 100.0 * interval.high }
+/// Of gold answers.
+fn texts<'a>(answers: &[Answer<'a>]) -> Vec<&'a str> {
+    answers.iter().map(|answer| answer.text).collect()
 }
 
 fn prediction_row(id: &str, answered: AnsweredExample) -> Prediction {
@@ -202,10 +238,14 @@ fn prediction_row(id: &str, answered: AnsweredExample) -> Prediction {
 }
 
 /// `predictions.json`, `predictions-test.json`: id → text, the form that SQuAD's evaluation script reads.
-fn write_texts(job: &Job, split: SplitName, texts: &Map<String, Value>) -> Result<(), Error> {
+fn write_texts(job: &Job, split: SplitName) -> Result<(), Error> {
     let name =
         if split == SplitName::Test { file_name::TEST_PREDICTIONS_JSON } else { file_name::PREDICTIONS_JSON };
+    let texts: Map<String, Value> = Predictions::open(&job.output().join(split.predictions()))?
+        .iter()
+        .map(|prediction| (prediction.id, prediction.prediction_text.into()))
+        .collect();
     let mut file = BufWriter::new(fs_err::File::create(job.output().join(name))?);
-    serde_json::to_writer(&mut file, texts).map_err(std::io::Error::from)?;
+    serde_json::to_writer(&mut file, &texts).map_err(std::io::Error::from)?;
     Ok(file.flush()?)
 }

@@ -14,7 +14,6 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Model(#[from] distilbert::Error),
-    /// An artifact.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),

@@ -64,7 +64,7 @@ impl Facts {
             }
         }
         Ok(Self {
-            usage: usage(&training, evaluate)?,
+            usage: usage(&training, evaluate, &evaluation.validation)?,
             recipe,
             evaluation: evaluate.parts["settings"].clone(),
             results: evaluation.validation,
@@ -93,8 +93,7 @@ impl Facts {
 }
 
 /// The windows that it was trained on, and the way in which its scores came about.
-fn usage(training: &TrainMetrics, evaluate: &Manifest) -> Result<UseConfig, Error> {
-    const NULL_THRESHOLD: &str = "evaluate.null_threshold";
+fn usage(training: &TrainMetrics, evaluate: &Manifest, scores: &Scores) -> Result<UseConfig, Error> {
     let spans = &evaluate.parts["settings"];
     let missing = |name: &str| other_version(evaluate, &format!("no setting `{name}`"));
     let size = |settings: &Value, name: &str| {
@@ -108,9 +107,14 @@ fn usage(training: &TrainMetrics, evaluate: &Manifest) -> Result<UseConfig, Erro
         spans: SpanConfig {
             n_best: size(spans, "evaluate.n_best")?,
             max_answer_length: size(spans, "evaluate.max_answer_length")?,
-            null_threshold: spans[NULL_THRESHOLD].as_f64().ok_or_else(|| missing(NULL_THRESHOLD))?,
+            // Where all validation questions have an answer, "auto" had nothing to choose by.
+            null_threshold: match scores.null_threshold {
+                Some(thresholds) => thresholds.used,
+                None => spans["evaluate.null_threshold"].as_f64().unwrap_or(0.0),
+            },
         },
         no_answer: training.no_answer,
+        temperature: scores.calibration.map_or(1.0, |calibration| calibration.temperature),
         files: BTreeMap::new(),
     })
 }

@@ -22,9 +22,16 @@ pub struct UseConfig {
     pub spans: SpanConfig,
     /// Whether it was trained on questions without an answer, and so can say that there is none.
     pub no_answer: bool,
+    /// What scores are divided by before they become probabilities; evaluate fits it so that those mean what they say.
+    #[serde(default = "unfitted")]
+    pub temperature: f64,
     /// BLAKE3 of weights, configuration and tokenizer, by name.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+}
+
+fn unfitted() -> f64 {
+    1.0
 }
 
 /// In tokens.

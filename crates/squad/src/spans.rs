@@ -66,6 +66,19 @@ pub struct SpanCandidate {
     pub probability: f64,
 }
 
+impl SpanPrediction {
+    /// Softens (above 1) or sharpens (below 1) the probabilities: softmax over scores / `temperature`. The answer and the
+    /// order of the candidates stay.
+    pub fn set_temperature(&mut self, temperature: f64) {
+        let greatest = self.n_best.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
+        let weight = |candidate: &SpanCandidate| ((candidate.score - greatest) / temperature).exp();
+        let weights: f64 = self.n_best.iter().map(weight).sum();
+        for candidate in &mut self.n_best {
+            candidate.probability = weight(candidate) / weights;
+        }
+    }
+}
+
 /// Selects the answer to one question from the logits of its windows. `version_2` (SQuAD v2.0) allows
 /// for no answer.
 ///

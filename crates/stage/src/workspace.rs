@@ -49,7 +49,6 @@ impl Workspace {
         Ok(Self { loaded, store: Store::new(root), options: options.clone(), force: false, progress, given })
     }
 
-    /// The settings.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.loaded.settings

@@ -118,7 +118,6 @@ impl Tensors {
         Ok(tensors)
     }
 
-    /// The tensor of this name.
     pub fn get(&self, name: &str) -> Result<TensorView<'_>> {
         match self.rows.get(name) {
             Some(&row) => Ok(self.row(row)),

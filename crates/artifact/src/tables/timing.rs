@@ -39,7 +39,6 @@ pub struct TimingRow {
     pub step_ms: f64,
 }
 
-/// Writes all of it.
 pub fn write_timing(path: &Path, fingerprint: &str, rows: &[TimingRow]) -> Result<()> {
     write_rows(path, fingerprint, rows)
 }
@@ -62,7 +61,6 @@ impl Row for TimingRow {
     }
 }
 
-/// Reads all of it.
 pub fn read_timing(path: &Path) -> Result<Vec<TimingRow>> {
     let table = Table::open(path, &[&TIMING])?;
     let mut rows = Vec::with_capacity(table.len());

@@ -194,7 +194,6 @@ fn added_tokens_stand_behind_the_vocabulary() {
     }
 }
 
-/// The ids of a text.
 fn ids(made: &TokenizerAssets, text: &str) -> Vec<i32> {
     let settings = squad::WindowSettings { max_length: 16, doc_stride: 2 };
     let tokenizer = squad::FeatureTokenizer::new(&made.tokenizer_json, settings).unwrap();

@@ -2,8 +2,8 @@
 
 use toml::Value;
 
-use super::load::Values;
-use super::{BaseModel, Location, Settings, SettingsError, Source};
+use super::layers::Values;
+use super::{BaseModel, Location, NullThreshold, Settings, SettingsError, Source};
 
 /// The rules that hold between the values of `settings`.
 pub(super) fn check(settings: &Settings, values: &Values) -> Result<(), SettingsError> {
@@ -207,8 +207,8 @@ impl Check<'_> {
     fn answers(&self, settings: &Settings) -> Result<(), SettingsError> {
         self.at_least_one("evaluate.n_best", settings.evaluate.n_best as u64)?;
         self.at_least_one("evaluate.max_answer_length", settings.evaluate.max_answer_length as u64)?;
-        if !settings.evaluate.null_threshold.is_finite() {
-            return Err(self.error("evaluate.null_threshold", "must be finite", "0.0 is usual"));
+        if matches!(settings.evaluate.null_threshold, NullThreshold::At(at) if !at.is_finite()) {
+            return Err(self.error("evaluate.null_threshold", "must be finite", "write 0.0, or \"auto\""));
         }
         let formats = &settings.export.formats;
         let repeated = formats.iter().enumerate().any(|(index, format)| formats[..index].contains(format));

@@ -36,14 +36,14 @@ pub enum SettingsError {
 
     /// A table was expected and something else stands there.
     #[error("{origin}: `{name}` stands outside of a table")]
-    #[diagnostic(help(
-        "settings stand in tables: [run], [ingest], [tokenize-features], [train], [evaluate], [export], and the same under [profile.NAME.…]"
-    ))]
+    #[diagnostic(help("settings stand in tables: {tables}, and the same under [profile.NAME.…]"))]
     #[expect(private_interfaces, reason = "callers only print it")]
     NotATable {
         origin: Origin,
         /// What stands there.
         name: String,
+        /// Those that there are.
+        tables: String,
     },
 
     /// No such table or key.

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 use super::SettingsError;
-use super::layers::{Entry, Origin};
-use super::load::{BUILT_IN, SOURCES, Values};
+use super::layers::{BUILT_IN, Entry, NUMBERS_OR_AUTO, Origin, SOURCES, Values};
 
 /// The keys that exist, with their built-in values.
 pub(super) struct Known<'a> {
@@ -20,7 +19,9 @@ impl Known<'_> {
             return Err(self.unknown(entry));
         };
         let is_source = SOURCES.contains(&entry.path().as_str());
+        let may_be_auto = NUMBERS_OR_AUTO.contains(&entry.path().as_str());
         let same_type = match (default, &entry.value) {
+            (_, Value::String(word)) if may_be_auto => word == "auto",
             (_, Value::Array(found)) if is_source => !found.is_empty() && found.iter().all(Value::is_str),
             (Value::Float(_), Value::Integer(_)) => true,
             // Every whole-numbered setting counts something.
@@ -41,7 +42,11 @@ impl Known<'_> {
                 "{} = {}, expected {}",
                 entry.path(),
                 entry.value,
-                if is_source { "a string in quotes, or a list of them" } else { in_words(default) }
+                match default {
+                    _ if is_source => "a string in quotes, or a list of them",
+                    _ if may_be_auto => "a number or \"auto\"",
+                    default => in_words(default),
+                }
             ),
             remedy: format!("the built-in value is `{} = {default}`", entry.key),
         })

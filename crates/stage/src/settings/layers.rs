@@ -2,6 +2,7 @@
 //!
 //! Knows TOML and where things are written; what a value means is not its business.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,6 +11,18 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::SettingsError;
+
+/// The `pipeline.toml` of the repository: the defaults of every key.
+pub(crate) const BUILT_IN: &str = include_str!("../../../../pipeline.toml");
+
+/// Settings that name a [`Source`](super::Source): a path among other things.
+pub(super) const SOURCES: [&str; 3] = ["ingest.train", "ingest.validation", "ingest.test"];
+
+/// Settings that are a number, or are chosen where "auto" stands.
+pub(super) const NUMBERS_OR_AUTO: [&str; 1] = ["evaluate.null_threshold"];
+
+/// The value in force of every `table.key`, with its origin.
+pub(super) type Values = BTreeMap<String, (Value, Origin)>;
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,10 +127,12 @@ impl Text<'_> {
         name: &str,
         (key, value): Located<'t, 'i>,
     ) -> Result<&'t DeTable<'i>, SettingsError> {
-        match value.get_ref() {
-            DeValue::Table(table) => Ok(table),
-            _ => Err(SettingsError::NotATable { origin: self.at(key.span()), name: name.to_owned() }),
+        if let DeValue::Table(table) = value.get_ref() {
+            return Ok(table);
         }
+        let is_table = |line: &&str| line.starts_with('[') && !line.starts_with("[profile.");
+        let tables = BUILT_IN.lines().filter(is_table).collect::<Vec<_>>().join(", ");
+        Err(SettingsError::NotATable { origin: self.at(key.span()), name: name.to_owned(), tables })
     }
 
     fn at(&self, span: Range<usize>) -> Origin {

@@ -6,20 +6,14 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::known::{Known, help_of};
-use super::layers::{Entry, Origin, Text};
+use super::layers::{BUILT_IN, Entry, Origin, SOURCES, Text, Values};
 use super::{Settings, SettingsError, check, source};
-
-/// The `pipeline.toml` of the repository: the defaults of every key.
-pub(crate) const BUILT_IN: &str = include_str!("../../../../pipeline.toml");
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "pipeline.toml";
 
 /// Settings whose value is a path: relative ones count from where they are written.
 const PATHS: [&str; 3] = ["ingest.train_ids", "ingest.validation_ids", "train.init_from"];
-
-/// Settings that name a [`Source`](super::Source): a path among other things.
-pub(super) const SOURCES: [&str; 3] = ["ingest.train", "ingest.validation", "ingest.test"];
 
 /// The setting that names a [`BaseModel`](super::BaseModel).
 const BASE_MODEL: &str = "ingest.base_model";
@@ -57,9 +51,6 @@ impl Loaded {
         self.origins.get(key).map_or("settings", String::as_str)
     }
 }
-
-/// The value in force of every `table.key`, with its origin.
-pub(super) type Values = BTreeMap<String, (Value, Origin)>;
 
 impl Request {
     /// Reads, merges and checks.

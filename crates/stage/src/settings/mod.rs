@@ -20,7 +20,7 @@ use squad::F1Units;
 
 pub use error::SettingsError;
 pub(crate) use known::{keys_named, nearest};
-pub(crate) use load::BUILT_IN;
+pub(crate) use layers::BUILT_IN;
 pub use load::{Loaded, Request};
 pub(crate) use source::expand_home_of;
 pub use source::{BaseModel, HubId, Location, Source};
@@ -47,7 +47,7 @@ pub struct Run {
     /// `auto`, `cpu`, `cuda:N` or `mps`, as typed.
     pub device: String,
     /// Type of the matrix products.
-    pub precision: Precision,
+    pub precision: PrecisionChoice,
     /// Whether fp16 may run on a CPU, which has no use for it.
     pub allow_slow_precision: bool,
     /// CPU threads; 0 = all cores.
@@ -163,9 +163,24 @@ pub struct Evaluate {
     /// Tokens in the longest answer considered.
     pub max_answer_length: usize,
     /// Logits by which "no answer" must exceed the best answer.
-    pub null_threshold: f64,
+    pub null_threshold: NullThreshold,
     /// What F1 counts, in training's validations too.
     pub f1_units: F1Units,
+}
+
+/// When a question counts as unanswerable.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number of logits or \"auto\"")]
+pub enum NullThreshold {
+    At(f64),
+    Chosen(ByValidation),
+}
+
+/// The word for a value that evaluate chooses on the validation split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ByValidation {
+    #[serde(rename = "auto")]
+    Auto,
 }
 
 /// The Hugging Face model directory.
@@ -175,10 +190,10 @@ pub struct Export {
     pub formats: Vec<Format>,
 }
 
-/// Type that matrix products are computed in.
+/// The type that matrix products shall be computed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Precision {
+pub enum PrecisionChoice {
     /// `bf16` where the device has it in hardware, else `fp16` on a GPU and `fp32` on a CPU.
     Auto,
     /// Single precision throughout.
@@ -189,7 +204,7 @@ pub enum Precision {
     Fp16,
 }
 
-impl Precision {
+impl PrecisionChoice {
     /// The word that stands in the settings.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -202,7 +217,7 @@ impl Precision {
     }
 }
 
-impl fmt::Display for Precision {
+impl fmt::Display for PrecisionChoice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
     }

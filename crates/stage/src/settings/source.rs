@@ -25,7 +25,6 @@ pub enum Source {
 /// One place that questions come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A file.
     File(PathBuf),
     /// Every file that fits a pattern, in the order of their names.
     Glob(String),
@@ -47,7 +46,6 @@ pub struct HubId {
 /// Where the pretrained model comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BaseModel {
-    /// A folder.
     Folder(PathBuf),
     /// A model of the Hub.
     Hub(HubId),
@@ -93,7 +91,6 @@ impl HubId {
         (is_id && is_revision).then(|| Self { id: id.to_owned(), revision: revision.to_owned() })
     }
 
-    /// The repository.
     #[must_use]
     pub fn repo(&self, kind: RepoKind) -> Repo {
         Repo { kind, id: self.id.clone() }

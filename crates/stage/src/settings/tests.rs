@@ -105,7 +105,7 @@ fn an_empty_file_gives_the_built_in_settings() {
     assert_eq!(settings, written_out);
     assert_eq!(settings.ingest.train, Source::Sample);
     assert_eq!(settings.ingest.train_ids, None);
-    assert_eq!(settings.run.precision, Precision::Auto);
+    assert_eq!(settings.run.precision, PrecisionChoice::Auto);
 }
 
 #[test]
@@ -144,7 +144,8 @@ fn the_squad_profiles_hold_the_recipe_of_the_reference() {
         assert_eq!((train.learning_rate, train.warmup_steps), (3e-5, 100));
         assert_eq!((train.weight_decay, train.betas, train.epsilon), (0.01, [0.9, 0.999], 1e-8));
         assert_eq!((train.gradient_accumulation_steps, train.max_grad_norm), (1, 1.0));
-        assert_eq!((evaluate.n_best, evaluate.max_answer_length, evaluate.null_threshold), (20, 30, 0.0));
+        assert_eq!((evaluate.n_best, evaluate.max_answer_length), (20, 30));
+        assert_eq!(evaluate.null_threshold, NullThreshold::At(0.0));
     }
 }
 
