@@ -3,13 +3,11 @@
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use answerer::{Answerer, Usage};
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgGroup, Args};
-use distilbert::Config;
 use serde_json::json;
 use squad::{SpanCandidate, SpanPrediction};
-use stage::{CommonOptions, Settings, SettingsOptions, Workspace};
+use stage::{CommonOptions, ModelOptions};
 
 use crate::Error;
 
@@ -35,9 +33,8 @@ pub struct AskOptions {
     #[arg(long, value_name = "FILE")]
     context_file: Option<PathBuf>,
 
-    /// An exported model directory or the export artifact that holds one [default: the export of these settings]
-    #[arg(long, value_name = "DIR")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelOptions,
 
     /// How many answers to show
     #[arg(
@@ -57,26 +54,16 @@ pub struct AskOptions {
 }
 
 pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
-    let workspace = Workspace::open(&settings_of(options), &[])?;
-    let settings = workspace.settings();
     let context = read_context(options)?;
     for (what, text) in [("question", options.question.as_str()), ("context", context.as_str())] {
         if text.trim().is_empty() {
             return Err(Error::Empty { what });
         }
     }
-    let folder = match &options.model {
-        Some(folder) => model_in(folder)?,
-        None => workspace.artifact(&stage::EXPORT, "ask")?.dir.join(artifact::file_name::MODEL),
-    };
-    let runtime = answerer::runtime(&settings.run)?;
-    let typed = &options.common.settings.set;
-    let adjust = |usage: &mut Usage, config: &Config| {
-        override_with(usage, config.max_position_embeddings, settings, typed);
-    };
-    let prediction = Answerer::open(&folder, adjust, &runtime)?.answer(&options.question, &context)?;
+    let answerer = answerer::open_model(options.model.model.as_deref(), &options.common, "ask")?;
+    let prediction = answerer.answer(&options.question, &context)?;
     if !prediction.score.is_finite() {
-        return Err(Error::NotFinite { path: folder });
+        return Err(Error::NotFinite { path: answerer.folder().to_owned() });
     }
     let text = if options.json {
         as_json(&prediction, options.top)
@@ -84,31 +71,6 @@ pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
         as_text(&prediction, &context, options.top)
     };
     Ok(stage::print(&text)?)
-}
-
-/// The options for settings. A `max_length` that was typed alone must not be held against the built-in `doc_stride`: the
-/// model's own counts.
-fn settings_of(options: &AskOptions) -> SettingsOptions {
-    let mut settings = options.common.settings.clone();
-    let sets = |key: &str| settings.set.iter().any(|set| set.trim_start().starts_with(key));
-    if sets("tokenize-features.max_length") && !sets("tokenize-features.doc_stride") {
-        settings.set.push("tokenize-features.doc_stride=0".to_owned());
-    }
-    settings
-}
-
-/// The model's folder where an artifact of export is named.
-fn model_in(folder: &Path) -> Result<PathBuf, Error> {
-    let manifest = folder.join(artifact::file_name::MANIFEST);
-    if folder.join("config.json").exists() || !manifest.exists() {
-        return Ok(folder.to_owned());
-    }
-    let stage = artifact::Artifact::open(folder)?.manifest.stage;
-    if stage == stage::EXPORT.name {
-        Ok(folder.join(artifact::file_name::MODEL))
-    } else {
-        Err(Error::NotExported { path: folder.to_owned(), stage })
-    }
 }
 
 fn read_context(options: &AskOptions) -> Result<String, Error> {
@@ -124,32 +86,6 @@ fn read_context(options: &AskOptions) -> Result<String, Error> {
         bytes = fs_err::read(path)?;
     }
     String::from_utf8(bytes).map_err(|_| Error::NotText { path: path.to_owned() })
-}
-
-/// Only what was typed goes before what the model says, not what stands in a settings file.
-fn override_with(usage: &mut Usage, positions: usize, settings: &Settings, typed: &[String]) {
-    let is_typed =
-        |key: &str| typed.iter().any(|set| set.split_once('=').is_some_and(|(typed, _)| typed.trim() == key));
-    let (tokenize, evaluate) = (&settings.tokenize_features, &settings.evaluate);
-    if is_typed("tokenize-features.max_length") {
-        usage.windows.max_length = tokenize.max_length;
-    }
-    if is_typed("tokenize-features.doc_stride") {
-        usage.windows.doc_stride = tokenize.doc_stride;
-    }
-    if is_typed("evaluate.n_best") {
-        usage.spans.n_best = evaluate.n_best;
-    }
-    if is_typed("evaluate.max_answer_length") {
-        usage.spans.max_answer_length = evaluate.max_answer_length;
-    }
-    if is_typed("evaluate.null_threshold") {
-        usage.spans.null_threshold = evaluate.null_threshold;
-    }
-    usage.windows.max_length = usage.windows.max_length.min(positions);
-    if !is_typed("tokenize-features.doc_stride") {
-        usage.windows.doc_stride = usage.windows.doc_stride.min(usage.windows.max_length / 2);
-    }
 }
 
 fn as_json(prediction: &SpanPrediction, top: usize) -> String {
@@ -205,47 +141,7 @@ fn surroundings(context: &str, start_char: i32, end_char: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pretrained::{SpanConfig, UseConfig, WindowConfig};
-    use squad::{SpanSettings, WindowSettings};
-
     use super::*;
-
-    fn settings(set: &[String]) -> Settings {
-        stage::settings::Request { set: set.to_vec(), ..Default::default() }.load().unwrap().settings
-    }
-
-    #[test]
-    fn a_folder_says_how_it_is_asked_and_only_the_command_line_overrides_it() {
-        let said = UseConfig {
-            windows: WindowConfig { max_length: 64, doc_stride: 16 },
-            spans: SpanConfig { n_best: 5, max_answer_length: 7, null_threshold: 1.5 },
-            no_answer: true,
-            files: std::collections::BTreeMap::new(),
-        };
-        let asked = |said, positions, set: &[String]| {
-            let mut usage = Usage::of(said, positions);
-            override_with(&mut usage, positions, &settings(set), set);
-            usage
-        };
-        let usage = asked(Some(&said), 512, &[]);
-        assert_eq!(usage.windows, WindowSettings { max_length: 64, doc_stride: 16 });
-        assert_eq!(usage.spans, SpanSettings { n_best: 5, max_answer_length: 7, null_threshold: 1.5 });
-        assert!(usage.no_answer);
-
-        let set = ["tokenize-features.max_length=256", "evaluate.null_threshold=3"].map(str::to_owned);
-        let usage = asked(Some(&said), 512, &set);
-        assert_eq!(usage.windows, WindowSettings { max_length: 256, doc_stride: 16 });
-        assert_eq!((usage.spans.null_threshold, usage.spans.n_best), (3.0, 5));
-    }
-
-    /// transformers' question-answering pipeline (5.2): `max_seq_len` min(model, 384), `doc_stride` min(half of it, 128).
-    #[test]
-    fn a_folder_of_another_tool_is_asked_as_by_transformers() {
-        let usage = Usage::of(None, 512);
-        assert_eq!(usage.windows, WindowSettings { max_length: 384, doc_stride: 128 });
-        assert_eq!((usage.spans.max_answer_length, usage.no_answer), (30, false));
-        assert_eq!(Usage::of(None, 64).windows, WindowSettings { max_length: 64, doc_stride: 32 });
-    }
 
     #[test]
     fn no_answer_is_said_in_words_and_is_empty_in_json_with_its_score() {

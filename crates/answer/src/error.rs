@@ -13,22 +13,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Stage(#[from] stage::Error),
-    /// An artifact.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Artifact(#[from] artifact::Error),
-    /// The device.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Device(#[from] distilbert::Error),
     /// The model, or what it was asked.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Answerer(#[from] answerer::Error),
-    /// `--model` names an artifact of another stage.
-    #[error("{} is an artifact of {stage}, expected a model directory", path.display())]
-    #[diagnostic(help("export it first: `distilburn run` prints the model directory at the end"))]
-    NotExported { path: PathBuf, stage: String },
     /// A file of the model or the context, or stdout.
     #[error(transparent)]
     #[diagnostic(help("check the path and its permissions"))]
@@ -57,15 +45,8 @@ impl ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Stage(error) => error.exit_code(),
-            Self::Artifact(error) => error.exit_code(),
-            Self::Device(error) if error.is_device() => 4,
-            Self::Answerer(error) if error.is_device() => 4,
-            Self::Device(_)
-            | Self::Answerer(_)
-            | Self::NotExported { .. }
-            | Self::Io(_)
-            | Self::NotText { .. }
-            | Self::NotFinite { .. } => 3,
+            Self::Answerer(error) => error.exit_code(),
+            Self::Io(_) | Self::NotText { .. } | Self::NotFinite { .. } => 3,
             Self::Empty { .. } => 2,
         }
     }
