@@ -91,6 +91,19 @@ fn the_pipeline_trains_exports_answers_and_resumes() {
     let answer: Value = serde_json::from_str(&said.stdout).unwrap();
     assert!(context.contains(answer["answer"].as_str().unwrap()), "{answer}");
 
+    // So does the model that an artifact of any stage became, by its folder or its fingerprint.
+    for stage in ["train", "export"] {
+        for named in
+            [dir(stage), bench.path(&dir(stage)).file_name().unwrap().to_str().unwrap()[..8].to_owned()]
+        {
+            let mut ask = bench.command(&format!("distilburn ask --json --model {named}"));
+            let said = bench.said(
+                ask.args(["--question", "Who built the mill?", "--context", context]).output().unwrap(),
+            );
+            assert_eq!(serde_json::from_str::<Value>(&said.stdout).unwrap(), answer, "{said:?}");
+        }
+    }
+
     // One whose weights are damaged does not.
     copy_folder(&model, &bench.path("damaged"));
     let path = bench.path("damaged/model.safetensors");

@@ -1,44 +1,68 @@
-//! `ask`: one question, one context, the best answers.
+//! `ask`: questions about texts, and the best answers.
 
-use std::io::{IsTerminal, Read};
+mod found;
+mod texts;
+
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use answerer::{Answerer, Usage};
+use answerer::Answerer;
+use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use clap::{ArgGroup, Args};
-use distilbert::Config;
-use serde_json::json;
-use squad::{SpanCandidate, SpanPrediction};
-use stage::settings::NullThreshold;
-use stage::{CommonOptions, Settings, SettingsOptions, Workspace};
+use stage::{CommonOptions, ModelOptions, Progress, ProgressMode};
 
+use self::found::Found;
+use self::texts::{Text, TokenizedText};
 use crate::Error;
 
-/// Answer one question from one context
+/// So many texts take long enough for progress.
+const SHOW_PROGRESS_OF: usize = 20;
+
+/// Answer questions about a text, or about all texts of a folder
 ///
-/// The answer, a piece of the context, goes to stdout, or "(no answer)" from a model that was trained on questions without
-/// one. Without --model, the model that the settings lead to answers: the newest export of `distilburn run` with the same
-/// options. Windows and the choice of answers are the model's own, as its
-/// `training_config.json` says; `--set` overrides them: `tokenize-features.max_length` and `doc_stride`, `evaluate.n_best`,
-/// `max_answer_length` and `null_threshold`.
+/// The answer goes to stdout: a piece of the text, or "(no answer)" from a model that was trained on questions without one.
+/// On a terminal it comes with its probability among the candidates, and the line and sentence that it stands in.
+///
+/// Texts are files, the .txt and .md files of folders, stdin (-, or what is piped in), or --context. Of several texts the
+/// best answer is shown. Without a question, each line of stdin is one until Ctrl-D, and the model stays loaded.
+///
+/// Without --model, the newest export of `distilburn run` with the same options answers. Windows and the choice of answers
+/// are the model's own, as its `training_config.json` says; `--set` overrides them: `tokenize-features.max_length` and
+/// `doc_stride`, `evaluate.n_best`, `max_answer_length` and `null_threshold`.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("text").required(true).args(["context", "context_file"])))]
+#[command(after_help = "\
+Examples:
+  distilburn ask \"Who rebuilt the dome?\" halden.txt
+  distilburn ask \"Who rebuilt the dome?\" notes/ --top 3
+  distilburn ask notes/                                  asks for questions
+  curl -s https://example.org/a.txt | distilburn ask --model owner/name \"Who …?\"
+  distilburn ask --questions questions.txt halden.txt --json")]
 pub struct AskOptions {
+    /// The question, unless --question or --questions gives it, and the files or folders to find the answer in
+    ///
+    /// If the first names an existing file or folder, there is no question, and stdin is asked for them.
+    #[arg(value_name = "QUESTION|FILE")]
+    words: Vec<String>,
+
     /// The question
-    #[arg(long, short = 'Q', value_name = "TEXT")]
-    question: String,
+    #[arg(long, short = 'Q', value_name = "TEXT", conflicts_with = "questions")]
+    question: Option<String>,
+
+    /// Read questions from FILE, one a line
+    #[arg(long, value_name = "FILE")]
+    questions: Option<PathBuf>,
 
     /// The text to find the answer in
-    #[arg(long, short = 'C', value_name = "TEXT")]
+    #[arg(long, short = 'C', value_name = "TEXT", conflicts_with = "context_file")]
     context: Option<String>,
 
     /// Read that text from FILE; - is stdin
     #[arg(long, value_name = "FILE")]
     context_file: Option<PathBuf>,
 
-    /// An exported model directory or the export artifact that holds one [default: the export of these settings]
-    #[arg(long, value_name = "DIR")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelOptions,
 
     /// How many answers to show
     #[arg(
@@ -49,7 +73,7 @@ pub struct AskOptions {
     )]
     top: usize,
 
-    /// One JSON object on stdout
+    /// One JSON object for each question on stdout
     #[arg(long)]
     json: bool,
 
@@ -57,220 +81,149 @@ pub struct AskOptions {
     pub(crate) common: CommonOptions,
 }
 
+/// Where questions come from.
+enum Questions {
+    /// The command line or a file.
+    Given(Vec<String>),
+    /// Stdin, line by line.
+    Prompt,
+}
+
 pub(crate) fn run(options: &AskOptions) -> Result<(), Error> {
-    let workspace = Workspace::open(&settings_of(options), &[])?;
-    let settings = workspace.settings();
-    let context = read_context(options)?;
-    for (what, text) in [("question", options.question.as_str()), ("context", context.as_str())] {
-        if text.trim().is_empty() {
-            return Err(Error::Empty { what });
+    let (questions, paths) = questions(options)?;
+    let texts = read_texts(options, &questions, &paths)?;
+    let answerer = answerer::open_model(options.model.model.as_deref(), &options.common, "ask")?;
+    let texts: Vec<TokenizedText> =
+        texts.into_iter().map(|text| text.tokenize(&answerer)).collect::<Result<_, _>>()?;
+    let asking = Asking { options, answerer, texts };
+    match questions {
+        Questions::Given(questions) => questions.iter().try_for_each(|question| asking.ask(question)),
+        Questions::Prompt => asking.prompt(),
+    }
+}
+
+/// The questions, and what is left of the words: the paths of the texts.
+fn questions(options: &AskOptions) -> Result<(Questions, Vec<PathBuf>), Error> {
+    let mut words = options.words.as_slice();
+    let questions = if let Some(question) = &options.question {
+        vec![question.clone()]
+    } else if let Some(file) = &options.questions {
+        let bytes = fs_err::read(file)?;
+        let text = String::from_utf8(bytes).map_err(|_| Error::NotText { path: file.clone() })?;
+        let lines: Vec<String> =
+            text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+        if lines.is_empty() {
+            return Err(Error::Empty { what: "list of questions" });
         }
-    }
-    let folder = match &options.model {
-        Some(folder) => model_in(folder)?,
-        None => workspace.artifact(&stage::EXPORT, "ask")?.dir.join(artifact::file_name::MODEL),
-    };
-    let runtime = answerer::runtime(&settings.run)?;
-    let typed = &options.common.settings.set;
-    let adjust = |usage: &mut Usage, config: &Config| {
-        override_with(usage, config.max_position_embeddings, settings, typed);
-    };
-    let prediction = Answerer::open(&folder, adjust, &runtime)?.answer(&options.question, &context)?;
-    if !prediction.score.is_finite() {
-        return Err(Error::NotFinite { path: folder });
-    }
-    let text = if options.json {
-        as_json(&prediction, options.top)
-    } else {
-        as_text(&prediction, &context, options.top)
-    };
-    Ok(stage::print(&text)?)
-}
-
-/// The options for settings. A `max_length` that was typed alone must not be held against the built-in `doc_stride`: the
-/// model's own counts.
-fn settings_of(options: &AskOptions) -> SettingsOptions {
-    let mut settings = options.common.settings.clone();
-    let sets = |key: &str| settings.set.iter().any(|set| set.trim_start().starts_with(key));
-    if sets("tokenize-features.max_length") && !sets("tokenize-features.doc_stride") {
-        settings.set.push("tokenize-features.doc_stride=0".to_owned());
-    }
-    settings
-}
-
-/// The model's folder where an artifact of export is named.
-fn model_in(folder: &Path) -> Result<PathBuf, Error> {
-    let manifest = folder.join(artifact::file_name::MANIFEST);
-    if folder.join("config.json").exists() || !manifest.exists() {
-        return Ok(folder.to_owned());
-    }
-    let stage = artifact::Artifact::open(folder)?.manifest.stage;
-    if stage == stage::EXPORT.name {
-        Ok(folder.join(artifact::file_name::MODEL))
-    } else {
-        Err(Error::NotExported { path: folder.to_owned(), stage })
-    }
-}
-
-fn read_context(options: &AskOptions) -> Result<String, Error> {
-    let path: &Path = match (&options.context, &options.context_file) {
-        (Some(context), _) => return Ok(context.clone()),
-        (None, Some(path)) => path,
-        (None, None) => return Err(Error::Empty { what: "context" }),
-    };
-    let mut bytes = Vec::new();
-    if path.as_os_str() == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-    } else {
-        bytes = fs_err::read(path)?;
-    }
-    String::from_utf8(bytes).map_err(|_| Error::NotText { path: path.to_owned() })
-}
-
-/// Only what was typed goes before what the model says, not what stands in a settings file.
-fn override_with(usage: &mut Usage, positions: usize, settings: &Settings, typed: &[String]) {
-    let is_typed =
-        |key: &str| typed.iter().any(|set| set.split_once('=').is_some_and(|(typed, _)| typed.trim() == key));
-    let (tokenize, evaluate) = (&settings.tokenize_features, &settings.evaluate);
-    if is_typed("tokenize-features.max_length") {
-        usage.windows.max_length = tokenize.max_length;
-    }
-    if is_typed("tokenize-features.doc_stride") {
-        usage.windows.doc_stride = tokenize.doc_stride;
-    }
-    if is_typed("evaluate.n_best") {
-        usage.spans.n_best = evaluate.n_best;
-    }
-    if is_typed("evaluate.max_answer_length") {
-        usage.spans.max_answer_length = evaluate.max_answer_length;
-    }
-    if is_typed("evaluate.null_threshold")
-        && let NullThreshold::At(threshold) = evaluate.null_threshold
+        lines
+    } else if let Some((first, rest)) = words.split_first()
+        && first != "-"
+        && !Path::new(first).exists()
     {
-        usage.spans.null_threshold = threshold;
-    }
-    usage.windows.max_length = usage.windows.max_length.min(positions);
-    if !is_typed("tokenize-features.doc_stride") {
-        usage.windows.doc_stride = usage.windows.doc_stride.min(usage.windows.max_length / 2);
-    }
-}
-
-fn as_json(prediction: &SpanPrediction, top: usize) -> String {
-    let n_best = prediction.n_best.iter().take(top).map(|candidate| {
-        json!({
-            "text": candidate.text, "start_char": candidate.start_char, "end_char": candidate.end_char,
-            "score": candidate.score, "probability": candidate.probability,
-        })
-    });
-    let object = json!({
-        "answer": prediction.text, "start_char": prediction.start_char, "end_char": prediction.end_char,
-        "score": prediction.score, "null_score": prediction.null_score, "n_best": n_best.collect::<Vec<_>>(),
-    });
-    format!("{object}\n")
-}
-
-/// The answer alone for a program; its probability and surroundings too for a person.
-fn as_text(prediction: &SpanPrediction, context: &str, top: usize) -> String {
-    if !std::io::stdout().is_terminal() && top == 1 {
-        return format!("{}\n", said(&prediction.text));
-    }
-    // With a threshold the answer may not be the most probable candidate: it goes first in any case.
-    let is_chosen = |candidate: &&SpanCandidate| {
-        candidate.start_char == prediction.start_char && candidate.end_char == prediction.end_char
+        words = rest;
+        vec![first.clone()]
+    } else {
+        return Ok((Questions::Prompt, words.iter().map(PathBuf::from).collect()));
     };
-    let chosen = prediction.n_best.iter().filter(is_chosen);
-    let others = prediction.n_best.iter().filter(|candidate| !is_chosen(candidate));
-    let lines = chosen.chain(others).take(top).map(|candidate| {
-        let around = surroundings(context, candidate.start_char, candidate.end_char);
-        format!("{:>5.1} %  {}{around}\n", 100.0 * candidate.probability, said(&candidate.text))
-    });
-    lines.collect()
+    if questions.iter().any(|question| question.trim().is_empty()) {
+        return Err(Error::Empty { what: "question" });
+    }
+    Ok((Questions::Given(questions), words.iter().map(PathBuf::from).collect()))
 }
 
-/// An answer for people.
-fn said(text: &str) -> &str {
-    if text.is_empty() { "(no answer)" } else { text }
+fn read_texts(options: &AskOptions, questions: &Questions, paths: &[PathBuf]) -> Result<Vec<Text>, Error> {
+    let mut texts: Vec<Text> = options.context.iter().map(|context| Text::typed(context)).collect();
+    let stdin_is_free = matches!(questions, Questions::Given(_));
+    for path in options.context_file.iter().chain(paths) {
+        if path.as_os_str() == "-" && !stdin_is_free {
+            return Err(Error::StdinTwice);
+        }
+        texts.extend(texts::read(path)?);
+    }
+    if texts.is_empty() && stdin_is_free && !io::stdin().is_terminal() {
+        texts.push(texts::read_stdin()?);
+    }
+    match texts.iter().find(|text| text.is_empty()) {
+        None if texts.is_empty() => Err(Error::NoText),
+        None => Ok(texts),
+        Some(_) => Err(Error::Empty { what: "text" }),
+    }
 }
 
-/// Characters shown on each side of an answer.
-const SHOWN: usize = 40;
-
-fn surroundings(context: &str, start_char: i32, end_char: i32) -> String {
-    let (Ok(start), Ok(end)) = (usize::try_from(start_char), usize::try_from(end_char)) else {
-        return String::new();
-    };
-    let first = start.saturating_sub(SHOWN);
-    let shown: String = context.chars().skip(first).take(end + SHOWN - first).collect();
-    let more = context.chars().count() > end + SHOWN;
-    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("    ({}{shown}{})", if first > 0 { "…" } else { "" }, if more { "…" } else { "" })
+/// A model with the texts that it is asked about.
+struct Asking<'a> {
+    options: &'a AskOptions,
+    answerer: Answerer,
+    texts: Vec<TokenizedText>,
 }
 
-#[cfg(test)]
-mod tests {
-    use pretrained::{SpanConfig, UseConfig, WindowConfig};
-    use squad::{SpanSettings, WindowSettings};
-
-    use super::*;
-
-    fn settings(set: &[String]) -> Settings {
-        stage::settings::Request { set: set.to_vec(), ..Default::default() }.load().unwrap().settings
+impl Asking<'_> {
+    /// Answers one question.
+    fn ask(&self, question: &str) -> Result<(), Error> {
+        let found = self.find(question)?;
+        if !found.is_finite() {
+            return Err(Error::NotFinite { path: self.answerer.folder().to_owned() });
+        }
+        let top = self.options.top;
+        let is_one = top == 1 && self.texts.len() == 1;
+        let text = if self.options.json {
+            found.json(question, top)
+        } else if is_one && !io::stdout().is_terminal() {
+            found.bare()
+        } else if self.options.questions.is_some() {
+            format!("{question}\n{}", found.lines(top))
+        } else {
+            found.lines(top)
+        };
+        Ok(stage::print(&text)?)
     }
 
-    #[test]
-    fn a_folder_says_how_it_is_asked_and_only_the_command_line_overrides_it() {
-        let said = UseConfig {
-            windows: WindowConfig { max_length: 64, doc_stride: 16 },
-            spans: SpanConfig { n_best: 5, max_answer_length: 7, null_threshold: 1.5 },
-            no_answer: true,
-            temperature: 1.0,
-            files: std::collections::BTreeMap::new(),
+    /// Answers each line of stdin until there are no more.
+    fn prompt(&self) -> Result<(), Error> {
+        let prompt = || {
+            if io::stdin().is_terminal() {
+                // Where it cannot be written, the answers still can.
+                let _ = write!(io::stderr(), "question> ").and_then(|()| io::stderr().flush());
+            }
         };
-        let asked = |said, positions, set: &[String]| {
-            let mut usage = Usage::of(said, positions);
-            override_with(&mut usage, positions, &settings(set), set);
-            usage
-        };
-        let usage = asked(Some(&said), 512, &[]);
-        assert_eq!(usage.windows, WindowSettings { max_length: 64, doc_stride: 16 });
-        assert_eq!(usage.spans, SpanSettings { n_best: 5, max_answer_length: 7, null_threshold: 1.5 });
-        assert!(usage.no_answer);
-
-        let set = ["tokenize-features.max_length=256", "evaluate.null_threshold=3"].map(str::to_owned);
-        let usage = asked(Some(&said), 512, &set);
-        assert_eq!(usage.windows, WindowSettings { max_length: 256, doc_stride: 16 });
-        assert_eq!((usage.spans.null_threshold, usage.spans.n_best), (3.0, 5));
+        prompt();
+        for question in io::stdin().lock().lines() {
+            let question = question?;
+            if !question.trim().is_empty() {
+                match self.ask(&question) {
+                    // The next may be shorter.
+                    Err(Error::Answerer(error @ answerer::Error::LongQuestion { .. })) => {
+                        tracing::error!("{error}");
+                    }
+                    outcome => outcome?,
+                }
+            }
+            prompt();
+        }
+        if io::stdin().is_terminal() {
+            let _ = writeln!(io::stderr());
+        }
+        Ok(())
     }
 
-    /// transformers' question-answering pipeline (5.2): `max_seq_len` min(model, 384), `doc_stride` min(half of it, 128).
-    #[test]
-    fn a_folder_of_another_tool_is_asked_as_by_transformers() {
-        let usage = Usage::of(None, 512);
-        assert_eq!(usage.windows, WindowSettings { max_length: 384, doc_stride: 128 });
-        assert_eq!((usage.spans.max_answer_length, usage.no_answer), (30, false));
-        assert_eq!(Usage::of(None, 64).windows, WindowSettings { max_length: 64, doc_stride: 32 });
-    }
-
-    #[test]
-    fn no_answer_is_said_in_words_and_is_empty_in_json_with_its_score() {
-        let candidate = |text: &str, start_char, end_char, score| SpanCandidate {
-            text: text.to_owned(),
-            start_char,
-            end_char,
-            score,
-            probability: 0.5,
+    fn find(&self, question: &str) -> Result<Found<'_>, Error> {
+        let mode = if self.texts.len() < SHOW_PROGRESS_OF {
+            ProgressMode::None
+        } else {
+            self.options.common.output.progress()
         };
-        let prediction = SpanPrediction {
-            text: String::new(),
-            start_char: -1,
-            end_char: -1,
-            score: 3.0,
-            null_score: Some(3.0),
-            n_best: vec![candidate("cat", 4, 7, 3.5), candidate("", -1, -1, 3.0)],
-        };
-        assert_eq!(as_text(&prediction, "the cat sat", 1), "(no answer)\n");
-        assert!(as_text(&prediction, "the cat sat", 2).starts_with(" 50.0 %  (no answer)\n"));
-        let json: serde_json::Value = serde_json::from_str(&as_json(&prediction, 1)).unwrap();
-        assert_eq!((&json["answer"], &json["null_score"]), (&json!(""), &json!(3.0)));
+        let progress = Progress::start(mode, "texts", self.texts.len() as u64);
+        // A question that is too long for one text is refused before any is searched.
+        let prepared = self.texts.iter().map(|TokenizedText { text, tokens }| {
+            self.answerer.prepare((), question, Arc::clone(&text.text), tokens)
+        });
+        let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+        let mut predictions = Vec::with_capacity(self.texts.len());
+        self.answerer.answer_all(prepared.into_iter(), |(), prediction| {
+            progress.inc(1);
+            predictions.push(prediction);
+            Ok::<(), Error>(())
+        })?;
+        Ok(Found::new(self.texts.iter().map(|text| &text.text).collect(), predictions))
     }
 }

@@ -13,31 +13,36 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Stage(#[from] stage::Error),
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Artifact(#[from] artifact::Error),
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Device(#[from] distilbert::Error),
     /// The model, or what it was asked.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Answerer(#[from] answerer::Error),
-    /// `--model` names an artifact of another stage.
-    #[error("{} is an artifact of {stage}, expected a model directory", path.display())]
-    #[diagnostic(help("export it first: `distilburn run` prints the model directory at the end"))]
-    NotExported { path: PathBuf, stage: String },
-    /// A file of the model or the context, or stdout.
+    /// A file of questions or texts, or stdin.
     #[error(transparent)]
     #[diagnostic(help("check the path and its permissions"))]
     Io(#[from] std::io::Error),
-    /// A question or a context without text.
+    /// A question or a text without a letter in it.
     #[error("the {what} is empty")]
-    #[diagnostic(help("give it text: distilburn ask --question \"Who …?\" --context-file article.txt"))]
+    #[diagnostic(help("give it text: distilburn ask \"Who …?\" article.txt"))]
     Empty {
-        /// "question" or "context".
+        /// "question", "text" or "list of questions".
         what: &'static str,
     },
+    /// Nothing to find an answer in.
+    #[error("there is no text to find an answer in")]
+    #[diagnostic(help(
+        "name a file or folder, pipe the text in, or type it: \
+                       distilburn ask \"Who …?\" article.txt"
+    ))]
+    NoText,
+    /// A folder without texts.
+    #[error("{} holds no .txt or .md file", folder.display())]
+    #[diagnostic(help("name the files, or convert them to text: for PDF, `pdftotext FILE.pdf`"))]
+    NoTexts { folder: PathBuf },
+    /// Questions and the text from the same stdin.
+    #[error("stdin cannot give both the text and the questions")]
+    #[diagnostic(help("type the question: distilburn ask \"Who …?\" -"))]
+    StdinTwice,
     /// Logits that are NaN or infinite.
     #[error("the model in {} has no finite score for any answer: its weights are damaged", path.display())]
     #[diagnostic(help("write it again with `distilburn export --force`, or fetch it again"))]
@@ -45,7 +50,7 @@ pub enum Error {
         /// The model's folder.
         path: PathBuf,
     },
-    /// A context that is not text.
+    /// A file or stdin that is not text.
     #[error("{} is not UTF-8 text", path.display())]
     #[diagnostic(help("convert it, for example with `iconv -t UTF-8`"))]
     NotText { path: PathBuf },
@@ -55,16 +60,9 @@ impl ExitKind for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Stage(error) => error.exit_code(),
-            Self::Artifact(error) => error.exit_code(),
-            Self::Device(error) if error.is_device() => 4,
-            Self::Answerer(error) if error.is_device() => 4,
-            Self::Device(_)
-            | Self::Answerer(_)
-            | Self::NotExported { .. }
-            | Self::Io(_)
-            | Self::NotText { .. }
-            | Self::NotFinite { .. } => 3,
-            Self::Empty { .. } => 2,
+            Self::Answerer(error) => error.exit_code(),
+            Self::Io(_) | Self::NotText { .. } | Self::NoTexts { .. } | Self::NotFinite { .. } => 3,
+            Self::Empty { .. } | Self::NoText | Self::StdinTwice => 2,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Using a fine-tuned model: `ask` answers one question about one context.
+//! Using a fine-tuned model: `ask` answers questions about texts.
 //!
-//! Reads an exported model directory, so it answers as transformers would with the same files.
+//! Reads a model's folder, so it answers as transformers would with the same files.
 
 mod ask;
 mod error;
@@ -24,7 +24,7 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Answer one question from one context
+    /// Answer questions about a text, or about all texts of a folder
     Ask(AskOptions),
 }
 

@@ -1,6 +1,6 @@
 //! A model that is loaded once and asked many questions.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use distilbert::{Config, DistilBertForQuestionAnswering, Predictor, QaLogits, Runtime};
@@ -64,6 +64,7 @@ pub struct Answerer {
     tokenizer: FeatureTokenizer,
     usage: Usage,
     vocab_size: usize,
+    folder: PathBuf,
 }
 
 /// A question about a context, cut into windows. `key` is the caller's.
@@ -86,6 +87,7 @@ impl Answerer {
         adjust: impl FnOnce(&mut Usage, &Config),
         runtime: &Runtime,
     ) -> Result<Self, Error> {
+        let path = folder.to_owned();
         let folder = ModelFolder::open(folder)?;
         if !folder.has_qa_head() {
             return Err(Error::NoHead { path: folder.weights_path().to_owned() });
@@ -99,7 +101,14 @@ impl Answerer {
             tokenizer: FeatureTokenizer::new(folder.tokenizer_json(), usage.windows)?,
             usage,
             vocab_size: config.vocab_size,
+            folder: path,
         })
+    }
+
+    /// The folder that it was read from.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// How it is asked.
@@ -231,6 +240,7 @@ mod tests {
             tokenizer: FeatureTokenizer::new(json.as_bytes(), usage.windows).unwrap(),
             usage,
             vocab_size: 32,
+            folder: PathBuf::from("tiny"),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use miette::Diagnostic;
+use stage::ExitKind;
 use thiserror::Error;
 
 /// Errors of opening a model or a split, and of asking.
@@ -16,6 +17,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Folder(Box<pretrained::Error>),
+    /// Settings or the store, or a model that is not found.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Stage(Box<stage::Error>),
     /// A table.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -71,6 +76,23 @@ impl Error {
     #[must_use]
     pub fn is_device(&self) -> bool {
         matches!(self, Self::Model(error) if error.is_device())
+    }
+}
+
+impl ExitKind for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Stage(error) => error.exit_code(),
+            Self::Artifact(error) => error.exit_code(),
+            _ if self.is_device() => 4,
+            _ => 3,
+        }
+    }
+}
+
+impl From<stage::Error> for Error {
+    fn from(error: stage::Error) -> Self {
+        Self::Stage(Box::new(error))
     }
 }
 

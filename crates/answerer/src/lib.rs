@@ -7,6 +7,7 @@
 
 mod answerer;
 mod error;
+mod model;
 mod pipeline;
 mod scored;
 mod split;
@@ -21,6 +22,7 @@ use stage::settings::Run;
 
 pub use answerer::{Answerer, Question, Usage};
 pub use error::Error;
+pub use model::open_model;
 pub use scored::{
     AnswerSettings, AnsweredExample, SplitOutcome, SplitScore, Window, answer_split, select_answer,
 };

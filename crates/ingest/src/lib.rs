@@ -39,7 +39,7 @@ pub use crate::error::{Error, Result};
 /// Runs the stage: the base model's weights are converted while the questions are read.
 pub fn run(job: &mut Job) -> Result<()> {
     let settings = job.settings.ingest.clone();
-    let folder = local::model_folder(&settings.base_model, &mut job.fetcher)?;
+    let folder = job.fetcher.model_folder(&settings.base_model)?;
     let model = ModelFolder::open(&folder)?;
     let (output, fingerprint) = (job.output().to_owned(), job.fingerprint().to_owned());
     model.write_assets(&output, &fingerprint)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use artifact::SplitName;
 use fetch::{RepoKind, Revision};
 use stage::Fetcher;
-use stage::settings::{BaseModel, HubId, Location};
+use stage::settings::{HubId, Location};
 
 use question_files::QuestionFile;
 
@@ -43,47 +43,6 @@ pub fn files(
         }
     }
     Ok(files)
-}
-
-/// The folder of the base model; of the Hub's files those that could be read.
-pub fn model_folder(base_model: &BaseModel, fetcher: &mut Fetcher) -> Result<PathBuf> {
-    let id = match base_model {
-        BaseModel::Folder(folder) => return Ok(folder.clone()),
-        BaseModel::Hub(id) => id,
-    };
-    let repo = id.repo(RepoKind::Model);
-    let revision = fetcher.revision(&repo, &id.revision)?;
-    for name in of_model(&revision) {
-        fetcher.repo_file(&repo, &revision, name)?;
-    }
-    Ok(fetcher.snapshot(&repo, &revision))
-}
-
-/// The weights in the form that is preferred, and the small files beside them.
-fn of_model(revision: &Revision) -> Vec<&str> {
-    let has = |name: &str| revision.files.contains_key(name);
-    let weights = |prefix: &str, ending: &str| {
-        let whole = format!("{prefix}{ending}");
-        let name = move |name: &str| {
-            name == whole || name.starts_with(&format!("{prefix}-")) && name.ends_with(ending)
-        };
-        revision.files.keys().map(String::as_str).filter(|file| name(file)).collect::<Vec<_>>()
-    };
-    let mut names = if has("model.safetensors") {
-        vec!["model.safetensors"]
-    } else if has("model.safetensors.index.json") {
-        weights("model", ".safetensors")
-    } else if has("pytorch_model.bin") {
-        vec!["pytorch_model.bin"]
-    } else {
-        weights("pytorch_model", ".bin")
-    };
-    let beside = |name: &&str| {
-        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-        !name.contains('/') && matches!(ending, Some("json" | "txt"))
-    };
-    names.extend(revision.files.keys().map(String::as_str).filter(beside));
-    names
 }
 
 /// The files of a split, as `datasets` finds them: its name stands in theirs, between other signs than letters and
@@ -163,19 +122,5 @@ mod tests {
             [of_split(&several, SplitName::Train, &id), of_split(&several, SplitName::Validation, &id)]
                 .map(|found| message(&found.unwrap_err(), Path::new("/nowhere")));
         insta::assert_snapshot!(messages.join("\n\n"));
-    }
-
-    #[test]
-    fn of_a_model_one_form_of_weights_is_fetched() {
-        let names =
-            ["config.json", "model.safetensors", "pytorch_model.bin", "onnx/config.json", "vocab.txt"];
-        assert_eq!(of_model(&revision(&names)), ["model.safetensors", "config.json", "vocab.txt"]);
-        let shards = [
-            "model-00001-of-00002.safetensors",
-            "model-00002-of-00002.safetensors",
-            "model.safetensors.index.json",
-        ];
-        assert_eq!(of_model(&revision(&shards)).len(), 3);
-        assert_eq!(of_model(&revision(&["pytorch_model.bin", "tf_model.h5"])), ["pytorch_model.bin"]);
     }
 }

@@ -44,6 +44,15 @@ pub struct SettingsOptions {
     pub artifacts: Option<PathBuf>,
 }
 
+/// Which model is used.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ModelOptions {
+    /// The model: an exported folder, any DistilBERT or BERT folder with a question answering head, a Hub id, or an artifact
+    /// by its folder or the beginning of its fingerprint [default: the export of these settings]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+}
+
 /// What is written to stderr; data alone goes to stdout.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]

@@ -165,6 +165,21 @@ pub enum Error {
         expected: String,
     },
 
+    /// `--model` names nothing that there is.
+    #[error("--model {model}: there is no such folder, and it is no id of the Hub")]
+    #[diagnostic(help("name a model's folder, an artifact, or a Hub id: owner/name"))]
+    NoSuchModel { model: String },
+
+    /// `--model` names an artifact of another stage.
+    #[error("{} is an artifact of {stage}, and no model was exported from it", path.display())]
+    #[diagnostic(help("export it first: `distilburn run` prints the model directory at the end"))]
+    NotExported { path: PathBuf, stage: String },
+
+    /// The beginning of several fingerprints.
+    #[error("--model {prefix}: several exports begin so: {candidates}")]
+    #[diagnostic(help("type more digits"))]
+    AmbiguousModel { prefix: String, candidates: String },
+
     /// SIGINT and SIGTERM cannot be caught.
     #[error("signals cannot be caught")]
     Signals(#[source] std::io::Error),
@@ -227,7 +242,8 @@ impl ExitKind for Error {
             Self::Settings(_)
             | Self::NotUpstream { .. }
             | Self::Unworkable { .. }
-            | Self::Overruled { .. } => 2,
+            | Self::Overruled { .. }
+            | Self::AmbiguousModel { .. } => 2,
             Self::Artifact(error) => error.exit_code(),
             Self::Fetch(error) => error.exit_code(),
             Self::NoSource { .. }
@@ -238,7 +254,9 @@ impl ExitKind for Error {
             | Self::StoreIsFile { .. }
             | Self::MissingLineage { .. }
             | Self::Lineage { .. }
-            | Self::OtherStage { .. } => 3,
+            | Self::OtherStage { .. }
+            | Self::NoSuchModel { .. }
+            | Self::NotExported { .. } => 3,
             Self::OutOfMemory { .. } | Self::DeviceLost { .. } => 4,
             Self::OtherBuild { .. } | Self::Signals(_) | Self::Stdout(_) | Self::Panicked { .. } => 1,
         }

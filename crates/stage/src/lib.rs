@@ -17,6 +17,7 @@ mod job;
 mod logs;
 mod main_of_stage;
 mod main_of_tool;
+mod model;
 mod parse;
 mod plan;
 mod progress;
@@ -25,7 +26,7 @@ pub mod settings;
 mod sources;
 mod workspace;
 
-pub use cli::{CommonOptions, Input, LogFormat, OutputOptions, ProgressMode, SettingsOptions};
+pub use cli::{CommonOptions, Input, LogFormat, ModelOptions, OutputOptions, ProgressMode, SettingsOptions};
 pub use declaration::{Declaration, EVALUATE, EXPORT, INGEST, STAGES, TOKENIZE_FEATURES, TRAIN, Unfinished};
 pub use error::Error;
 pub use exit::ExitKind;
