@@ -317,16 +317,23 @@ fn an_automatic_threshold_is_the_best_one_and_travels_with_the_model() {
     assert!(evaluate["calibration"]["temperature"].as_f64().unwrap() > 0.0, "{evaluate:#}");
 
     let folder = bench.run(&format!("distilburn path export {settings}")).stdout;
-    let folder = std::path::Path::new(folder.trim()).join("model");
+    let folder = bench.path(folder.trim()).join("model");
     let config: Value =
         serde_json::from_str(&fs::read_to_string(folder.join("training_config.json")).unwrap()).unwrap();
     assert_eq!(config["spans"]["null_threshold"], thresholds["used"]);
     assert_eq!(config["temperature"], evaluate["calibration"]["temperature"]);
-    let asked = bench.run(&format!(
-        "distilburn ask --quiet --json --model {} --question where --context 'The cat sat on the mat'",
-        folder.display()
+
+    // The exported model alone, on the same questions: the same numbers.
+    let alone = bench.json(&format!(
+        "distilburn evaluate --quiet --json --model {} --dataset {} --set run.precision=fp32",
+        folder.display(),
+        bench.path("data.json").display()
     ));
-    assert_eq!(asked.code, Some(0), "{asked:?}");
+    for key in ["questions", "exact_match", "f1", "has_answer", "no_answer"] {
+        assert_eq!(alone[key], evaluate[key], "{key}: {alone:#}");
+    }
+    assert_eq!(alone["null_threshold"]["used"], thresholds["used"]);
+    assert_eq!(alone["calibration"]["temperature"], config["temperature"]);
 }
 
 #[test]

@@ -5,10 +5,12 @@
 
 pub mod categories;
 mod evaluated;
+mod judged;
 mod passage;
 pub mod slices;
 
 pub use evaluated::{EvaluatedQuestion, evaluated};
+pub use judged::{Judged, choose, prediction_row};
 
 use miette::Diagnostic;
 use thiserror::Error;

@@ -43,6 +43,16 @@ pub enum Error {
     #[error("stdin cannot give both the text and the questions")]
     #[diagnostic(help("type the question: distilburn ask \"Who …?\" -"))]
     StdinTwice,
+    /// The labelled questions.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Questions(#[from] question_files::Error),
+    /// A question of the data set that this model cannot be asked.
+    #[error("question {id:?}")]
+    #[diagnostic(help(
+        "take it out of the file, or ask with larger windows: --set tokenize-features.max_length=512"
+    ))]
+    Question { id: String, source: Box<answerer::Error> },
     /// Logits that are NaN or infinite.
     #[error("the model in {} has no finite score for any answer: its weights are damaged", path.display())]
     #[diagnostic(help("write it again with `distilburn export --force`, or fetch it again"))]
@@ -61,7 +71,12 @@ impl ExitKind for Error {
         match self {
             Self::Stage(error) => error.exit_code(),
             Self::Answerer(error) => error.exit_code(),
-            Self::Io(_) | Self::NotText { .. } | Self::NoTexts { .. } | Self::NotFinite { .. } => 3,
+            Self::Io(_)
+            | Self::NotText { .. }
+            | Self::NoTexts { .. }
+            | Self::NotFinite { .. }
+            | Self::Questions(_)
+            | Self::Question { .. } => 3,
             Self::Empty { .. } | Self::NoText | Self::StdinTwice => 2,
         }
     }

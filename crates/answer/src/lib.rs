@@ -1,17 +1,19 @@
-//! Using a fine-tuned model: `ask` answers questions about texts.
+//! Using a fine-tuned model: `ask` answers questions about texts, `evaluate` scores it on labelled ones.
 //!
 //! Reads a model's folder, so it answers as transformers would with the same files.
 
 mod ask;
 mod error;
+mod evaluate;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use stage::{CommonOptions, OutputOptions};
+use stage::OutputOptions;
 
 pub use ask::AskOptions;
 pub use error::Error;
+pub use evaluate::EvaluateOptions;
 
 /// Answers questions with a fine-tuned model
 #[derive(Debug, Parser)]
@@ -26,14 +28,18 @@ pub struct Options {
 enum Command {
     /// Answer questions about a text, or about all texts of a folder
     Ask(AskOptions),
+    /// Score a finished model on labelled questions, without training
+    Evaluate(EvaluateOptions),
 }
 
 impl Options {
     /// How it logs.
     #[must_use]
     pub fn output(&self) -> &OutputOptions {
-        let Command::Ask(AskOptions { common: CommonOptions { output, .. }, .. }) = &self.command;
-        output
+        match &self.command {
+            Command::Ask(options) => &options.common.output,
+            Command::Evaluate(options) => &options.common.output,
+        }
     }
 }
 
@@ -42,7 +48,9 @@ impl Options {
 /// # Errors
 /// [`Error`], each with its remedy.
 pub fn run(options: Options) -> Result<ExitCode, Error> {
-    let Command::Ask(options) = options.command;
-    ask::run(&options)?;
+    match options.command {
+        Command::Ask(options) => ask::run(&options)?,
+        Command::Evaluate(options) => evaluate::run(&options)?,
+    }
     Ok(ExitCode::SUCCESS)
 }

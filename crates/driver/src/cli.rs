@@ -1,6 +1,6 @@
 //! What can be typed after `distilburn`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::iter;
 use std::path::PathBuf;
 
@@ -313,6 +313,13 @@ impl FromArgMatches for Other {
             let args = iter::once((*name).into()).chain(typed).collect();
             return Ok(Self { binary, args, output });
         }
+        if name == stage::EVALUATE.name && typed.clone().any(|arg| is_about_a_dataset(&arg)) {
+            return Ok(Self {
+                binary: "answer",
+                args: iter::once(name.into()).chain(typed).collect(),
+                output,
+            });
+        }
         let stage = stage::Declaration::of(name).ok_or(clap::Error::new(ErrorKind::InvalidSubcommand))?;
         Ok(Self { binary: stage.name, args: typed.collect(), output })
     }
@@ -321,6 +328,13 @@ impl FromArgMatches for Other {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
+}
+
+/// Whether `evaluate` is asked for a finished model on other questions, which is no stage.
+fn is_about_a_dataset(arg: &OsStr) -> bool {
+    let arg = arg.to_string_lossy();
+    let name = arg.split('=').next().unwrap_or_default();
+    name == "--dataset" || name == "--model"
 }
 
 impl Cli {

@@ -95,15 +95,9 @@ pub(crate) enum Error {
     ))]
     NoIdInCommon { dataset: PathBuf, predictions: PathBuf, questions: String, predicted: String },
 
-    #[error("{}: question {id:?} has no answers, so it cannot be scored", path.display())]
-    #[diagnostic(help(
-        "name a file with answers; where the context holds none, write an empty list: \"answers\": []"
-    ))]
-    Unlabelled { path: PathBuf, id: String },
-
-    #[error("{} holds more than one {what} with the id {id:?}", path.display())]
-    #[diagnostic(help("an id stands for one {what}: keep only the one that counts"))]
-    DuplicateId { path: PathBuf, what: &'static str, id: String },
+    #[error("{} holds more than one prediction with the id {id:?}", path.display())]
+    #[diagnostic(help("an id stands for one prediction: keep only the one that counts"))]
+    DuplicatePrediction { path: PathBuf, id: String },
 
     #[error("{} names no evaluation", path.display())]
     #[diagnostic(help(
@@ -153,10 +147,6 @@ pub(crate) enum Error {
     )]
     #[diagnostic(help("`distilburn errors` lists what the model gets wrong"))]
     Worse { before: String, lost: String, margin: String, interval: String },
-
-    #[error("{} holds no questions", path.display())]
-    #[diagnostic(help("name a file with at least one question"))]
-    NoQuestions { path: PathBuf },
 }
 
 impl From<stage::Error> for Error {
@@ -198,9 +188,7 @@ impl ExitKind for Error {
             | Self::NothingToWatch { .. }
             | Self::Questions(_)
             | Self::NoIdInCommon { .. }
-            | Self::Unlabelled { .. }
-            | Self::DuplicateId { .. }
-            | Self::NoQuestions { .. }
+            | Self::DuplicatePrediction { .. }
             | Self::NoEvaluation { .. }
             | Self::NoLineage { .. }
             | Self::NoSplit { .. }

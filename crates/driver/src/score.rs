@@ -1,9 +1,9 @@
 //! `score`: exact match and F1 of a predictions file, as the official SQuAD script computes them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 
-use question_files::{Answer, Article, Paragraph, QuestionFile};
+use question_files::{QuestionFile, labelled_questions};
 use serde_json::json;
 use squad::{Means, Parts, Score};
 
@@ -15,7 +15,7 @@ const SHOWN_IDS: usize = 3;
 
 /// `distilburn score`
 pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
-    let questions = questions(&options.dataset)?;
+    let questions = labelled_questions(&options.dataset, "--dataset")?;
     let predictions = predictions(&options.predictions)?;
     let ids: Vec<String> = questions.iter().map(|question| question.id.clone()).collect();
     check_ids(&ids, &options.dataset, &predictions, &options.predictions)?;
@@ -69,44 +69,6 @@ pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
     Ok(stage::print(&format!("{text}\n"))?)
 }
 
-/// A question of a data set with the gold answers that have a text.
-pub(crate) struct LabelledQuestion {
-    pub(crate) id: String,
-    pub(crate) question: String,
-    pub(crate) title: String,
-    pub(crate) context: String,
-    pub(crate) answers: Vec<Answer>,
-}
-
-/// Every question of a data set; an id comes once.
-pub(crate) fn questions(path: &Path) -> Result<Vec<LabelledQuestion>, Error> {
-    let mut articles = question_files::articles(vec![file(path, "--dataset")]);
-    let (mut questions, mut ids) = (Vec::new(), HashSet::new());
-    for article in &mut articles {
-        let Article { title, paragraphs } = article?;
-        for Paragraph { context, qas } in paragraphs {
-            for qa in qas {
-                let (path, id) = (path.to_owned(), qa.id);
-                let Some(answers) = qa.answers else { return Err(Error::Unlabelled { path, id }) };
-                if !ids.insert(id.clone()) {
-                    return Err(Error::DuplicateId { path, what: "question", id });
-                }
-                // One without text says that there is none.
-                let answers = answers.into_iter().filter(|answer| !answer.is_empty()).collect();
-                let (title, context) = (title.clone(), context.clone());
-                questions.push(LabelledQuestion { id, question: qa.question, title, context, answers });
-            }
-        }
-    }
-    for file in articles.understood().iter().filter(|file| !file.is_plain()) {
-        tracing::info!(%file, "read the data set");
-    }
-    if questions.is_empty() {
-        return Err(Error::NoQuestions { path: path.to_owned() });
-    }
-    Ok(questions)
-}
-
 /// Refuses predictions of which none is for a question of the data set.
 pub(crate) fn check_ids(
     ids: &[String],
@@ -130,17 +92,15 @@ pub(crate) fn check_ids(
 /// Answer texts by question id, each id once.
 pub(crate) fn predictions(path: &Path) -> Result<HashMap<String, String>, Error> {
     let mut predictions = HashMap::new();
-    for (id, text) in question_files::predictions(&file(path, "--predictions"))? {
+    let (name, asked_by) = (path.display().to_string(), "--predictions");
+    let file = QuestionFile { path: path.to_owned(), name, asked_by };
+    for (id, text) in question_files::predictions(&file)? {
         if predictions.contains_key(&id) {
-            return Err(Error::DuplicateId { path: path.to_owned(), what: "prediction", id });
+            return Err(Error::DuplicatePrediction { path: path.to_owned(), id });
         }
         predictions.insert(id, text);
     }
     Ok(predictions)
-}
-
-fn file(path: &Path, asked_by: &'static str) -> QuestionFile {
-    QuestionFile { path: path.to_owned(), name: path.display().to_string(), asked_by }
 }
 
 fn examples<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> String {

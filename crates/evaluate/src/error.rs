@@ -39,6 +39,7 @@ impl ExitKind for Error {
         match self {
             Self::Model(error) if error.is_device() => 4,
             Self::Artifact(error) => error.exit_code(),
+            Self::Split(error) if error.is_device() => 4,
             Self::Model(_) | Self::Split(_) | Self::NoSeed => 3,
             Self::Interrupted => 130,
             Self::Io(_) => 1,

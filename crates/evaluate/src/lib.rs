@@ -1,30 +1,27 @@
 //! The evaluate stage: trained weights and features in, predictions and scores of validation and test out; the same
 //! of the base model, with the head that training began with.
 //!
-//! Not here: how spans are selected and scored (`squad`), how batches are run (`answerer`), statistics of the scores
-//! (`statistics`).
+//! Not here: how spans are selected and scored (`squad`), how batches are run (`answerer`), the statistics of the scores
+//! (`analysis`).
 
 mod error;
-mod judged;
-mod outcome;
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use answerer::{AnswerSettings, AnsweredExample, LongAnswers, Split, SplitOutcome, answer_split};
+use analysis::{Judged, choose};
+use answerer::{AnswerSettings, LongAnswers, Split, SplitOutcome, answer_split};
 use artifact::{
-    Answer, Artifact, Assets, Candidate, EvaluateMetrics, Prediction, Predictions, PredictionsWriter, Scores,
-    SplitName, Tensors, file_name,
+    Answer, Artifact, Assets, EvaluateMetrics, Prediction, Predictions, PredictionsWriter, Scores, SplitName,
+    Tensors, file_name,
 };
 use distilbert::{BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Weights};
 use serde_json::{Map, Value};
-use squad::{Rules, Scoring, SpanSettings};
+use squad::{QuestionScore, Rules, Scoring, SpanSettings};
 use stage::Job;
 use stage::settings::NullThreshold;
 
 pub use error::Error;
-use judged::Judged;
-use outcome::Outcome;
 
 pub fn run(job: &mut Job) -> Result<(), Error> {
     let runtime = answerer::runtime(&job.settings.run)?;
@@ -101,20 +98,31 @@ impl Evaluation<'_> {
         };
         let temperature = validation
             .map(|scores| scores.calibration.as_ref().map_or(1.0, |calibration| calibration.temperature));
-        let judged = Outcome {
-            before: self.judge(base_file)?,
-            after: self.judge(file)?,
-            base_loss: before.score.loss,
-            loss: after.score.loss,
-            long,
-            null_threshold: threshold,
-            temperature,
-        };
-        for (what, answers) in [("base model", &judged.before), ("fine-tuned model", &judged.after)] {
+        let (judged_before, judged) = (self.judge(base_file)?, self.judge(file)?);
+        for (what, answers) in [("base model", &judged_before), ("fine-tuned model", &judged)] {
             self.log(what, answers);
         }
         after.warn_about_sameness("fine-tuned model");
-        Ok(judged.scores())
+        let [exact_match_interval, f1_interval] = judged.score_intervals();
+        let [has_answer, no_answer] = judged.part_scores();
+        Ok(Scores {
+            questions: self.split.examples.len() as u64,
+            exact_match: judged.tally.means().exact_match,
+            f1: judged.tally.means().f1,
+            loss: after.score.loss,
+            base_exact_match: judged_before.tally.means().exact_match,
+            base_f1: judged_before.tally.means().f1,
+            base_loss: before.score.loss,
+            exact_match_interval,
+            f1_interval,
+            f1_gain: judged.f1_gain(&judged_before),
+            has_answer,
+            no_answer,
+            null_threshold: judged.null_thresholds(threshold),
+            calibration: judged.calibration(temperature),
+            answers_longer_than_max_answer_length: long.answers as u64,
+            questions_with_longer_answers_alone: long.questions as u64,
+        })
     }
 
     /// Gold answers that no prediction can equal.
@@ -161,7 +169,9 @@ impl Evaluation<'_> {
                 }
                 progress.inc(1);
                 let id = self.split.examples.get(answered.example_index).id;
-                Ok(predictions.push(prediction_row(id, answered))?)
+                let QuestionScore { exact_match, f1, .. } = answered.score;
+                let row = analysis::prediction_row(id, answered.prediction);
+                Ok(predictions.push(Prediction { exact_match, f1, ..row })?)
             })?;
         progress.finish();
         predictions.finish()?;
@@ -174,7 +184,12 @@ impl Evaluation<'_> {
 
     /// Reads answers back and compares them with the gold ones.
     fn judge(&self, file: &str) -> Result<Judged, Error> {
-        Ok(Judged::new(&Predictions::open(&self.path(file))?, self.split, self.scoring))
+        let predictions = Predictions::open(&self.path(file))?;
+        let mut judged = Judged::default();
+        for (example, prediction) in self.split.examples.iter().zip(predictions.iter()) {
+            judged.add(example.context_id, &prediction, &texts(&example.answers), self.scoring);
+        }
+        Ok(judged)
     }
 
     /// Writes answers anew with another threshold.
@@ -184,7 +199,7 @@ impl Evaluation<'_> {
         let predictions = Predictions::open(&first)?;
         let mut chosen = PredictionsWriter::create(&self.path(file), self.job.fingerprint())?;
         for (example, mut prediction) in self.split.examples.iter().zip(predictions.iter()) {
-            judged::choose(&mut prediction, null_threshold);
+            choose(&mut prediction, null_threshold);
             let score = self.scoring.score(&prediction.prediction_text, &texts(&example.answers));
             (prediction.exact_match, prediction.f1) = (score.exact_match, score.f1);
             chosen.push(prediction)?;
@@ -213,28 +228,6 @@ impl Evaluation<'_> {
 /// Of gold answers.
 fn texts<'a>(answers: &[Answer<'a>]) -> Vec<&'a str> {
     answers.iter().map(|answer| answer.text).collect()
-}
-
-fn prediction_row(id: &str, answered: AnsweredExample) -> Prediction {
-    let AnsweredExample { prediction, score, .. } = answered;
-    let n_best = prediction.n_best.into_iter().map(|candidate| Candidate {
-        text: candidate.text,
-        start_char: candidate.start_char,
-        end_char: candidate.end_char,
-        score: candidate.score,
-        probability: candidate.probability,
-    });
-    Prediction {
-        id: id.to_owned(),
-        prediction_text: prediction.text,
-        start_char: prediction.start_char,
-        end_char: prediction.end_char,
-        score: prediction.score,
-        null_score: prediction.null_score,
-        n_best: n_best.collect(),
-        exact_match: score.exact_match,
-        f1: score.f1,
-    }
 }
 
 /// `predictions.json`, `predictions-test.json`: id → text, the form that SQuAD's evaluation script reads.

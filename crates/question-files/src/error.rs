@@ -24,6 +24,23 @@ pub enum Error {
         found: &'static str,
     },
 
+    /// A question to be scored without gold answers.
+    #[error("{name}: question {id:?} has no answers, so it cannot be scored")]
+    #[diagnostic(help(
+        "name a file with answers; where the context holds none, write an empty list: \"answers\": []"
+    ))]
+    Unlabelled { name: String, id: String },
+
+    /// A question to be scored stands there twice.
+    #[error("{name} holds more than one question with the id {id:?}")]
+    #[diagnostic(help("an id stands for one question: keep only the one that counts"))]
+    DuplicateId { name: String, id: String },
+
+    /// Nothing to score.
+    #[error("{name} holds no questions")]
+    #[diagnostic(help("name a file with at least one question"))]
+    NoQuestions { name: String },
+
     /// The operating system refused.
     #[error("{name} cannot be read")]
     #[diagnostic(help("check that you may read it"))]

@@ -18,6 +18,7 @@ mod gather;
 mod item;
 mod json;
 mod json_text;
+mod labelled;
 mod parquet;
 mod predictions;
 mod question;
@@ -41,6 +42,7 @@ use crate::scalar::Word;
 pub use crate::ahead::Articles;
 pub use crate::error::{Error, Result};
 pub use crate::gather::Understood;
+pub use crate::labelled::{LabelledQuestion, labelled_questions};
 pub use crate::predictions::predictions;
 pub use crate::question::{Answer, Article, Paragraph, Qa};
 

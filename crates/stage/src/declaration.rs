@@ -236,7 +236,8 @@ pub static EVALUATE: Declaration = Declaration {
     name: "evaluate",
     about: "Answers the validation and test questions and scores exact match and F1, before and after fine-tuning",
     details: "predictions.json is in the form that SQuAD's official script scores; predictions-….arrow have \
-              the n-best answers with their scores.",
+              the n-best answers with their scores. `distilburn evaluate --model MODEL --dataset FILE` scores a finished \
+              model on other questions, outside the store.",
     output: "predictions-….arrow and predictions-base-….arrow of validation and test, predictions.json,",
     inputs: &["ingest", "tokenize-features", "train"],
     settings: &[

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use analysis::slices::{Slice, SlicedQuestion, slices};
 use artifact::SplitName;
+use question_files::labelled_questions;
 use serde_json::Value;
 use squad::{F1Units, LabelledAnswer, Rules, Scoring};
 use stage::Workspace;
@@ -82,8 +83,8 @@ fn of_dataset(path: &Path) -> Result<Questions, Error> {
         articles: Some(Vec::new()),
         slices: Vec::new(),
     };
-    let (mut contexts, mut titles) = (BTreeMap::new(), BTreeMap::new());
-    for question in score::questions(path)? {
+    let mut titles = BTreeMap::new();
+    for question in labelled_questions(path, "--dataset")? {
         let labelled: Vec<LabelledAnswer<'_>> = question
             .answers
             .iter()
@@ -98,7 +99,7 @@ fn of_dataset(path: &Path) -> Result<Questions, Error> {
         });
         questions.slices.push(of_question.into_iter().filter(|slice| slice.slicing != "windows").collect());
         questions.ground_truths.push(labelled.iter().map(|answer| answer.text.to_owned()).collect());
-        questions.contexts.push(number(&mut contexts, &question.context));
+        questions.contexts.push(question.context_index);
         push_title(&mut questions.articles, &mut titles, &question.title);
         questions.ids.push(question.id);
     }
