@@ -67,15 +67,7 @@ fn run(job: &mut Job) -> Result<(), Error> {
         base_exact_match: 1.0,
         base_f1: 4.25,
         base_loss: 5.0,
-        exact_match_interval: None,
-        f1_interval: None,
-        f1_gain: None,
-        has_answer: None,
-        no_answer: None,
-        null_threshold: None,
-        calibration: None,
-        answers_longer_than_max_answer_length: 0,
-        questions_with_longer_answers_alone: 0,
+        ..Scores::default()
     };
     job.metrics(&EvaluateMetrics { validation, test: None });
     job.run_info("device", "cpu");

@@ -44,7 +44,14 @@ fn status_marks_what_is_current_and_what_is_latest() {
         status["artifacts"].as_array().unwrap().iter().filter(|artifact| artifact["stage"] == "train");
     let notes: Vec<_> = of_train.map(|artifact| artifact["notes"].to_string()).collect();
     assert_eq!(notes, ["[\"current\"]", "[\"latest\"]"]);
+    let text = bench.run("distilburn status").stdout;
+    assert!(text.contains("current, epochs=3") && text.contains("latest, epochs=1"), "{text}");
+    assert!(text.contains("validation F1 85.50, exact match 80.00"), "{text}");
+    let named = bench.json("distilburn status --json --set run.name=mine");
+    assert_eq!(named["artifacts"][2]["name"], "epochs=3");
     assert_eq!(bench.run("distilburn status").stdout.lines().count(), 2 + 6);
+    bench.run("distilburn run --to train --set train.epochs=2 --set run.name=mine");
+    assert!(bench.run("distilburn status").stdout.contains("latest, mine"));
 }
 
 #[test]

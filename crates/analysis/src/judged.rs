@@ -3,13 +3,15 @@
 
 use artifact::{
     BestScore, Calibration, CalibrationError, Candidate, Gain, Interval, NullThresholds, PartScores,
-    Prediction,
+    Prediction, SliceScores,
 };
 use squad::{Means, Scoring, SpanPrediction, Tally};
 use statistics::{
     BestThreshold, Bootstrap, Choice, Estimate, Measure, Thresholded, attainable_best_threshold,
     best_threshold, brier_score, cross_fitted_confidences, fit_temperature, reliability, risk_coverage,
 };
+
+use crate::slices::{SLICINGS, Slice};
 
 /// Of the resamples behind intervals: a fixed one, so that they are the same on every machine.
 const SEED: u64 = 0;
@@ -103,6 +105,45 @@ impl Judged {
         let everything = [(0..self.clusters.len()).collect()];
         let estimates = Bootstrap::new(SEED).estimate(&self.clusters, &measures, &everything).remove(0);
         estimates.try_into().unwrap_or_else(|_| unreachable!("an estimate for each measure"))
+    }
+
+    /// Of every slice of the slicings with fixed values, in their order; `slices` are those of each question, `before` the
+    /// answers before fine-tuning.
+    #[must_use]
+    pub fn slice_scores(&self, before: &Self, slices: &[Vec<Slice>]) -> Vec<SliceScores> {
+        let values = SLICINGS.iter().flat_map(|slicing| {
+            slicing
+                .values
+                .iter()
+                .map(|&value| Slice { slicing: slicing.name.to_owned(), value: value.to_owned() })
+        });
+        let (found, questions): (Vec<Slice>, Vec<Vec<usize>>) = values
+            .map(|slice| {
+                let of_slice = (0..slices.len()).filter(|&index| slices[index].contains(&slice)).collect();
+                (slice, of_slice)
+            })
+            .filter(|(_, questions): &(Slice, Vec<usize>)| !questions.is_empty())
+            .unzip();
+        let estimates =
+            Bootstrap::new(SEED).estimate(&self.clusters, &[Measure::Score(&self.f1)], &questions);
+        let mut scores = Vec::with_capacity(found.len());
+        for ((Slice { slicing, value }, questions), estimates) in
+            found.into_iter().zip(questions).zip(estimates)
+        {
+            let mean = |scores: &[f64]| {
+                100.0 * questions.iter().map(|&index| scores[index]).sum::<f64>() / questions.len() as f64
+            };
+            scores.push(SliceScores {
+                slicing,
+                value,
+                questions: questions.len() as u64,
+                exact_match: mean(&self.exact_match),
+                f1: mean(&self.f1),
+                f1_interval: estimates[0].interval(LEVEL).map(percent),
+                base_f1: mean(&before.f1),
+            });
+        }
+        scores
     }
 
     /// Of the questions with an answer and of those without, where some have none.

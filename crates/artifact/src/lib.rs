@@ -39,7 +39,7 @@ pub use lock::Holder;
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
 pub use metrics::{
     BestScore, Calibration, CalibrationError, EvaluateMetrics, Gain, Interval, NullThresholds, PartScores,
-    Scores, SplitCounts, TrainMetrics, to_metrics,
+    Scores, SliceScores, SplitCounts, TrainMetrics, to_metrics,
 };
 pub use partial::{DAMAGED_PREFIX, PARTIAL_PREFIX, Partial};
 pub use provenance::{Origin, Sources};

@@ -59,7 +59,7 @@ pub struct EvaluateMetrics {
 }
 
 /// What the answers to one split are worth: scores in per cent, losses in nats.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     pub questions: u64,
     pub exact_match: f64,
@@ -86,6 +86,9 @@ pub struct Scores {
     /// Of those without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_answer: Option<PartScores>,
+    /// Of the built-in slicings whose values are known beforehand; slices without a question are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceScores>,
     /// How sure a model must be that there is no answer, where some questions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_threshold: Option<NullThresholds>,
@@ -120,6 +123,22 @@ pub struct PartScores {
     pub questions: u64,
     pub exact_match: f64,
     pub f1: f64,
+}
+
+/// Scores of the questions of a slice, in per cent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SliceScores {
+    /// `question_word`
+    pub slicing: String,
+    /// `why`
+    pub value: String,
+    pub questions: u64,
+    pub exact_match: f64,
+    pub f1: f64,
+    /// 95 %, by contexts; none where all questions are about one.
+    pub f1_interval: Option<Interval>,
+    /// Before fine-tuning.
+    pub base_f1: f64,
 }
 
 /// From which margin on, in logits, of "no answer" over the best answer a question is left unanswered.

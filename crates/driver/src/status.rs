@@ -1,10 +1,10 @@
 //! `status`: what the store holds.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
-use artifact::{Artifact, DAMAGED_PREFIX, PARTIAL_PREFIX};
+use artifact::{Artifact, DAMAGED_PREFIX, EvaluateMetrics, Manifest, PARTIAL_PREFIX, TrainMetrics};
 use serde_json::{Value, json};
 use stage::{STAGES, Workspace};
 
@@ -23,6 +23,8 @@ struct Entry {
     notes: Vec<String>,
     condition: Condition,
     running: Option<Running>,
+    /// Of a training: its name, or else the settings in which it differs from the others.
+    name: Option<String>,
 }
 
 /// What reading an artifact has shown.
@@ -59,6 +61,7 @@ pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
     for declaration in STAGES {
         entries.extend(of_stage(&workspace, declaration.name, &current)?);
     }
+    name_trainings(&mut entries);
     if options.verify {
         entries.iter_mut().for_each(verify);
     }
@@ -154,7 +157,7 @@ fn of_stage(
 fn unfinished(stage: &'static str, fingerprint: &str, running: Option<Running>) -> Entry {
     let note = running.as_ref().map_or("unfinished".to_owned(), |running| format!("running: {running}"));
     let (fingerprint, condition) = (fingerprint.to_owned(), Condition::Sound);
-    Entry { stage, fingerprint, artifact: None, notes: vec![note], condition, running }
+    Entry { stage, fingerprint, artifact: None, notes: vec![note], condition, running, name: None }
 }
 
 fn finished(workspace: &Workspace, stage: &'static str, fingerprint: &str) -> Entry {
@@ -165,7 +168,15 @@ fn finished(workspace: &Workspace, stage: &'static str, fingerprint: &str) -> En
             (None, condition, vec![note])
         }
     };
-    Entry { stage, fingerprint: fingerprint.to_owned(), artifact, notes, condition, running: None }
+    Entry {
+        stage,
+        fingerprint: fingerprint.to_owned(),
+        artifact,
+        notes,
+        condition,
+        running: None,
+        name: None,
+    }
 }
 
 /// Notes what is damaged, and what is not.
@@ -218,10 +229,91 @@ fn to_text(root: &Path, entries: &[Entry]) -> String {
     format!("{}:\n{}", root.display(), align(&rows))
 }
 
-/// The remarks, and what an ingest artifact was made from.
+/// The remarks, what an ingest artifact was made from, the name of a training, and scores.
 fn notes(entry: &Entry) -> String {
-    let data = entry.artifact.as_ref().and_then(|artifact| origins::in_short(&artifact.manifest));
-    entry.notes.iter().cloned().chain(data).collect::<Vec<_>>().join(", ")
+    let manifest = entry.artifact.as_ref().map(|artifact| &artifact.manifest);
+    let data = manifest.and_then(origins::in_short);
+    let notes =
+        entry.notes.iter().cloned().chain(data).chain(entry.name.clone()).chain(manifest.and_then(scores));
+    notes.collect::<Vec<_>>().join(", ")
+}
+
+/// F1 and exact match, of the test split where there is one.
+fn scores(manifest: &Manifest) -> Option<String> {
+    let (f1, exact_match, split) = if manifest.stage == stage::TRAIN.name {
+        let TrainMetrics { f1, exact_match, .. } = TrainMetrics::of(manifest).ok()?;
+        (f1, exact_match, "validation")
+    } else if manifest.stage == stage::EVALUATE.name {
+        let EvaluateMetrics { validation, test } = EvaluateMetrics::of(manifest).ok()?;
+        let split = if test.is_some() { "test" } else { "validation" };
+        let scores = test.unwrap_or(validation);
+        (scores.f1, scores.exact_match, split)
+    } else {
+        return None;
+    };
+    Some(format!("{split} F1 {f1:.2}, exact match {exact_match:.2}"))
+}
+
+/// Names the trainings after `run.name`, or else after the settings, their own and those of what they were made from, that
+/// not all of them have.
+fn name_trainings(entries: &mut [Entry]) {
+    let manifests: HashMap<(&str, &str), &Manifest> = entries
+        .iter()
+        .filter_map(|entry| Some(&entry.artifact.as_ref()?.manifest))
+        .map(|manifest| ((manifest.stage.as_str(), manifest.fingerprint.as_str()), manifest))
+        .collect();
+    let trainings = entries.iter().enumerate().filter(|(_, entry)| entry.stage == stage::TRAIN.name);
+    let trainings: Vec<(usize, &Manifest, BTreeMap<String, String>)> = trainings
+        .filter_map(|(index, entry)| {
+            let manifest = &entry.artifact.as_ref()?.manifest;
+            Some((index, manifest, settings_behind(manifest, &manifests)))
+        })
+        .collect();
+    let keys: BTreeSet<&String> = trainings.iter().flat_map(|(_, _, settings)| settings.keys()).collect();
+    let differs = |key: &&String| {
+        trainings.iter().any(|(_, _, settings)| settings.get(*key) != trainings[0].2.get(*key))
+    };
+    let keys: Vec<&String> = keys.into_iter().filter(differs).collect();
+    let name = |manifest: &Manifest, settings: &BTreeMap<String, String>| {
+        let differences =
+            keys.iter().filter_map(|key| Some(format!("{}={}", short(key, &keys), settings.get(*key)?)));
+        match manifest.run.get("name").and_then(Value::as_str) {
+            Some(name) => name.to_owned(),
+            None => differences.collect::<Vec<_>>().join(" "),
+        }
+    };
+    let names: Vec<(usize, String)> =
+        trainings.iter().map(|(index, manifest, settings)| (*index, name(manifest, settings))).collect();
+    for (index, name) in names {
+        entries[index].name = Some(name).filter(|name| !name.is_empty());
+    }
+}
+
+/// The settings that an artifact and its inputs depend on, by `table.key`, and its data.
+fn settings_behind(
+    manifest: &Manifest,
+    manifests: &HashMap<(&str, &str), &Manifest>,
+) -> BTreeMap<String, String> {
+    let inputs = manifest
+        .inputs
+        .iter()
+        .filter_map(|input| manifests.get(&(input.stage.as_str(), input.fingerprint.as_str())));
+    let mut settings = BTreeMap::new();
+    for manifest in inputs.copied().chain([manifest]) {
+        if let Some(data) = origins::in_short(manifest) {
+            settings.insert("data".to_owned(), data);
+        }
+        let of_manifest = manifest.parts["settings"].as_object().into_iter().flatten();
+        settings.extend(of_manifest.map(|(key, value)| (key.clone(), value.to_string())));
+    }
+    settings
+}
+
+/// The key without its table, where no other key of the list is called so.
+fn short<'a>(key: &'a str, keys: &[&String]) -> &'a str {
+    let Some((_, name)) = key.split_once('.') else { return key };
+    let named_so = keys.iter().filter(|other| other.split_once('.').is_some_and(|(_, other)| other == name));
+    if named_so.count() == 1 { name } else { key }
 }
 
 fn to_json(root: &Path, entries: &[Entry]) -> Value {
@@ -239,6 +331,7 @@ fn to_json(root: &Path, entries: &[Entry]) -> Value {
                 "elapsed_ms": elapsed_ms(entry),
                 "size_bytes": size_bytes(entry),
                 "metrics": entry.artifact.as_ref().map(|artifact| artifact.manifest.metrics.clone()),
+                "name": entry.name,
                 "notes": entry.notes,
             })
         })

@@ -9,15 +9,16 @@ mod error;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use analysis::slices::{Slice, SlicedQuestion, slices};
 use analysis::{Judged, choose};
 use answerer::{AnswerSettings, LongAnswers, Split, SplitOutcome, answer_split};
 use artifact::{
-    Answer, Artifact, Assets, EvaluateMetrics, Prediction, Predictions, PredictionsWriter, Scores, SplitName,
-    Tensors, file_name,
+    Answer, Artifact, Assets, EvaluateMetrics, Example, Prediction, Predictions, PredictionsWriter, Scores,
+    SplitName, Tensors, file_name,
 };
 use distilbert::{BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Weights};
 use serde_json::{Map, Value};
-use squad::{QuestionScore, Rules, Scoring, SpanSettings};
+use squad::{LabelledAnswer, QuestionScore, Rules, Scoring, SpanSettings};
 use stage::Job;
 use stage::settings::NullThreshold;
 
@@ -118,11 +119,36 @@ impl Evaluation<'_> {
             f1_gain: judged.f1_gain(&judged_before),
             has_answer,
             no_answer,
+            slices: judged.slice_scores(&judged_before, &self.slices()),
             null_threshold: judged.null_thresholds(threshold),
             calibration: judged.calibration(temperature),
             answers_longer_than_max_answer_length: long.answers as u64,
             questions_with_longer_answers_alone: long.questions as u64,
         })
+    }
+
+    /// What each question is like.
+    fn slices(&self) -> Vec<Vec<Slice>> {
+        let mut windows = vec![0; self.split.examples.len()];
+        for feature in self.split.features.iter() {
+            windows[feature.example_index as usize] += 1;
+        }
+        let of_example = |(example, windows): (Example<'_>, usize)| {
+            let context = self.split.contexts.get(example.context_id);
+            let ground_truths: Vec<LabelledAnswer<'_>> = example
+                .answers
+                .iter()
+                .map(|answer| LabelledAnswer { start: answer.start, text: answer.text })
+                .collect();
+            slices(&SlicedQuestion {
+                question: example.question,
+                context: context.context,
+                ground_truths: &ground_truths,
+                windows,
+                article: context.title,
+            })
+        };
+        self.split.examples.iter().zip(windows).map(of_example).collect()
     }
 
     /// Gold answers that no prediction can equal.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use artifact::{Origin, PartScores, Scores, Sources};
+use analysis::slices::SLICINGS;
+use artifact::{Calibration, Interval, Origin, PartScores, Scores, SliceScores, Sources};
 use distilbert::Config;
 use serde_json::{Map, Value};
 
@@ -29,13 +30,21 @@ fn front_matter(facts: &Facts) -> String {
         Some(name) => format!("base_model: {}\n", Value::from(name)),
         None => String::new(),
     };
-    let validation = origins(facts, |sources| &sources.validation);
-    let data_type = match validation {
-        [Origin::Generated { .. }] => "distilburn-sample".to_owned(),
-        [Origin::Hub { id, .. }] => Value::from(id.as_str()).to_string(),
-        _ => "custom".to_owned(),
-    };
-    let data_name = Value::from(named(validation));
+    let (data_type, data_name) = dataset(origins(facts, |sources| &sources.validation));
+    let test = facts.test_results.as_ref().map_or_else(String::new, |scores| {
+        let (data_type, data_name) = dataset(origins(facts, |sources| &sources.test));
+        format!(
+            "  - task:
+      type: question-answering
+      name: Extractive question answering
+    dataset:
+      type: {data_type}
+      name: {data_name}
+      split: test
+{}",
+            metrics(scores)
+        )
+    });
     format!(
         "---
 library_name: transformers
@@ -57,18 +66,35 @@ model-index:
       type: {data_type}
       name: {data_name}
       split: validation
-    metrics:
-    - type: exact_match
-      name: Exact match
-      value: {exact_match:.2}
-    - type: f1
-      name: F1
-      value: {f1:.2}
----
+{scores}{test}---
 ",
         train = plain(value(&facts.lineage, "train")),
-        exact_match = facts.results.exact_match,
-        f1 = facts.results.f1,
+        scores = metrics(&facts.results),
+    )
+}
+
+/// Type and name of what a split came from.
+fn dataset(origins: &[Origin]) -> (String, Value) {
+    let data_type = match origins {
+        [Origin::Generated { .. }] => "distilburn-sample".to_owned(),
+        [Origin::Hub { id, .. }] => Value::from(id.as_str()).to_string(),
+        _ => "custom".to_owned(),
+    };
+    (data_type, Value::from(named(origins)))
+}
+
+/// Of a split, as the Hub reads them.
+fn metrics(scores: &Scores) -> String {
+    format!(
+        "    metrics:
+    - type: exact_match
+      name: Exact match
+      value: {:.2}
+    - type: f1
+      name: F1
+      value: {:.2}
+",
+        scores.exact_match, scores.f1
     )
 }
 
@@ -88,15 +114,21 @@ Given a question and a text, finds the span of the text that answers it. A Disti
 
 fn results(facts: &Facts) -> String {
     let validation = results_table(facts, "validation", &facts.results);
-    let note = "Per cent, with the answer normalisation of SQuAD's official script.";
+    let note = "Per cent, with the answer normalisation of SQuAD's official script; intervals by context.";
+    let chosen = match facts.evaluation["evaluate.null_threshold"].as_str() {
+        Some("auto") => "the best weights, the no-answer threshold and the temperature",
+        _ => "the best weights and the temperature",
+    };
     match &facts.test_results {
         Some(test) => format!(
-            "## Results\n\n{}\n{validation}\n{note} The validation questions chose the best\nweights, so their scores flatter the model \
-             a little; the test questions chose nothing.\n",
-            results_table(facts, "test", test)
+            "## Results\n\n{}\n{validation}\n{note} The validation questions chose\n{chosen}, so their scores flatter the model a \
+             little; the test questions chose nothing.\n{}",
+            results_table(facts, "test", test),
+            slices(test),
         ),
         None => format!(
-            "## Results\n\n{validation}\n{note} The same questions chose the best\nweights, so their scores flatter the model a little.\n"
+            "## Results\n\n{validation}\n{note} The same questions chose\n{chosen}, so their scores flatter the model a little.\n{}",
+            slices(&facts.results),
         ),
     }
 }
@@ -110,9 +142,15 @@ fn results_table(facts: &Facts, split: &str, scores: &Scores) -> String {
         "| {} {split} questions | exact match | F1 |
 |---|---|---|
 | {head} | {:.2} | {:.2} |
-| this model | {:.2} | {:.2} |
+| this model (95 % interval) | {:.2}{} | {:.2}{} |
 ",
-        scores.questions, scores.base_exact_match, scores.base_f1, scores.exact_match, scores.f1,
+        scores.questions,
+        scores.base_exact_match,
+        scores.base_f1,
+        scores.exact_match,
+        within(scores.exact_match_interval),
+        scores.f1,
+        within(scores.f1_interval),
     );
     for (what, part) in [("with an answer", scores.has_answer), ("without", scores.no_answer)] {
         if let Some(PartScores { exact_match, f1, .. }) = part {
@@ -120,6 +158,39 @@ fn results_table(facts: &Facts, split: &str, scores: &Scores) -> String {
         }
     }
     table
+}
+
+fn within(interval: Option<Interval>) -> String {
+    interval.map_or_else(String::new, |Interval { low, high }| format!(" ({low:.1} to {high:.1})"))
+}
+
+/// Slices with enough questions to say something.
+fn slices(scores: &Scores) -> String {
+    /// The slicings that tell most in few lines.
+    const SHOWN: [&str; 2] = ["question_word", "answer_type"];
+    const LEAST_QUESTIONS: u64 = 20;
+    let mut text = String::new();
+    for slicing in SLICINGS.iter().filter(|slicing| SHOWN.contains(&slicing.name)) {
+        let shown =
+            |slice: &&SliceScores| slice.slicing == slicing.name && slice.questions >= LEAST_QUESTIONS;
+        let rows: Vec<String> = scores
+            .slices
+            .iter()
+            .filter(shown)
+            .map(|SliceScores { value, questions, exact_match, f1, f1_interval, .. }| {
+                format!("| {value} | {questions} | {exact_match:.1} | {f1:.1}{} |\n", within(*f1_interval))
+            })
+            .collect();
+        if rows.len() > 1 {
+            let _ = write!(
+                text,
+                "\n| {} | questions | exact match | F1 |\n|---|---|---|---|\n{}",
+                slicing.label,
+                rows.concat()
+            );
+        }
+    }
+    text
 }
 
 fn usage(config: &Config, no_answer: bool) -> String {
@@ -214,12 +285,21 @@ fn limits(facts: &Facts) -> String {
     } else {
         "- It answers always: its training data had no questions without an answer.\n"
     };
+    let confidence = match facts.results.calibration {
+        Some(Calibration { temperature, uncalibrated, calibrated }) => format!(
+            "- Its probabilities are not exact. On validation they differ from the share of right answers by {:.1} points on average\n  \
+             (expected calibration error) if scores are divided by the temperature {temperature:.2}, as `distilburn ask` does, else by \
+             {:.1}.\n",
+            100.0 * calibrated.expected_calibration_error,
+            100.0 * uncalibrated.expected_calibration_error,
+        ),
+        None => "- Its scores are no probabilities of being right.\n".to_owned(),
+    };
     let mut text = format!(
         "## Limits
 
-- It copies a span of the given text. It knows nothing else, does not combine passages, and its scores are no
-  probabilities of being right.
-{abstains}- The results above hold for text and questions like the validation split's; expect less elsewhere.
+- It copies a span of the given text. It knows nothing else and does not combine passages.
+{confidence}{abstains}- The results above hold for text and questions like the validation split's; expect less elsewhere.
 - It inherits the base model's language, vocabulary, biases and licence.
 "
     );

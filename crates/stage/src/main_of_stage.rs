@@ -259,6 +259,9 @@ fn draft(
     versions.insert("distilburn".to_owned(), json!(env!("CARGO_PKG_VERSION")));
     versions.extend(declaration.libraries.iter().map(|(name, version)| ((*name).to_owned(), json!(version))));
     run.insert("versions".to_owned(), versions.into());
+    if !job.settings.run.name.is_empty() {
+        run.insert("name".to_owned(), job.settings.run.name.clone().into());
+    }
     run.extend(job.run_info);
     Ok(ManifestDraft { parts: own.parts.clone(), inputs: inputs.collect(), metrics: job.metrics, run })
 }

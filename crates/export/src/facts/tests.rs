@@ -63,6 +63,20 @@ pub(crate) fn manifests() -> [Manifest; 3] {
             "metrics": {
                 "questions": 300, "exact_match": 91.0, "f1": 93.456, "loss": 0.25,
                 "base_exact_match": 0.333, "base_f1": 5.5, "base_loss": 6.0,
+                "exact_match_interval": {"low": 87.5, "high": 94.0}, "f1_interval": {"low": 90.25, "high": 96.0},
+                "slices": [
+                    {"slicing": "question_word", "value": "what", "questions": 200, "exact_match": 92.0, "f1": 94.0,
+                     "f1_interval": {"low": 90.0, "high": 97.0}, "base_f1": 5.0},
+                    {"slicing": "question_word", "value": "who", "questions": 88, "exact_match": 90.0, "f1": 93.0,
+                     "f1_interval": {"low": 86.0, "high": 98.0}, "base_f1": 6.0},
+                    {"slicing": "question_word", "value": "why", "questions": 12, "exact_match": 80.0, "f1": 88.0,
+                     "f1_interval": null, "base_f1": 7.0},
+                ],
+                "calibration": {
+                    "temperature": 1.25,
+                    "uncalibrated": {"expected_calibration_error": 0.08, "brier_score": 0.1, "risk_coverage_area": 0.05},
+                    "calibrated": {"expected_calibration_error": 0.03, "brier_score": 0.09, "risk_coverage_area": 0.05},
+                },
                 "answers_longer_than_max_answer_length": 0, "questions_with_longer_answers_alone": 0,
             },
             "run": {"elapsed_ms": 99},

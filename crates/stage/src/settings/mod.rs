@@ -42,6 +42,8 @@ pub struct Settings {
 /// Settings that are not one stage's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
+    /// What people call it; empty = nothing.
+    pub name: String,
     /// Seeds the fresh head, the order of the features and dropout.
     pub seed: u64,
     /// `auto`, `cpu`, `cuda:N` or `mps`, as typed.

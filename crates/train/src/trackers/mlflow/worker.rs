@@ -65,7 +65,10 @@ impl Worker {
             api: Api::new(&facts.settings.train.mlflow_uri, limits.request),
             limits,
             experiment: facts.settings.train.mlflow_experiment.clone(),
-            run_name: format!("train-{}", facts.fingerprint.get(..12).unwrap_or(facts.fingerprint)),
+            run_name: match facts.settings.run.name.as_str() {
+                "" => format!("train-{}", facts.fingerprint.get(..12).unwrap_or(facts.fingerprint)),
+                name => name.to_owned(),
+            },
             params: params(&stage::TRAIN.settings_read(facts.settings)),
             tags,
             started_ms: now_ms(),
