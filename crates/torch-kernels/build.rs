@@ -30,8 +30,10 @@ fn main() {
     let lib = libtorch.join("lib");
     check_version(&libtorch);
 
-    cc::Build::new()
-        .cpp(true)
+    let mut build = cc::Build::new();
+    build.cpp(true);
+    check_compiler(&build);
+    build
         .std("c++17")
         .warnings(false)
         .opt_level(3)
@@ -51,6 +53,18 @@ fn main() {
         println!("cargo:rustc-link-lib={library}");
     }
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+}
+
+/// Clang on Linux would link LLVM's OpenMP beside GCC's, which LibTorch runs on: two pools of threads for the same cores.
+fn check_compiler(build: &cc::Build) {
+    let is_linux = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
+    if is_linux && build.get_compiler().is_like_clang() {
+        println!(
+            "cargo::error=the C++ compiler is Clang, whose OpenMP library is not the one that LibTorch uses: unset CXX, or set it \
+             to g++"
+        );
+        std::process::exit(1);
+    }
 }
 
 fn check_version(libtorch: &Path) {

@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
+#include <ATen/ops/_foreach_div.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/full.h>
@@ -213,9 +214,16 @@ char* distilburn_adamw(at::Tensor** params, at::Tensor** grads, at::Tensor** exp
     auto parameters = borrow(params, count);
     auto options = at::TensorOptions().dtype(at::kFloat).device(parameters[0].device());
     std::vector<at::Tensor> steps(count, at::full({}, step, options));
-    at::_fused_adamw_(parameters, borrow(grads, count), borrow(exp_avgs, count), borrow(exp_avg_sqs, count), {},
-                      steps, learning_rate, beta1, beta2, weight_decay, epsilon, /*amsgrad=*/false,
-                      /*maximize=*/false, *grad_scale, std::nullopt);
+    auto gradients = borrow(grads, count);
+    std::optional<at::Tensor> scale = *grad_scale;
+    if (parameters[0].is_mps()) {
+      // LibTorch's fused AdamW for MPS takes grad_scale and ignores it: without this, gradients would not be clipped.
+      at::_foreach_div_(gradients, *grad_scale);
+      scale = std::nullopt;
+    }
+    at::_fused_adamw_(parameters, gradients, borrow(exp_avgs, count), borrow(exp_avg_sqs, count), {}, steps,
+                      learning_rate, beta1, beta2, weight_decay, epsilon, /*amsgrad=*/false, /*maximize=*/false, scale,
+                      std::nullopt);
   });
 }
 
