@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub const STAGES: [&str; 5] = ["ingest", "tokenize-features", "train", "evaluate", "export"];
+pub const STAGES: [&str; 6] = ["ingest", "tokenize-features", "train", "evaluate", "export", "report"];
 
 /// Everything a command needs, away from the repository.
 pub struct Bench {

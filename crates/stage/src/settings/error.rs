@@ -37,7 +37,7 @@ pub enum SettingsError {
     /// A table was expected and something else stands there.
     #[error("{origin}: `{name}` stands outside of a table")]
     #[diagnostic(help(
-        "settings stand in tables: [run], [ingest], [tokenize-features], [train], [evaluate], [export], and the same under [profile.NAME.…]"
+        "settings stand in tables: [run], [ingest], [tokenize-features], [train], [evaluate], [export], [report], and the same under [profile.NAME.…]"
     ))]
     #[expect(private_interfaces, reason = "callers only print it")]
     NotATable {
