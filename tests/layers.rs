@@ -56,7 +56,9 @@ fn crates_depend_downwards_only() {
 #[test]
 fn stage_and_driver_do_not_reach_libtorch() {
     let all = dependencies();
-    for name in ["stage", "driver", "ingest", "page", "pretrained", "question-files", "report", "tokenize-features"] {
+    for name in
+        ["stage", "driver", "ingest", "page", "pretrained", "question-files", "report", "tokenize-features"]
+    {
         let mut reached = vec![name.to_owned()];
         while let Some(next) = reached.pop() {
             assert!(!LIBTORCH.contains(&next.as_str()), "{name} reaches {next}");

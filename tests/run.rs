@@ -55,6 +55,30 @@ fn a_training_setting_reruns_train_and_what_follows_only() {
 }
 
 #[test]
+fn settings_of_the_report_rerun_the_report_only() {
+    let bench = Bench::new();
+    bench.run("distilburn run");
+    assert_eq!(ran(&bench.json("distilburn run --json --set report.texts=false")), ["report"]);
+    fs::write(bench.path("pipeline.toml"), "[report]\nslices = { mine = \"ids.txt\" }\n").unwrap();
+    fs::write(bench.path("ids.txt"), "a\n").unwrap();
+    assert_eq!(ran(&bench.json("distilburn run --json")), ["report"]);
+    assert!(ran(&bench.json("distilburn run --json")).is_empty());
+    fs::write(bench.path("ids.txt"), "a\nb\n").unwrap();
+    let summary = bench.json("distilburn run --json");
+    assert_eq!(ran(&summary), ["report"]);
+    // The stage's command prints the page, too, and does nothing again.
+    let page = bench.run("distilburn report").stdout;
+    assert_eq!(summary["report"].as_str().unwrap().trim_start_matches("./"), page.trim());
+    fs::remove_file(bench.path("ids.txt")).unwrap();
+    let said = bench.run("distilburn run");
+    assert!(
+        said.code == Some(3)
+            && said.stderr.contains("pipeline.toml:2: report.slices = ids.txt: no such file"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn device_and_threads_rerun_nothing() {
     let bench = Bench::new();
     bench.run("distilburn run");
@@ -73,7 +97,10 @@ fn a_store_that_was_copied_elsewhere_is_still_valid() {
 fn force_runs_what_is_finished() {
     let bench = Bench::new();
     bench.run("distilburn run");
-    assert_eq!(ran(&bench.json("distilburn run --json --force --from evaluate")), ["evaluate", "export", "report"]);
+    assert_eq!(
+        ran(&bench.json("distilburn run --json --force --from evaluate")),
+        ["evaluate", "export", "report"]
+    );
 }
 
 #[test]

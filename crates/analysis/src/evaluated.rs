@@ -81,7 +81,9 @@ pub fn evaluated(
             Category::of(&WrongAnswer {
                 context: context.context,
                 ground_truths: &labelled,
-                is_in_window: own_windows.iter().any(|window| labelled.iter().any(|answer| holds(window, answer))),
+                is_in_window: own_windows
+                    .iter()
+                    .any(|window| labelled.iter().any(|answer| holds(window, answer))),
                 prediction: LabelledAnswer {
                     start: prediction.start_char,
                     text: &prediction.prediction_text,

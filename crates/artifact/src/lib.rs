@@ -38,8 +38,8 @@ pub use live::{LiveRow, read_live};
 pub use lock::Holder;
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
 pub use metrics::{
-    EvaluateMetrics, FeatureFigures, Gain, Interval, LengthFigures, PartScores, Scores, SplitCounts, TrainMetrics,
-    UnknownFigures, UnknownShare, WindowFigures, to_metrics,
+    EvaluateMetrics, FeatureFigures, Gain, Interval, LengthFigures, PartScores, Scores, SplitCounts,
+    TrainMetrics, UnknownFigures, UnknownShare, WindowFigures, to_metrics,
 };
 pub use partial::{DAMAGED_PREFIX, PARTIAL_PREFIX, Partial};
 pub use provenance::{Origin, Sources};

@@ -327,7 +327,8 @@ impl Subcommand for Other {
     }
 
     fn has_subcommand(name: &str) -> bool {
-        TOOLS.iter().any(|tool| tool.0 == name) || stage::Declaration::of(name).is_some() && is_forwarded(name)
+        TOOLS.iter().any(|tool| tool.0 == name)
+            || stage::Declaration::of(name).is_some() && is_forwarded(name)
     }
 }
 

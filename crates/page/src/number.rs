@@ -53,11 +53,17 @@ pub fn signed(difference: f64, decimals: usize) -> String {
 pub fn short(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && size < 1e-3 {
-        format!("{value:.0e}")
+        format!("{value:.1e}").replace(".0e", "e")
     } else if size >= 1e4 {
         grouped_signed(value)
     } else {
-        let decimals = if size >= 100.0 { 0 } else if size >= 10.0 { 1 } else { 3 };
+        let decimals = if size >= 100.0 {
+            0
+        } else if size >= 10.0 {
+            1
+        } else {
+            3
+        };
         let text = format!("{value:.decimals$}");
         if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
     }
@@ -79,8 +85,8 @@ mod tests {
 
     #[test]
     fn short_numbers_have_the_digits_that_matter() {
-        let numbers = [0.0, 3e-5, 0.25, 2.0, 12.34, 350.0, 12_345.6, -20_000.0];
-        let expected = ["0", "3e-5", "0.25", "2", "12.3", "350", "12,346", "−20,000"];
+        let numbers = [0.0, 3e-5, 1.5e-4, 0.25, 2.0, 12.34, 350.0, 12_345.6, -20_000.0];
+        let expected = ["0", "3e-5", "1.5e-4", "0.25", "2", "12.3", "350", "12,346", "−20,000"];
         assert_eq!(numbers.map(short), expected);
         assert_eq!([signed(-1.25, 1), signed(0.0, 1)], ["−1.2", "+0.0"]);
     }

@@ -32,7 +32,9 @@ pub fn markdown(text: &str) -> String {
             // A name behind it would be told of the page by some hosts.
             '@' => escaped.push_str("&#64;"),
             _ => {
-                if letter.is_ascii_punctuation() && !matches!(letter, ',' | '.' | ';' | '\'' | '"' | '/' | ':' | '?') {
+                if letter.is_ascii_punctuation()
+                    && !matches!(letter, ',' | '.' | ';' | '\'' | '"' | '/' | ':' | '?')
+                {
                     escaped.push('\\');
                 }
                 escaped.push(letter);

@@ -49,8 +49,10 @@ impl ScoredSlice {
 impl Figures {
     pub fn new(questions: &[EvaluatedQuestion]) -> Self {
         let confidences: Vec<f64> = questions.iter().map(|question| question.confidence).collect();
-        let exact_match: Vec<f64> = questions.iter().map(|question| question.prediction.exact_match).collect();
-        let of = |category| questions.iter().filter(|question| question.category == Some(category)).count() as u64;
+        let exact_match: Vec<f64> =
+            questions.iter().map(|question| question.prediction.exact_match).collect();
+        let of =
+            |category| questions.iter().filter(|question| question.category == Some(category)).count() as u64;
         let counts = Category::ALL.map(|category| (category, of(category)));
         Self {
             slices: slices(questions),
@@ -138,7 +140,8 @@ fn slices(questions: &[EvaluatedQuestion]) -> Vec<ScoredSlice> {
 }
 
 fn score(estimate: &Estimate) -> ScoreWithInterval {
-    let percent = |interval: statistics::Interval| Interval { low: 100.0 * interval.low, high: 100.0 * interval.high };
+    let percent =
+        |interval: statistics::Interval| Interval { low: 100.0 * interval.low, high: 100.0 * interval.high };
     ScoreWithInterval { mean: 100.0 * estimate.mean, interval: estimate.interval(LEVEL).map(percent) }
 }
 

@@ -38,7 +38,8 @@ impl Inputs {
         let [ingest, features, train, evaluate] =
             [stage::INGEST.name, stage::TOKENIZE_FEATURES.name, stage::TRAIN.name, stage::EVALUATE.name]
                 .map(|stage| job.input(stage));
-        let evaluation = EvaluateMetrics::of(&evaluate.manifest).map_err(|error| other_version(evaluate, &error))?;
+        let evaluation =
+            EvaluateMetrics::of(&evaluate.manifest).map_err(|error| other_version(evaluate, &error))?;
         let training = TrainMetrics::of(&train.manifest).map_err(|error| other_version(train, &error))?;
         let split = if evaluation.test.is_some() { SplitName::Test } else { SplitName::Validation };
         let texts = job.settings.report.texts;

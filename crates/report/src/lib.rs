@@ -9,8 +9,6 @@ mod inputs;
 mod markdown;
 mod sections;
 mod selection;
-#[cfg(test)]
-mod tests;
 mod verdict;
 
 use artifact::{QuestionRow, file_name};
@@ -39,7 +37,12 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     fs_err::write(output.join(file_name::REPORT_HTML), &html)?;
     let markdown = markdown::render(&inputs, &figures, &verdict);
     fs_err::write(output.join(file_name::REPORT_MD), markdown)?;
-    tracing::info!(bytes = html.len(), questions = questions.len(), wrong = figures.wrong(), "wrote the page");
+    tracing::info!(
+        bytes = html.len(),
+        questions = questions.len(),
+        wrong = figures.wrong(),
+        "wrote the page"
+    );
     job.metric("split", inputs.split.as_str());
     job.metric("verdict", verdict.in_words());
     Ok(())

@@ -41,7 +41,11 @@ pub(crate) fn render(inputs: &Inputs, figures: &Figures, verdict: &Verdict) -> S
     let _ = writeln!(
         text,
         "\nThe page `report.html` has all slices, up to 500 wrong answers, calibration, data, cost and recipe. {}",
-        markdown(&format!("distilburn {}, {}.", crate::sections::version(inputs), crate::sections::name(inputs)))
+        markdown(&format!(
+            "distilburn {}, {}.",
+            crate::sections::version(inputs),
+            crate::sections::name(inputs)
+        ))
     );
     text
 }
@@ -83,7 +87,8 @@ fn errors(text: &mut String, inputs: &Inputs, figures: &Figures) {
     if wrong.is_empty() {
         return;
     }
-    let weight = |question: &analysis::EvaluatedQuestion| question.confidence * (1.0 - question.prediction.f1);
+    let weight =
+        |question: &analysis::EvaluatedQuestion| question.confidence * (1.0 - question.prediction.f1);
     wrong.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then_with(|| a.id.cmp(&b.id)));
     let _ = write!(
         text,

@@ -31,27 +31,25 @@ impl Verdict {
 
 fn scores(inputs: &Inputs, figures: &Figures) -> String {
     let all = figures.all();
-    let change = |before: ScoreWithInterval, after: ScoreWithInterval| {
-        format!("from {} to {}", with_interval(before), with_interval(after))
-    };
-    let verb = match all.p_value_of_gain {
-        Some(p_value) if p_value <= ALPHA && all.f1.mean > all.base_f1.mean => "raised F1",
-        Some(p_value) if p_value <= ALPHA => "lowered F1",
-        _ => "did not certainly change F1:",
-    };
-    format!(
-        "Fine-tuning {verb} {}, and exact match {}, on {} {} question{}.",
-        change(all.base_f1, all.f1),
-        change(all.base_exact_match, all.exact_match),
-        grouped(all.questions),
-        inputs.split,
-        if all.questions == 1 { "" } else { "s" },
-    )
+    let (before, after) = (all.base_f1.mean, all.f1.mean);
+    let interval = all.f1.interval.map_or_else(String::new, |interval| {
+        format!(" (95 % interval {:.1} to {:.1})", interval.low, interval.high)
+    });
+    let plural = if all.questions == 1 { "" } else { "s" };
+    let on = format!("{interval} on {} {} question{plural}", grouped(all.questions), inputs.split);
+    match all.p_value_of_gain {
+        Some(p_value) if p_value <= ALPHA => {
+            let verb = if after > before { "rose" } else { "fell" };
+            format!("F1 {verb} from {before:.1} to {after:.1}{on}.")
+        }
+        _ => format!("F1 is {after:.1}{on}. Before fine-tuning it was {before:.1}; that may be chance."),
+    }
 }
 
 /// `77.2 (76.1 to 78.3)`
 pub(crate) fn with_interval(score: ScoreWithInterval) -> String {
-    let interval = score.interval.map_or_else(String::new, |of| format!(" ({:.1} to {:.1})", of.low, of.high));
+    let interval =
+        score.interval.map_or_else(String::new, |of| format!(" ({:.1} to {:.1})", of.low, of.high));
     format!("{:.1}{interval}", score.mean)
 }
 
@@ -103,7 +101,9 @@ pub(crate) fn phrase(slicing: &str, value: &str) -> String {
         ("answer_position", part) => format!("answers in the {part} of their context"),
         ("shared_words", "none") => "questions that share no words with the answer’s sentence".to_owned(),
         ("shared_words", "more") => "questions that share most words with the answer’s sentence".to_owned(),
-        ("shared_words", share) => format!("questions that share {share} of their words with the answer’s sentence"),
+        ("shared_words", share) => {
+            format!("questions that share {share} of their words with the answer’s sentence")
+        }
         ("article", title) => format!("the article “{title}”"),
         ("script", script) => format!("contexts in {script} script"),
         ("audit", finding) => format!("the audit’s “{}”", finding.replace('_', " ")),
@@ -145,26 +145,37 @@ fn notes(inputs: &Inputs, figures: &Figures) -> Vec<String> {
     }
     notes.push(match (all.p_value_of_gain, all.f1.interval) {
         (Some(p), Some(_)) => format!(
-            "Intervals hold the true score with a confidence of 95 %, as far as new questions are like these. The change \
-             of {} points of F1 has a p-value of {}.",
+            "The intervals hold for new questions that are like these. The change of {} points of F1 has a p-value {}.",
             signed(all.f1.mean - all.base_f1.mean, 1),
-            p_value(p)
+            if p < 0.001 { "below 0.001".to_owned() } else { format!("of {}", p_value(p)) }
         ),
         _ => "All questions are about one context, so there are no intervals: other contexts may give any score.".to_owned(),
     });
     if all.questions < FEW {
-        notes.push(format!("{} questions are few: read single slices as examples, not as measurements.", grouped(all.questions)));
+        notes.push(format!(
+            "{} questions are few: read single slices as examples, not as measurements.",
+            grouped(all.questions)
+        ));
     }
     if let (Some(with), Some(without)) = (scores.has_answer, scores.no_answer) {
         let part = |part: PartScores| {
-            format!("F1 {:.1} and exact match {:.1} on {} questions", part.f1, part.exact_match, grouped(part.questions))
+            format!(
+                "F1 {:.1} and exact match {:.1} on {} questions",
+                part.f1,
+                part.exact_match,
+                grouped(part.questions)
+            )
         };
-        notes.push(format!("Where there is an answer: {}. Where there is none: {}.", part(with), part(without)));
-    }
-    if scores.questions_with_longer_answers_alone > 0 {
         notes.push(format!(
-            "{} questions have only answers that are longer than evaluate.max_answer_length allows: they cannot be answered \
-             exactly.",
+            "Where there is an answer: {}. Where there is none: {}.",
+            part(with),
+            part(without)
+        ));
+    }
+    // Fewer do not matter.
+    if 100 * scores.questions_with_longer_answers_alone > all.questions {
+        notes.push(format!(
+            "Of {} questions all answers are longer than evaluate.max_answer_length allows, so that none can be right.",
             grouped(scores.questions_with_longer_answers_alone)
         ));
     }

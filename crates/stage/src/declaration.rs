@@ -311,5 +311,4 @@ pub static REPORT: Declaration = Declaration {
 };
 
 /// All stages, in the order in which they run.
-pub static STAGES: [&Declaration; 6] =
-    [&INGEST, &TOKENIZE_FEATURES, &TRAIN, &EVALUATE, &EXPORT, &REPORT];
+pub static STAGES: [&Declaration; 6] = [&INGEST, &TOKENIZE_FEATURES, &TRAIN, &EVALUATE, &EXPORT, &REPORT];

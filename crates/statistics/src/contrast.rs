@@ -36,7 +36,8 @@ impl Contrast {
         slice.iter().for_each(|&question| is_inside[question] = true);
         let mean = |inside: bool| {
             let of_group = scores.iter().zip(&is_inside).filter(|(_, is_inside)| **is_inside == inside);
-            let (sum, count) = of_group.fold((0.0, 0.0), |(sum, count), (score, _)| (sum + score, count + 1.0));
+            let (sum, count) =
+                of_group.fold((0.0, 0.0), |(sum, count), (score, _)| (sum + score, count + 1.0));
             (count > 0.0).then(|| (sum / count, count))
         };
         let ((own, questions), (rest, others)) = (mean(true)?, mean(false)?);
@@ -53,7 +54,8 @@ impl Contrast {
         if groups < 2.0 {
             return None;
         }
-        let variance = influence.iter().map(|of_cluster: &f64| of_cluster.powi(2)).sum::<f64>() * groups / (groups - 1.0);
+        let variance = influence.iter().map(|of_cluster: &f64| of_cluster.powi(2)).sum::<f64>() * groups
+            / (groups - 1.0);
         let difference = own - rest;
         let p_value = if variance > 0.0 {
             let t = StudentsT::new(0.0, 1.0, groups - 1.0).expect("two clusters leave a degree of freedom");
@@ -81,7 +83,10 @@ mod tests {
         // Means 0.75 and 0.1875; sums of squares 0.75 and 0.171875, over 16, times 4 / 3.
         let t: f64 = 0.5625 / ((0.75 + 0.171_875) / 16.0 * 4.0 / 3.0_f64).sqrt();
         let expected = 2.0 * StudentsT::new(0.0, 1.0, 3.0).unwrap().cdf(-t);
-        assert!((found.difference - 0.5625).abs() < 1e-12 && (found.p_value - expected).abs() < 1e-12, "{found:?}");
+        assert!(
+            (found.difference - 0.5625).abs() < 1e-12 && (found.p_value - expected).abs() < 1e-12,
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -90,7 +95,8 @@ mod tests {
             let of = |values: &[f64]| -> Vec<f64> {
                 values.iter().flat_map(|value| std::iter::repeat_n(*value, copies)).collect()
             };
-            let clusters: Vec<u32> = of(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).iter().map(|id| *id as u32).collect();
+            let clusters: Vec<u32> =
+                of(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).iter().map(|id| *id as u32).collect();
             let slice: Vec<usize> = (0..3 * copies).collect();
             contrast(&clusters, &of(&[1.0, 0.0, 1.0, 0.0, 0.5, 0.0]), &slice).unwrap()
         };

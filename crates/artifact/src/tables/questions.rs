@@ -116,7 +116,8 @@ mod tests {
             base_f1: 0.25,
             confidence: 0.5,
         };
-        let wrong = QuestionRow { slices: Vec::new(), category: Some("too_long".to_owned()), ..right.clone() };
+        let wrong =
+            QuestionRow { slices: Vec::new(), category: Some("too_long".to_owned()), ..right.clone() };
         let rows = [right, wrong];
         write_questions(&path, "f", &rows).unwrap();
         assert_eq!(read_questions(&path).unwrap(), rows);

@@ -35,13 +35,13 @@ impl BarChart<'_> {
             @for (index, bar) in self.bars.iter().enumerate() {
                 @let y = ROW * index as f64;
                 (label(0.0, y + 15.0, "", &bar.name))
-                (label(WIDTH - 2.0, y + 15.0, "end", &format!("{} · {:.0} %", grouped(bar.count), share(bar.count))))
+                (label(WIDTH - 2.0, y + 15.0, "end", &format!("{} · {}", grouped(bar.count), percent(share(bar.count)))))
                 rect.ground x="0" y=(y + 21.0) width=(WIDTH - 2.0) height="8" rx="2" {}
                 rect.bar x="0" y=(y + 21.0) width=(round(x.at(bar.count as f64))) height="8" rx="2" {}
             }
         };
         let rows = self.bars.iter().map(|bar| {
-            vec![html! { (bar.name) }, html! { (grouped(bar.count)) }, html! { (format!("{:.1} %", share(bar.count))) }]
+            vec![html! { (bar.name) }, html! { (grouped(bar.count)) }, html! { (percent(share(bar.count))) }]
         });
         Figure {
             id: self.id,
@@ -50,8 +50,17 @@ impl BarChart<'_> {
             height: ROW * self.bars.len().max(1) as f64,
             drawing,
             legend: &[],
-            numbers: Table { caption: self.title, head: &["kind", self.of, "share"], words: 1, rows: rows.collect() },
+            numbers: Table {
+                caption: self.title,
+                head: &["kind", self.of, "share"],
+                words: 1,
+                rows: rows.collect(),
+            },
         }
         .render()
     }
+}
+
+fn percent(share: f64) -> String {
+    if share < 9.95 { format!("{share:.1} %") } else { format!("{share:.0} %") }
 }

@@ -33,8 +33,10 @@ impl IntervalChart<'_> {
     pub fn render(self) -> Markup {
         const ROW: f64 = 24.0;
         const TOP: f64 = 8.0;
-        const NAMES: f64 = 124.0;
-        let x = Scale { from: (0.0, 100.0), to: (NAMES + 8.0, WIDTH - 46.0) };
+        const LETTER: f64 = 6.6;
+        let longest = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+        let names = (LETTER * longest as f64).clamp(20.0, 132.0);
+        let x = Scale { from: (0.0, 100.0), to: (names + 10.0, WIDTH - 46.0) };
         let bottom = TOP + ROW * self.rows.len() as f64;
         let drawing = html! {
             @for tick in ticks(x.from, 4) {
@@ -44,7 +46,7 @@ impl IntervalChart<'_> {
             path.overall d={ "M" (round(x.at(self.overall))) " " (TOP) "V" (bottom) } {}
             @for (index, row) in self.rows.iter().enumerate() {
                 @let y = TOP + ROW * (index as f64 + 0.5);
-                (label(NAMES, y + 4.0, "end", &fitting(&row.name, NAMES)))
+                (label(names, y + 4.0, "end", &fitting(&row.name, names)))
                 @if let Some((low, high)) = row.interval {
                     path.interval d={ "M" (round(x.at(low))) " " (y) "H" (round(x.at(high))) } {}
                 }
@@ -70,7 +72,8 @@ impl IntervalRow {
     /// What a screen reader says of it.
     #[must_use]
     pub fn in_words(&self) -> String {
-        let interval = self.interval.map_or_else(String::new, |(low, high)| format!(", {low:.1} to {high:.1}"));
+        let interval =
+            self.interval.map_or_else(String::new, |(low, high)| format!(", {low:.1} to {high:.1}"));
         format!("{}: {:.1}{interval} on {} questions", self.name, self.score, grouped(self.questions))
     }
 }

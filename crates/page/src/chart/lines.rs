@@ -40,7 +40,9 @@ impl Look {
         match self {
             Self::Solid | Self::Dashed => Markup::default(),
             Self::Dots | Self::Dot => html! { circle.dot cx=(x) cy=(y) r="4" {} },
-            Self::Diamonds | Self::Diamond => raw(format!(r#"<path class="diamond" d="M{x} {}l5 5l-5 5l-5-5z"/>"#, y - 5.0)),
+            Self::Diamonds | Self::Diamond => {
+                raw(format!(r#"<path class="diamond" d="M{x} {}l5 5l-5 5l-5-5z"/>"#, y - 5.0))
+            }
         }
     }
 }
@@ -75,10 +77,10 @@ pub struct LineChart<'a> {
 impl LineChart<'_> {
     #[must_use]
     pub fn render(&self) -> Markup {
-        const HEIGHT: f64 = 240.0;
+        const HEIGHT: f64 = 248.0;
         let all = || self.lines.iter().flat_map(|line| &line.points);
         let x = Scale { from: range(self.x, all().map(|point| point.0)), to: (48.0, WIDTH - 10.0) };
-        let y = Scale { from: range(self.y, all().map(|point| point.1)), to: (HEIGHT - 40.0, 22.0) };
+        let y = Scale { from: range(self.y, all().map(|point| point.1)), to: (HEIGHT - 40.0, 30.0) };
         let place = |point: &(f64, f64)| (x.at(point.0), y.at(point.1.clamp(y.from.0, y.from.1)));
         let drawing = html! {
             (axes(&x, &y, (&self.x.format, &self.y.format), (self.x.name, self.y.name)))
@@ -91,7 +93,8 @@ impl LineChart<'_> {
             }
         };
         let legend: Vec<(&str, Look)> = self.lines.iter().map(|line| (line.name, line.look)).collect();
-        let head: Vec<&str> = std::iter::once(self.x.name).chain(self.lines.iter().map(|line| line.name)).collect();
+        let head: Vec<&str> =
+            std::iter::once(self.x.name).chain(self.lines.iter().map(|line| line.name)).collect();
         Figure {
             id: self.id,
             title: self.title,
@@ -106,7 +109,8 @@ impl LineChart<'_> {
 
     /// The numbers at some of the places where there are any, the last one included.
     fn rows(&self) -> Vec<Vec<Markup>> {
-        let mut places: Vec<f64> = self.lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).collect();
+        let mut places: Vec<f64> =
+            self.lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).collect();
         places.sort_by(f64::total_cmp);
         places.dedup();
         // The points of the shortest line are few, and matter.
@@ -114,9 +118,10 @@ impl LineChart<'_> {
         let few: Vec<f64> = few.flat_map(|line| line.points.iter().map(|point| point.0)).collect();
         let every = places.len().div_ceil(ROWS).max(1);
         let last = places.len().saturating_sub(1);
-        let kept = places.iter().enumerate().filter(|(index, place)| {
-            index.is_multiple_of(every) || *index == last || few.contains(place)
-        });
+        let kept = places
+            .iter()
+            .enumerate()
+            .filter(|(index, place)| index.is_multiple_of(every) || *index == last || few.contains(place));
         let cell = |line: &Line<'_>, place: f64| {
             let point = line.points.iter().find(|point| point.0.total_cmp(&place).is_eq());
             html! { (point.map_or_else(|| "–".to_owned(), |point| (self.y.format)(point.1))) }
@@ -131,7 +136,8 @@ impl LineChart<'_> {
 
 fn range(axis: Axis<'_>, values: impl Iterator<Item = f64>) -> (f64, f64) {
     axis.range.unwrap_or_else(|| {
-        let (low, high) = values.fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) =
+            values.fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
         (low, if high > low { high } else { low + 1.0 })
     })
 }

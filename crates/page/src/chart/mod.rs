@@ -122,12 +122,17 @@ fn round(value: f64) -> f64 {
 /// The letters that fit into so many units of width.
 fn fitting(text: &str, width: f64) -> String {
     /// Of a letter, on average, at the size of labels.
-    const LETTER: f64 = 6.1;
+    const LETTER: f64 = 6.2;
     crate::text::shortened(text, (width / LETTER) as usize)
 }
 
 /// A horizontal and a vertical axis with their grids.
-fn axes(x: &Scale, y: &Scale, labels: (&dyn Fn(f64) -> String, &dyn Fn(f64) -> String), names: (&str, &str)) -> Markup {
+fn axes(
+    x: &Scale,
+    y: &Scale,
+    labels: (&dyn Fn(f64) -> String, &dyn Fn(f64) -> String),
+    names: (&str, &str),
+) -> Markup {
     let (left, right, top, bottom) = (x.to.0, x.to.1, y.to.1, y.to.0);
     html! {
         @for tick in ticks(y.from, 4) {
@@ -140,7 +145,7 @@ fn axes(x: &Scale, y: &Scale, labels: (&dyn Fn(f64) -> String, &dyn Fn(f64) -> S
         }
         path.axis d={ "M" (round(left)) " " (round(bottom)) "H" (round(right)) } {}
         (label(right, bottom + 33.0, "end quiet", names.0))
-        (label(0.0, top - 8.0, "quiet", names.1))
+        (label(0.0, top - 18.0, "quiet", names.1))
     }
 }
 

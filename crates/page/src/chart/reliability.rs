@@ -26,12 +26,12 @@ pub struct ReliabilityChart<'a> {
 impl ReliabilityChart<'_> {
     #[must_use]
     pub fn render(&self) -> Markup {
-        const HEIGHT: f64 = 310.0;
+        const HEIGHT: f64 = 318.0;
         /// Of the counts under the chart.
         const COUNTS: f64 = 44.0;
         let percent = |value: f64| format!("{:.0} %", 100.0 * value);
         let x = Scale { from: (0.0, 1.0), to: (48.0, WIDTH - 10.0) };
-        let y = Scale { from: (0.0, 1.0), to: (HEIGHT - 40.0 - COUNTS, 22.0) };
+        let y = Scale { from: (0.0, 1.0), to: (HEIGHT - 40.0 - COUNTS, 30.0) };
         let most = self.bins.iter().map(|bin| bin.count).max().unwrap_or(0).max(1) as f64;
         let (floor, width) = (HEIGHT - 2.0, (x.to.1 - x.to.0) / self.bins.len().max(1) as f64);
         let filled = || self.bins.iter().filter(|bin| bin.count > 0);

@@ -1,7 +1,7 @@
 //! Whether the model knows when it is wrong.
 
-use page::chart::{Axis, Line, LineChart, Look, ReliabilityBin, ReliabilityChart};
 use maud::{Markup, html};
+use page::chart::{Axis, Line, LineChart, Look, ReliabilityBin, ReliabilityChart};
 
 use crate::figures::Figures;
 
@@ -50,7 +50,11 @@ fn reliability(figures: &Figures) -> Markup {
         .reliability
         .bins
         .iter()
-        .map(|bin| ReliabilityBin { count: bin.count as u64, confidence: bin.confidence, accuracy: bin.accuracy })
+        .map(|bin| ReliabilityBin {
+            count: bin.count as u64,
+            confidence: bin.confidence,
+            accuracy: bin.accuracy,
+        })
         .collect();
     ReliabilityChart {
         id: "reliability",
@@ -71,16 +75,17 @@ fn risk_coverage(figures: &Figures) -> Markup {
     let last = points.len().saturating_sub(1);
     let curve = points.iter().enumerate().filter(|(index, _)| index.is_multiple_of(every) || *index == last);
     let percent = |value: f64| format!("{:.0} %", 100.0 * value);
-    let at = |share: f64| points.iter().rfind(|point| point.coverage <= share).map_or(0.0, |point| point.risk);
+    let at =
+        |share: f64| points.iter().rfind(|point| point.coverage <= share).map_or(0.0, |point| point.risk);
     LineChart {
         id: "risk-coverage",
-        title: "Wrong answers if it answers only when sure",
+        title: "Wrong answers by share answered",
         description: &format!(
             "Answering the half of the questions that it is surest of, {} of the answers are wrong; answering all, {}.",
             percent(at(0.5)),
             percent(at(1.0))
         ),
-        x: Axis { name: "questions answered", format: percent, range: Some((0.0, 1.0)) },
+        x: Axis { name: "answered, the surest first", format: percent, range: Some((0.0, 1.0)) },
         y: Axis { name: "wrong answers", format: percent, range: None },
         lines: &[Line {
             name: "wrong answers",

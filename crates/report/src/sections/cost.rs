@@ -1,8 +1,8 @@
 //! What it took: time, machine and memory, as far as the stages noted it.
 
-use page::number::{duration, grouped, size};
 use maud::{Markup, html};
 use page::Table;
+use page::number::{duration, grouped, size};
 use serde_json::Value;
 
 use crate::inputs::Inputs;

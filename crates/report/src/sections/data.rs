@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use artifact::{FeatureFigures, Finding, Manifest, SplitCounts, SplitName, WindowFigures};
-use page::chart::{Axis, Line, LineChart, Look};
-use page::number::grouped;
+use artifact::{FeatureFigures, Finding, Manifest, SplitCounts, SplitName, UnknownFigures, WindowFigures};
 use maud::{Markup, html};
 use page::Table;
+use page::chart::{Axis, Line, LineChart, Look};
+use page::number::grouped;
 
 use crate::inputs::Inputs;
 
@@ -16,8 +16,10 @@ const BINS: usize = 32;
 pub(super) fn render(inputs: &Inputs) -> Markup {
     let [ingest, features, ..] = &inputs.manifests;
     html! {
-        (windows(ingest, features))
-        div.charts { (lengths(inputs)) }
+        div.charts {
+            div { (windows(ingest, features)) }
+            (lengths(inputs))
+        }
         h3 { "What the audit found" }
         (audit(ingest))
     }
@@ -28,48 +30,47 @@ fn splits(ingest: &Manifest) -> Vec<(SplitName, SplitCounts)> {
 }
 
 fn windows(ingest: &Manifest, features: &Manifest) -> Markup {
-    let rows = splits(ingest).into_iter().filter_map(|(split, counts)| {
-        let figures = FeatureFigures::of(features, split)?;
-        let unknown = figures.unknown_tokens;
-        let present: &WindowFigures = figures.window_settings.first()?;
-        Some(vec![
-            html! { (split) },
-            html! { (grouped(counts.articles)) },
-            html! { (grouped(counts.contexts)) },
-            html! { (grouped(counts.questions)) },
-            html! { (grouped(counts.unanswerable)) },
-            html! { (grouped(present.features)) },
-            html! { (grouped(present.length_percentiles.p50)) },
-            html! { (grouped(present.length_percentiles.p99)) },
-            html! { (percent(present.questions_in_several_windows_share)) },
-            html! { (percent(present.answers_lost_share)) },
-            html! { (percent(present.padding_share_at_max_length)) },
-            html! { (unknown.map_or_else(String::new, |unknown| percent(unknown.contexts.share))) },
-            html! { (unknown.map_or_else(String::new, |unknown| percent(unknown.answers.share))) },
-        ])
-    });
-    let head = [
-        "split",
-        "articles",
-        "contexts",
-        "questions",
-        "without an answer",
-        "windows",
-        "tokens, median",
-        "99 %",
-        "in several windows",
-        "answers lost",
-        "padding at full length",
-        "[UNK] in contexts",
-        "in answers",
+    let splits: Vec<(SplitName, SplitCounts, FeatureFigures)> = splits(ingest)
+        .into_iter()
+        .filter_map(|(split, counts)| Some((split, counts, FeatureFigures::of(features, split)?)))
+        .collect();
+    let row = |name: &str, of: &dyn Fn(&SplitCounts, &FeatureFigures) -> String| -> Vec<Markup> {
+        let cells = splits.iter().map(|(_, counts, figures)| html! { (of(counts, figures)) });
+        std::iter::once(html! { (name) }).chain(cells).collect()
+    };
+    let window = |name: &str, of: fn(&WindowFigures) -> String| {
+        row(name, &|_, figures| figures.window_settings.first().map(of).unwrap_or_default())
+    };
+    let unknown = |name: &str, of: fn(&UnknownFigures) -> f64| {
+        row(name, &|_, figures| {
+            figures.unknown_tokens.as_ref().map(|unknown| percent(of(unknown))).unwrap_or_default()
+        })
+    };
+    let rows = vec![
+        row("articles", &|counts, _| grouped(counts.articles)),
+        row("contexts", &|counts, _| grouped(counts.contexts)),
+        row("questions", &|counts, _| grouped(counts.questions)),
+        row("questions without an answer", &|counts, _| grouped(counts.unanswerable)),
+        window("windows", |window| grouped(window.features)),
+        window("tokens in a window, median", |window| grouped(window.length_percentiles.p50)),
+        window("tokens in a window, 99th percentile", |window| grouped(window.length_percentiles.p99)),
+        window("questions in several windows", |window| percent(window.questions_in_several_windows_share)),
+        window("answers that no window holds", |window| percent(window.answers_lost_share)),
+        window("padding, if batches had a fixed length", |window| {
+            percent(window.padding_share_at_max_length)
+        }),
+        unknown("[UNK] among the tokens of questions", |unknown| unknown.questions.share),
+        unknown("[UNK] among the tokens of contexts", |unknown| unknown.contexts.share),
+        unknown("[UNK] among the tokens of answers", |unknown| unknown.answers.share),
     ];
+    let head: Vec<&str> =
+        std::iter::once("").chain(splits.iter().map(|(split, ..)| split.as_str())).collect();
     let settings = &features.parts["settings"];
-    html! {
-        p { "Windows of " (settings["tokenize-features.max_length"]) " tokens that overlap by "
-            (settings["tokenize-features.doc_stride"]) ". An answer is lost where no window holds the whole of it. Batches are \
-            not padded; the column says how much of fixed-length batches would be." }
-        div.wide { (Table { caption: "Splits", head: &head, words: 1, rows: rows.collect() }.render()) }
-    }
+    let caption = format!(
+        "Windows of {} tokens that overlap by {}",
+        settings["tokenize-features.max_length"], settings["tokenize-features.doc_stride"]
+    );
+    Table { caption: &caption, head: &head, words: 1, rows }.render()
 }
 
 fn percent(share: f64) -> String {
@@ -102,7 +103,10 @@ fn lengths(inputs: &Inputs) -> Markup {
     LineChart {
         id: "lengths",
         title: "Tokens in a window",
-        description: &format!("Share of the windows by length, in steps of {width} tokens. {}.", most.join("; ")),
+        description: &format!(
+            "Share of the windows by length, in steps of {width} tokens. {}.",
+            most.join("; ")
+        ),
         x: Axis { name: "tokens", format: |tokens| grouped(tokens.round() as u64), range: None },
         y: Axis { name: "windows", format: |share| format!("{:.0} %", 100.0 * share), range: None },
         lines: &shown,
@@ -113,19 +117,29 @@ fn lengths(inputs: &Inputs) -> Markup {
 fn audit(ingest: &Manifest) -> Markup {
     let splits: Vec<SplitName> = splits(ingest).into_iter().map(|(split, _)| split).collect();
     let count = |finding: Finding, split: SplitName| {
-        ingest.metrics.get("audit").map_or(0, |audit| audit[split.as_str()]["findings"][finding.name()].as_u64().unwrap_or(0))
+        ingest
+            .metrics
+            .get("audit")
+            .map_or(0, |audit| audit[split.as_str()]["findings"][finding.name()].as_u64().unwrap_or(0))
     };
-    let found = Finding::ALL.iter().filter(|finding| splits.iter().any(|split| count(**finding, *split) > 0));
+    let is_there = |finding: &&Finding| splits.iter().any(|split| count(**finding, *split) > 0);
+    let mut found: Vec<&Finding> = Finding::ALL.iter().filter(is_there).collect();
+    found.sort_by_key(|finding| finding.severity());
     let rows: Vec<Vec<Markup>> = found
+        .into_iter()
         .map(|finding| {
             let cells = [html! { (finding.about()) }, html! { (finding.severity().name()) }];
-            cells.into_iter().chain(splits.iter().map(|split| html! { (grouped(count(*finding, *split))) })).collect()
+            cells
+                .into_iter()
+                .chain(splits.iter().map(|split| html! { (grouped(count(*finding, *split))) }))
+                .collect()
         })
         .collect();
     if rows.is_empty() {
         return html! { p { "Nothing." } };
     }
-    let head: Vec<&str> = ["finding", "severity"].into_iter().chain(splits.iter().map(|split| split.as_str())).collect();
+    let head: Vec<&str> =
+        ["finding", "severity"].into_iter().chain(splits.iter().map(|split| split.as_str())).collect();
     html! {
         (Table { caption: "Findings, the gravest first", head: &head, words: 2, rows }.render())
         p.quiet { code { "distilburn show ingest" } " has examples of each." }

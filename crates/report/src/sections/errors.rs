@@ -7,10 +7,10 @@ use analysis::EvaluatedQuestion;
 use analysis::categories::Category;
 use analysis::slices::{SLICINGS, Slice};
 use artifact::Candidate;
+use maud::{Markup, PreEscaped, html};
 use page::chart::{Bar, BarChart};
 use page::number::grouped;
 use page::text::shortened;
-use maud::{Markup, PreEscaped, html};
 use page::{Marks, passage};
 
 use crate::figures::Figures;
@@ -38,10 +38,15 @@ pub(super) fn render(inputs: &Inputs, figures: &Figures) -> Markup {
         return html! { p { "There are none." } };
     }
     html! {
-        div.charts { (categories(figures)) }
-        @if let Some((_, count)) = figures.categories.iter().find(|(category, _)| *category == Category::SameAsBase) {
-            p { (grouped(*count)) " wrong answers are what the model said before fine-tuning too. Look at these first: the \
-                label may be what is wrong." }
+        div.charts {
+            (categories(figures))
+            div {
+                p { "Each wrong answer counts once, for the first kind that fits, from top to bottom." }
+                @if let Some((_, count)) = figures.categories.iter().find(|(category, _)| *category == Category::SameAsBase) {
+                    p { "Where the model gave the same answer before fine-tuning (" (grouped(*count)) "), look at the label first: it \
+                        may be what is wrong." }
+                }
+            }
         }
         @if inputs.texts { (browse(inputs, figures)) } @else {
             p { "The answers themselves are left out (" code { "report.texts = false" } "). " code { "questions.arrow" }
@@ -60,7 +65,10 @@ fn categories(figures: &Figures) -> Markup {
     BarChart {
         id: "categories",
         title: "What is wrong with them",
-        description: &format!("{}. Each wrong answer counts once, for the first that fits.", words.join("; ")),
+        description: &format!(
+            "{}. Each wrong answer counts once, for the first that fits.",
+            words.join("; ")
+        ),
         of: "wrong answers",
         bars: &bars,
     }

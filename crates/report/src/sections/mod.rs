@@ -8,9 +8,10 @@ mod recipe;
 mod slices;
 mod training;
 
-use page::number::grouped;
+use artifact::ScoreWithInterval;
 use maud::{Markup, html};
 use page::Document;
+use page::number::grouped;
 
 use crate::figures::Figures;
 use crate::inputs::Inputs;
@@ -39,8 +40,13 @@ pub(crate) fn render(inputs: &Inputs, figures: &Figures, verdict: &Verdict) -> S
         a.skip href="#main" { "Skip to the report" }
         header {
             h1 { "distilburn report · " (name) }
-            p.verdict { (verdict.scores) " " strong { (verdict.worst) } }
-            ul.notes.quiet { @for note in &verdict.notes { li { (note) } } }
+            div.opening {
+                div {
+                    p.verdict { (verdict.scores) }
+                    p.worst { (verdict.worst) }
+                }
+                ul.notes { @for note in &verdict.notes { li { (note) } } }
+            }
             (tiles(figures))
             nav aria-label="Sections" { ul { @for section in &sections {
                 li { a href={ "#" (section.id) } { (section.name) } }
@@ -72,16 +78,23 @@ pub(crate) fn version(inputs: &Inputs) -> &str {
 }
 
 fn verdict_in_tab(inputs: &Inputs, figures: &Figures) -> String {
-    format!("F1 {:.1} on {} {} questions", figures.all().f1.mean, grouped(figures.all().questions), inputs.split)
+    format!(
+        "F1 {:.1} on {} {} questions",
+        figures.all().f1.mean,
+        grouped(figures.all().questions),
+        inputs.split
+    )
 }
 
 /// The four numbers that one quotes.
 fn tiles(figures: &Figures) -> Markup {
     let all = figures.all();
-    let score = |name: &str, after, before| {
+    let score = |name: &str, after: ScoreWithInterval, before: ScoreWithInterval| {
+        let interval = after.interval.map(|interval| format!("{:.1} to {:.1}", interval.low, interval.high));
         html! { div { dt { (name) } dd {
-            div.large { (format!("{:.1}", score_of(after))) }
-            div.small { (with_interval(after).split_once(' ').map_or("", |(_, interval)| interval)) " · before " (format!("{:.1}", score_of(before))) }
+            div.large { (format!("{:.1}", after.mean)) }
+            @if let Some(interval) = interval { div.small { (interval) " with 95 % confidence" } }
+            div.small { "before: " (with_interval(before)) }
         } } }
     };
     let share = 100.0 * figures.wrong() as f64 / all.questions.max(1) as f64;
@@ -96,12 +109,9 @@ fn tiles(figures: &Figures) -> Markup {
             } }
             div { dt { "Confidence is off by" } dd {
                 div.large { (format!("{calibration:.1}")) }
-                div.small { "points on average (calibration error)" }
+                div.small { "points on average" }
+                div.small { "(expected calibration error)" }
             } }
         }
     }
-}
-
-fn score_of(score: artifact::ScoreWithInterval) -> f64 {
-    score.mean
 }

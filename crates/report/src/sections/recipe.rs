@@ -44,14 +44,23 @@ fn origins(ingest: &Manifest) -> Markup {
             vec![html! { (name) }, html! { (origin.name()) }, html! { span.hash { (hash) } }]
         })
     });
-    Table { caption: "Raw data and base model", head: &["for", "source", "known by"], words: 3, rows: rows.collect() }.render()
+    Table {
+        caption: "Raw data and base model",
+        head: &["for", "source", "known by"],
+        words: 3,
+        rows: rows.collect(),
+    }
+    .render()
 }
 
 fn lineage(manifests: &[Manifest; 4]) -> Markup {
     let rows = manifests.iter().map(|manifest| {
         let versions = manifest.run.get("versions").and_then(Value::as_object);
-        let versions: Vec<String> =
-            versions.into_iter().flatten().map(|(name, version)| format!("{name} {}", text(Some(version)))).collect();
+        let versions: Vec<String> = versions
+            .into_iter()
+            .flatten()
+            .map(|(name, version)| format!("{name} {}", text(Some(version))))
+            .collect();
         let started = text(manifest.run.get("started"));
         let minute = started.get(..16).map_or_else(|| started.clone(), |minute| minute.replace('T', " "));
         vec![
@@ -62,7 +71,8 @@ fn lineage(manifests: &[Manifest; 4]) -> Markup {
         ]
     });
     let head = ["stage", "artifact", "made (UTC)", "versions"];
-    Table { caption: "Stages and the artifacts that they made", head: &head, words: 4, rows: rows.collect() }.render()
+    Table { caption: "Stages and the artifacts that they made", head: &head, words: 4, rows: rows.collect() }
+        .render()
 }
 
 /// What the artifacts were made with, as a settings file.

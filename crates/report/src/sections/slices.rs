@@ -2,11 +2,11 @@
 
 use analysis::slices::SLICINGS;
 use artifact::SliceRow;
+use maud::{Markup, html};
+use page::Table;
 use page::chart::{IntervalChart, IntervalRow, Look, key};
 use page::number::{grouped, p_value, signed};
 use page::text::shortened;
-use maud::{Markup, html};
-use page::Table;
 
 use crate::figures::{ALPHA, Figures, LEAST_IN_SLICE, ScoredSlice};
 use crate::inputs::Inputs;
@@ -25,9 +25,10 @@ pub(super) fn render(inputs: &Inputs, figures: &Figures) -> Markup {
         h3 { "All kinds" }
         p { "F1 of each kind of question, with its 95 % interval. The dashed line is F1 of all questions." }
         (key(&[("fine-tuned", Look::Dot), ("before fine-tuning", Look::Diamond)]))
-        div.charts { @for (name, title) in kinds() {
+        div.charts.columns { @for (name, title) in kinds() {
             @let slices: Vec<&ScoredSlice> = figures.of_slicing(name).collect();
-            @if !slices.is_empty() { (chart(name, &title, &slices, figures)) }
+            @let tells_apart = slices.len() > 1 || slices.iter().any(|slice| slice.row.questions < figures.all().questions);
+            @if tells_apart { (chart(name, &title, &slices, figures)) }
         } }
         @let empty: Vec<&String> = inputs.own_slices.iter().filter(|name| is_empty(figures, name)).collect();
         @if !empty.is_empty() {
@@ -45,7 +46,9 @@ fn is_empty(figures: &Figures, own: &str) -> bool {
 fn kinds() -> impl Iterator<Item = (&'static str, String)> {
     let capital = |label: &str| {
         let mut letters = label.chars();
-        letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+        letters
+            .next()
+            .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
     };
     let built_in = SLICINGS.into_iter().map(move |slicing| (slicing.name, capital(slicing.label)));
     let others = [("audit", "Findings of the audit"), ("own", "Your own slices")];
@@ -99,20 +102,37 @@ fn chart(slicing: &str, title: &str, slices: &[&ScoredSlice], figures: &Figures)
         shown.truncate(MOST_ROWS);
     }
     let left = slices.len() - shown.len();
-    let title =
-        if left > 0 { format!("{title}: the {} lowest of {}", shown.len(), slices.len()) } else { title.to_owned() };
+    let title = if left > 0 {
+        format!("{title}: the {} lowest of {}", shown.len(), slices.len())
+    } else {
+        title.to_owned()
+    };
     let rows: Vec<IntervalRow> = shown.iter().map(|slice| interval_row(slicing, &slice.row)).collect();
     let words: Vec<String> = rows.iter().map(IntervalRow::in_words).collect();
     let numbers = Table {
         caption: &title,
-        head: &["", "questions", "F1", "95 % interval", "exact match", "F1 before", "p of the change", "from the others", "p"],
+        head: &[
+            "",
+            "questions",
+            "F1",
+            "95 % interval",
+            "exact match",
+            "F1 before",
+            "p of the change",
+            "from the others",
+            "p",
+        ],
         words: 1,
         rows: shown.iter().zip(&rows).map(|(slice, row)| numbers(&slice.row, &row.name)).collect(),
     };
     IntervalChart {
         id: &format!("slices-{slicing}"),
         title: &title,
-        description: &format!("F1 in per cent. {}. All questions: {:.1}.", words.join("; "), figures.all().f1.mean),
+        description: &format!(
+            "F1 in per cent. {}. All questions: {:.1}.",
+            words.join("; "),
+            figures.all().f1.mean
+        ),
         rows: &rows,
         overall: figures.all().f1.mean,
         numbers,

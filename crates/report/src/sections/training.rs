@@ -1,9 +1,9 @@
 //! How the training went.
 
 use artifact::{HistoryKind, HistoryRow};
+use maud::{Markup, html};
 use page::chart::{Axis, Line, LineChart, Look};
 use page::number::{grouped, short};
-use maud::{Markup, html};
 
 use crate::inputs::Inputs;
 
@@ -16,7 +16,9 @@ pub(super) fn render(inputs: &Inputs) -> Markup {
         rows(HistoryKind::Validation).filter_map(|row| finite((row.global_step as f64, of(row)?))).collect()
     };
     let steps = |of: fn(&HistoryRow) -> Option<f64>| {
-        thinned(rows(HistoryKind::Train).filter_map(|row| finite((row.global_step as f64, of(row)?))).collect())
+        thinned(
+            rows(HistoryKind::Train).filter_map(|row| finite((row.global_step as f64, of(row)?))).collect(),
+        )
     };
     let (loss, rate) = (steps(|row| Some(row.loss)), steps(|row| row.learning_rate));
     let (f1, exact_match) = (validation(|row| row.f1), validation(|row| row.exact_match));
