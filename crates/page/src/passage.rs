@@ -6,6 +6,9 @@ use maud::{Markup, html};
 
 use crate::text::printable;
 
+/// Letters of a word that is left out rather than cut.
+const WORD: usize = 20;
+
 /// What is marked, in characters of the text.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
@@ -22,7 +25,7 @@ pub fn passage(text: &str, marks: &Marks, around: usize) -> Markup {
     let gold: Vec<Range<usize>> = marks.gold.iter().map(within).filter(|range| !range.is_empty()).collect();
     let predicted = marks.predicted.iter().map(within).find(|range| !range.is_empty());
     let marked: Vec<&Range<usize>> = gold.iter().chain(&predicted).collect();
-    let pieces = pieces(&marked, around, length);
+    let pieces = pieces(&marked, around, text);
     // Wherever what is marked may change.
     let mut edges: Vec<usize> = marked.iter().flat_map(|range| [range.start, range.end]).collect();
     edges.extend(pieces.iter().flat_map(|piece| [piece.start, piece.end]));
@@ -35,16 +38,27 @@ pub fn passage(text: &str, marks: &Marks, around: usize) -> Markup {
         (false, Some(predicted)) if predicted.contains(&at) => Some("predicted"),
         (false, _) => None,
     };
+    let runs = |piece: &Range<usize>| {
+        let mut runs: Vec<(Option<&str>, Range<usize>)> = Vec::new();
+        for (run, bytes) in edges.windows(2).zip(bytes.windows(2)) {
+            if run[0] < piece.start || run[1] > piece.end {
+                continue;
+            }
+            match runs.last_mut() {
+                Some((last, range)) if *last == class(run[0]) => range.end = bytes[1],
+                _ => runs.push((class(run[0]), bytes[0]..bytes[1])),
+            }
+        }
+        runs
+    };
     html! {
         @for (index, piece) in pieces.iter().enumerate() {
             @if index > 0 { " … " } @else if piece.start > 0 { "… " }
-            @for (run, bytes) in edges.windows(2).zip(bytes.windows(2)) {
-                @if run[0] >= piece.start && run[1] <= piece.end {
-                    @let shown = printable(&text[bytes[0]..bytes[1]]);
-                    @match class(run[0]) {
-                        Some(class) => mark class=(class) { (shown) },
-                        None => (shown),
-                    }
+            @for (class, range) in runs(piece) {
+                @let shown = printable(&text[range]);
+                @match class {
+                    Some(class) => mark class=(class) { (shown) },
+                    None => (shown),
                 }
             }
         }
@@ -52,9 +66,22 @@ pub fn passage(text: &str, marks: &Marks, around: usize) -> Markup {
     }
 }
 
-/// What is shown of a text of this length, in order and apart from each other.
-fn pieces(marked: &[&Range<usize>], around: usize, length: usize) -> Vec<Range<usize>> {
-    let near = |start: usize, end: usize| start.saturating_sub(around)..(end + around).min(length);
+/// What is shown of a text, in order and apart from each other. No word is cut that ends nearby.
+fn pieces(marked: &[&Range<usize>], around: usize, text: &str) -> Vec<Range<usize>> {
+    let letters: Vec<char> = text.chars().collect();
+    let length = letters.len();
+    let is_space = |at: usize| letters.get(at).is_none_or(|letter| letter.is_whitespace());
+    let near = |start: usize, end: usize| {
+        let (first, last) = (start.saturating_sub(around), (end + around).min(length));
+        let word = |at: &usize| is_space(*at);
+        let first = if first == 0 {
+            0
+        } else {
+            (first..start).take(WORD).find(|at| is_space(at - 1)).unwrap_or(first)
+        };
+        let last = (end..=last).rev().take(WORD).find(word).unwrap_or(last);
+        first..last
+    };
     let mut wanted: Vec<Range<usize>> = Vec::new();
     for range in marked {
         if range.len() > 2 * around {
@@ -64,7 +91,7 @@ fn pieces(marked: &[&Range<usize>], around: usize, length: usize) -> Vec<Range<u
         }
     }
     if wanted.is_empty() {
-        wanted.push(0..(2 * around).min(length));
+        wanted.push(near(0, around.min(length)));
     }
     wanted.sort_by_key(|range| range.start);
     let mut pieces: Vec<Range<usize>> = Vec::new();

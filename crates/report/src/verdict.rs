@@ -33,7 +33,7 @@ fn scores(inputs: &Inputs, figures: &Figures) -> String {
     let all = figures.all();
     let (before, after) = (all.base_f1.mean, all.f1.mean);
     let interval = all.f1.interval.map_or_else(String::new, |interval| {
-        format!(" (95 % interval {:.1} to {:.1})", interval.low, interval.high)
+        format!(" (95\u{a0}% interval {:.1} to {:.1})", interval.low, interval.high)
     });
     let plural = if all.questions == 1 { "" } else { "s" };
     let on = format!("{interval} on {} {} question{plural}", grouped(all.questions), inputs.split);
@@ -145,9 +145,10 @@ fn notes(inputs: &Inputs, figures: &Figures) -> Vec<String> {
     }
     notes.push(match (all.p_value_of_gain, all.f1.interval) {
         (Some(p), Some(_)) => format!(
-            "The intervals hold for new questions that are like these. The change of {} points of F1 has a p-value {}.",
+            "The intervals hold for new questions that are like these. The change of {} points of F1 {} (p {}).",
             signed(all.f1.mean - all.base_f1.mean, 1),
-            if p < 0.001 { "below 0.001".to_owned() } else { format!("of {}", p_value(p)) }
+            if p <= ALPHA { "is certain" } else { "may be chance" },
+            p_value(p)
         ),
         _ => "All questions are about one context, so there are no intervals: other contexts may give any score.".to_owned(),
     });

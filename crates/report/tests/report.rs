@@ -51,7 +51,7 @@ fn the_page_says_what_the_tables_say() {
     let interval = slices[0].f1.interval.unwrap();
     assert!(interval.low < mean && mean < interval.high);
     let verdict = format!(
-        "F1 rose from {:.1} to {mean:.1} (95 % interval {:.1} to {:.1}) on 240 validation questions.",
+        "F1 rose from {:.1} to {mean:.1} (95\u{a0}% interval {:.1} to {:.1}) on 240 validation questions.",
         slices[0].base_f1.mean, interval.low, interval.high
     );
     assert!(page.contains(&verdict), "{verdict}");

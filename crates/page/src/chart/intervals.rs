@@ -33,9 +33,9 @@ impl IntervalChart<'_> {
     pub fn render(self) -> Markup {
         const ROW: f64 = 24.0;
         const TOP: f64 = 8.0;
-        const LETTER: f64 = 6.6;
+        const LETTER: f64 = 7.2;
         let longest = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
-        let names = (LETTER * longest as f64).clamp(20.0, 132.0);
+        let names = (LETTER * longest as f64 + 6.0).clamp(20.0, 160.0);
         let x = Scale { from: (0.0, 100.0), to: (names + 10.0, WIDTH - 46.0) };
         let bottom = TOP + ROW * self.rows.len() as f64;
         let drawing = html! {

@@ -122,7 +122,7 @@ fn round(value: f64) -> f64 {
 /// The letters that fit into so many units of width.
 fn fitting(text: &str, width: f64) -> String {
     /// Of a letter, on average, at the size of labels.
-    const LETTER: f64 = 6.2;
+    const LETTER: f64 = 7.2;
     crate::text::shortened(text, (width / LETTER) as usize)
 }
 

@@ -16,7 +16,7 @@ const BINS: usize = 32;
 pub(super) fn render(inputs: &Inputs) -> Markup {
     let [ingest, features, ..] = &inputs.manifests;
     html! {
-        div.charts {
+        div.beside {
             div { (windows(ingest, features)) }
             (lengths(inputs))
         }

@@ -93,7 +93,7 @@ fn tiles(figures: &Figures) -> Markup {
         let interval = after.interval.map(|interval| format!("{:.1} to {:.1}", interval.low, interval.high));
         html! { div { dt { (name) } dd {
             div.large { (format!("{:.1}", after.mean)) }
-            @if let Some(interval) = interval { div.small { (interval) " with 95 % confidence" } }
+            @if let Some(interval) = interval { div.small { "95\u{a0}% interval " (interval) } }
             div.small { "before: " (with_interval(before)) }
         } } }
     };

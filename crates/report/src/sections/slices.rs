@@ -144,7 +144,7 @@ fn interval_row(slicing: &str, row: &SliceRow) -> IntervalRow {
     let is_number = row.value.starts_with(|first: char| first.is_ascii_digit());
     let name = match slicing {
         "answer_length" | "context_length" | "windows" if is_number => range(&row.value),
-        "audit" => row.value.replace('_', " "),
+        "audit" => row.value.trim_start_matches("answer_").replace('_', " "),
         _ => shortened(&row.value, TITLE),
     };
     let interval = row.f1.interval.map(|interval| (interval.low, interval.high));
