@@ -25,7 +25,7 @@ enum How {
 }
 
 /// Every command of README, in an order in which they can be run.
-const COMMANDS: [(&str, How); 30] = [
+const COMMANDS: [(&str, How); 31] = [
     ("distilburn run", How::Run),
     ("distilburn run --progress plain --set train.max_minutes=300", How::Run),
     ("distilburn run --config my/pipeline.toml", How::Run),
@@ -55,6 +55,7 @@ const COMMANDS: [(&str, How); 30] = [
     ("distilburn score", How::Help("named in a table, without its options")),
     ("distilburn score --dataset dev.json --predictions predictions.json", How::Run),
     ("distilburn errors", How::Run),
+    ("distilburn report", How::Run),
     ("distilburn compare", How::Help("named in a table, without its options")),
     ("distilburn compare A B", How::Help("A and B stand for two trainings")),
     ("distilburn-ingest --output out/ingest", How::Run),

@@ -25,6 +25,8 @@ fn a_fresh_run_makes_every_stage_and_sums_up() {
     assert!(said.stdout.contains("exact match 1.00 → 80.00, F1 4.25 → 85.50"), "{said:?}");
     let model = said.stdout.lines().find_map(|line| line.strip_prefix("model directory: ")).unwrap();
     assert!(model.starts_with("artifacts/export/") && model.ends_with("/model"), "{model}");
+    let page = said.stdout.lines().last().and_then(|line| line.strip_prefix("report: ")).unwrap();
+    assert!(page.starts_with("artifacts/report/") && page.ends_with("/report.html"), "{page}");
     assert!(said.stderr.contains("no pipeline.toml here"), "{said:?}");
 }
 
@@ -44,12 +46,36 @@ fn a_second_run_does_nothing_and_says_so() {
 }
 
 #[test]
-fn a_training_setting_reruns_train_evaluate_and_export_only() {
+fn a_training_setting_reruns_train_and_what_follows_only() {
     let bench = Bench::new();
     assert_eq!(ran(&bench.json("distilburn run --json")), STAGES);
     let summary = bench.json("distilburn run --json --set train.epochs=1");
-    assert_eq!(ran(&summary), ["train", "evaluate", "export"]);
+    assert_eq!(ran(&summary), ["train", "evaluate", "export", "report"]);
     assert!(ran(&bench.json("distilburn run --json")).is_empty(), "the first artifacts are still there");
+}
+
+#[test]
+fn settings_of_the_report_rerun_the_report_only() {
+    let bench = Bench::new();
+    bench.run("distilburn run");
+    assert_eq!(ran(&bench.json("distilburn run --json --set report.texts=false")), ["report"]);
+    fs::write(bench.path("pipeline.toml"), "[report]\nslices = { mine = \"ids.txt\" }\n").unwrap();
+    fs::write(bench.path("ids.txt"), "a\n").unwrap();
+    assert_eq!(ran(&bench.json("distilburn run --json")), ["report"]);
+    assert!(ran(&bench.json("distilburn run --json")).is_empty());
+    fs::write(bench.path("ids.txt"), "a\nb\n").unwrap();
+    let summary = bench.json("distilburn run --json");
+    assert_eq!(ran(&summary), ["report"]);
+    // The stage's command prints the page, too, and does nothing again.
+    let page = bench.run("distilburn report").stdout;
+    assert_eq!(summary["report"].as_str().unwrap().trim_start_matches("./"), page.trim());
+    fs::remove_file(bench.path("ids.txt")).unwrap();
+    let said = bench.run("distilburn run");
+    assert!(
+        said.code == Some(3)
+            && said.stderr.contains("pipeline.toml:2: report.slices = ids.txt: no such file"),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -71,7 +97,10 @@ fn a_store_that_was_copied_elsewhere_is_still_valid() {
 fn force_runs_what_is_finished() {
     let bench = Bench::new();
     bench.run("distilburn run");
-    assert_eq!(ran(&bench.json("distilburn run --json --force --from evaluate")), ["evaluate", "export"]);
+    assert_eq!(
+        ran(&bench.json("distilburn run --json --force --from evaluate")),
+        ["evaluate", "export", "report"]
+    );
 }
 
 #[test]

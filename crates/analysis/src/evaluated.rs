@@ -1,10 +1,16 @@
 //! The questions of a split with the answers that they got, gathered from the tables of three artifacts.
 
-use artifact::{Artifact, Contexts, Examples, Feature, Features, Prediction, Predictions, SplitName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use artifact::{
+    Artifact, Contexts, Examples, Feature, Features, Finding, Prediction, Predictions, SplitName, file_name,
+};
 use squad::LabelledAnswer;
 
 use crate::categories::{Category, WrongAnswer};
-use crate::slices::{Slice, SlicedQuestion, slices};
+use crate::slices::{AUDIT, Slice, SlicedQuestion, slices};
+use crate::{Error, OwnSlices};
 
 /// A question, its gold answers, and what the model before and after fine-tuning answered.
 #[derive(Clone, Debug)]
@@ -27,16 +33,24 @@ pub struct EvaluatedQuestion {
     pub category: Option<Category>,
 }
 
+/// An evaluation and what it was made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    pub evaluate: &'a Artifact,
+    pub ingest: &'a Artifact,
+    pub features: &'a Artifact,
+}
+
 /// The questions of `split`, in the order of the data, and their contexts.
 ///
 /// # Errors
 /// Those of opening the tables, and tables that do not belong together.
 pub fn evaluated(
-    evaluate: &Artifact,
-    ingest: &Artifact,
-    features: &Artifact,
+    inputs: Inputs<'_>,
     split: SplitName,
-) -> artifact::Result<(Vec<EvaluatedQuestion>, Contexts)> {
+    own: &OwnSlices,
+) -> Result<(Vec<EvaluatedQuestion>, Contexts), Error> {
+    let Inputs { evaluate, ingest, features } = inputs;
     let contexts = Contexts::open(&ingest.file(split.contexts())?)?;
     let examples = Examples::open(&ingest.file(split.examples())?)?;
     examples.check_contexts(&contexts)?;
@@ -47,13 +61,14 @@ pub fn evaluated(
     predictions.check_length(examples.len())?;
     base.check_length(examples.len())?;
 
+    let findings = Findings::read(&ingest.file(file_name::AUDIT)?, split, &examples)?;
     let mut windows = features.iter().peekable();
     let mut questions = Vec::with_capacity(examples.len());
     for (index, example) in examples.iter().enumerate() {
         let of_question = |feature: &Feature<'_>| feature.example_index as usize == index;
-        let mut own: Vec<Feature<'_>> = Vec::new();
+        let mut own_windows: Vec<Feature<'_>> = Vec::new();
         while let Some(window) = windows.next_if(of_question) {
-            own.push(window);
+            own_windows.push(window);
         }
         let context = contexts.get(example.context_id);
         let labelled: Vec<LabelledAnswer<'_>> = example
@@ -66,7 +81,9 @@ pub fn evaluated(
             Category::of(&WrongAnswer {
                 context: context.context,
                 ground_truths: &labelled,
-                is_in_window: own.iter().any(|window| labelled.iter().any(|answer| holds(window, answer))),
+                is_in_window: own_windows
+                    .iter()
+                    .any(|window| labelled.iter().any(|answer| holds(window, answer))),
                 prediction: LabelledAnswer {
                     start: prediction.start_char,
                     text: &prediction.prediction_text,
@@ -85,15 +102,56 @@ pub fn evaluated(
                 question: example.question,
                 context: context.context,
                 ground_truths: &labelled,
-                windows: own.len(),
+                windows: own_windows.len(),
                 article: context.title,
-            }),
+            })
+            .into_iter()
+            .chain(findings.of(example.id, example.context_id))
+            .chain(own.of(example.id))
+            .collect(),
             prediction,
             base,
             category,
         });
     }
+    own.warn_about_strangers(questions.iter().map(|question| question.id.as_str()), split.as_str());
     Ok((questions, contexts))
+}
+
+/// What the audit found, by question and by context.
+struct Findings {
+    of_questions: BTreeMap<String, BTreeSet<Finding>>,
+    of_contexts: BTreeMap<u32, BTreeSet<Finding>>,
+}
+
+impl Findings {
+    fn read(path: &Path, split: SplitName, examples: &Examples) -> Result<Self, Error> {
+        let mut findings = Self { of_questions: BTreeMap::new(), of_contexts: BTreeMap::new() };
+        // A finding about a context names the first of its questions alone.
+        let mut about_contexts: BTreeMap<String, BTreeSet<Finding>> = BTreeMap::new();
+        for row in artifact::read_audit(path)? {
+            let row = row?;
+            if row.split != split.as_str() {
+                continue;
+            }
+            let found = if row.field == "context" { &mut about_contexts } else { &mut findings.of_questions };
+            found.entry(row.id).or_default().insert(row.finding);
+        }
+        if !about_contexts.is_empty() {
+            for example in examples.iter() {
+                if let Some(found) = about_contexts.get(example.id) {
+                    findings.of_contexts.entry(example.context_id).or_default().extend(found);
+                }
+            }
+        }
+        Ok(findings)
+    }
+
+    fn of(&self, id: &str, context_id: u32) -> impl Iterator<Item = Slice> {
+        let found = self.of_questions.get(id).into_iter().chain(self.of_contexts.get(&context_id)).flatten();
+        let found: BTreeSet<Finding> = found.copied().collect();
+        found.into_iter().map(|finding| Slice { slicing: AUDIT.to_owned(), value: finding.name().to_owned() })
+    }
 }
 
 /// Whether the window has the context's characters from the answer's first to its last.

@@ -4,21 +4,14 @@
 //! `compare`, `errors` and `--require` agree. Means and intervals over slices are `statistics`' business.
 
 pub mod categories;
+mod error;
 mod evaluated;
 mod judged;
+mod own_slices;
 mod passage;
 pub mod slices;
 
-pub use evaluated::{EvaluatedQuestion, evaluated};
+pub use error::Error;
+pub use evaluated::{EvaluatedQuestion, Inputs, evaluated};
 pub use judged::{Judged, choose, prediction_row};
-
-use miette::Diagnostic;
-use thiserror::Error;
-
-/// A text that names no slice.
-#[derive(Debug, Error, Diagnostic)]
-#[error("expected a slice such as `question_word=why`, found {found:?}")]
-#[diagnostic(help("write the slicing's name, `=` and one of its values"))]
-pub struct NotASlice {
-    pub found: String,
-}
+pub use own_slices::OwnSlices;

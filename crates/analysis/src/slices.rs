@@ -4,7 +4,8 @@
 //! `question_word=why`. Words are counted at white space, in scripts without spaces every character is one. Number
 //! words, months, connecting and common words are English.
 //!
-//! Not here: slices that other parts make up, such as the audit's findings and lists of ids. They are [`Slice`]s too.
+//! Not here: slices by the audit's findings ([`AUDIT`]) and by lists of ids ([`OWN`]). They are [`Slice`]s too, and a question
+//! may be in any number of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,7 @@ use unicode_script::UnicodeScript as _;
 
 use squad::{LabelledAnswer, python, units_of};
 
-use crate::NotASlice;
+use crate::Error;
 use crate::passage::Passage;
 
 /// What the built-in slices look at.
@@ -47,15 +48,15 @@ impl fmt::Display for Slice {
 }
 
 impl FromStr for Slice {
-    type Err = NotASlice;
+    type Err = Error;
 
     /// Cuts at the first `=`; a value may hold more of them.
-    fn from_str(text: &str) -> Result<Self, NotASlice> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         match text.split_once('=') {
             Some((slicing, value)) if !slicing.is_empty() && !value.is_empty() => {
                 Ok(Self { slicing: slicing.to_owned(), value: value.to_owned() })
             }
-            _ => Err(NotASlice { found: text.to_owned() }),
+            _ => Err(Error::NotASlice { found: text.to_owned() }),
         }
     }
 }
@@ -70,6 +71,12 @@ pub struct Slicing {
     /// Its values in the order of a table; empty where they come from the data.
     pub values: &'static [&'static str],
 }
+
+/// The slicing by what the audit found: `audit=answer_ends_inside_word`.
+pub const AUDIT: &str = "audit";
+
+/// The slicing by lists of ids: `own=medical`.
+pub const OWN: &str = "own";
 
 /// The value of questions without a gold answer.
 const NO_ANSWER: &str = "no answer";
@@ -110,6 +117,29 @@ pub const SLICINGS: [Slicing; 9] = [
     Slicing { name: "article", label: "article", values: &[] },
     Slicing { name: "script", label: "script", values: &[] },
 ];
+
+/// The questions of every slice, by their places, in the order of a table: the built-in slicings and their values, then those of
+/// the audit and one's own; values that come from the data by name.
+#[must_use]
+pub fn members<'a>(of_questions: impl Iterator<Item = &'a [Slice]>) -> Vec<(Slice, Vec<usize>)> {
+    let mut members: BTreeMap<&Slice, Vec<usize>> = BTreeMap::new();
+    for (index, slices) in of_questions.enumerate() {
+        for slice in slices {
+            members.entry(slice).or_default().push(index);
+        }
+    }
+    let place = |slice: &Slice| {
+        let others = [AUDIT, OWN].iter().position(|name| *name == slice.slicing);
+        match SLICINGS.iter().position(|slicing| slicing.name == slice.slicing) {
+            Some(at) => (at, SLICINGS[at].values.iter().position(|value| *value == slice.value)),
+            None => (SLICINGS.len() + others.unwrap_or(0), None),
+        }
+    };
+    let mut members: Vec<(Slice, Vec<usize>)> =
+        members.into_iter().map(|(slice, members)| (slice.clone(), members)).collect();
+    members.sort_by_key(|(slice, _)| place(slice));
+    members
+}
 
 /// The slices that a question falls in, one for each of [`SLICINGS`] but `article` where it has no title.
 ///

@@ -24,6 +24,14 @@ pub const CHECKPOINTS: &str = "checkpoints";
 pub const PREDICTIONS_JSON: &str = "predictions.json";
 /// evaluate: the same of the test split.
 pub const TEST_PREDICTIONS_JSON: &str = "predictions-test.json";
+/// report: what became of each question.
+pub const QUESTIONS: &str = "questions.arrow";
+/// report: scores of the slices.
+pub const SLICES: &str = "slices.arrow";
+/// report: the page.
+pub const REPORT_HTML: &str = "report.html";
+/// report: the same in short, for a pull request or the page of a CI job.
+pub const REPORT_MD: &str = "report.md";
 /// export: the listing of the model folder.
 pub const FILES: &str = "files.arrow";
 /// export: the Hugging Face model folder.

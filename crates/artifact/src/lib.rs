@@ -38,8 +38,9 @@ pub use live::{LiveRow, read_live};
 pub use lock::Holder;
 pub use manifest::{FileEntry, Input, MANIFEST_VERSION, Manifest, ManifestDraft};
 pub use metrics::{
-    BestScore, Calibration, CalibrationError, EvaluateMetrics, Gain, Interval, NullThresholds, PartScores,
-    Scores, SliceScores, SplitCounts, TrainMetrics, to_metrics,
+    BestScore, Calibration, CalibrationError, EvaluateMetrics, FeatureFigures, Gain, Interval, LengthFigures,
+    NullThresholds, PartScores, Scores, SliceScores, SplitCounts, TrainMetrics, UnknownFigures, UnknownShare,
+    WindowFigures, to_metrics,
 };
 pub use partial::{DAMAGED_PREFIX, PARTIAL_PREFIX, Partial};
 pub use provenance::{Origin, Sources};
@@ -60,5 +61,7 @@ pub use tables::features::{FEATURES, Feature, FeatureRow, Features, FeaturesWrit
 pub use tables::files::{ExportedFile, FILES, read_files, write_files};
 pub use tables::history::{HISTORY, HistoryKind, HistoryRow, read_history, write_history};
 pub use tables::predictions::{Candidate, PREDICTIONS, Prediction, Predictions, PredictionsWriter};
+pub use tables::questions::{QUESTIONS, QuestionRow, read_questions, write_questions};
+pub use tables::slices::{SLICES, ScoreWithInterval, SliceRow, read_slices, write_slices};
 pub use tables::tensors::{CHECKPOINT, TENSORS, TensorView, Tensors, TensorsWriter, WEIGHTS};
 pub use tables::timing::{TIMING, TimingRow, read_timing, write_timing};

@@ -28,6 +28,58 @@ pub struct SplitCounts {
     pub skipped: Map<String, Value>,
 }
 
+/// tokenize-features, of each split under its name.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct FeatureFigures {
+    /// Windows of the present size first, then of others that were counted for comparison.
+    pub window_settings: Vec<WindowFigures>,
+    /// Share of tokens that the vocabulary lacks.
+    pub unknown_tokens: Option<UnknownFigures>,
+}
+
+/// What windows of one size are like.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct WindowFigures {
+    pub max_length: u64,
+    pub doc_stride: u64,
+    pub features: u64,
+    pub tokens: u64,
+    pub questions_in_several_windows_share: f64,
+    /// Questions that leave no room for their context.
+    pub questions_too_long: u64,
+    /// Of the questions with an answer.
+    pub answers_lost_share: f64,
+    pub padding_share_at_max_length: f64,
+    pub padding_share_in_batches_of_8: f64,
+    pub length_percentiles: LengthFigures,
+}
+
+/// Tokens that at least so many per cent of the windows do not exceed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct LengthFigures {
+    pub p50: u64,
+    pub p90: u64,
+    pub p99: u64,
+    pub max: u64,
+}
+
+/// The share of [UNK] in parts of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct UnknownFigures {
+    pub questions: UnknownShare,
+    pub contexts: UnknownShare,
+    pub answers: UnknownShare,
+}
+
+/// 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct UnknownShare {
+    pub share: f64,
+}
+
 /// train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainMetrics {
@@ -191,6 +243,14 @@ impl SplitCounts {
     #[must_use]
     pub fn of(ingest: &Manifest, split: SplitName) -> Option<Self> {
         Self::deserialize(ingest.metrics.get(split.as_str())?).ok()
+    }
+}
+
+impl FeatureFigures {
+    /// Of a manifest of tokenize-features; `None` where it has no such split.
+    #[must_use]
+    pub fn of(features: &Manifest, split: SplitName) -> Option<Self> {
+        Self::deserialize(features.metrics.get(split.as_str())?).ok()
     }
 }
 

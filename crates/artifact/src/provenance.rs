@@ -36,6 +36,32 @@ pub enum Origin {
     ShareOfTrain { percent: String },
 }
 
+impl Origin {
+    /// Its name alone.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Generated { .. } => "generated".to_owned(),
+            Self::File { name, .. } => name.clone(),
+            Self::Url { url, .. } => url.clone(),
+            Self::Hub { id, .. } => id.clone(),
+            Self::ShareOfTrain { percent } => format!("{percent}% of the training contexts"),
+        }
+    }
+
+    /// Its name, and what it is known by.
+    #[must_use]
+    pub fn with_hash(&self) -> String {
+        match self {
+            Self::Generated { seed } => format!("generated with the seed {seed}"),
+            Self::File { name, blake3 } => format!("{name} (BLAKE3 {blake3})"),
+            Self::Url { url, sha256 } => format!("{url} (SHA-256 {sha256})"),
+            Self::Hub { id, commit } => format!("{id}@{commit}"),
+            Self::ShareOfTrain { .. } => self.name(),
+        }
+    }
+}
+
 impl Sources {
     /// As a metric of ingest: its name and value.
     #[must_use]

@@ -69,6 +69,11 @@ pub(crate) enum Command {
     Errors(ErrorsOptions),
     /// Compare models on the same questions: what differs, by how much, and how certain that is
     Compare(CompareOptions),
+    /// Write a page about the evaluation, and print its path
+    ///
+    /// The page is one file, and needs no network: scores, slices, errors, calibration, data, cost and recipe. Settings:
+    /// `distilburn-report --help`.
+    Report(ReportOptions),
     /// What another binary does: a stage alone, or a model in use.
     #[command(flatten)]
     Other(Other),
@@ -267,6 +272,28 @@ pub(crate) struct CompareOptions {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReportOptions {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+
+    /// Open the page in a browser
+    #[arg(long, help_heading = "Answer")]
+    pub(crate) open: bool,
+
+    /// Write it again even if it is up to date
+    #[arg(long, help_heading = "Artifacts")]
+    pub(crate) force: bool,
+
+    /// Use this artifact directory as an input instead of the one that the settings lead to; repeatable
+    #[arg(long = "input", value_name = "STAGE=DIR", help_heading = "Artifacts")]
+    pub(crate) inputs: Vec<Input>,
+
+    /// Write the artifact into DIR (absent or empty) instead of the store
+    #[arg(long, value_name = "DIR", help_heading = "Artifacts")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 /// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
 const TOOLS: [(&str, &str, &str); 1] = [("ask", "answer", "Answer a question with the fine-tuned model")];
 
@@ -292,7 +319,7 @@ impl Subcommand for Other {
             |stage: &stage::Declaration| forwarded(stage.name, format!("{} (this stage alone)", stage.about));
         command
             .subcommands(TOOLS.map(|(name, _, about)| forwarded(name, about.to_owned())))
-            .subcommands(STAGES.map(stage))
+            .subcommands(STAGES.into_iter().filter(|stage| is_forwarded(stage.name)).map(stage))
     }
 
     fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
@@ -300,8 +327,14 @@ impl Subcommand for Other {
     }
 
     fn has_subcommand(name: &str) -> bool {
-        TOOLS.iter().any(|tool| tool.0 == name) || stage::Declaration::of(name).is_some()
+        TOOLS.iter().any(|tool| tool.0 == name)
+            || stage::Declaration::of(name).is_some() && is_forwarded(name)
     }
+}
+
+/// Whether a stage's command is its binary's alone; `report` has an option more.
+fn is_forwarded(stage: &str) -> bool {
+    stage != stage::REPORT.name
 }
 
 impl FromArgMatches for Other {
@@ -349,6 +382,7 @@ impl Cli {
             Command::Score(options) => &options.output,
             Command::Errors(options) => &options.common.output,
             Command::Compare(options) => &options.common.output,
+            Command::Report(options) => &options.common.output,
             Command::Other(other) => &other.output,
         }
     }

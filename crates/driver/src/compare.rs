@@ -3,9 +3,7 @@
 mod sides;
 mod words;
 
-use std::collections::BTreeMap;
-
-use analysis::slices::{SLICINGS, Slice};
+use analysis::slices::{self, Slice};
 use serde_json::{Value, json};
 use statistics::{Bootstrap, Estimate, Flips, Interval, Measure, holm};
 
@@ -89,21 +87,11 @@ impl Comparison {
     fn new(questions: &Questions, before: &Side, after: &Side) -> Self {
         let scores = |side: &Side| [side.mean(|run| &run.exact_match), side.mean(|run| &run.f1)];
         let ([em_before, f1_before], [em_after, f1_after]) = (scores(before), scores(after));
-        let mut members: BTreeMap<&Slice, Vec<usize>> = BTreeMap::new();
-        for (index, slices) in questions.slices.iter().enumerate() {
-            for slice in slices.iter().filter(|slice| slice.slicing != "article") {
-                members.entry(slice).or_default().push(index);
-            }
-        }
-        members.retain(|_, members| members.len() >= LEAST_IN_SLICE && members.len() < questions.ids.len());
-        let order = |slice: &Slice| {
-            let slicing = SLICINGS.iter().position(|slicing| slicing.name == slice.slicing);
-            let value =
-                slicing.and_then(|at| SLICINGS[at].values.iter().position(|value| *value == slice.value));
-            (slicing, value)
-        };
-        let mut members: Vec<(&Slice, Vec<usize>)> = members.into_iter().collect();
-        members.sort_by_key(|(slice, _)| order(slice));
+        let mut members = slices::members(questions.slices.iter().map(Vec::as_slice));
+        members.retain(|(slice, members)| {
+            let is_told_apart = members.len() >= LEAST_IN_SLICE && members.len() < questions.ids.len();
+            slice.slicing != "article" && is_told_apart
+        });
         let mut sliced: Vec<Vec<usize>> = vec![(0..questions.ids.len()).collect()];
         sliced.extend(members.iter().map(|(_, members)| members.clone()));
         let measures = [
@@ -141,7 +129,7 @@ impl Comparison {
             f1_by_article,
             flips: single.then(|| Flips::count(&em_before, &em_after)),
             slices: of_slices
-                .map(|(((slice, _), f1), p_value)| OfSlice { slice: (*slice).clone(), f1, p_value })
+                .map(|(((slice, _), f1), p_value)| OfSlice { slice: slice.clone(), f1, p_value })
                 .collect(),
         }
     }

@@ -118,7 +118,7 @@ pub(crate) enum Error {
 
     #[error(transparent)]
     #[diagnostic(transparent)]
-    NotASlice(#[from] analysis::NotASlice),
+    Analysis(Box<analysis::Error>),
 
     #[error("no {split} question is in the slice {slice}")]
     #[diagnostic(help("`distilburn errors --json` lists the slices of each question"))]
@@ -147,6 +147,10 @@ pub(crate) enum Error {
     )]
     #[diagnostic(help("`distilburn errors` lists what the model gets wrong"))]
     Worse { before: String, lost: String, margin: String, interval: String },
+
+    #[error("{opener} could not open {}", page.display())]
+    #[diagnostic(help("open the page in a browser yourself"))]
+    NoBrowser { opener: &'static str, page: PathBuf },
 }
 
 impl From<stage::Error> for Error {
@@ -161,6 +165,12 @@ impl From<artifact::Error> for Error {
     }
 }
 
+impl From<analysis::Error> for Error {
+    fn from(error: analysis::Error) -> Self {
+        Self::Analysis(Box::new(error))
+    }
+}
+
 impl From<question_files::Error> for Error {
     fn from(error: question_files::Error) -> Self {
         Self::Questions(Box::new(error))
@@ -172,12 +182,16 @@ impl ExitKind for Error {
         match self {
             Self::Stage(error) => error.exit_code(),
             Self::Artifact(error) => error.exit_code(),
+            Self::Analysis(error) => match error.as_ref() {
+                analysis::Error::NotASlice { .. } => 2,
+                analysis::Error::Artifact(error) => error.exit_code(),
+                _ => 3,
+            },
             Self::Range { .. }
             | Self::NotNeeded { .. }
             | Self::Ambiguous { .. }
             | Self::NeedsDataset { .. }
             | Self::NothingToRequire
-            | Self::NotASlice(_)
             | Self::EmptySlice { .. } => 2,
             Self::NotReached { .. } | Self::Worse { .. } => 5,
             Self::NothingToShow { .. }
@@ -196,6 +210,7 @@ impl ExitKind for Error {
             | Self::Io(_) => 3,
             Self::UnreadableStore { .. }
             | Self::NoSibling { .. }
+            | Self::NoBrowser { .. }
             | Self::Start { .. }
             | Self::NotMade { .. } => 1,
         }

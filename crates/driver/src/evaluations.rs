@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use analysis::EvaluatedQuestion;
+use analysis::{EvaluatedQuestion, Inputs, OwnSlices};
 use artifact::{Artifact, Contexts, SplitName, Store, file_name};
 use serde_json::Value;
 use stage::Workspace;
@@ -15,6 +15,7 @@ pub(crate) struct Evaluation {
     pub(crate) artifact: Artifact,
     ingest: Artifact,
     features: Artifact,
+    own_slices: OwnSlices,
 }
 
 impl Evaluation {
@@ -38,7 +39,8 @@ impl Evaluation {
             Err(Error::NoLineage { evaluation: artifact.dir.clone(), stage, fingerprint })
         };
         let (ingest, features) = (input(stage::INGEST.name)?, input(stage::TOKENIZE_FEATURES.name)?);
-        Ok(Self { artifact, ingest, features })
+        let own_slices = OwnSlices::read(&workspace.settings().report.slices)?;
+        Ok(Self { artifact, ingest, features, own_slices })
     }
 
     /// What was scored last: the test split, where there is one.
@@ -52,7 +54,8 @@ impl Evaluation {
         if !self.artifact.lists(split.predictions()) {
             return Err(Error::NoSplit { evaluation: self.artifact.dir.clone(), split });
         }
-        Ok(analysis::evaluated(&self.artifact, &self.ingest, &self.features, split)?)
+        let inputs = Inputs { evaluate: &self.artifact, ingest: &self.ingest, features: &self.features };
+        Ok(analysis::evaluated(inputs, split, &self.own_slices)?)
     }
 
     /// Stage → what its fingerprint was made from, of the evaluation and all that it was made from, as far as it is there.

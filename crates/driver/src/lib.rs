@@ -12,6 +12,7 @@ mod gate;
 mod origins;
 mod plan;
 mod prefix;
+mod report;
 mod run;
 mod running;
 mod score;
@@ -36,6 +37,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Run(options) => return run::run(&options),
         Command::Watch(options) => return watch::watch(&options),
+        Command::Report(options) => return report::print(&options),
         Command::Plan(options) => plan::print(&options)?,
         Command::Status(options) => status::print(&options)?,
         Command::Path(options) => plan::print_path(&options)?,

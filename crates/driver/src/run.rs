@@ -194,6 +194,9 @@ fn to_text(done: &[Done], elapsed_ms: u64) -> String {
     if let Some(model) = model_dir(done) {
         let _ = writeln!(text, "model directory: {}", model.display());
     }
+    if let Some(page) = page(done) {
+        let _ = writeln!(text, "report: {}", page.display());
+    }
     text
 }
 
@@ -220,6 +223,7 @@ fn to_json(done: &[Done], elapsed_ms: u64) -> Value {
         "base_exact_match": scores.map(|scores| scores.base_exact_match),
         "base_f1": scores.map(|scores| scores.base_f1),
         "model_dir": model_dir(done),
+        "report": page(done),
     });
     for (part, scores) in scores.into_iter().flat_map(parts) {
         answer[part] = json!(scores);
@@ -272,6 +276,14 @@ fn scores_text(split: &str, scores: &Scores) -> String {
 }
 
 fn model_dir(done: &[Done]) -> Option<PathBuf> {
-    let export = done.iter().find(|stage| stage.artifact.manifest.stage == stage::EXPORT.name)?;
-    Some(export.artifact.dir.join(file_name::MODEL))
+    of_stage(done, &stage::EXPORT, file_name::MODEL)
+}
+
+fn page(done: &[Done]) -> Option<PathBuf> {
+    of_stage(done, &stage::REPORT, file_name::REPORT_HTML)
+}
+
+fn of_stage(done: &[Done], stage: &stage::Declaration, name: &str) -> Option<PathBuf> {
+    let done = done.iter().find(|done| done.artifact.manifest.stage == stage.name)?;
+    Some(done.artifact.dir.join(name))
 }

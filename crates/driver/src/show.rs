@@ -12,7 +12,7 @@ use stage::{Declaration, Workspace};
 
 use crate::cli::ShowOptions;
 use crate::table::{align, size};
-use crate::{Error, origins, prefix};
+use crate::{Error, prefix};
 
 /// `distilburn show PATH`
 pub(crate) fn print(options: &ShowOptions) -> Result<(), Error> {
@@ -71,7 +71,7 @@ fn artifact_text(artifact: &Artifact, rows: usize) -> Result<String, Error> {
     if let Some(sources) = Sources::of(manifest) {
         metrics.shift_remove(sources.metric().0);
     }
-    let windows = windows::take(&mut metrics);
+    let windows = windows::take(manifest, &mut metrics);
     let mut text = format!("{} {}\n{}\n", manifest.stage, manifest.fingerprint, artifact.dir.display());
     for (title, values) in [
         ("settings", manifest.parts["settings"].as_object()),
@@ -122,7 +122,7 @@ fn lineage(artifact: &Artifact) -> Vec<[String; 2]> {
                 ("base_model", named.base_model),
             ];
             let rows = parts.iter().flat_map(|(name, of)| {
-                of.iter().map(move |origin| [format!("  {name}"), origins::with_hash(origin)])
+                of.iter().map(move |origin| [format!("  {name}"), origin.with_hash()])
             });
             sources.retain(|name, _| !parts.iter().any(|(named, _)| named == name));
             let others = sources.iter().flat_map(|(name, value)| source_rows(name, value));

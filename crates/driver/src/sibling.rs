@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
+use stage::{Declaration, EXPECTED_CODE};
 
 use crate::Error;
 
@@ -29,6 +30,16 @@ pub(crate) fn replace(name: &str, args: &[OsString]) -> Error {
         Ok(path) => Error::Start { source: Command::new(&path).args(args).exec(), path },
         Err(error) => error,
     }
+}
+
+/// Runs the stage `distilburn-<name>` to its end; its stdout is kept. It ends when this process does.
+pub(crate) fn output(name: &str, args: &[OsString]) -> Result<Output, Error> {
+    let path = path(name)?;
+    let mut command = Command::new(&path);
+    if let Some(declaration) = Declaration::of(name) {
+        command.env(EXPECTED_CODE, artifact::fingerprint(&declaration.code()));
+    }
+    command.args(args).stderr(Stdio::inherit()).output().map_err(|source| Error::Start { path, source })
 }
 
 /// Starts stages one after the other, and passes SIGINT, SIGTERM and SIGHUP on to the one that runs.

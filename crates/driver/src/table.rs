@@ -1,7 +1,8 @@
-//! Columns of text, aligned.
+//! Columns of text, aligned, and numbers as people read them.
 
 use std::fmt::Write;
 
+pub(crate) use page::number::{duration, grouped, p_value as p_text, size};
 use serde_json::Value;
 
 /// Pads every column but the last to its widest cell; two spaces between columns.
@@ -47,52 +48,4 @@ pub(crate) fn number(value: &Value) -> String {
     value
         .as_u64()
         .map_or_else(|| value.as_f64().map_or_else(String::new, |mean| format!("{mean:.1}")), grouped)
-}
-
-/// A number with its thousands apart.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A p-value: three digits say enough.
-pub(crate) fn p_text(p_value: f64) -> String {
-    if p_value < 0.001 { "< 0.001".to_owned() } else { format!("{p_value:.3}") }
-}
-
-/// Milliseconds in the unit that people use for them.
-pub(crate) fn duration(elapsed_ms: u64) -> String {
-    let seconds = elapsed_ms as f64 / 1000.0;
-    match elapsed_ms {
-        0..60_000 => format!("{seconds:.1} s"),
-        60_000..3_600_000 => format!("{:.1} min", seconds / 60.0),
-        _ => format!("{:.1} h", seconds / 3600.0),
-    }
-}
-
-/// Bytes in the unit that people use for them.
-pub(crate) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_stand_apart() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-    }
 }

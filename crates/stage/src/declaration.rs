@@ -282,5 +282,34 @@ pub static EXPORT: Declaration = Declaration {
     span: || info_span!("export"),
 };
 
+/// Everything about an evaluation → a page.
+pub static REPORT: Declaration = Declaration {
+    name: "report",
+    about: "Writes a page about the evaluation: scores, slices, errors, calibration, data and recipe",
+    details: "report.html is one file that needs no network. report.md has the same in short, for a pull request or the \
+              page of a CI job. No stage reads the report: other slices or another look make it again, and nothing else.",
+    output: "report.html, report.md, questions.arrow (slices, category and scores of each question), slices.arrow \
+             (scores of each slice),",
+    inputs: &["ingest", "tokenize-features", "train", "evaluate"],
+    settings: &["report.texts"],
+    named_files: &["report.slices"],
+    outside: |workspace, _| sources::own_slices(&workspace.loaded, workspace.store.root()),
+    check: |_, _, _| Ok(()),
+    libraries: &[],
+    kinds: &[
+        &artifact::AUDIT,
+        &artifact::CONTEXTS,
+        &artifact::EXAMPLES,
+        &artifact::FEATURES,
+        &artifact::HISTORY,
+        &artifact::PREDICTIONS,
+        &artifact::QUESTIONS,
+        &artifact::SLICES,
+        &artifact::TIMING,
+    ],
+    unfinished: Unfinished::Clear,
+    span: || info_span!("report"),
+};
+
 /// All stages, in the order in which they run.
-pub static STAGES: [&Declaration; 5] = [&INGEST, &TOKENIZE_FEATURES, &TRAIN, &EVALUATE, &EXPORT];
+pub static STAGES: [&Declaration; 6] = [&INGEST, &TOKENIZE_FEATURES, &TRAIN, &EVALUATE, &EXPORT, &REPORT];

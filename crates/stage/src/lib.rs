@@ -27,7 +27,9 @@ mod sources;
 mod workspace;
 
 pub use cli::{CommonOptions, Input, LogFormat, ModelOptions, OutputOptions, ProgressMode, SettingsOptions};
-pub use declaration::{Declaration, EVALUATE, EXPORT, INGEST, STAGES, TOKENIZE_FEATURES, TRAIN, Unfinished};
+pub use declaration::{
+    Declaration, EVALUATE, EXPORT, INGEST, REPORT, STAGES, TOKENIZE_FEATURES, TRAIN, Unfinished,
+};
 pub use error::Error;
 pub use exit::ExitKind;
 pub use fetcher::Fetcher;

@@ -145,6 +145,21 @@ pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Outside, Error>
     counts_as(Value::Object(files), hashes.close())
 }
 
+/// What `report.slices` counts as: each name with the contents of its file.
+pub(crate) fn own_slices(loaded: &Loaded, store: &Path) -> Result<Outside, Error> {
+    let slices = &loaded.settings.report.slices;
+    if slices.is_empty() {
+        return Ok(Outside::default());
+    }
+    let mut hashes = Hashes::open(store);
+    let mut files = Map::new();
+    for (name, path) in slices {
+        files.insert(name.clone(), json!(hashes.file(loaded, "report.slices", path)?));
+    }
+    let parts = [("slices".to_owned(), Value::Object(files))].into_iter().collect();
+    Ok(Outside { parts, sources: None, files: hashes.close() })
+}
+
 /// How many positions the base model has, where its `config.json` is at hand.
 pub(crate) fn positions(loaded: &Loaded, fetcher: &mut Fetcher) -> Option<u64> {
     let folder = match &loaded.settings.ingest.base_model {

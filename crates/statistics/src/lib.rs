@@ -9,6 +9,7 @@
 mod bootstrap;
 mod calibration;
 mod clusters;
+mod contrast;
 mod estimate;
 mod paired;
 mod temperature;
@@ -18,6 +19,7 @@ pub use bootstrap::{Bootstrap, Measure};
 pub use calibration::{
     Bin, Reliability, RiskCoverage, RiskCoveragePoint, brier_score, reliability, risk_coverage,
 };
+pub use contrast::Contrast;
 pub use estimate::{Equivalence, Estimate, Interval};
 pub use paired::{Flips, holm};
 pub use temperature::{Choice, cross_fitted_confidences, fit_temperature};

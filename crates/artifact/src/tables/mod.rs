@@ -8,13 +8,15 @@ pub(crate) mod features;
 pub(crate) mod files;
 pub(crate) mod history;
 pub(crate) mod predictions;
+pub(crate) mod questions;
+pub(crate) mod slices;
 pub(crate) mod tensors;
 pub(crate) mod timing;
 
 use crate::kind::Kind;
 
 /// Every kind that this build reads.
-pub static KINDS: [&Kind; 12] = [
+pub static KINDS: [&Kind; 14] = [
     &contexts::CONTEXTS,
     &examples::EXAMPLES,
     &tensors::TENSORS,
@@ -27,4 +29,6 @@ pub static KINDS: [&Kind; 12] = [
     &timing::TIMING,
     &predictions::PREDICTIONS,
     &files::FILES,
+    &questions::QUESTIONS,
+    &slices::SLICES,
 ];

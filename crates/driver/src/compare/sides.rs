@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use analysis::OwnSlices;
 use analysis::slices::{Slice, SlicedQuestion, slices};
 use artifact::SplitName;
 use question_files::labelled_questions;
@@ -44,7 +45,7 @@ pub(super) struct Side {
 pub(super) fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), Error> {
     let workspace = Workspace::open(&options.common.settings, &[])?;
     let mut questions = match &options.dataset {
-        Some(path) => Some(of_dataset(path)?),
+        Some(path) => Some(of_dataset(path, &OwnSlices::read(&workspace.settings().report.slices)?)?),
         None => None,
     };
     let mut sides = Vec::new();
@@ -74,7 +75,7 @@ pub(super) fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), E
 }
 
 /// The questions of a data set, each in a slice of every slicing but the number of windows, which nobody knows here.
-fn of_dataset(path: &Path) -> Result<Questions, Error> {
+fn of_dataset(path: &Path, own: &OwnSlices) -> Result<Questions, Error> {
     let mut questions = Questions {
         what: format!("questions of {}", path.display()),
         ids: Vec::new(),
@@ -97,12 +98,14 @@ fn of_dataset(path: &Path) -> Result<Questions, Error> {
             windows: 0,
             article: &question.title,
         });
-        questions.slices.push(of_question.into_iter().filter(|slice| slice.slicing != "windows").collect());
+        let of_question = of_question.into_iter().filter(|slice| slice.slicing != "windows");
+        questions.slices.push(of_question.chain(own.of(&question.id)).collect());
         questions.ground_truths.push(labelled.iter().map(|answer| answer.text.to_owned()).collect());
         questions.contexts.push(question.context_index);
         push_title(&mut questions.articles, &mut titles, &question.title);
         questions.ids.push(question.id);
     }
+    own.warn_about_strangers(questions.ids.iter().map(String::as_str), "dataset's");
     Ok(questions)
 }
 

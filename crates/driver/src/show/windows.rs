@@ -2,27 +2,31 @@
 
 use std::fmt::Write;
 
+use artifact::{FeatureFigures, Manifest, SplitName, WindowFigures};
 use serde_json::{Map, Value};
 
-use crate::table::{columns, number};
+use crate::table::{columns, grouped};
 
-/// Where tokenize-features puts the comparison among the metrics of a split.
-const METRIC: &str = "window_settings";
-/// And the share of words that the vocabulary lacks.
-const UNKNOWN_METRIC: &str = "unknown_tokens";
+/// Where tokenize-features puts the comparison among the metrics of a split, and the share of words that the vocabulary
+/// lacks.
+const METRICS: [&str; 2] = ["window_settings", "unknown_tokens"];
 
 /// Takes the comparisons out of the metrics and puts them into tables, one for each split that has one.
-pub(super) fn take(metrics: &mut Map<String, Value>) -> String {
+pub(super) fn take(manifest: &Manifest, metrics: &mut Map<String, Value>) -> String {
     let mut text = String::new();
-    for (split, metrics) in metrics.iter_mut() {
-        let Some(metrics) = metrics.as_object_mut() else { continue };
-        let (settings, unknown) = (metrics.shift_remove(METRIC), metrics.shift_remove(UNKNOWN_METRIC));
-        if let Some(Value::Array(settings)) = settings {
-            let _ = write!(text, "\nwindows of {split}, the present size first:\n{}", table(&settings));
+    for split in SplitName::ALL {
+        let Some(metrics) = metrics.get_mut(split.as_str()).and_then(Value::as_object_mut) else { continue };
+        for metric in METRICS {
+            metrics.shift_remove(metric);
         }
-        if let Some(unknown) = unknown {
-            let share = |part: &str| percent(&unknown[part]["share"]);
-            let [questions, contexts, answers] = ["questions", "contexts", "answers"].map(share);
+        let Some(figures) = FeatureFigures::of(manifest, split) else { continue };
+        if !figures.window_settings.is_empty() {
+            let table = table(&figures.window_settings);
+            let _ = write!(text, "\nwindows of {split}, the present size first:\n{table}");
+        }
+        if let Some(unknown) = figures.unknown_tokens {
+            let [questions, contexts, answers] =
+                [unknown.questions, unknown.contexts, unknown.answers].map(|part| percent(part.share));
             let _ = writeln!(
                 text,
                 "[UNK] among the tokens of {split}: questions {questions}, contexts {contexts}, answers {answers}"
@@ -32,7 +36,7 @@ pub(super) fn take(metrics: &mut Map<String, Value>) -> String {
     text
 }
 
-fn table(settings: &[Value]) -> String {
+fn table(settings: &[WindowFigures]) -> String {
     let head = [
         "max_length",
         "doc_stride",
@@ -50,28 +54,28 @@ fn table(settings: &[Value]) -> String {
     ];
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(settings.iter().map(|row| {
-        let length = &row["length_percentiles"];
+        let length = &row.length_percentiles;
         [
-            number(&row["max_length"]),
-            number(&row["doc_stride"]),
-            number(&row["features"]),
-            number(&row["tokens"]),
-            percent(&row["questions_in_several_windows_share"]),
-            number(&row["questions_too_long"]),
-            percent(&row["answers_lost_share"]),
-            percent(&row["padding_share_at_max_length"]),
-            percent(&row["padding_share_in_batches_of_8"]),
-            number(&length["p50"]),
-            number(&length["p90"]),
-            number(&length["p99"]),
-            number(&length["max"]),
+            grouped(row.max_length),
+            grouped(row.doc_stride),
+            grouped(row.features),
+            grouped(row.tokens),
+            percent(row.questions_in_several_windows_share),
+            grouped(row.questions_too_long),
+            percent(row.answers_lost_share),
+            percent(row.padding_share_at_max_length),
+            percent(row.padding_share_in_batches_of_8),
+            grouped(length.p50),
+            grouped(length.p90),
+            grouped(length.p99),
+            grouped(length.max),
         ]
     }));
     columns(&rows, 0)
 }
 
-fn percent(share: &Value) -> String {
-    share.as_f64().map_or_else(String::new, |share| format!("{:.2} %", share * 100.0))
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
 }
 
 #[cfg(test)]
@@ -94,11 +98,15 @@ mod tests {
             "questions": { "share": 0.0012 }, "contexts": { "share": 0.1 }, "answers": { "share": 0.0 },
         });
         let train = json!({
-            "features": 88_524, METRIC: [row(384, 88_524), row(512, 87_700)], UNKNOWN_METRIC: unknown,
+            "features": 88_524, METRICS[0]: [row(384, 88_524), row(512, 87_700)], METRICS[1]: unknown,
         });
         let mut metrics = Map::from_iter([("train".to_owned(), train)]);
-        insta::assert_snapshot!(take(&mut metrics));
+        let manifest = json!({
+            "format_version": 1, "stage": "tokenize-features", "fingerprint": "", "parts": {}, "inputs": [], "files": [],
+            "metrics": metrics, "run": {}, "checksum": "",
+        });
+        let manifest: Manifest = serde_json::from_value(manifest).unwrap();
+        insta::assert_snapshot!(take(&manifest, &mut metrics));
         assert_eq!(metrics["train"], json!({ "features": 88_524 }));
-        assert_eq!(take(&mut metrics), "");
     }
 }

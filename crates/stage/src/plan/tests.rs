@@ -66,6 +66,7 @@ fn changed(key: &str) -> &'static str {
         "ingest.on_invalid" => "skip",
         "ingest.plausible_answers" => "ignore",
         "ingest.subset" => "first",
+        "report.texts" => "false",
         "run.precision" => "bf16",
         "train.betas" => "[0.8, 0.9]",
         "train.freeze" => "[\"embeddings\"]",

@@ -13,7 +13,8 @@ pub(super) fn check(settings: &Settings, values: &Values) -> Result<(), Settings
     check.windows(settings)?;
     check.train(settings)?;
     check.trackers(settings)?;
-    check.answers(settings)
+    check.answers(settings)?;
+    check.slices(settings)
 }
 
 struct Check<'a> {
@@ -215,6 +216,20 @@ impl Check<'_> {
         if formats.is_empty() || repeated {
             let remedy = "name one or both of \"safetensors\" and \"pytorch\"";
             return Err(self.error("export.formats", "must name each format once, and at least one", remedy));
+        }
+        Ok(())
+    }
+
+    fn slices(&self, settings: &Settings) -> Result<(), SettingsError> {
+        const KEY: &str = "report.slices";
+        let remedy = "name each slice and its file: slices = { hard = \"hard.txt\" }";
+        for (name, path) in &settings.report.slices {
+            if name.trim().is_empty() {
+                return Err(self.error(KEY, "has a slice without a name", remedy));
+            }
+            if path.as_os_str().is_empty() {
+                return Err(self.error(KEY, &format!("names no file for the slice {name:?}"), remedy));
+            }
         }
         Ok(())
     }

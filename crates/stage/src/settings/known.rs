@@ -31,6 +31,7 @@ impl Known<'_> {
                 Some(first) => found.iter().all(|value| value.same_type(first)),
                 None => true,
             },
+            (Value::Table(_), Value::Table(found)) => found.values().all(Value::is_str),
             (default, found) => default.same_type(found),
         };
         if same_type {
@@ -143,6 +144,7 @@ fn in_words(default: &Value) -> &'static str {
         Value::Boolean(_) => "true or false",
         Value::Array(of) if of.first().is_some_and(Value::is_float) => "a list of numbers",
         Value::Array(_) => "a list of strings",
+        Value::Table(_) => "a table of names and files, such as { hard = \"hard.txt\" }",
         _ => "a string in quotes",
     }
 }

@@ -15,6 +15,9 @@ const DEFAULT_FILE: &str = "pipeline.toml";
 /// Settings whose value is a path: relative ones count from where they are written.
 const PATHS: [&str; 3] = ["ingest.train_ids", "ingest.validation_ids", "train.init_from"];
 
+/// The setting whose values are paths.
+const SLICES: &str = "report.slices";
+
 /// The setting that names a [`BaseModel`](super::BaseModel).
 const BASE_MODEL: &str = "ingest.base_model";
 
@@ -133,12 +136,21 @@ fn resolve_paths(values: &mut Values) {
         Origin::File { path, .. } => Some(path.parent().unwrap_or(Path::new("")).to_owned()),
         _ => None,
     };
-    for key in PATHS {
-        let Some((Value::String(path), origin)) = values.get_mut(key) else { continue };
-        if !path.is_empty() {
+    let resolve = |value: &mut Value, origin: &Origin| {
+        if let Value::String(path) = value
+            && !path.is_empty()
+        {
             let folder = folder(origin).unwrap_or_default();
             *path = folder.join(source::expand_home(path)).display().to_string();
         }
+    };
+    for key in PATHS {
+        if let Some((value, origin)) = values.get_mut(key) {
+            resolve(value, origin);
+        }
+    }
+    if let Some((Value::Table(slices), origin)) = values.get_mut(SLICES) {
+        slices.iter_mut().for_each(|(_, path)| resolve(path, origin));
     }
     for key in SOURCES.into_iter().chain([BASE_MODEL]) {
         let Some((value, origin)) = values.get_mut(key) else { continue };

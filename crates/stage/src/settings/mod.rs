@@ -12,6 +12,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -37,6 +38,7 @@ pub struct Settings {
     pub train: Train,
     pub evaluate: Evaluate,
     pub export: Export,
+    pub report: Report,
 }
 
 /// Settings that are not one stage's own.
@@ -190,6 +192,15 @@ pub enum ByValidation {
 pub struct Export {
     /// Weight files to write.
     pub formats: Vec<Format>,
+}
+
+/// The page about an evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Slices of one's own: name → a file of question ids, one a line. `errors`, `compare` and `--require` know them too.
+    pub slices: BTreeMap<String, PathBuf>,
+    /// Whether contexts, questions and answers are shown.
+    pub texts: bool,
 }
 
 /// The type that matrix products shall be computed in.

@@ -75,6 +75,28 @@ fn validation_can_be_a_share_of_the_training_data() {
 }
 
 #[test]
+fn own_slices_count_from_the_file_that_names_them() {
+    let loaded = load("[report.slices]\nhard = \"ids/hard.txt\"\neasy = \"/ids/easy.txt\"\n");
+    let slices = &loaded.settings.report.slices;
+    assert_eq!(slices["hard"], loaded.folder().join("ids/hard.txt"));
+    assert_eq!(slices["easy"], std::path::Path::new("/ids/easy.txt"));
+    let set = load_with("", None, &["report.slices={ hard = \"hard.txt\" }"]).unwrap();
+    assert_eq!(set.settings.report.slices["hard"], std::path::Path::new("hard.txt"));
+}
+
+#[test]
+fn own_slices_that_cannot_be_are_refused() {
+    assert_snapshot!(listed(&[
+        "[report]\nslices = [\"hard.txt\"]",
+        "[report]\nslices = { hard = 3 }",
+        "[report]\nslices = { hard = \"\" }",
+        "[report]\nslices = { \" \" = \"hard.txt\" }",
+        "--set report.slices=hard.txt",
+        "--set report.slices.hard=hard.txt",
+    ]));
+}
+
+#[test]
 fn sources_that_cannot_be_are_refused() {
     assert_snapshot!(listed(&[
         "[ingest]\ntrain = \"http://example.org/train.json\"",

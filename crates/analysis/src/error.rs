@@ -1,0 +1,25 @@
+//! What can go wrong with slices.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+/// What is wrong with a slice, or with the artifacts to take it from.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// A text that names no slice.
+    #[error("expected a slice such as `question_word=why`, found {found:?}")]
+    #[diagnostic(help("write the slicing's name, `=` and one of its values"))]
+    NotASlice { found: String },
+
+    /// A file of ids that cannot be read.
+    #[error("the slice {name:?} of report.slices cannot be read from {}", path.display())]
+    #[diagnostic(help("name a text file with one question id per line"))]
+    OwnSlice { name: String, path: PathBuf, source: std::io::Error },
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] artifact::Error),
+}

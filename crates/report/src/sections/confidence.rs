@@ -1,0 +1,97 @@
+//! Whether the model knows when it is wrong.
+
+use maud::{Markup, html};
+use page::chart::{Axis, Line, LineChart, Look, ReliabilityBin, ReliabilityChart};
+
+use crate::figures::Figures;
+
+/// Points of the curve; a file has one for each question.
+const POINTS: usize = 100;
+
+pub(super) fn render(figures: &Figures) -> Markup {
+    let points = &figures.risk_coverage.points;
+    // The least confidence at which so many answers are right.
+    let reaching = |right: f64| points.iter().rfind(|point| 1.0 - point.risk >= right);
+    html! {
+        p {
+            (calibration(figures))
+            " The Brier score is " (format!("{:.3}", figures.brier)) "; 0 is perfect."
+            @if let Some(point) = reaching(0.9).filter(|point| point.coverage < 1.0) {
+                " Answering only where it is at least " (format!("{:.0} %", 100.0 * point.confidence))
+                " sure covers " (format!("{:.0} %", 100.0 * point.coverage))
+                " of the questions, and 9 in 10 of those answers are right."
+            }
+        }
+        div.charts { (reliability(figures)) (risk_coverage(figures)) }
+    }
+}
+
+fn calibration(figures: &Figures) -> String {
+    let bins = &figures.reliability.bins;
+    let count: f64 = bins.iter().map(|bin| bin.count as f64).sum();
+    let mean = |of: fn(&statistics::Bin) -> f64| {
+        bins.iter().map(|bin| bin.count as f64 * of(bin)).sum::<f64>() / count.max(1.0)
+    };
+    let (confidence, accuracy) = (100.0 * mean(|bin| bin.confidence), 100.0 * mean(|bin| bin.accuracy));
+    let kind = match confidence - accuracy {
+        difference if difference > 2.0 => "too sure of itself",
+        difference if difference < -2.0 => "surer than it says",
+        _ => "about as sure as it should be",
+    };
+    format!(
+        "On average the model is {kind}: it says {confidence:.0} %, and {accuracy:.0} % of its answers are right. Its \
+         calibration error is {:.1} points.",
+        100.0 * figures.reliability.expected_calibration_error
+    )
+}
+
+fn reliability(figures: &Figures) -> Markup {
+    let bins: Vec<ReliabilityBin> = figures
+        .reliability
+        .bins
+        .iter()
+        .map(|bin| ReliabilityBin {
+            count: bin.count as u64,
+            confidence: bin.confidence,
+            accuracy: bin.accuracy,
+        })
+        .collect();
+    ReliabilityChart {
+        id: "reliability",
+        title: "Right answers by confidence",
+        description: &format!(
+            "A calibrated model follows the dashed diagonal: of the answers that it is 80 % sure of, 80 % are right. {} The \
+             bars count the answers.",
+            calibration(figures)
+        ),
+        bins: &bins,
+    }
+    .render()
+}
+
+fn risk_coverage(figures: &Figures) -> Markup {
+    let points = &figures.risk_coverage.points;
+    let every = points.len().div_ceil(POINTS).max(1);
+    let last = points.len().saturating_sub(1);
+    let curve = points.iter().enumerate().filter(|(index, _)| index.is_multiple_of(every) || *index == last);
+    let percent = |value: f64| format!("{:.0} %", 100.0 * value);
+    let at =
+        |share: f64| points.iter().rfind(|point| point.coverage <= share).map_or(0.0, |point| point.risk);
+    LineChart {
+        id: "risk-coverage",
+        title: "Wrong answers by share answered",
+        description: &format!(
+            "Answering the half of the questions that it is surest of, {} of the answers are wrong; answering all, {}.",
+            percent(at(0.5)),
+            percent(at(1.0))
+        ),
+        x: Axis { name: "answered, the surest first", format: percent, range: Some((0.0, 1.0)) },
+        y: Axis { name: "wrong answers", format: percent, range: None },
+        lines: &[Line {
+            name: "wrong answers",
+            look: Look::Solid,
+            points: curve.map(|(_, point)| (point.coverage, point.risk)).collect(),
+        }],
+    }
+    .render()
+}
