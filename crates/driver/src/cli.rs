@@ -255,9 +255,9 @@ pub(crate) struct CompareOptions {
     #[arg(long, value_name = "FILE", help_heading = "Answer")]
     pub(crate) dataset: Option<PathBuf>,
 
-    /// What F1 counts in files of predictions: words, or each character of scripts without spaces
-    #[arg(long, value_name = "UNITS", default_value = "words", value_parser = f1_units(), help_heading = "Answer")]
-    pub(crate) f1_units: F1Units,
+    /// What F1 counts: words or characters [default: what the first evaluation counted, else words]
+    #[arg(long, value_name = "UNITS", value_parser = f1_units(), help_heading = "Answer")]
+    pub(crate) f1_units: Option<F1Units>,
 
     /// Questions of this split [default: test where there is one, else validation]
     #[arg(long, value_name = "SPLIT", value_parser = split(), help_heading = "Answer")]

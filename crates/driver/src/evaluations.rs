@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use analysis::{EvaluatedQuestion, Inputs, OwnSlices};
 use artifact::{Artifact, Contexts, SplitName, Store, file_name};
+use serde::Deserialize as _;
 use serde_json::Value;
+use squad::F1Units;
 use stage::Workspace;
 
 use crate::{Error, prefix};
@@ -47,6 +49,12 @@ impl Evaluation {
     pub(crate) fn split(&self) -> SplitName {
         let has_test = self.artifact.lists(SplitName::Test.predictions());
         if has_test { SplitName::Test } else { SplitName::Validation }
+    }
+
+    /// What its F1 counts.
+    pub(crate) fn f1_units(&self) -> F1Units {
+        let units = &self.artifact.manifest.parts["settings"]["evaluate.f1_units"];
+        F1Units::deserialize(units).unwrap_or_default()
     }
 
     /// The questions of a split with their answers, and their contexts.

@@ -48,24 +48,31 @@ pub(super) fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), E
         Some(path) => Some(of_dataset(path, &OwnSlices::read(&workspace.settings().report.slices)?)?),
         None => None,
     };
+    let mut evaluations = Vec::new();
+    for named in options.sides.iter().flat_map(|side| side.split(',')).map(Path::new) {
+        let evaluation = (!named.is_file()).then(|| Evaluation::find(&workspace, Some(named), "compare"));
+        evaluations.push(evaluation.transpose()?);
+    }
+    let first = evaluations.iter().flatten().next();
+    let f1_units = options.f1_units.or(first.map(Evaluation::f1_units)).unwrap_or_default();
+    let mut evaluations = evaluations.into_iter();
     let mut sides = Vec::new();
     for named in &options.sides {
         let mut runs = Vec::new();
-        for named in named.split(',').map(PathBuf::from) {
-            let run = if named.is_file() {
-                let (Some(questions), Some(dataset)) = (&questions, &options.dataset) else {
-                    return Err(Error::NeedsDataset { path: named });
-                };
-                of_predictions(&named, dataset, questions, options.f1_units)?
-            } else {
-                let evaluation = Evaluation::find(&workspace, Some(&named), "compare")?;
+        for (named, evaluation) in named.split(',').map(PathBuf::from).zip(&mut evaluations) {
+            let run = if let Some(evaluation) = evaluation {
                 let split = options.split.unwrap_or_else(|| evaluation.split());
-                let (own, run) = of_evaluation(&workspace, &evaluation, split)?;
+                let (own, run) = of_evaluation(&workspace, &evaluation, split, f1_units)?;
                 match &questions {
                     None => questions = Some(own),
                     Some(questions) => check_same(questions, &own, &run.name)?,
                 }
                 run
+            } else {
+                let (Some(questions), Some(dataset)) = (&questions, &options.dataset) else {
+                    return Err(Error::NeedsDataset { path: named });
+                };
+                of_predictions(&named, dataset, questions, f1_units)?
             };
             runs.push(run);
         }
@@ -160,6 +167,7 @@ fn of_evaluation(
     workspace: &Workspace,
     evaluation: &Evaluation,
     split: SplitName,
+    f1_units: F1Units,
 ) -> Result<(Questions, Run), Error> {
     let (evaluated, _) = evaluation.questions(split)?;
     let mut questions = Questions {
@@ -185,8 +193,14 @@ fn of_evaluation(
         push_title(&mut questions.articles, &mut titles, &question.article);
         questions.slices.push(question.slices);
         run.answers.push(question.prediction.prediction_text);
-        run.exact_match.push(question.prediction.exact_match);
-        run.f1.push(question.prediction.f1);
+    }
+    // Two evaluations may have counted F1 in other units.
+    let scoring = Scoring { rules: Rules::of(questions.ground_truths.iter().map(Vec::len)), f1_units };
+    for (answer, truths) in run.answers.iter().zip(&questions.ground_truths) {
+        let truths: Vec<&str> = truths.iter().map(String::as_str).collect();
+        let score = scoring.score(answer, &truths);
+        run.exact_match.push(score.exact_match);
+        run.f1.push(score.f1);
     }
     Ok((questions, run))
 }
