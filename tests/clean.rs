@@ -227,7 +227,7 @@ fn what_a_profile_or_another_training_starts_from_stays() {
 #[test]
 fn settings_that_cannot_be_planned_delete_nothing() {
     let bench = four_runs();
-    let said = bench.run("distilburn clean --yes --keep 1 --set ingest.train=gone.json");
+    let said = bench.run("distilburn clean --yes --keep 1 --set ingest.base_model=./gone");
     assert_eq!(said.code, Some(3), "{said:?}");
     assert_eq!(folders(&bench.json("distilburn clean --dry-run --keep 1 --json"), "can_go").len(), 6);
 }
@@ -257,10 +257,11 @@ fn an_installed_base_model_is_found_beside_the_binaries() {
 /// What bash offers for a line that is typed so far.
 fn offered(bench: &Bench, words: &[&str]) -> Vec<String> {
     let list = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+    let (typed, previous) = (words[words.len() - 1], words[words.len() - 2]);
     let line = format!(
-        "source completions.bash; COMP_WORDS=({list}); COMP_CWORD={}; _distilburn distilburn '{}' ''; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        "source completions.bash; COMP_WORDS=({list}); COMP_CWORD={}; _distilburn distilburn '{typed}' '{previous}'; printf '%s\\n' \
+         \"${{COMPREPLY[@]}}\"",
         words.len() - 1,
-        words[words.len() - 1],
     );
     let output = Command::new("bash").args(["-c", &line]).current_dir(bench.path("")).output().unwrap();
     let said = bench.said(output);

@@ -142,11 +142,8 @@ pub fn load_cuda(torch: &Path, device: &str) {
         );
         return;
     }
-    match torch_kernels::load_cuda(&library) {
-        Ok(()) => tracing::debug!(version = found, "CUDA of the installed torch"),
-        Err(error) => {
-            tracing::warn!(error, "CUDA of the installed torch cannot be loaded, so there is only the CPU")
-        }
+    if let Err(error) = torch_kernels::load_cuda(&library) {
+        tracing::warn!(error, "CUDA of the installed torch cannot be loaded, so there is only the CPU");
     }
 }
 
