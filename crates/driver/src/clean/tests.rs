@@ -8,7 +8,7 @@ use super::*;
 const NOW: Duration = Duration::from_secs(2_000_000_000);
 
 fn fingerprint(name: &str) -> String {
-    format!("{:0<32}", name.bytes().map(|byte| format!("{byte:02x}")).collect::<String>())
+    format!("{name:0<32}")
 }
 
 /// A finished artifact, made so many days ago.
@@ -95,8 +95,8 @@ fn inputs_of_what_stays_stay_through_all_stages() {
     entries[6].is_pinned = true;
     assert_eq!(going(&entries, &Wanted::default(), Some(1)), ["i2", "t2"]);
     let reasons = why(&entries, 1);
-    assert_eq!(reasons[0], "stays: an input of train 74310000");
-    assert_eq!(reasons[3], "stays: an input of export 65310000");
+    assert_eq!(reasons[0], "stays: an input of train t1000000");
+    assert_eq!(reasons[3], "stays: an input of export e1000000");
     assert_eq!(reasons[6], "stays: has a file .keep");
     assert_eq!(reasons[1], "goes: 2 newer");
 }
@@ -183,7 +183,7 @@ fn what_cannot_be_read_stays_with_all_that_it_may_need() {
     let fault = Some(Fault::Unreadable("permission denied".to_owned()));
     entries.push(Entry { fault, manifest: None, ..entry("train", "x", 30, &[]) });
     assert_eq!(going(&entries, &Wanted::default(), Some(1)), [""; 0]);
-    assert_eq!(why(&entries, 1)[1], "stays: may be an input of train 78000000");
+    assert_eq!(why(&entries, 1)[1], "stays: may be an input of train x0000000");
 }
 
 /// In a folder of its own, because what it is made from stands in a file.
