@@ -1,6 +1,7 @@
 //! End-to-end tests: the built `distilburn` in a temporary folder.
 
 mod bench;
+mod clean;
 mod damage;
 mod evaluations;
 mod hardening;

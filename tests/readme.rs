@@ -25,7 +25,7 @@ enum How {
 }
 
 /// Every command of README, in an order in which they can be run.
-const COMMANDS: [(&str, How); 31] = [
+const COMMANDS: [(&str, How); 33] = [
     ("distilburn run", How::Run),
     ("distilburn run --progress plain --set train.max_minutes=300", How::Run),
     ("distilburn run --config my/pipeline.toml", How::Run),
@@ -38,6 +38,7 @@ const COMMANDS: [(&str, How); 31] = [
     ("distilburn plan", How::Run),
     ("distilburn status", How::Run),
     ("distilburn status --verify", How::Run),
+    ("distilburn clean", How::Run),
     ("distilburn show train", How::Run),
     ("distilburn show ingest", How::Run),
     ("distilburn path train", How::Run),
@@ -58,6 +59,7 @@ const COMMANDS: [(&str, How); 31] = [
     ("distilburn report", How::Run),
     ("distilburn compare", How::Help("named in a table, without its options")),
     ("distilburn compare A B", How::Help("A and B stand for two trainings")),
+    ("distilburn clean --yes --keep 1", How::Run),
     ("distilburn-ingest --output out/ingest", How::Run),
     ("distilburn-tokenize-features --input ingest=out/ingest --output out/features", How::Run),
     (

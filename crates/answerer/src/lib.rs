@@ -33,6 +33,9 @@ pub use split::{LongAnswers, Split};
 /// # Errors
 /// Those of [`Runtime::new`].
 pub fn runtime(run: &Run) -> Result<Runtime, distilbert::Error> {
+    if let Some(torch) = stage::python_package("torch") {
+        distilbert::load_cuda(&torch, &run.device);
+    }
     Runtime::new(RuntimeOptions {
         device: &run.device,
         precision: run.precision.as_str(),

@@ -38,3 +38,5 @@ pub const FILES: &str = "files.arrow";
 pub const MODEL: &str = "model";
 /// Every artifact: what it is made of and from.
 pub const MANIFEST: &str = "manifest.json";
+/// An artifact in the making: the parts of its fingerprint, which its manifest will have.
+pub const PARTS: &str = ".parts.json";

@@ -51,7 +51,7 @@ pub use regular_file::{
 pub use row_writer::{Row, RowWriter};
 pub use show::{TableDescription, describe, first_rows};
 pub use split_name::SplitName;
-pub use store::Store;
+pub use store::{Folder, FolderKind, References, Store, Usage};
 pub use tables::KINDS;
 pub use tables::assets::{ASSETS, Assets, AssetsWriter};
 pub use tables::audit::{AUDIT, AuditRow, AuditWriter, Finding, Outcome, Severity, read_audit};

@@ -3,10 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::artifact::{Artifact, hash_file};
 use crate::lock::Lock;
 use crate::manifest::{FileEntry, Manifest, ManifestDraft};
-use crate::regular_file::{TEMPORARY_EXTENSION, describe, replace_file};
+use crate::regular_file::{TEMPORARY_EXTENSION, describe, replace_cache_file, replace_file};
 use crate::table::Table;
 use crate::tables::KINDS;
 use crate::{Error, Result, file_name};
@@ -17,6 +19,9 @@ pub const DAMAGED_PREFIX: &str = ".damaged-";
 /// Folders of unfinished artifacts begin so; behind it stands the fingerprint, or outside of a store the name of the output
 /// and the fingerprint.
 pub const PARTIAL_PREFIX: &str = ".partial-";
+
+/// An artifact that another of its fingerprint is taking the place of.
+pub(crate) const OLD_PREFIX: &str = ".old-";
 
 /// A folder in the making, locked. Dropping it keeps the files, so that the next run can resume from them.
 #[derive(Debug)]
@@ -83,9 +88,15 @@ impl Partial {
         &self.dir
     }
 
-    /// Whether it holds no file.
+    /// Whether the stage has written no file.
     pub fn is_empty(&self) -> Result<bool> {
-        is_vacant(&self.dir)
+        let mut entries = fs_err::read_dir(&self.dir)?;
+        Ok(entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == file_name::PARTS)))
+    }
+
+    /// Notes the parts of its fingerprint, so that what it is being made from is known until it has a manifest.
+    pub fn note_parts(&self, parts: &Value) -> Result<()> {
+        Ok(replace_cache_file(&self.dir.join(file_name::PARTS), parts.to_string().as_bytes())?)
     }
 
     /// Removes what an interrupted run left.
@@ -101,6 +112,10 @@ impl Partial {
     /// until then: it is removed at last.
     pub fn commit(self, draft: ManifestDraft) -> Result<Artifact> {
         remove_unfinished(&self.dir)?;
+        match fs_err::remove_file(self.dir.join(file_name::PARTS)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
+            _ => {}
+        }
         let mut files = Vec::new();
         list_files(&self.dir, "", &mut files)?;
         files.sort_by(|a, b| a.name.cmp(&b.name));
@@ -134,7 +149,7 @@ impl Partial {
         } else if self.is_replaceable() {
             // Aside first, because a folder cannot be renamed onto one with files in it. Maps of the old files
             // stay valid until they are closed.
-            let old = parent.join(format!(".old-{}", self.fingerprint));
+            let old = parent.join(format!("{OLD_PREFIX}{}", self.fingerprint));
             remove_dir_if_there(&old)?;
             fs_err::rename(&self.target, &old)?;
             fs_err::rename(&self.dir, &self.target)?;
@@ -217,7 +232,7 @@ fn free_name(parent: &Path, name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn remove_dir_if_there(path: &Path) -> Result<()> {
+pub(crate) fn remove_dir_if_there(path: &Path) -> Result<()> {
     match fs_err::remove_dir_all(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e.into()),
         _ => Ok(()),

@@ -1,10 +1,14 @@
 //! The store: `<root>/<stage>/<fingerprint>/`, with `<root>/<stage>/latest` naming the newest.
 
+mod folders;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::manifest::is_plain_name;
 use crate::{Artifact, Error, Partial, Result, read_small_text};
+
+pub use folders::{Folder, FolderKind, References, Usage};
 
 /// The text file that names the newest artifact of a stage.
 pub(crate) const LATEST: &str = "latest";

@@ -32,4 +32,4 @@ pub use loss::{QaTargets, qa_loss};
 pub use model::{DistilBertForQuestionAnswering, DropoutSeed, Mode};
 pub use parameters::{Parameter, Weights};
 pub use predictor::{Predictor, QaLogits};
-pub use runtime::{Precision, Runtime, RuntimeOptions};
+pub use runtime::{Precision, Runtime, RuntimeOptions, load_cuda};

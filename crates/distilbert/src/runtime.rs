@@ -57,8 +57,9 @@ impl Runtime {
         let precision = choose_precision(options, &device_name)?;
         if options.device == "auto" && device_name == "cpu" && has_nvidia_gpu(Path::new("/")) {
             tracing::warn!(
-                "this machine has an NVIDIA GPU, which this build of LibTorch cannot use: to train on it, run `scripts/setup \
-                 --cuda` and build again; `run.device = \"cpu\"` silences this"
+                "this machine has an NVIDIA GPU, which this LibTorch cannot use: to train on it, `pip install \
+                 'distilburn[cuda]'`, or in a clone run `scripts/setup --cuda` and build again; `run.device = \"cpu\"` \
+                 silences this"
             );
         }
         if precision == Precision::Bf16 && device_name == "cpu" && !cpu_has_bf16() {
@@ -122,6 +123,36 @@ impl Runtime {
     }
 }
 
+/// Loads the CUDA half of LibTorch from a Python installation of the same PyTorch (the folder of its package `torch`), where
+/// `device` calls for a GPU. To be called before [`Runtime::new`], which uses the CPU where this does not succeed.
+pub fn load_cuda(torch: &Path, device: &str) {
+    let library = torch.join("lib/libtorch_cuda.so");
+    let is_wanted = device.starts_with("cuda") || (device == "auto" && has_nvidia_gpu(Path::new("/")));
+    if !is_wanted || !library.exists() {
+        return;
+    }
+    let expected = torch_kernels::libtorch_version();
+    let found = torch_version(&fs_err::read_to_string(torch.join("version.py")).unwrap_or_default());
+    if !found.starts_with(&format!("{expected}.")) {
+        tracing::warn!(
+            found,
+            expected,
+            "the installed torch is of another version, so there is only the CPU; `pip install 'distilburn[cuda]'` brings the \
+             right one"
+        );
+        return;
+    }
+    if let Err(error) = torch_kernels::load_cuda(&library) {
+        tracing::warn!(error, "CUDA of the installed torch cannot be loaded, so there is only the CPU");
+    }
+}
+
+/// The version that torch's `version.py` gives; empty where it gives none.
+fn torch_version(text: &str) -> String {
+    let line = text.lines().find_map(|line| line.strip_prefix("__version__ = "));
+    line.unwrap_or_default().trim_matches(['\'', '"']).to_owned()
+}
+
 /// The threads to set for `run.threads`; 0 keeps what LibTorch would use, but no more than the quota of the process's
 /// container lets run, which LibTorch does not look at.
 fn threads_of(typed: usize, of_libtorch: usize) -> usize {
@@ -149,7 +180,7 @@ fn choose_device(name: &str) -> Result<(Device, String), Error> {
             Some(index) if index < cuda_devices => Ok((Device::libtorch_cuda(index), name.to_owned())),
             Some(_) if cuda_devices == 0 => unavailable(
                 "this LibTorch sees no CUDA device".to_owned(),
-                "; for a GPU, run `scripts/setup --cuda` and rebuild",
+                "; for a GPU, `pip install 'distilburn[cuda]'`, or in a clone run `scripts/setup --cuda` and rebuild",
             ),
             Some(_) => unavailable(format!("this machine has {cuda_devices}, counted from 0"), ""),
             None => unavailable("expected auto, cpu, cuda:N or mps".to_owned(), ""),
@@ -212,6 +243,13 @@ mod tests {
         std::fs::create_dir_all(root.path().join("proc/driver/nvidia")).unwrap();
         std::fs::write(root.path().join("proc/driver/nvidia/version"), "NVRM version").unwrap();
         assert!(has_nvidia_gpu(root.path()));
+    }
+
+    #[test]
+    fn the_version_of_an_installed_torch_is_read_from_its_package() {
+        let text = "from typing import Optional\n\n__version__ = '2.9.1+cu128'\ndebug = False\n";
+        assert_eq!(torch_version(text), "2.9.1+cu128");
+        assert_eq!(torch_version("debug = False\n"), "");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use analysis::categories::Category;
 use artifact::SplitName;
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use squad::F1Units;
 use stage::{CommonOptions, Input, OutputOptions, STAGES};
 
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Plan(PlanOptions),
     /// List what the store holds
     Status(StatusOptions),
+    /// Delete what the store no longer needs, after asking
+    Clean(CleanOptions),
     /// Print the directory that the settings lead to for a stage, made or not
     Path(PathOptions),
     /// Print an artifact or a table: schema, lineage, first rows
@@ -74,6 +76,8 @@ pub(crate) enum Command {
     /// The page is one file, and needs no network: scores, slices, errors, calibration, data, cost and recipe. Settings:
     /// `distilburn-report --help`.
     Report(ReportOptions),
+    /// Print the script by which a shell completes this command
+    Completions(CompletionsOptions),
     /// What another binary does: a stage alone, or a model in use.
     #[command(flatten)]
     Other(Other),
@@ -132,6 +136,68 @@ pub(crate) struct StatusOptions {
     /// One JSON object on stdout
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
+}
+
+/// Delete what the store no longer needs, after asking
+///
+/// Lists every folder of the store with its size and whether it can go. Without --keep, only leftovers can: runs that
+/// nobody resumed, and damaged artifacts that were replaced.
+///
+/// Never deleted are: what the settings lead to, with any profile of the settings file; an input of anything that stays; the
+/// newest artifact of each stage; what a process is making; an artifact with a file named `.keep` in it; and files that
+/// distilburn did not make.
+#[derive(Debug, Args)]
+pub(crate) struct CleanOptions {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+
+    /// Also delete finished artifacts, but for the newest N of each stage and all that these were made from
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..),
+        help_heading = "Clean"
+    )]
+    pub(crate) keep: Option<usize>,
+
+    /// Delete unfinished and damaged folders only if they have not changed for this many days
+    #[arg(long, value_name = "DAYS", default_value_t = 7, help_heading = "Clean")]
+    pub(crate) older_than: u32,
+
+    /// Delete without asking
+    #[arg(long, help_heading = "Clean")]
+    pub(crate) yes: bool,
+
+    /// Only list
+    #[arg(long, conflicts_with = "yes", help_heading = "Clean")]
+    pub(crate) dry_run: bool,
+
+    /// One JSON object on stdout
+    #[arg(long, help_heading = "Answer")]
+    pub(crate) json: bool,
+}
+
+/// Print the script by which a shell completes this command
+///
+/// bash:  distilburn completions bash > ~/.local/share/bash-completion/completions/distilburn
+/// zsh:   distilburn completions zsh > ~/.zfunc/_distilburn, with ~/.zfunc in $fpath
+/// fish:  distilburn completions fish > ~/.config/fish/completions/distilburn.fish
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct CompletionsOptions {
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: Shell,
+
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// A shell that completes commands.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Debug, Args)]
@@ -295,7 +361,8 @@ pub(crate) struct ReportOptions {
 }
 
 /// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
-const TOOLS: [(&str, &str, &str); 1] = [("ask", "answer", "Answer a question with the fine-tuned model")];
+pub(crate) const TOOLS: [(&str, &str, &str); 1] =
+    [("ask", "answer", "Answer a question with the fine-tuned model")];
 
 /// A command of another binary, with all that was typed after it.
 #[derive(Debug)]
@@ -376,6 +443,7 @@ impl Cli {
             Command::Run(options) => &options.plan.common.output,
             Command::Plan(options) => &options.common.output,
             Command::Status(options) => &options.common.output,
+            Command::Clean(options) => &options.common.output,
             Command::Path(options) => &options.common.output,
             Command::Show(options) => &options.common.output,
             Command::Watch(options) => &options.common.output,
@@ -383,6 +451,7 @@ impl Cli {
             Command::Errors(options) => &options.common.output,
             Command::Compare(options) => &options.common.output,
             Command::Report(options) => &options.common.output,
+            Command::Completions(options) => &options.output,
             Command::Other(other) => &other.output,
         }
     }

@@ -124,6 +124,10 @@ pub(crate) enum Error {
     #[diagnostic(help("`distilburn errors --json` lists the slices of each question"))]
     EmptySlice { slice: String, split: SplitName },
 
+    #[error("nobody can be asked whether to delete {going}: stdin is no terminal")]
+    #[diagnostic(help("delete them with `{remedy}`, or only list them with --dry-run"))]
+    NobodyToAsk { going: String, remedy: String },
+
     #[error("--require asks for scores, and --to leaves out the stage that scores")]
     #[diagnostic(help("leave --to out, or end with `--to evaluate`"))]
     NothingToRequire,
@@ -191,6 +195,7 @@ impl ExitKind for Error {
             | Self::NotNeeded { .. }
             | Self::Ambiguous { .. }
             | Self::NeedsDataset { .. }
+            | Self::NobodyToAsk { .. }
             | Self::NothingToRequire
             | Self::EmptySlice { .. } => 2,
             Self::NotReached { .. } | Self::Worse { .. } => 5,

@@ -3,8 +3,10 @@
 //!
 //! Does no stage's work and links no LibTorch, whose loading alone would take longer than a plan.
 
+mod clean;
 mod cli;
 mod compare;
+mod completions;
 mod error;
 mod errors;
 mod evaluations;
@@ -40,11 +42,13 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Report(options) => return report::print(&options),
         Command::Plan(options) => plan::print(&options)?,
         Command::Status(options) => status::print(&options)?,
+        Command::Clean(options) => clean::clean(&options)?,
         Command::Path(options) => plan::print_path(&options)?,
         Command::Show(options) => show::print(&options)?,
         Command::Score(options) => score::print(&options)?,
         Command::Errors(options) => errors::print(&options)?,
         Command::Compare(options) => compare::print(&options)?,
+        Command::Completions(options) => completions::print(&options)?,
         Command::Other(other) => return Err(sibling::replace(other.binary, &other.args)),
     }
     Ok(ExitCode::SUCCESS)

@@ -34,6 +34,12 @@ impl Running {
         lives.then(|| Self { pid: holder.pid, elapsed: since.elapsed().unwrap_or_default() })
     }
 
+    /// A process of another machine may have the lock: nobody here can tell.
+    pub(crate) fn elsewhere(dir: &Path) -> Self {
+        let lock = fs_err::metadata(dir.with_added_extension("lock")).and_then(|lock| lock.modified()).ok();
+        Self { pid: None, elapsed: lock.and_then(|since| since.elapsed().ok()).unwrap_or_default() }
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         json!({ "pid": self.pid, "elapsed_ms": self.elapsed.as_millis() as u64 })
     }

@@ -50,8 +50,15 @@ struct UrlRecord {
 }
 
 impl Fetcher {
-    pub(crate) fn new(store: &Path, timeout_s: u64, progress: ProgressMode, interrupt: Interrupt) -> Self {
-        let environment = Environment::from_process();
+    pub(crate) fn new(
+        store: &Path,
+        timeout_s: u64,
+        offline: bool,
+        progress: ProgressMode,
+        interrupt: Interrupt,
+    ) -> Self {
+        let mut environment = Environment::from_process();
+        environment.offline |= offline;
         let client = Client::new(Patience::with_timeout(Duration::from_secs(timeout_s)));
         let hub = Hub::new(client.clone(), environment.clone());
         let records = Records::read(&store.join(RECORDS));

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use artifact::{Artifact, Input as InputEntry, ManifestDraft, Partial};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 use miette::Diagnostic;
 use serde_json::{Map, json};
 use time::OffsetDateTime;
@@ -42,6 +42,12 @@ struct StageOptions {
     /// Write the artifact into DIR (absent or empty) instead of the store
     #[arg(long, value_name = "DIR", help_heading = "Artifacts")]
     output: Option<PathBuf>,
+}
+
+/// Adds the options of a stage to a command.
+#[must_use]
+pub fn stage_options(command: Command) -> Command {
+    StageOptions::augment_args(command)
 }
 
 /// Runs one stage as a process: command line, settings, logs, inputs, skipping what is finished, manifest,
@@ -129,6 +135,7 @@ fn run_stage<E: ExitKind>(
     if declaration.unfinished == Unfinished::Clear || options.force {
         partial.clear()?;
     }
+    partial.note_parts(&own.parts)?;
     let interrupt = Interrupt::install()?;
     #[cfg(target_os = "linux")]
     if std::env::var_os(EXPECTED_CODE).is_some() {

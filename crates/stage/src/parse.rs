@@ -34,20 +34,18 @@ const OPTIONS: [(&str, &str); 22] = [
 ];
 
 /// Commands that people look for, and what does it here.
-const COMMANDS: [(&str, &str); 9] = [
-    (
-        "clean",
-        "delete the folders in artifacts/ that `distilburn status` marks as neither current nor latest",
-    ),
+const COMMANDS: [(&str, &str); 10] = [
     ("eval", "distilburn evaluate"),
     ("fit", "distilburn run --to train"),
     (
         "init",
         "write a pipeline.toml with what differs from the built-in settings, which `distilburn train --help` lists",
     ),
+    ("gc", "distilburn clean"),
     ("list", "distilburn status"),
     ("ls", "distilburn status"),
     ("predict", "`distilburn ask` answers one question, `distilburn evaluate` those of a data set"),
+    ("prune", "distilburn clean"),
     ("test", "distilburn evaluate"),
     ("verify", "distilburn status --verify"),
 ];

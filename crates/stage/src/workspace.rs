@@ -23,6 +23,8 @@ pub struct Workspace {
     pub force: bool,
     /// How the progress of downloads is shown.
     pub progress: ProgressMode,
+    /// Whether nothing may come over the network.
+    pub offline: bool,
     given: BTreeMap<String, Artifact>,
 }
 
@@ -46,7 +48,8 @@ impl Workspace {
             given.insert(input.stage.clone(), open_input(input)?);
         }
         let progress = ProgressMode::None;
-        Ok(Self { loaded, store: Store::new(root), options: options.clone(), force: false, progress, given })
+        let (store, options) = (Store::new(root), options.clone());
+        Ok(Self { loaded, store, options, force: false, progress, offline: false, given })
     }
 
     #[must_use]
@@ -74,7 +77,7 @@ impl Workspace {
     /// Brings what comes over the network.
     pub(crate) fn fetcher(&self, interrupt: Interrupt) -> Fetcher {
         let timeout_s = self.settings().ingest.download_timeout_s;
-        Fetcher::new(self.store.root(), timeout_s, self.progress, interrupt)
+        Fetcher::new(self.store.root(), timeout_s, self.offline, self.progress, interrupt)
     }
 
     /// `--input`, by stage.

@@ -21,6 +21,7 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Int, Tensor};
 
 pub use allocator::keep_freed_memory;
+pub use cuda::load_cuda;
 pub use handle::{Handle, upload};
 pub use kernels::{
     Attended, AttentionOptions, Dropout, KernelGradients, Kernels, OptimizerKernels, SharedLinearGradients,

