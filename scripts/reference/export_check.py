@@ -3,7 +3,8 @@
     .cache/reference-venv/bin/python scripts/reference/export_check.py MODEL_DIR [LOGITS_JSON]
 
 Loads the directory twice, from copies that hold only `model.safetensors` and only `pytorch_model.bin`;
-compares AutoTokenizer's ids with those of `tokenizer.json`; prints the logits as JSON on stdout and what it
+compares AutoTokenizer's ids with those of `tokenizer.json`, and the scores that huggingface_hub reads in the model card with
+those of training_config.json; prints the logits as JSON on stdout and what it
 compared on stderr. transformers computes in f64 here: in f32 a fine-tuned model's logits are up to 3e-5 off in PyTorch, more
 than distilburn's may be. LOGITS_JSON is what distilburn computed:
 {"input_ids": [[...]], "start_logits": [[...]], "end_logits": [[...]]}, features without padding.
@@ -19,6 +20,7 @@ import tempfile
 
 import numpy as np
 import torch
+from huggingface_hub import ModelCard
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 from transformers.utils import logging
 
@@ -71,6 +73,25 @@ def logit_problems(name: str, found: dict, expected: dict) -> list[str]:
     return problems
 
 
+def card_problems(folder: pathlib.Path) -> list[str]:
+    """What huggingface_hub reads in the model card against training_config.json; the card has two decimals."""
+    config = json.loads((folder / "training_config.json").read_text())
+    expected = {
+        (split, metric): config[key][metric]
+        for split, key in (("validation", "results"), ("test", "test_results"))
+        if key in config
+        for metric in ("exact_match", "f1")
+    }
+    results = ModelCard.load(folder / "README.md").data.eval_results
+    found = {(result.dataset_split, result.metric_type): result.metric_value for result in results}
+    print(f"model card: {len(found)} scores", file=sys.stderr)
+    return [
+        f"model card: {split} {metric} {found.get((split, metric))}, training_config.json has {value}"
+        for (split, metric), value in expected.items()
+        if not abs(found.get((split, metric), np.nan) - value) <= 0.005
+    ]
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("model_dir", type=pathlib.Path)
@@ -79,7 +100,7 @@ def main() -> None:
     torch.set_num_threads(2)
     logging.disable_progress_bar()
 
-    problems = tokenizer_problems(options.model_dir)
+    problems = tokenizer_problems(options.model_dir) + card_problems(options.model_dir)
     expected = json.loads(options.logits.read_text()) if options.logits else None
     if expected:
         input_ids = expected["input_ids"]
