@@ -37,7 +37,7 @@ fn args(options: &ReportOptions) -> Vec<OsString> {
         value.push(&input.dir);
         args.push(value);
     }
-    for output in &options.output {
+    if let Some(output) = &options.output {
         args.extend(["--output".into(), output.into()]);
     }
     args
