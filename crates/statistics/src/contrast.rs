@@ -33,7 +33,9 @@ impl Contrast {
 
     fn of_slice(clusters: &Clusters, scores: &[f64], slice: &[usize]) -> Option<Self> {
         let mut is_inside = vec![false; scores.len()];
-        slice.iter().for_each(|&question| is_inside[question] = true);
+        for &question in slice {
+            is_inside[question] = true;
+        }
         let mean = |inside: bool| {
             let of_group = scores.iter().zip(&is_inside).filter(|(_, is_inside)| **is_inside == inside);
             let (sum, count) =

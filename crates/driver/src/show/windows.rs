@@ -16,7 +16,9 @@ pub(super) fn take(manifest: &Manifest, metrics: &mut Map<String, Value>) -> Str
     let mut text = String::new();
     for split in SplitName::ALL {
         let Some(metrics) = metrics.get_mut(split.as_str()).and_then(Value::as_object_mut) else { continue };
-        METRICS.iter().for_each(|metric| drop(metrics.shift_remove(*metric)));
+        for metric in METRICS {
+            metrics.shift_remove(metric);
+        }
         let Some(figures) = FeatureFigures::of(manifest, split) else { continue };
         if !figures.window_settings.is_empty() {
             let table = table(&figures.window_settings);
