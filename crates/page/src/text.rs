@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn control_characters_are_marked_and_long_texts_cut() {
         assert_eq!(printable("a\0b\u{1b}[2Jc\nd\te"), "a\u{fffd}b\u{fffd}[2Jc\nd\te");
-        assert_eq!(shortened("  one\n two three", 9), "one two…");
+        assert_eq!(shortened("  one\n two three", 10), "one two…");
         assert_eq!(shortened("日本語", 3), "日本語");
     }
 

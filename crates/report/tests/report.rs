@@ -14,7 +14,7 @@ fn one(gold: &str, predicted: &str) -> Data {
     let question = Question {
         id: "one".to_owned(),
         context: 0,
-        question: "Who rebuilt the dome?".to_owned(),
+        asked: "Who rebuilt the dome?".to_owned(),
         golds: vec![gold.to_owned()],
         predicted: predicted.to_owned(),
         base: "dome".to_owned(),
@@ -117,7 +117,7 @@ fn what_data_says_is_shown_and_never_run() {
     data.questions.push(Question {
         id: "\"><svg onload=alert(3)>".to_owned(),
         context: 12,
-        question: format!("ما هذا؟ {hostile}"),
+        asked: format!("ما هذا؟ {hostile}"),
         golds: vec!["العربية".to_owned()],
         predicted: "<script>alert(1)</script>".to_owned(),
         base: "<img src=x onerror=alert(2)>".to_owned(),
@@ -149,7 +149,7 @@ fn without_texts_no_text_is_left_anywhere() {
         data.questions.push(Question {
             id: id.to_owned(),
             context: 20,
-            question: "Which sesame question?".to_owned(),
+            asked: "Which sesame question?".to_owned(),
             golds: vec!["sesame answer".to_owned()],
             predicted: predicted.to_owned(),
             base: "sesame".to_owned(),
@@ -192,7 +192,7 @@ fn edges_of_the_data_have_pages_too() {
     said(
         "one-wrong",
         &one("Ida Varnen", "1906"),
-        &["No answer is exactly right.", "All questions are about one context", "1 of 1"],
+        &["No answer is exactly right.", "All questions are about one context"],
     );
 
     let mut untitled = Data::plain(30);

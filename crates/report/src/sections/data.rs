@@ -83,7 +83,9 @@ fn lengths(inputs: &Inputs) -> Markup {
     let curve = |lengths: &BTreeMap<usize, u64>| {
         let total = lengths.values().sum::<u64>().max(1) as f64;
         let mut bins = vec![0; longest.copied().unwrap_or(0) / width + 1];
-        lengths.iter().for_each(|(length, count)| bins[length / width] += count);
+        for (length, count) in lengths {
+            bins[length / width] += count;
+        }
         let middle = |bin: usize| width as f64 * (bin as f64 + 0.5);
         bins.iter().enumerate().map(|(bin, count)| (middle(bin), *count as f64 / total)).collect::<Vec<_>>()
     };

@@ -115,7 +115,9 @@ impl<'a> Numbers<'a> {
     fn new(inputs: &'a Inputs) -> Self {
         let mut counts: BTreeMap<&Slice, usize> = BTreeMap::new();
         for question in inputs.questions.iter().filter(|question| question.category.is_some()) {
-            question.slices.iter().for_each(|slice| *counts.entry(slice).or_default() += 1);
+            for slice in &question.slices {
+                *counts.entry(slice).or_default() += 1;
+            }
         }
         let (mut articles, mut others): (Vec<_>, Vec<_>) =
             counts.into_iter().partition(|(slice, _)| slice.slicing == "article");

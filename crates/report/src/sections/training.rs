@@ -23,7 +23,7 @@ pub(super) fn render(inputs: &Inputs) -> Markup {
     let (loss, rate) = (steps(|row| Some(row.loss)), steps(|row| row.learning_rate));
     let (f1, exact_match) = (validation(|row| row.f1), validation(|row| row.exact_match));
     let training = &inputs.training;
-    let (first, last) = (ends(&loss, |points| points.first()), ends(&loss, |points| points.last()));
+    let [loss_ends, f1_ends, rate_ends] = [&loss, &f1, &rate].map(|points| ends(points));
     html! {
         p {
             (grouped(training.steps)) " steps. The weights are those after step " (grouped(training.best_step))
@@ -36,7 +36,7 @@ pub(super) fn render(inputs: &Inputs) -> Markup {
             (LineChart {
                 id: "loss",
                 title: "Loss",
-                description: &format!("Training loss goes from {first} to {last}; the means of stretches of the training."),
+                description: &format!("Training loss goes {loss_ends}; the means of stretches of the training."),
                 x: step_axis(),
                 y: Axis { name: "cross-entropy", format: short, range: None },
                 lines: &[
@@ -47,11 +47,7 @@ pub(super) fn render(inputs: &Inputs) -> Markup {
             (LineChart {
                 id: "scores",
                 title: "F1 and exact match on validation",
-                description: &format!(
-                    "F1 goes from {} to {}.",
-                    ends(&f1, |points| points.first()),
-                    ends(&f1, |points| points.last())
-                ),
+                description: &format!("F1 goes {f1_ends}."),
                 x: step_axis(),
                 y: Axis { name: "per cent", format: short, range: Some((0.0, 100.0)) },
                 lines: &[
@@ -62,11 +58,7 @@ pub(super) fn render(inputs: &Inputs) -> Markup {
             (LineChart {
                 id: "learning-rate",
                 title: "Learning rate",
-                description: &format!(
-                    "It goes from {} to {}.",
-                    ends(&rate, |points| points.first()),
-                    ends(&rate, |points| points.last())
-                ),
+                description: &format!("It goes {rate_ends}."),
                 x: step_axis(),
                 y: Axis { name: "", format: short, range: None },
                 lines: &[Line { name: "learning rate", look: Look::Solid, points: rate }],
@@ -92,6 +84,10 @@ fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     points.chunks(points.len().div_ceil(POINTS).max(1)).map(mean).collect()
 }
 
-fn ends(points: &[(f64, f64)], of: fn(&[(f64, f64)]) -> Option<&(f64, f64)>) -> String {
-    of(points).map_or_else(|| "–".to_owned(), |point| short(point.1))
+/// The first and the last value, in words.
+fn ends(points: &[(f64, f64)]) -> String {
+    match points {
+        [] => "nowhere".to_owned(),
+        [first, ..] => format!("from {} to {}", short(first.1), short(points[points.len() - 1].1)),
+    }
 }

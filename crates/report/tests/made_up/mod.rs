@@ -18,7 +18,7 @@ pub struct Question {
     pub id: String,
     /// The place of its context.
     pub context: u32,
-    pub question: String,
+    pub asked: String,
     /// An answer stands where it first occurs in the context.
     pub golds: Vec<String>,
     pub predicted: String,
@@ -56,7 +56,7 @@ impl Data {
                 data.questions.push(Question {
                     id: format!("{index}-{number}"),
                     context: index as u32,
-                    question: question.to_owned(),
+                    asked: question.to_owned(),
                     predicted: if is_right { gold.clone() } else { wrong },
                     golds: vec![gold.clone(), gold],
                     base: if index % 10 == 0 { "Ida Varnen".to_owned() } else { "was".to_owned() },
@@ -160,7 +160,7 @@ impl Bench {
                 let example = Example {
                     id: &question.id,
                     context_id: question.context,
-                    question: &question.question,
+                    question: &question.asked,
                     answers: answers.collect(),
                     is_impossible: question.golds.is_empty(),
                 };

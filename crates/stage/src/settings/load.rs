@@ -161,7 +161,9 @@ fn resolve_paths(values: &mut Values) {
         }
     }
     if let Some((Value::Table(slices), origin)) = values.get_mut(SLICES) {
-        slices.iter_mut().for_each(|(_, path)| resolve(path, origin));
+        for (_, path) in slices.iter_mut() {
+            resolve(path, origin);
+        }
     }
     for key in SOURCES.into_iter().chain([BASE_MODEL]) {
         let Some((value, origin)) = values.get_mut(key) else { continue };
