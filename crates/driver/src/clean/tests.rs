@@ -95,10 +95,10 @@ fn inputs_of_what_stays_stay_through_all_stages() {
     entries[6].is_pinned = true;
     assert_eq!(going(&entries, &Wanted::default(), Some(1)), ["i2", "t2"]);
     let reasons = why(&entries, 1);
-    assert_eq!(reasons[0], "stays: an input of train t1000000");
+    assert_eq!(reasons[0], "stays: an input of train t3000000");
     assert_eq!(reasons[3], "stays: an input of export e1000000");
     assert_eq!(reasons[6], "stays: has a file .keep");
-    assert_eq!(reasons[1], "goes: 2 newer");
+    assert_eq!(reasons[1], "goes: 1 newer");
 }
 
 #[test]
