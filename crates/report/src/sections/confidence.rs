@@ -1,14 +1,16 @@
 //! Whether the model knows when it is wrong.
 
+use artifact::{Calibration, NullThresholds};
 use maud::{Markup, html};
 use page::chart::{Axis, Line, LineChart, Look, ReliabilityBin, ReliabilityChart};
 
 use crate::figures::Figures;
+use crate::inputs::Inputs;
 
 /// Points of the curve; a file has one for each question.
 const POINTS: usize = 100;
 
-pub(super) fn render(figures: &Figures) -> Markup {
+pub(super) fn render(inputs: &Inputs, figures: &Figures) -> Markup {
     let points = &figures.risk_coverage.points;
     // The least confidence at which so many answers are right.
     let reaching = |right: f64| points.iter().rfind(|point| 1.0 - point.risk >= right);
@@ -22,8 +24,28 @@ pub(super) fn render(figures: &Figures) -> Markup {
                 " of the questions, and 9 in 10 of those answers are right."
             }
         }
+        @for sentence in chosen(inputs) { p { (sentence) } }
         div.charts { (reliability(figures)) (risk_coverage(figures)) }
     }
+}
+
+/// What evaluate chose, and what it brings.
+fn chosen(inputs: &Inputs) -> Vec<String> {
+    let scores = inputs.evaluation.test.as_ref().unwrap_or(&inputs.evaluation.validation);
+    let temperature = scores.calibration.map(|Calibration { temperature, calibrated, .. }| {
+        format!(
+            "The exported model divides its scores by {temperature:.2}. The calibration error is then {:.1} points.",
+            100.0 * calibrated.expected_calibration_error
+        )
+    });
+    let threshold = scores.null_threshold.map(|NullThresholds { used, attainable_f1, .. }| {
+        format!(
+            "A question is left unanswered if \u{201c}no answer\u{201d} scores more than {used:.2} above the best answer. The best \
+             threshold for these questions, {:.2}, gives an F1 of {:.1}.",
+            attainable_f1.threshold, attainable_f1.score
+        )
+    });
+    temperature.into_iter().chain(threshold).collect()
 }
 
 fn calibration(figures: &Figures) -> String {

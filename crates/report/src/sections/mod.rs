@@ -29,7 +29,7 @@ pub(crate) fn render(inputs: &Inputs, figures: &Figures, verdict: &Verdict) -> S
     let sections = [
         section("slices", "Kinds of questions", slices::render(inputs, figures)),
         section("wrong", "Wrong answers", errors::render(inputs, figures)),
-        section("confidence", "Confidence", confidence::render(figures)),
+        section("confidence", "Confidence", confidence::render(inputs, figures)),
         section("training", "Training", training::render(inputs)),
         section("data", "Data", data::render(inputs)),
         section("cost", "Cost", cost::render(inputs)),

@@ -264,13 +264,7 @@ impl Bench {
             base_exact_match: mean(&|question| score(question, &question.base).exact_match),
             base_f1: mean(&|question| score(question, &question.base).f1),
             base_loss: 5.0,
-            exact_match_interval: None,
-            f1_interval: None,
-            f1_gain: None,
-            has_answer: None,
-            no_answer: None,
-            answers_longer_than_max_answer_length: 0,
-            questions_with_longer_answers_alone: 0,
+            ..Scores::default()
         };
         let metrics: Map<String, Value> = artifact::to_metrics(&EvaluateMetrics { validation, test: None });
         self.commit("evaluate", metrics.into(), json!({ "evaluate.n_best": 20 }), |dir, fingerprint| {
