@@ -136,7 +136,7 @@ fn notes(inputs: &Inputs, figures: &Figures) -> Vec<String> {
             validation.f1,
             validation.exact_match
         ));
-    } else {
+    } else if inputs.is_own_data {
         notes.push(
             "The same questions chose the best weights, so the scores are a little too high. Only a test split \
              (ingest.test) has no such advantage."
