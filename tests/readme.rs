@@ -25,7 +25,7 @@ enum How {
 }
 
 /// Every command of README, in an order in which they can be run.
-const COMMANDS: [(&str, How); 30] = [
+const COMMANDS: [(&str, How); 33] = [
     ("distilburn run", How::Run),
     ("distilburn run --progress plain --set train.max_minutes=300", How::Run),
     ("distilburn run --config my/pipeline.toml", How::Run),
@@ -52,6 +52,9 @@ const COMMANDS: [(&str, How); 30] = [
         r#"distilburn ask --model FOLDER --question "Who rebuilt the dome?" --context-file article.txt --top 3"#,
         How::Run,
     ),
+    ("distilburn predict", How::Help("named in a table, without its options")),
+    ("distilburn serve", How::Help("named in a table, without its options")),
+    ("distilburn merge", How::Help("named in a table, without its options")),
     ("distilburn score", How::Help("named in a table, without its options")),
     ("distilburn score --dataset dev.json --predictions predictions.json", How::Run),
     ("distilburn errors", How::Run),

@@ -1,17 +1,22 @@
-//! Using a fine-tuned model: `ask` answers questions about texts.
+//! Using a fine-tuned model: `ask` answers questions about texts, `predict` those of data sets, and `merge` joins
+//! what several of the latter have answered.
 //!
 //! Reads a model's folder, so it answers as transformers would with the same files.
 
 mod ask;
 mod error;
+mod merge;
+mod predict;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use stage::{CommonOptions, OutputOptions};
+use stage::OutputOptions;
 
 pub use ask::AskOptions;
 pub use error::Error;
+pub use merge::MergeOptions;
+pub use predict::PredictOptions;
 
 /// Answers questions with a fine-tuned model
 #[derive(Debug, Parser)]
@@ -26,14 +31,22 @@ pub struct Options {
 enum Command {
     /// Answer questions about a text, or about all texts of a folder
     Ask(AskOptions),
+    /// Answer all questions of files
+    Predict(PredictOptions),
+    /// Join the parts of `predict --shard`
+    Merge(MergeOptions),
 }
 
 impl Options {
     /// How it logs.
     #[must_use]
     pub fn output(&self) -> &OutputOptions {
-        let Command::Ask(AskOptions { common: CommonOptions { output, .. }, .. }) = &self.command;
-        output
+        let common = match &self.command {
+            Command::Ask(options) => &options.common,
+            Command::Predict(options) => &options.common,
+            Command::Merge(options) => &options.common,
+        };
+        &common.output
     }
 }
 
@@ -42,7 +55,10 @@ impl Options {
 /// # Errors
 /// [`Error`], each with its remedy.
 pub fn run(options: Options) -> Result<ExitCode, Error> {
-    let Command::Ask(options) = options.command;
-    ask::run(&options)?;
+    match options.command {
+        Command::Ask(options) => ask::run(&options),
+        Command::Predict(options) => predict::run(&options),
+        Command::Merge(options) => merge::run(&options),
+    }?;
     Ok(ExitCode::SUCCESS)
 }

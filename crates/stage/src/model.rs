@@ -79,10 +79,7 @@ fn is_prefix(text: &str) -> bool {
 /// The model of the export whose fingerprint begins with `prefix`, or else of the newest export that was made from an
 /// artifact whose fingerprint does.
 fn exported(store: &Store, prefix: &str) -> Result<Option<PathBuf>, Error> {
-    let entries = match std::fs::read_dir(store.root().join(EXPORT.name)) {
-        Ok(entries) => entries,
-        Err(_) => return Ok(None),
-    };
+    let Ok(entries) = std::fs::read_dir(store.root().join(EXPORT.name)) else { return Ok(None) };
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let (mut own, mut descended) = (Vec::new(), Vec::new());
     for name in names.filter(|name| !name.starts_with('.')) {
