@@ -54,7 +54,7 @@ impl Bench {
         let driver = Path::new(env!("CARGO_BIN_EXE_distilburn"));
         fs::create_dir(bench.path("bin")).unwrap();
         place(driver, &bench.path("bin/distilburn"));
-        for name in STAGES.into_iter().chain(["answer"]) {
+        for name in STAGES.into_iter().chain(["answer", "serve"]) {
             let binary = driver.with_file_name(format!("distilburn-{name}"));
             assert!(binary.is_file(), "{} is missing: cargo build --release --workspace", binary.display());
             place(&binary, &bench.path(&format!("bin/distilburn-{name}")));

@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 5] = [
     &["artifact", "fetch", "pytorch-file", "squad", "statistics", "torch-kernels"],
     &["analysis", "distilbert", "page", "pretrained", "question-files", "stage"],
     &["answerer"],
-    &["ingest", "tokenize-features", "train", "evaluate", "export", "report", "answer"],
+    &["ingest", "tokenize-features", "train", "evaluate", "export", "report", "answer", "serve"],
     &["driver"],
 ];
 

@@ -25,7 +25,7 @@ enum How {
 }
 
 /// Every command of README, in an order in which they can be run.
-const COMMANDS: [(&str, How); 33] = [
+const COMMANDS: [(&str, How); 29] = [
     ("distilburn run", How::Run),
     ("distilburn run --progress plain --set train.max_minutes=300", How::Run),
     ("distilburn run --config my/pipeline.toml", How::Run),
@@ -44,41 +44,20 @@ const COMMANDS: [(&str, How); 33] = [
     ("distilburn path train", How::Run),
     // Where stdout is no terminal, a summary.
     ("distilburn watch", How::Run),
-    ("distilburn ask", How::Help("named in a table, without its options")),
-    (
-        r#"distilburn ask --question "Who rebuilt the dome?" --context "The dome was rebuilt by Ida Varnen.""#,
-        How::Run,
-    ),
-    (
-        r#"distilburn ask --model FOLDER --question "Who rebuilt the dome?" --context-file article.txt --top 3"#,
-        How::Run,
-    ),
-    ("distilburn score", How::Help("named in a table, without its options")),
-    ("distilburn score --dataset dev.json --predictions predictions.json", How::Run),
+    (r#"distilburn ask "Who rebuilt the dome?" notes/ --top 3"#, How::Run),
+    ("distilburn predict questions.jsonl --output answers.parquet", How::Run),
+    ("distilburn serve", How::Help("runs until it is stopped")),
     ("distilburn errors", How::Run),
-    ("distilburn report", How::Run),
-    ("distilburn compare", How::Help("named in a table, without its options")),
+    ("distilburn report --open", How::Help("opens a browser")),
+    ("distilburn evaluate --model FOLDER --dataset dev.json", How::Run),
     ("distilburn compare A B", How::Help("A and B stand for two trainings")),
     ("distilburn clean --yes --keep 1", How::Run),
     ("distilburn-ingest --output out/ingest", How::Run),
     ("distilburn-tokenize-features --input ingest=out/ingest --output out/features", How::Run),
-    (
-        "distilburn-train --input ingest=out/ingest --input tokenize-features=out/features --output out/train",
-        How::Run,
-    ),
-    (
-        "distilburn-evaluate --input ingest=out/ingest --input tokenize-features=out/features \
-         --input train=out/train --output out/evaluate",
-        How::Run,
-    ),
-    (
-        "distilburn-export --input ingest=out/ingest --input train=out/train --input evaluate=out/evaluate \
-         --output out/export",
-        How::Run,
-    ),
     ("scripts/quickstart", How::Help("downloads, and builds for minutes")),
     ("scripts/setup", How::Help("downloads")),
     ("scripts/setup --cuda", How::Help("downloads 3.6 GB")),
+    ("scripts/package --build", How::Help("builds for half an hour")),
     ("scripts/test", How::Help("runs this test")),
 ];
 
@@ -165,9 +144,11 @@ fn small() -> Bench {
                     max_validation_examples = 6\n[train]\nepochs = 1\nwarmup_steps = 1\n";
     fs::write(bench.path("pipeline.toml"), settings).unwrap();
     write_own_data(&bench);
-    fs::write(bench.path("article.txt"), "The dome was rebuilt by Ida Varnen.").unwrap();
+    fs::create_dir(bench.path("notes")).unwrap();
+    fs::write(bench.path("notes/halden.txt"), "The dome was rebuilt by Ida Varnen.").unwrap();
+    let question = json!({"id": "1", "question": "Who sat?", "context": "The cat sat.", "answers": {"text": [], "answer_start": []}});
+    fs::write(bench.path("questions.jsonl"), question.to_string()).unwrap();
     fs::copy(bench.path("my/train.json"), bench.path("dev.json")).unwrap();
-    fs::write(bench.path("predictions.json"), "{\"0\": \"Ida\"}").unwrap();
     bench
 }
 

@@ -30,9 +30,25 @@ pub fn with_scaled(part: &str, scale: f32) -> Bench {
     bench
 }
 
+/// A model that answers questions, at random, and says that it may have no answer.
+pub fn write_qa_model(bench: &Bench, name: &str) {
+    let like = bench.path(".cache/models/all-MiniLM-L6-v2");
+    write(&bench.path(name), &like, 64, ("", 1.0), &[("qa_outputs", 2)]);
+    let config = json!({
+        "windows": { "max_length": 64, "doc_stride": 16 },
+        "spans": { "n_best": 20, "max_answer_length": 8, "null_threshold": 0.0 },
+        "no_answer": true,
+    });
+    fs::write(bench.path(name).join("training_config.json"), config.to_string()).unwrap();
+}
+
 /// A DistilBERT of two layers × 16 for windows of `positions` tokens, with the vocabulary of the default base model;
 /// parameters with `part` in their names are `times` what the others are.
-pub fn write_model(folder: &Path, like: &Path, positions: usize, (part, times): (&str, f32)) {
+pub fn write_model(folder: &Path, like: &Path, positions: usize, scaled: (&str, f32)) {
+    write(folder, like, positions, scaled, &[]);
+}
+
+fn write(folder: &Path, like: &Path, positions: usize, (part, times): (&str, f32), heads: &[(&str, usize)]) {
     fs::create_dir(folder).unwrap();
     fs::copy(like.join("tokenizer.json"), folder.join("tokenizer.json")).unwrap();
     let (vocab, dim, hidden_dim) = (30_522, 16, 32);
@@ -59,6 +75,9 @@ pub fn write_model(folder: &Path, like: &Path, positions: usize, (part, times): 
         pair(name("ffn.lin1"), hidden_dim, Some(dim));
         pair(name("ffn.lin2"), dim, Some(hidden_dim));
         pair(name("output_layer_norm"), dim, None);
+    }
+    for (name, rows) in heads {
+        pair((*name).to_owned(), *rows, Some(dim));
     }
     let mut random = SplitMix64::new(1);
     let bytes: Vec<Vec<u8>> = shapes

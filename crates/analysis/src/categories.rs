@@ -117,7 +117,7 @@ impl Category {
             Self::TooLong => "contains the answer, too long",
             Self::TooShort => "part of the answer, too short",
             Self::SameSentence => "same sentence as the answer",
-            Self::SameAsBase => "base model agrees: likely a label error",
+            Self::SameAsBase => "same answer as the base model",
             Self::OtherSentence => "another sentence",
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use artifact::Listing;
 use miette::Diagnostic;
 use stage::ExitKind;
 use thiserror::Error;
@@ -43,16 +44,83 @@ pub enum Error {
     #[error("stdin cannot give both the text and the questions")]
     #[diagnostic(help("type the question: distilburn ask \"Who …?\" -"))]
     StdinTwice,
-    /// The labelled questions.
+    /// Questions that cannot be read.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Questions(#[from] question_files::Error),
+    Questions(Box<question_files::Error>),
     /// A question of the data set that this model cannot be asked.
     #[error("question {id:?}")]
     #[diagnostic(help(
         "take it out of the file, or ask with larger windows: --set tokenize-features.max_length=512"
     ))]
     Question { id: String, source: Box<answerer::Error> },
+    /// Files without a question.
+    #[error("the files hold no question")]
+    #[diagnostic(help("crates/question-files/forms.md shows the forms of questions"))]
+    NoQuestions,
+    /// An id that two questions have.
+    #[error("two questions have the id {id:?}")]
+    #[diagnostic(help(
+        "an id stands for one question: give each its own, or leave out the ids, and they are made"
+    ))]
+    DuplicateId { id: String },
+    /// An output whose name says no form.
+    #[error("{}: the name says no form of output", path.display())]
+    #[diagnostic(help("name a .json, .jsonl, .parquet or .arrow file, or - for JSON Lines on stdout"))]
+    Form { path: PathBuf },
+    /// What does not go together with an output on stdout.
+    #[error("{what} does not go with --output -")]
+    #[diagnostic(help("name a file: --output answers.parquet"))]
+    OnStdout { what: &'static str },
+    /// Parts of other questions, of another model, or of other settings.
+    #[error("{} holds answers of another prediction:\n{differences}", folder.display())]
+    #[diagnostic(help(
+        "repeat the earlier command to finish it, name another output, or start over with --force"
+    ))]
+    OtherJob { folder: PathBuf, differences: Listing },
+    /// `job.json` that is not what was written.
+    #[error("{} is damaged", path.display())]
+    #[diagnostic(help("start over with --force, or delete its folder"))]
+    DamagedJob { path: PathBuf },
+    /// A part that is not what was written.
+    #[error("{} is damaged: it is not sealed with the hash of its lines", path.display())]
+    #[diagnostic(help(
+        "delete it, and repeat the command that made it: only its questions are answered again"
+    ))]
+    DamagedPart { path: PathBuf },
+    /// `merge` without parts.
+    #[error("{} holds no parts of a prediction", folder.display())]
+    #[diagnostic(help(
+        "name the --output of `distilburn predict --shard`, or the folders of parts beside several: \
+         distilburn merge OUTPUT PARTS…"
+    ))]
+    NoParts { folder: PathBuf },
+    /// `merge` before all jobs are done.
+    #[error("{questions} of {of} questions have no answer yet. Of {parts} parts are missing:\n{missing}")]
+    #[diagnostic(help(
+        "run the shards that are not done again: of N shards, shard P mod N + 1 answers part P. Without --shard, \
+         `distilburn predict` answers all that are missing"
+    ))]
+    PartsMissing { questions: u64, of: u64, parts: u64, missing: Listing },
+    /// `merge` of a part that two folders have.
+    #[error("{} and {} are the same part", first.display(), second.display())]
+    #[diagnostic(help("name each shard's folder once"))]
+    PartTwice { first: PathBuf, second: PathBuf },
+    /// An input that was written to.
+    #[error("{} changed while its questions were answered", path.display())]
+    #[diagnostic(help("start over with --force, once nothing writes to it"))]
+    Changed { path: PathBuf },
+    /// Parquet or Arrow that cannot be written.
+    #[error("the output cannot be written")]
+    #[diagnostic(help("check that the disk is not full"))]
+    Table { source: Box<dyn std::error::Error + Send + Sync> },
+    /// SIGINT or SIGTERM.
+    #[error("interrupted{}", kept.as_ref().map_or_else(String::new, |kept| format!("; the answers so far are in {}", kept.display())))]
+    #[diagnostic(help("run the same command to go on"))]
+    Interrupted {
+        /// The folder of parts.
+        kept: Option<PathBuf>,
+    },
     /// Logits that are NaN or infinite.
     #[error("the model in {} has no finite score for any answer: its weights are damaged", path.display())]
     #[diagnostic(help("write it again with `distilburn export --force`, or fetch it again"))]
@@ -71,13 +139,20 @@ impl ExitKind for Error {
         match self {
             Self::Stage(error) => error.exit_code(),
             Self::Answerer(error) => error.exit_code(),
-            Self::Io(_)
-            | Self::NotText { .. }
-            | Self::NoTexts { .. }
-            | Self::NotFinite { .. }
-            | Self::Questions(_)
-            | Self::Question { .. } => 3,
-            Self::Empty { .. } | Self::NoText | Self::StdinTwice => 2,
+            Self::Interrupted { .. } => 130,
+            Self::Table { .. } => 1,
+            Self::Empty { .. }
+            | Self::NoText
+            | Self::StdinTwice
+            | Self::Form { .. }
+            | Self::OnStdout { .. } => 2,
+            _ => 3,
         }
+    }
+}
+
+impl From<question_files::Error> for Error {
+    fn from(error: question_files::Error) -> Self {
+        Self::Questions(Box::new(error))
     }
 }

@@ -1,10 +1,13 @@
-//! Using a fine-tuned model: `ask` answers questions about texts, `evaluate` scores it on labelled ones.
+//! Using a fine-tuned model: `ask` answers questions about texts, `predict` those of data sets, `merge` joins what several
+//! of the latter have answered, and `evaluate` scores a model on labelled questions.
 //!
 //! Reads a model's folder, so it answers as transformers would with the same files.
 
 mod ask;
 mod error;
 mod evaluate;
+mod merge;
+mod predict;
 
 use std::process::ExitCode;
 
@@ -14,6 +17,8 @@ use stage::OutputOptions;
 pub use ask::AskOptions;
 pub use error::Error;
 pub use evaluate::EvaluateOptions;
+pub use merge::MergeOptions;
+pub use predict::PredictOptions;
 
 /// Answers questions with a fine-tuned model
 #[derive(Debug, Parser)]
@@ -28,6 +33,10 @@ pub struct Options {
 enum Command {
     /// Answer questions about a text, or about all texts of a folder
     Ask(AskOptions),
+    /// Answer all questions of files
+    Predict(PredictOptions),
+    /// Join the parts of `predict --shard`
+    Merge(MergeOptions),
     /// Score a finished model on labelled questions, without training
     Evaluate(EvaluateOptions),
 }
@@ -36,10 +45,13 @@ impl Options {
     /// How it logs.
     #[must_use]
     pub fn output(&self) -> &OutputOptions {
-        match &self.command {
-            Command::Ask(options) => &options.common.output,
-            Command::Evaluate(options) => &options.common.output,
-        }
+        let common = match &self.command {
+            Command::Ask(options) => &options.common,
+            Command::Predict(options) => &options.common,
+            Command::Evaluate(options) => &options.common,
+            Command::Merge(options) => &options.common,
+        };
+        &common.output
     }
 }
 
@@ -49,8 +61,10 @@ impl Options {
 /// [`Error`], each with its remedy.
 pub fn run(options: Options) -> Result<ExitCode, Error> {
     match options.command {
-        Command::Ask(options) => ask::run(&options)?,
-        Command::Evaluate(options) => evaluate::run(&options)?,
-    }
+        Command::Ask(options) => ask::run(&options),
+        Command::Predict(options) => predict::run(&options),
+        Command::Evaluate(options) => evaluate::run(&options),
+        Command::Merge(options) => merge::run(&options),
+    }?;
     Ok(ExitCode::SUCCESS)
 }

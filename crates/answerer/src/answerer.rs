@@ -60,11 +60,13 @@ impl Usage {
 
 /// A model, ready to answer.
 pub struct Answerer {
-    predictor: Predictor,
+    predictor: Arc<Predictor>,
     tokenizer: FeatureTokenizer,
     usage: Usage,
     vocab_size: usize,
     folder: PathBuf,
+    precision: &'static str,
+    positions: usize,
 }
 
 /// A question about a context, cut into windows. `key` is the caller's.
@@ -74,6 +76,22 @@ pub struct Question<K> {
     pub key: K,
     context: Arc<str>,
     windows: Vec<squad::Window>,
+    group: u64,
+}
+
+impl<K> Question<K> {
+    /// Puts it into a group: [`Answerer::answer_all`] runs no two groups in one batch. What a question is answered together
+    /// with shows in the last bits of its scores, so that a group gets the same answers whatever comes before and after it.
+    #[must_use]
+    pub fn in_group(self, group: u64) -> Self {
+        Self { group, ..self }
+    }
+
+    /// Its windows, in order; at least one.
+    #[must_use]
+    pub fn into_windows(self) -> Vec<squad::Window> {
+        self.windows
+    }
 }
 
 impl Answerer {
@@ -97,12 +115,42 @@ impl Answerer {
         adjust(&mut usage, &config);
         let model = DistilBertForQuestionAnswering::new(&config, &folder.tensors()?, runtime.device())?;
         Ok(Self {
-            predictor: Predictor::new(&model, runtime),
+            predictor: Arc::new(Predictor::new(&model, runtime)),
             tokenizer: FeatureTokenizer::new(folder.tokenizer_json(), usage.windows)?,
             usage,
             vocab_size: config.vocab_size,
             folder: path,
+            precision: runtime.precision_name(),
+            positions: config.max_position_embeddings,
         })
+    }
+
+    /// The same model, asked in another way.
+    ///
+    /// # Errors
+    /// [`Error::Tokenize`] where windows of that size leave no room for a question.
+    pub fn asked(&self, usage: Usage) -> Result<Self, Error> {
+        Ok(Self {
+            predictor: Arc::clone(&self.predictor),
+            tokenizer: self.tokenizer.with_windows(usage.windows)?,
+            usage,
+            vocab_size: self.vocab_size,
+            folder: self.folder.clone(),
+            precision: self.precision,
+            positions: self.positions,
+        })
+    }
+
+    /// The longest window that the model takes, in tokens.
+    #[must_use]
+    pub fn positions(&self) -> usize {
+        self.positions
+    }
+
+    /// "fp32", "bf16" or "fp16".
+    #[must_use]
+    pub fn precision(&self) -> &'static str {
+        self.precision
     }
 
     /// The folder that it was read from.
@@ -144,7 +192,7 @@ impl Answerer {
         let has_row = |id: i32| usize::try_from(id).is_ok_and(|id| id < self.vocab_size);
         match windows.iter().flat_map(|window| &window.input_ids).find(|&&id| !has_row(id)) {
             Some(&id) => Err(Error::TokenId { id, vocab_size: self.vocab_size }),
-            None => Ok(Question { key, context, windows }),
+            None => Ok(Question { key, context, windows, group: 0 }),
         }
     }
 
@@ -173,8 +221,9 @@ impl Answerer {
         mut each: impl FnMut(K, SpanPrediction) -> Result<(), E>,
     ) -> Result<(), E> {
         let windows = questions.enumerate().flat_map(|(index, question)| {
-            let of = Arc::new((index, question.key, question.context));
-            question.windows.into_iter().map(move |window| OwnedWindow { of: Arc::clone(&of), window })
+            let Question { key, context, windows, group } = question;
+            let of = Arc::new((index, key, context));
+            windows.into_iter().map(move |window| OwnedWindow { of: Arc::clone(&of), group, window })
         });
         answer_all(
             &self.predictor,
@@ -189,10 +238,36 @@ impl Answerer {
     }
 
     fn select<K>(&self, context: &str, windows: &[(OwnedWindow<K>, QaLogits)]) -> SpanPrediction {
+        self.select_of(context, windows.iter().map(|(window, logits)| (&window.window, logits)))
+    }
+
+    /// How many batches run best at once, each on a thread that has [become a worker](Self::become_worker).
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.predictor.workers()
+    }
+
+    /// Makes the calling thread one that runs batches.
+    pub fn become_worker(&self) {
+        self.predictor.become_worker();
+    }
+
+    /// Runs windows, of any questions, as one batch.
+    #[must_use]
+    pub fn logits(&self, windows: &[&squad::Window]) -> Vec<QaLogits> {
+        let input_ids: Vec<&[i32]> = windows.iter().map(|window| window.input_ids.as_slice()).collect();
+        self.predictor.logits(&input_ids)
+    }
+
+    /// The answer to a question about `context`, whose windows are all of these.
+    pub fn select_of<'a>(
+        &self,
+        context: &str,
+        windows: impl Iterator<Item = (&'a squad::Window, &'a QaLogits)>,
+    ) -> SpanPrediction {
         let features: Vec<FeatureLogits<'_>> = windows
-            .iter()
             .map(|(window, logits)| FeatureLogits {
-                offset_mapping: &window.window.offset_mapping,
+                offset_mapping: &window.offset_mapping,
                 start_logits: &logits.start_logits,
                 end_logits: &logits.end_logits,
             })
@@ -206,6 +281,7 @@ impl Answerer {
 /// A window with the question it belongs to: its number, key and context.
 struct OwnedWindow<K> {
     of: Arc<(usize, K, Arc<str>)>,
+    group: u64,
     window: squad::Window,
 }
 
@@ -216,6 +292,10 @@ impl<K: Send + Sync> Run for OwnedWindow<K> {
 
     fn has_same_question(&self, other: &Self) -> bool {
         self.of.0 == other.of.0
+    }
+
+    fn may_share_batch(&self, later: &Self) -> bool {
+        self.group == later.group
     }
 }
 
@@ -236,11 +316,13 @@ mod tests {
         };
         let json = crate::word_piece::tokenizer_json(&WORDS).to_string();
         Answerer {
-            predictor: Predictor::new(&tiny_model(), &runtime),
+            predictor: Arc::new(Predictor::new(&tiny_model(), &runtime)),
             tokenizer: FeatureTokenizer::new(json.as_bytes(), usage.windows).unwrap(),
             usage,
             vocab_size: 32,
             folder: PathBuf::from("tiny"),
+            precision: "fp32",
+            positions: 64,
         }
     }
 
@@ -272,6 +354,40 @@ mod tests {
             assert_eq!((&prediction.text, prediction.start_char), (&alone.text, alone.start_char), "{index}");
             assert!((prediction.score - alone.score).abs() < TOLERANCE, "{index}");
         }
+    }
+
+    #[test]
+    fn a_group_gets_the_same_bits_whatever_stands_before_it() {
+        let answerer = answerer();
+        let answers = |first: usize| {
+            let questions = (first..200).map(|index| {
+                let context = context(index);
+                let tokens = answerer.tokenize(&context).unwrap();
+                let question = answerer.prepare(index, "who sat", context.as_str().into(), &tokens).unwrap();
+                question.in_group(index as u64 / 50)
+            });
+            let mut found = Vec::new();
+            let outcome = answerer.answer_all(questions, |index, prediction| {
+                found.push((index, prediction));
+                Ok::<(), ()>(())
+            });
+            outcome.unwrap();
+            found
+        };
+        assert_eq!(answers(0)[150..], answers(150));
+    }
+
+    #[test]
+    fn the_same_model_is_asked_in_another_way() {
+        let answerer = answerer();
+        let mut usage = *answerer.usage();
+        usage.spans.max_answer_length = 1;
+        usage.windows = WindowSettings { max_length: 30, doc_stride: 4 };
+        let other = answerer.asked(usage).unwrap();
+        let prediction = other.answer("who sat", &context(4)).unwrap();
+        assert!(prediction.n_best.iter().all(|candidate| !candidate.text.contains(' ')), "{prediction:?}");
+        usage.windows.doc_stride = 28;
+        assert!(answerer.asked(usage).is_err());
     }
 
     #[test]

@@ -15,6 +15,10 @@ const BATCHES_AHEAD: usize = 2;
 pub(crate) trait Run: Send + Sync {
     fn input_ids(&self) -> &[i32];
     fn has_same_question(&self, other: &Self) -> bool;
+    /// Whether it may stand in a batch with one that comes later.
+    fn may_share_batch(&self, _later: &Self) -> bool {
+        true
+    }
 }
 
 /// Consecutive windows of at most `max_tokens` together; a longer one alone.
@@ -27,7 +31,9 @@ pub(crate) fn by_tokens<W: Run>(
         let first = windows.next()?;
         let mut tokens = first.input_ids().len();
         let mut batch = vec![first];
-        while let Some(next) = windows.next_if(|next| tokens + next.input_ids().len() <= max_tokens) {
+        while let Some(next) = windows
+            .next_if(|next| tokens + next.input_ids().len() <= max_tokens && batch[0].may_share_batch(next))
+        {
             tokens += next.input_ids().len();
             batch.push(next);
         }

@@ -46,6 +46,17 @@ impl Predictor {
         Self { model: autocast.narrow(model.valid()), autocast, workers, threads_each }
     }
 
+    /// How many batches run best at once.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Makes the calling thread one of [`Self::workers`], with its share of the threads.
+    pub fn become_worker(&self) {
+        torch_kernels::set_own_threads(self.threads_each);
+    }
+
     /// Logits of a packed batch, in its order.
     #[must_use]
     pub fn predict(&self, batch: &PackedBatch) -> Vec<QaLogits> {
@@ -88,7 +99,7 @@ impl Predictor {
                 let to_caller = to_caller.clone();
                 let (next, input_ids) = (&next, &input_ids);
                 scope.spawn(move || {
-                    torch_kernels::set_own_threads(self.threads_each);
+                    self.become_worker();
                     while let Some((index, batch)) = next() {
                         let logits = catch_unwind(AssertUnwindSafe(|| {
                             let logits = self.logits(&batch.iter().map(input_ids).collect::<Vec<_>>());

@@ -37,7 +37,7 @@ what depends on it.";
 
 fn after_help() -> String {
     let stages = STAGES.map(|stage| stage.name).join(" → ");
-    format!("The pipeline:\n  {stages} → ask\n\n{EXAMPLES}")
+    format!("The pipeline:\n  {stages} → ask, predict, serve\n\n{EXAMPLES}")
 }
 
 /// The command line.
@@ -360,9 +360,16 @@ pub(crate) struct ReportOptions {
     pub(crate) output: Option<PathBuf>,
 }
 
+/// Its binary has one command, and is named after it.
+const SERVE: &str = "serve";
+
 /// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
-pub(crate) const TOOLS: [(&str, &str, &str); 1] =
-    [("ask", "answer", "Answer a question with the fine-tuned model")];
+pub(crate) const TOOLS: [(&str, &str, &str); 4] = [
+    ("ask", "answer", "Answer questions about texts with the fine-tuned model"),
+    ("predict", "answer", "Answer all questions of files"),
+    ("merge", "answer", "Join the parts of `predict --shard`"),
+    (SERVE, "serve", "Answer questions over HTTP, with a page to try it"),
+];
 
 /// A command of another binary, with all that was typed after it.
 #[derive(Debug)]
@@ -410,7 +417,8 @@ impl FromArgMatches for Other {
         let typed = rest.get_many::<OsString>("args").into_iter().flatten().cloned();
         let output = OutputOptions::default();
         if let Some((name, binary, _)) = TOOLS.iter().find(|tool| tool.0 == name) {
-            let args = iter::once((*name).into()).chain(typed).collect();
+            let command = Some((*name).into()).filter(|_| *name != SERVE);
+            let args = command.into_iter().chain(typed).collect();
             return Ok(Self { binary, args, output });
         }
         if name == stage::EVALUATE.name && typed.clone().any(|arg| is_about_a_dataset(&arg)) {

@@ -18,6 +18,7 @@ fn main() {
     seed("json_lines", "questions", &lines[b"{\"id\": \"".len() - 1..]);
     seed("parquet", "questions", &forms::parquet(&articles)[4..]);
     seed("parquet", "other", &forms::other_columns()[4..]);
+    seed("arrow", "questions", &forms::arrow_file(&articles)[b"ARROW1".len()..]);
     // Every example of the page of forms.
     let page = include_str!("../../question-files/forms.md");
     for (number, block) in page.split("\n```").skip(1).step_by(2).enumerate() {

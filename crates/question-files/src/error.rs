@@ -127,7 +127,7 @@ pub enum Error {
     },
 
     /// A form that another tool turns into one that is read.
-    #[error("{name} is {found}, expected {what} as JSON, JSON Lines, CSV or Parquet")]
+    #[error("{name} is {found}, expected {what} as JSON, JSON Lines, CSV, Parquet or Arrow")]
     #[diagnostic(help("{help}"))]
     Foreign {
         /// The file.
@@ -140,7 +140,7 @@ pub enum Error {
     },
 
     /// No form that is known.
-    #[error("{name} begins with \"{start}\", expected {what} as JSON, JSON Lines, CSV or Parquet")]
+    #[error("{name} begins with \"{start}\", expected {what} as JSON, JSON Lines, CSV, Parquet or Arrow")]
     #[diagnostic(help(
         "JSON begins with `{{` or `[`, CSV with a line of column names, Parquet with PAR1; crates/question-files/forms.md \
          shows every form"
@@ -255,6 +255,19 @@ pub enum Error {
     #[error("{name} is not valid Parquet")]
     #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
     Parquet {
+        /// The file.
+        name: String,
+        /// What the reader said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// An Arrow file that its reader does not understand.
+    #[error("{name} is not a valid Arrow file, or is compressed")]
+    #[diagnostic(help(
+        "if it is damaged, fetch it again; else write it as Parquet: `python3 -c 'import sys, pandas; \
+         pandas.read_feather(sys.argv[1]).to_parquet(sys.argv[2])' {name} NEW.parquet`"
+    ))]
+    Arrow {
         /// The file.
         name: String,
         /// What the reader said.

@@ -16,6 +16,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The contents of a file, by their form.
 pub(crate) enum Contents {
     Parquet(std::fs::File),
+    Arrow(std::fs::File),
     /// One object that holds everything.
     Object(Text),
     List(Text),
@@ -45,13 +46,14 @@ pub(crate) fn contents(file: &QuestionFile, wanted: &Wanted) -> Result<Contents>
         text.consume(blanks);
     }
     let first = text.fill_buf().map_err(|source| Error::io(name, source))?;
-    if first.starts_with(b"PAR1") {
+    let is_parquet = first.starts_with(b"PAR1");
+    if is_parquet || first.starts_with(b"ARROW1") {
         let file = if is_compressed {
             unpacked(&mut text, name)?
         } else {
             File::open(&file.path).map_err(|source| Error::io(name, source))?.into_file()
         };
-        return Ok(Contents::Parquet(file));
+        return Ok(if is_parquet { Contents::Parquet(file) } else { Contents::Arrow(file) });
     }
     let start = first.trim_ascii_start();
     Ok(match start {
@@ -98,7 +100,7 @@ pub(crate) fn text(file: &QuestionFile, what: &'static str) -> Result<(Text, boo
     Ok((text, is_compressed))
 }
 
-/// Parquet is read from several places: what was compressed as a whole goes into a file without a name.
+/// Parquet and Arrow are read from several places: what was compressed as a whole goes into a file without a name.
 fn unpacked(text: &mut Text, name: &str) -> Result<std::fs::File> {
     let mut unpack = || {
         let mut file = tempfile::tempfile()?;
@@ -134,10 +136,6 @@ fn refuse_foreign(first: &[u8], name: &str, what: &'static str) -> Result<()> {
         ("a RAR archive", unpack(format!("7z x {}", file())))
     } else if first.get(TAR_MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar")) {
         ("a tar archive", unpack(format!("tar -xf {}", file())))
-    } else if begins(b"ARROW1") {
-        let command =
-            "python3 -c 'import sys, pandas; pandas.read_feather(sys.argv[1]).to_parquet(sys.argv[2])'";
-        ("an Arrow file", format!("write it as Parquet: `{command} {} NEW.parquet`", file()))
     } else if begins(b"\xff\xff\xff\xff") {
         let command = "python3 -c 'import sys, datasets; datasets.Dataset.from_file(sys.argv[1]).to_parquet(sys.argv[2])'";
         ("an Arrow stream", format!("write it as Parquet: `{command} {} NEW.parquet`", file()))

@@ -9,6 +9,7 @@
 extern crate self as question_files;
 
 mod ahead;
+mod arrow_file;
 mod compression;
 mod delimited;
 mod error;
@@ -101,6 +102,7 @@ fn read(file: &QuestionFile, seen: &mut Seen, visit: Visit<'_>) -> Result<Unders
     let contents = form::contents(file, &wanted)?;
     let container = match contents {
         Contents::Parquet(_) => "Parquet",
+        Contents::Arrow(_) => "Arrow",
         Contents::Object(_) => "SQuAD",
         Contents::List(_) => "a JSON list",
         Contents::Lines(_) => "JSON Lines",
@@ -120,6 +122,7 @@ fn read(file: &QuestionFile, seen: &mut Seen, visit: Visit<'_>) -> Result<Unders
     let expected = Expected { name, form: ROW_FORM };
     match contents {
         Contents::Parquet(file) => parquet::read(file, name, wanted.knows, &check, &mut take_row),
+        Contents::Arrow(file) => arrow_file::read(file, name, wanted.knows, &check, &mut take_row),
         Contents::Object(text) => json::squad(text, name, &mut take),
         Contents::List(text) => json::list(text, expected, &mut take),
         Contents::Lines(text) => json::lines(text, expected, &mut take),

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::form::{self, Contents, Wanted};
 use crate::json_text::{Expected, JsonText};
 use crate::scalar::Word;
-use crate::{QuestionFile, delimited, json, parquet};
+use crate::{QuestionFile, arrow_file, delimited, json, parquet};
 
 const TEXT: &str = "prediction_text";
 
@@ -53,6 +53,7 @@ pub fn predictions(file: &QuestionFile) -> Result<Vec<(String, String)>> {
     let expected = Expected { name, form: LINE_FORM };
     match contents {
         Contents::Parquet(file) => parquet::read(file, name, wanted.knows, &check, &mut take_row),
+        Contents::Arrow(file) => arrow_file::read(file, name, wanted.knows, &check, &mut take_row),
         Contents::Table(delimiter, text) => {
             delimited::read(Records::new(text, name, delimiter), &check, &mut take_row)
         }

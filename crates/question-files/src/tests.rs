@@ -20,7 +20,9 @@ mod forms;
 mod page;
 mod shapes;
 
-use self::forms::{articles, flat, gzip, json_lines, other_columns, parquet, parquet_with, squad_json, zstd};
+use self::forms::{
+    arrow_file, articles, flat, gzip, json_lines, other_columns, parquet, parquet_with, squad_json, zstd,
+};
 
 /// The articles in a file with these contents, or the message that it is refused with.
 fn read_all(bytes: &[u8]) -> std::result::Result<Vec<Article>, String> {
@@ -63,6 +65,7 @@ fn every_form_of_the_same_questions_reads_the_same() {
         }),
         ("JSON Lines", json_lines(&articles)),
         ("Parquet", parquet(&articles)),
+        ("Arrow", arrow_file(&articles)),
         ("Parquet, int64", parquet_with(&articles, wide, Compression::ZSTD(ZstdLevel::default()))),
     ];
     for (form, bytes) in forms {
@@ -118,6 +121,13 @@ fn the_table_of_bad_input() {
         ("truncated SQuAD", cut(SQUAD.into())),
         ("truncated JSON Lines", LINES.as_bytes()[..LINES.len() - 20].to_vec()),
         ("truncated Parquet", cut(parquet(&articles()))),
+        ("truncated Arrow", cut(arrow_file(&articles()))),
+        ("Arrow that claims more than it has", {
+            let mut bytes = arrow_file(&articles());
+            let end = bytes.len();
+            bytes[end - 10..end - 6].copy_from_slice(&i32::MAX.to_le_bytes());
+            bytes
+        }),
         ("invalid UTF-8, SQuAD", invalid_utf8(SQUAD)),
         ("invalid UTF-8, JSON Lines", invalid_utf8(LINES)),
         ("invalid UTF-8, Parquet", not_utf8),

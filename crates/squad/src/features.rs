@@ -11,11 +11,12 @@ use crate::labels::{ContextPart, LabelledAnswer, positions};
 use crate::python;
 use crate::tokens::{TextTokenizer, Tokens, beginning};
 use crate::windows::{WindowSettings, Windows};
+use std::sync::Arc;
 use tokenizers::Tokenizer;
 
 /// Turns questions and contexts into windows. Shared freely between threads.
 pub struct FeatureTokenizer {
-    texts: TextTokenizer,
+    texts: Arc<TextTokenizer>,
     settings: WindowSettings,
     template: PairTemplate,
 }
@@ -41,6 +42,7 @@ pub struct Window {
 }
 
 /// The special tokens around a pair of texts.
+#[derive(Clone)]
 struct PairTemplate {
     before_question: Vec<i32>,
     between: Vec<i32>,
@@ -55,12 +57,25 @@ impl FeatureTokenizer {
     pub fn new(tokenizer_json: &[u8], settings: WindowSettings) -> Result<Self> {
         let (tokenizer, template) = caught(|| load(tokenizer_json))
             .unwrap_or_else(|_| Err(Error::TokenizerFile { source: "it contradicts itself".into() }))?;
-        let special_tokens = template.len();
-        let WindowSettings { max_length, doc_stride } = settings;
+        let texts = Arc::new(TextTokenizer::new(tokenizer));
+        Self { texts, settings, template }.checked()
+    }
+
+    /// The same tokenizer for windows of another size.
+    ///
+    /// Fails on settings that leave no room for any question.
+    pub fn with_windows(&self, settings: WindowSettings) -> Result<Self> {
+        let (texts, template) = (Arc::clone(&self.texts), self.template.clone());
+        Self { texts, settings, template }.checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        let special_tokens = self.template.len();
+        let WindowSettings { max_length, doc_stride } = self.settings;
         if max_length <= special_tokens + doc_stride {
             return Err(Error::WindowSettings { max_length, doc_stride, special_tokens });
         }
-        Ok(Self { texts: TextTokenizer::new(tokenizer), settings, template })
+        Ok(self)
     }
 
     /// The id of the token that stands for what the vocabulary does not know.

@@ -1,6 +1,7 @@
 //! Settings and store together: what a command works on.
 
 use std::collections::BTreeMap;
+use std::sync::Once;
 
 use artifact::{Artifact, Store};
 
@@ -31,12 +32,16 @@ pub struct Workspace {
 impl Workspace {
     /// Reads the settings and opens the artifacts that `--input` gives.
     pub fn open(options: &SettingsOptions, inputs: &[Input]) -> Result<Self, Error> {
+        static TOLD: Once = Once::new();
         let loaded = options.request().load()?;
         match &loaded.file {
             Some(file) => tracing::debug!(file = %file.display(), "settings"),
             // The driver that started this stage has said it already.
             None if std::env::var_os(EXPECTED_CODE).is_some() => {}
-            None => tracing::info!("no pipeline.toml here: built-in settings, paths count from this folder"),
+            // Once, also where a command tries several profiles.
+            None => TOLD.call_once(|| {
+                tracing::info!("no pipeline.toml here: built-in settings, paths count from this folder");
+            }),
         }
         let root = options.artifacts.as_deref().map(expand_home_of);
         let root = root.unwrap_or_else(|| loaded.folder().join("artifacts"));

@@ -87,7 +87,7 @@ fn read_groups(
     let levels =
         parquet_to_arrow_field_levels(schema, mask, Some(&hint)).map_err(|error| damaged(name, error))?;
     let pages = Pages::new(file, name);
-    let mut rows = Rows { name, number: 0, bytes: 0, file_bytes };
+    let mut rows = Rows::new(name, file_bytes);
     for index in 0..metadata.metadata().num_row_groups() {
         let group = RowGroup { pages: &pages, metadata: metadata.metadata(), index };
         let refused = |source| pages.refusal().unwrap_or(source);
@@ -122,7 +122,7 @@ fn view_field(field: &FieldRef) -> FieldRef {
 }
 
 /// What was shown of a file so far.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     name: &'a str,
     number: usize,
     /// What the rows became.
@@ -130,8 +130,12 @@ struct Rows<'a> {
     file_bytes: u64,
 }
 
-impl Rows<'_> {
-    fn show(
+impl<'a> Rows<'a> {
+    pub(crate) fn new(name: &'a str, file_bytes: u64) -> Self {
+        Self { name, number: 0, bytes: 0, file_bytes }
+    }
+
+    pub(crate) fn show(
         &mut self,
         batch: &RecordBatch,
         take: &mut dyn FnMut(usize, Map<String, Value>) -> Result<()>,

@@ -58,6 +58,7 @@ fn the_limits_on_the_page_are_those_of_the_code() {
         format!("| {} times", crate::compression::MAX_RATIO),
         format!("| {} MiB |", (1_u64 << crate::compression::ZSTD_WINDOW_LOG) >> 20),
         format!("{} values of Parquet", grouped(parquet::MAX_ROW_VALUES)),
+        format!("a record batch of Arrow | {} MiB |", crate::arrow_file::MAX_BATCH_MIB),
         format!("over all columns | {} MiB |", parquet::MAX_PAGES_MIB),
         format!("over all columns, {} beyond", grouped(parquet::MAX_FURTHER_VALUES as usize)),
         format!("{} MiB, {} structs", parquet::MAX_FOOTER_MIB, grouped(parquet::MAX_STRUCTS)),

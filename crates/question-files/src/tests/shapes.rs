@@ -185,7 +185,6 @@ fn what_another_tool_opens_is_refused_with_the_command() {
         ("train.rar", b"Rar!\x1a\x07".to_vec()),
         ("train.tar", tar.clone()),
         ("train.tar.gz", gzip(&tar)),
-        ("train.feather", b"ARROW1\0\0".to_vec()),
         ("data-00000-of-00001.arrow", b"\xff\xff\xff\xff\x10\0\0\0".to_vec()),
         ("train.json", b"<!DOCTYPE html>\n<html>".to_vec()),
         ("columns.json", br#"{"id": ["a"], "context": ["the cat sat"]}"#.to_vec()),

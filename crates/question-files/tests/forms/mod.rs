@@ -80,12 +80,31 @@ pub fn json_lines(articles: &[Article]) -> Vec<u8> {
     flat(articles).into_iter().map(line).collect::<String>().into_bytes()
 }
 
+/// An Arrow file of two record batches.
+pub fn arrow_file(articles: &[Article]) -> Vec<u8> {
+    let batch = batch(articles, |starts| Arc::new(Int32Array::from(starts)));
+    let mut writer = arrow::ipc::writer::FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    writer.write(&batch.slice(0, 1)).unwrap();
+    writer.write(&batch.slice(1, batch.num_rows() - 1)).unwrap();
+    writer.into_inner().unwrap()
+}
+
 /// `starts` makes the column `answers.answer_start` of all numbers.
 pub fn parquet_with(
     articles: &[Article],
     starts: impl Fn(Vec<i32>) -> ArrayRef,
     compression: Compression,
 ) -> Vec<u8> {
+    let batch = batch(articles, starts);
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+fn batch(articles: &[Article], starts: impl Fn(Vec<i32>) -> ArrayRef) -> RecordBatch {
     let rows = flat(articles);
     let texts = |of: &dyn Fn(&(String, String, Qa)) -> String| -> ArrayRef {
         Arc::new(StringArray::from(rows.iter().map(of).collect::<Vec<_>>()))
@@ -102,20 +121,14 @@ pub fn parquet_with(
         Arc::new(StringArray::from(answers.iter().map(|answer| answer.text.as_str()).collect::<Vec<_>>()));
     let starts = starts(answers.iter().map(|answer| answer.answer_start.unwrap()).collect());
     let answers: ArrayRef = Arc::new(StructArray::from(vec![list(text), list(starts)]));
-    let batch = RecordBatch::try_from_iter([
+    RecordBatch::try_from_iter([
         ("id", texts(&|row| row.2.id.clone())),
         ("title", texts(&|row| row.0.clone())),
         ("context", texts(&|row| row.1.clone())),
         ("question", texts(&|row| row.2.question.clone())),
         ("answers", answers),
     ])
-    .unwrap();
-    let properties = WriterProperties::builder().set_compression(compression).build();
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
-    bytes
+    .unwrap()
 }
 
 pub fn parquet(articles: &[Article]) -> Vec<u8> {

@@ -56,13 +56,13 @@ fn calibration(figures: &Figures) -> String {
     };
     let (confidence, accuracy) = (100.0 * mean(|bin| bin.confidence), 100.0 * mean(|bin| bin.accuracy));
     let kind = match confidence - accuracy {
-        difference if difference > 2.0 => "too sure of itself",
-        difference if difference < -2.0 => "surer than it says",
-        _ => "about as sure as it should be",
+        difference if difference > 2.0 => "The model is too sure of itself",
+        difference if difference < -2.0 => "The model is right more often than it says",
+        _ => "On average, the model is about as sure as it should be",
     };
     format!(
-        "On average the model is {kind}: it says {confidence:.0} %, and {accuracy:.0} % of its answers are right. Its \
-         calibration error is {:.1} points.",
+        "{kind}: it says {confidence:.0} %, and {accuracy:.0} % of its answers are exactly right. Its calibration error is {:.1} \
+         points.",
         100.0 * figures.reliability.expected_calibration_error
     )
 }

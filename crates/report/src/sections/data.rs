@@ -10,8 +10,8 @@ use page::number::grouped;
 
 use crate::inputs::Inputs;
 
-/// Bins of the chart of lengths.
-const BINS: usize = 32;
+/// Bins of the chart of lengths: as many as its table has rows for.
+const BINS: usize = 24;
 
 pub(super) fn render(inputs: &Inputs) -> Markup {
     let [ingest, features, ..] = &inputs.manifests;
@@ -86,8 +86,8 @@ fn lengths(inputs: &Inputs) -> Markup {
         for (length, count) in lengths {
             bins[length / width] += count;
         }
-        let middle = |bin: usize| width as f64 * (bin as f64 + 0.5);
-        bins.iter().enumerate().map(|(bin, count)| (middle(bin), *count as f64 / total)).collect::<Vec<_>>()
+        let least = |bin: usize| (width * bin) as f64;
+        bins.iter().enumerate().map(|(bin, count)| (least(bin), *count as f64 / total)).collect::<Vec<_>>()
     };
     // Of three splits, training and the one that is reported.
     let shown: Vec<Line<'_>> = inputs
@@ -106,7 +106,7 @@ fn lengths(inputs: &Inputs) -> Markup {
         id: "lengths",
         title: "Tokens in a window",
         description: &format!(
-            "Share of the windows by length, in steps of {width} tokens. {}.",
+            "Share of the windows by length, from so many tokens to {width} more. {}.",
             most.join("; ")
         ),
         x: Axis { name: "tokens", format: |tokens| grouped(tokens.round() as u64), range: None },

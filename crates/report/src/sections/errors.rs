@@ -41,8 +41,11 @@ pub(super) fn render(inputs: &Inputs, figures: &Figures) -> Markup {
         div.charts {
             (categories(figures))
             div {
-                p { "Each wrong answer counts once, for the first kind that fits, from top to bottom." }
-                @if let Some((_, count)) = figures.categories.iter().find(|(category, _)| *category == Category::SameAsBase) {
+                p {
+                    "An answer is wrong if it is not exactly a gold answer. Each counts once, for the first kind that fits, from top \
+                     to bottom."
+                }
+                @if let Some((_, count)) = figures.categories.iter().find(|(category, _)| is_telling(figures, *category)) {
                     p { "Where the model gave the same answer before fine-tuning (" (grouped(*count)) "), look at the label first: it \
                         may be what is wrong." }
                 }
@@ -53,6 +56,12 @@ pub(super) fn render(inputs: &Inputs, figures: &Figures) -> Markup {
                 " has the category, slices and scores of each question by its id." }
         }
     }
+}
+
+/// Whether a base model that gives the same answer says something about the label: one that is often right does.
+fn is_telling(figures: &Figures, category: Category) -> bool {
+    const RIGHT: f64 = 30.0;
+    category == Category::SameAsBase && figures.all().base_exact_match.mean >= RIGHT
 }
 
 fn categories(figures: &Figures) -> Markup {

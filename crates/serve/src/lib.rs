@@ -1,0 +1,127 @@
+//! A model over HTTP: what `huggingface_hub` sends and takes, a batch of questions, a page for people, and what an operator
+//! looks at.
+//!
+//! Not here: how a model answers (`answerer`). The model's threads are its own; the HTTP threads only hand it windows.
+
+mod engine;
+mod error;
+mod openapi;
+mod page;
+mod queue;
+mod refusal;
+mod routes;
+mod server;
+mod speech;
+mod telemetry;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::builder::RangedU64ValueParser;
+use stage::{CommonOptions, ModelOptions, OutputOptions};
+
+pub use error::Error;
+
+/// Answer questions over HTTP
+///
+/// POST / speaks what `huggingface_hub.InferenceClient(model=URL).question_answering(…)` sends and takes; POST /v1/answers
+/// takes many questions about many contexts; GET / is a page for people, and GET /openapi.json describes the rest: /health,
+/// /ready, /info and /metrics (Prometheus).
+///
+/// An API key is read from --api-key-file or the environment variable `DISTILBURN_API_KEY`; then requests need the header
+/// `Authorization: Bearer KEY`. SIGTERM ends the server once all accepted requests are answered.
+#[derive(Debug, Parser)]
+// Reached as `distilburn serve`, which its usage shows.
+#[command(name = "distilburn-serve", bin_name = "distilburn serve", version)]
+#[command(after_help = "\
+Examples:
+  distilburn serve                                      http://127.0.0.1:8080/ is a page to try it
+  distilburn serve --model owner/name --port 9000
+  curl http://127.0.0.1:8080/ -H 'Content-Type: application/json' \\
+    -d '{\"inputs\": {\"question\": \"Who sat?\", \"context\": \"The cat sat.\"}}'")]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+
+    /// Address to listen on; 0.0.0.0 for all of this machine
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: IpAddr,
+
+    /// Port to listen on; 0 for any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    port: u16,
+
+    #[command(flatten)]
+    limits: Limits,
+
+    /// Read the API key from FILE
+    #[arg(long, value_name = "FILE", help_heading = "Access")]
+    api_key_file: Option<PathBuf>,
+
+    /// Let pages of this origin use the server: `https://example.org`, or * for all; repeatable
+    #[arg(long, value_name = "ORIGIN", help_heading = "Access")]
+    cors_origin: Vec<String>,
+
+    /// Log questions and answers too
+    #[arg(long, help_heading = "Output")]
+    log_texts: bool,
+
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+/// What the server takes on.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct Limits {
+    /// Tokens in a batch; a batch starts when a worker is free, full or not
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = positive())]
+    max_batch_tokens: usize,
+
+    /// Tokens waiting for the model, of each request those of its next window; beyond, requests get 429
+    #[arg(long, value_name = "N", default_value_t = 6144, value_parser = positive())]
+    max_queued_tokens: usize,
+
+    /// Tokens of a request, all windows together
+    #[arg(long, value_name = "N", default_value_t = 1 << 17, value_parser = positive())]
+    max_request_tokens: usize,
+
+    /// Requests in work at once; beyond, requests get 429
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = positive())]
+    max_requests: usize,
+
+    /// Questions in a request
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = positive())]
+    max_questions: usize,
+
+    /// Bytes of a request
+    #[arg(long, value_name = "N", default_value_t = 1 << 20, value_parser = positive())]
+    max_bytes: usize,
+
+    /// Seconds for a request, from its first byte to its answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = positive())]
+    timeout: usize,
+}
+
+fn positive() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+impl Options {
+    /// How it logs.
+    #[must_use]
+    pub fn output(&self) -> &OutputOptions {
+        &self.common.output
+    }
+}
+
+/// Serves until it is asked to stop.
+///
+/// # Errors
+/// [`Error`], each with its remedy.
+pub fn run(options: Options) -> Result<ExitCode, Error> {
+    server::run(&options)?;
+    Ok(ExitCode::SUCCESS)
+}
