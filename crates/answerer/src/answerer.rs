@@ -382,11 +382,11 @@ mod tests {
         let answerer = answerer();
         let mut usage = *answerer.usage();
         usage.spans.max_answer_length = 1;
-        usage.windows = WindowSettings { max_length: 30, doc_stride: 4 };
+        usage.windows = WindowSettings { max_length: 16, doc_stride: 4 };
         let other = answerer.asked(usage).unwrap();
         let prediction = other.answer("who sat", &context(4)).unwrap();
         assert!(prediction.n_best.iter().all(|candidate| !candidate.text.contains(' ')), "{prediction:?}");
-        usage.windows.doc_stride = 28;
+        usage.windows.doc_stride = 13;
         assert!(answerer.asked(usage).is_err());
     }
 

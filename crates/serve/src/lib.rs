@@ -81,7 +81,7 @@ pub(crate) struct Limits {
     max_batch_tokens: usize,
 
     /// Tokens waiting for the model, of each request those of its next window; beyond, requests get 429
-    #[arg(long, value_name = "N", default_value_t = 6144, value_parser = positive())]
+    #[arg(long, value_name = "N", default_value_t = 12288, value_parser = positive())]
     max_queued_tokens: usize,
 
     /// Tokens of a request, all windows together
