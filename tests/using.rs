@@ -274,3 +274,19 @@ fn a_question_that_cannot_be_asked_stands_in_its_place_with_the_reason() {
     }
     assert!(!Path::new(&bench.path("a.json")).exists());
 }
+
+#[test]
+fn a_profile_has_every_length_that_the_model_takes() {
+    let bench = bench();
+    let profile =
+        bench.json("distilburn profile --quiet --json --model model --seconds 0.5 --set run.threads=1");
+    let lengths = profile["lengths"].as_array().unwrap();
+    assert_eq!(lengths[0]["tokens"], 64, "{profile:#}");
+    for length in lengths {
+        assert!(length["single_stream"]["latency_ms"]["p50"].as_f64().unwrap() > 0.0, "{profile:#}");
+        let batches: Vec<_> =
+            length["offline"].as_array().unwrap().iter().map(|of| of["batch"].clone()).collect();
+        assert_eq!(batches, [1, 8, 32], "{profile:#}");
+    }
+    assert_eq!(bench.run("distilburn profile --seconds 0").code, Some(2));
+}

@@ -8,6 +8,7 @@ mod error;
 mod evaluate;
 mod merge;
 mod predict;
+mod profile;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ pub use error::Error;
 pub use evaluate::EvaluateOptions;
 pub use merge::MergeOptions;
 pub use predict::PredictOptions;
+pub use profile::ProfileOptions;
 
 /// Answers questions with a fine-tuned model
 #[derive(Debug, Parser)]
@@ -39,6 +41,8 @@ enum Command {
     Merge(MergeOptions),
     /// Score a finished model on labelled questions, without training
     Evaluate(EvaluateOptions),
+    /// Measure how fast a model answers on this machine
+    Profile(ProfileOptions),
 }
 
 impl Options {
@@ -49,6 +53,7 @@ impl Options {
             Command::Ask(options) => &options.common,
             Command::Predict(options) => &options.common,
             Command::Evaluate(options) => &options.common,
+            Command::Profile(options) => &options.common,
             Command::Merge(options) => &options.common,
         };
         &common.output
@@ -64,6 +69,7 @@ pub fn run(options: Options) -> Result<ExitCode, Error> {
         Command::Ask(options) => ask::run(&options),
         Command::Predict(options) => predict::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
+        Command::Profile(options) => profile::run(&options),
         Command::Merge(options) => merge::run(&options),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -364,10 +364,11 @@ pub(crate) struct ReportOptions {
 const SERVE: &str = "serve";
 
 /// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
-pub(crate) const TOOLS: [(&str, &str, &str); 4] = [
+pub(crate) const TOOLS: [(&str, &str, &str); 5] = [
     ("ask", "answer", "Answer questions about texts with the fine-tuned model"),
     ("predict", "answer", "Answer all questions of files"),
     ("merge", "answer", "Join the parts of `predict --shard`"),
+    ("profile", "answer", "Measure how fast a model answers on this machine"),
     (SERVE, "serve", "Answer questions over HTTP, with a page to try it"),
 ];
 

@@ -69,16 +69,8 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     let recipe = Recipe::new(&job.settings, train.features.len())?;
     let subject = Subject { model: &model, runtime: &runtime, train: &train, validation: &validation };
     Trainer::new(subject, recipe, job)?.fit(job)?;
-    if let Some(bytes) = peak_memory() {
+    if let Some(bytes) = stage::peak_memory() {
         job.run_info("peak_rss_bytes", bytes);
     }
     Ok(())
-}
-
-/// The most memory that this process has had resident; `None` where the system does not say.
-fn peak_memory() -> Option<u64> {
-    let status = fs_err::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }
