@@ -66,7 +66,7 @@ pub struct LengthFigures {
     pub max: u64,
 }
 
-/// The share of [UNK] in parts of the data.
+/// The share of `[UNK]` in parts of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct UnknownFigures {
     pub questions: UnknownShare,
