@@ -163,7 +163,7 @@ impl Judged {
     #[must_use]
     pub fn null_thresholds(&self, used: f64) -> Option<NullThresholds> {
         let Judged { exact_match_answered, f1_answered, .. } = self;
-        if f1_answered.is_empty() || self.tally.parts().is_none() {
+        if f1_answered.is_empty() || self.tally.parts().is_none() || !self.has_finite_margins() {
             return None;
         }
         let best =
@@ -208,12 +208,20 @@ impl Judged {
         Some(Gain { interval: percent(gain.interval(LEVEL)?), p_value: gain.p_value()? })
     }
 
+    /// Whether thresholds mean something: not those of a model that has diverged.
+    fn has_finite_margins(&self) -> bool {
+        self.f1_answered.iter().all(|question| question.no_answer_probability.is_finite())
+    }
+
     /// The threshold with the best F1, halfway to the next question that is left unanswered, so that rounding decides
-    /// nothing.
+    /// nothing. 0 for a model that has diverged.
     #[must_use]
     pub fn suggested_threshold(&self) -> f64 {
         /// In logits, beyond the last of all questions.
         const BEYOND: f64 = 0.01;
+        if !self.has_finite_margins() {
+            return 0.0;
+        }
         let threshold = attainable_best_threshold(&self.f1_answered).threshold;
         let margins = self.f1_answered.iter().map(|question| question.no_answer_probability);
         let next = margins.filter(|&margin| margin > threshold).fold(f64::INFINITY, f64::min);
@@ -296,6 +304,12 @@ mod tests {
     fn the_suggested_threshold_lies_between_two_questions() {
         let judged = judged(&[(3.0, 0.0, false), (1.0, 1.0, true), (-2.0, 1.0, true)]);
         assert!((judged.suggested_threshold() - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_model_that_has_diverged_suggests_no_threshold() {
+        let diverged = judged(&[(f64::NAN, 0.0, false), (1.0, 1.0, true)]);
+        assert!(diverged.suggested_threshold().abs() < f64::EPSILON);
     }
 
     #[test]
