@@ -33,15 +33,15 @@ const OVERSIZED_QUESTION: u32 = 300;
 /// Characters of an answer beyond which it is one: more than the 30 tokens that `evaluate` looks for.
 const OVERSIZED_ANSWER: u32 = 200;
 
-/// One context in so many that validation shares with training is worth a warning.
+/// One context in so many that a split shares with an earlier one is worth a warning.
 const LEAK_PERCENT: u64 = 100;
 
-/// The audit of both splits, training first.
+/// The audit of all splits, training first, test last.
 pub struct Audit {
     writer: AuditWriter,
     boundaries: Boundaries,
-    /// What the splits before asked; the training split, once validation is under way.
-    train: Option<Asked>,
+    /// What the splits before asked, which this one may leak from: training, then validation.
+    earlier: Vec<Asked>,
     summaries: Map<String, Value>,
 }
 
@@ -51,7 +51,7 @@ impl Audit {
         Ok(Self {
             writer: AuditWriter::create(&output.join(file_name::AUDIT), fingerprint)?,
             boundaries: Boundaries::new(tokenizer_json, output)?,
-            train: None,
+            earlier: Vec::new(),
             summaries: Map::new(),
         })
     }
@@ -62,7 +62,7 @@ impl Audit {
         SplitAudit {
             rows,
             boundaries: &self.boundaries,
-            train: &mut self.train,
+            earlier: &mut self.earlier,
             asked: Asked::default(),
             summary: Summary::default(),
             summaries: &mut self.summaries,
@@ -80,7 +80,7 @@ impl Audit {
 pub struct SplitAudit<'a> {
     rows: Rows<'a>,
     boundaries: &'a Boundaries,
-    train: &'a mut Option<Asked>,
+    earlier: &'a mut Vec<Asked>,
     asked: Asked,
     summary: Summary,
     summaries: &'a mut Map<String, Value>,
@@ -124,7 +124,7 @@ impl SplitAudit<'_> {
 
     /// Ends the split, and says what whoever runs it should know.
     pub fn finish(self) {
-        let Self { rows, train, asked, summary, summaries, .. } = self;
+        let Self { rows, earlier, asked, summary, summaries, .. } = self;
         let split = rows.split;
         let of = |finding| rows.counts.get(&finding).copied().unwrap_or(0);
         let (contexts, in_train) = (summary.contexts(), of(Finding::ContextInTrain));
@@ -137,6 +137,16 @@ impl SplitAudit<'_> {
                 "contexts are training contexts too: the scores will be better than the model is"
             );
         }
+        let in_validation = of(Finding::ContextInValidation);
+        if in_validation * LEAK_PERCENT > contexts {
+            tracing::warn!(
+                split,
+                contexts,
+                in_validation,
+                "contexts are validation contexts too, and validation chooses the weights: the scores may be better than the \
+                 model is"
+            );
+        }
         if let Some((script, share)) = summary.unspaced_script() {
             tracing::warn!(
                 split,
@@ -147,7 +157,7 @@ impl SplitAudit<'_> {
             );
         }
         summaries.insert(split.to_owned(), summary.to_json(&rows.counts));
-        train.get_or_insert(asked);
+        earlier.push(asked);
     }
 
     /// The findings about a paragraph as such.
@@ -160,10 +170,12 @@ impl SplitAudit<'_> {
         if chars > OVERSIZED_CONTEXT {
             self.rows.oversized(&qa.id, Finding::OversizedContext, "context", chars)?;
         }
-        if let Some(train) = &*self.train
-            && let Some(repeat) = train.contexts.find(paragraph.hashes)
+        for (split, finding) in
+            self.earlier.iter().zip([Finding::ContextInTrain, Finding::ContextInValidation])
         {
-            self.rows.repeat(qa, Finding::ContextInTrain, "context", train, repeat)?;
+            if let Some(repeat) = split.contexts.find(paragraph.hashes) {
+                self.rows.repeat(qa, finding, "context", split, repeat)?;
+            }
         }
         Ok(())
     }
@@ -176,7 +188,7 @@ impl SplitAudit<'_> {
         if let Some(repeat) = earlier {
             self.rows.repeat(qa, Finding::DuplicateQuestion, "question", &self.asked, repeat)?;
         }
-        let Some(train) = &*self.train else {
+        let Some(train) = self.earlier.first() else {
             self.asked.questions.note(question, number);
             return Ok(());
         };

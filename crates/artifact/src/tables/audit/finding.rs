@@ -108,6 +108,8 @@ findings! {
     QuestionInTrain: "question_in_train", Warning, "a question of validation or test that training asks of the same context";
     /// A validation question whose words stand in the training data with another paragraph.
     QuestionTextInTrain: "question_text_in_train", Notice, "a question of validation or test that training asks of another context";
+    /// A test paragraph that stands in the validation data.
+    ContextInValidation: "context_in_validation", Warning, "a context of test that validation, which chooses the weights, has too";
     /// The same question about the same paragraph, earlier in the split.
     DuplicateQuestion: "duplicate_question", Warning, "an earlier question asks the same of the same context";
     /// White space at an edge of an answer.
