@@ -80,7 +80,7 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = positive())]
     max_batch_tokens: usize,
 
-    /// Tokens waiting for the model, of each request those of its next window; beyond, requests get 429
+    /// Tokens waiting for the model, of each request those of its next four windows; beyond, requests get 429
     #[arg(long, value_name = "N", default_value_t = 12288, value_parser = positive())]
     max_queued_tokens: usize,
 

@@ -46,7 +46,7 @@ pub(crate) fn install() -> PrometheusHandle {
     metrics::describe_gauge!(QUEUED_REQUESTS, "Requests with windows that wait for the model");
     metrics::describe_gauge!(
         QUEUED_TOKENS,
-        "Tokens that wait for the model, of each request those of its next window"
+        "Tokens that wait for the model, of each request those of its next windows"
     );
     queue_length(0, 0);
     handle
