@@ -312,12 +312,13 @@ pub(crate) struct CompareOptions {
     pub(crate) common: CommonOptions,
 
     /// Two or more models; all are compared with the first. Artifacts of evaluate, train or export (directories, or the
-    /// beginnings of fingerprints), exported models, or files of predictions with --dataset. Runs of one recipe with
-    /// several seeds are joined by commas: A1,A2,A3 B1,B2,B3
+    /// beginnings of fingerprints) or exported models. With --dataset also files of predictions, and any model that
+    /// `distilburn predict` takes. Join runs of one recipe with several seeds by commas: A1,A2,A3 B1,B2,B3
     #[arg(value_name = "MODEL", num_args = 2.., required = true, value_parser = side)]
     pub(crate) sides: Vec<String>,
 
-    /// The questions that the files of predictions answer, in any form that ingest reads
+    /// The questions that files of predictions answer, and that models without an evaluation are asked; in any form that
+    /// ingest reads
     #[arg(long, value_name = "FILE", help_heading = "Answer")]
     pub(crate) dataset: Option<PathBuf>,
 
@@ -332,6 +333,10 @@ pub(crate) struct CompareOptions {
     /// Exit with code 5 where a model's F1 is more than this many points below that of the first
     #[arg(long, value_name = "POINTS", value_parser = margin, help_heading = "Answer")]
     pub(crate) fail_if_worse: Option<f64>,
+
+    /// Also write the comparison as a page, with a chart of each kind of question
+    #[arg(long, value_name = "FILE", help_heading = "Answer")]
+    pub(crate) html: Option<PathBuf>,
 
     /// One JSON object on stdout
     #[arg(long, help_heading = "Answer")]

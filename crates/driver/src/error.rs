@@ -102,7 +102,7 @@ pub(crate) enum Error {
     #[error("{} names no evaluation", path.display())]
     #[diagnostic(help(
         "name an artifact of evaluate, train or export (its folder, or the first digits of its fingerprint) or an exported \
-         model; `distilburn status` lists the store"
+         model; `distilburn status` lists the store. `compare --dataset FILE` asks any model"
     ))]
     NoEvaluation { path: PathBuf },
 
@@ -139,6 +139,10 @@ pub(crate) enum Error {
     #[error("{} holds predictions, which are scored with the questions that they answer", path.display())]
     #[diagnostic(help("name these: --dataset FILE"))]
     NeedsDataset { path: PathBuf },
+
+    #[error("{model} has not answered the questions of {}: the reason is above", dataset.display())]
+    #[diagnostic(help("try it alone: `distilburn evaluate --model {model} --dataset {}`", dataset.display()))]
+    NotPredicted { model: String, dataset: PathBuf, code: u8 },
 
     #[error("{a} and {b} cannot be compared: {reason}")]
     #[diagnostic(help(
@@ -198,6 +202,7 @@ impl ExitKind for Error {
             | Self::NobodyToAsk { .. }
             | Self::NothingToRequire
             | Self::EmptySlice { .. } => 2,
+            Self::NotPredicted { code, .. } => *code,
             Self::NotReached { .. } | Self::Worse { .. } => 5,
             Self::NothingToShow { .. }
             | Self::InputsChanged { .. }
