@@ -238,7 +238,8 @@ pub static EVALUATE: Declaration = Declaration {
     details: "predictions.json is in the form that SQuAD's official script scores; predictions-….arrow have \
               the n-best answers with their scores. `distilburn evaluate --model MODEL --dataset FILE` scores a finished \
               model on other questions, outside the store.",
-    output: "predictions-….arrow and predictions-base-….arrow of validation and test, predictions.json,",
+    output: "predictions-….arrow and predictions-base-….arrow of validation and test, predictions.json, profile.arrow (how \
+             fast the model answers),",
     inputs: &["ingest", "tokenize-features", "train"],
     settings: &[
         "evaluate.f1_units",
@@ -258,6 +259,7 @@ pub static EVALUATE: Declaration = Declaration {
         &artifact::EXAMPLES,
         &artifact::FEATURES,
         &artifact::PREDICTIONS,
+        &artifact::PROFILE,
         &artifact::TENSORS,
     ],
     unfinished: Unfinished::Clear,
@@ -303,6 +305,7 @@ pub static REPORT: Declaration = Declaration {
         &artifact::FEATURES,
         &artifact::HISTORY,
         &artifact::PREDICTIONS,
+        &artifact::PROFILE,
         &artifact::QUESTIONS,
         &artifact::SLICES,
         &artifact::TIMING,
