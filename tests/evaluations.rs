@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -138,7 +137,7 @@ fn a_run_equals_itself_and_other_questions_cannot_be_compared() {
     assert_eq!(model.code, Some(0), "{model:?}");
     let exported = bench.run(&format!("distilburn path export {settings}")).stdout;
     let away = bench.path("away");
-    copy_folder(&Path::new(exported.trim()).join("model"), &away);
+    copy_folder(&bench.path(exported.trim()).join("model"), &away);
     let dataset = "--dataset test.json --artifacts elsewhere";
     let said = bench.run(&format!("distilburn compare --quiet {first} away {dataset} --json"));
     assert_eq!(said.code, Some(0), "{said:?}");

@@ -17,6 +17,7 @@ pub fn open_model(model: Option<&str>, options: &CommonOptions, command: &str) -
     workspace.progress = options.output.progress();
     let folder = workspace.model_folder(model, command)?;
     let settings = workspace.settings();
+    torch_kernels::keep_few_sizes();
     let runtime = runtime(&settings.run)?;
     let adjust = |usage: &mut Usage, config: &Config| {
         override_with(usage, config.max_position_embeddings, settings, &options.settings.set);

@@ -24,22 +24,13 @@ fn path(name: &str) -> Result<PathBuf, Error> {
     if path.is_file() { Ok(path) } else { Err(Error::NoSibling { path }) }
 }
 
-/// LibTorch keeps what oneDNN prepares for each size of a product, and of 1,024 sizes by default: over many questions,
-/// hardly two batches of which have the same size, that grows by 200 MB and is of no use.
-const SIZES_KEPT: (&str, &str) = ("LRU_CACHE_CAPACITY", "16");
-
 /// Becomes `distilburn-<name>`; returns only if that cannot be started.
 pub(crate) fn replace(name: &str, args: &[OsString]) -> Error {
     let path = match path(name) {
         Ok(path) => path,
         Err(error) => return error,
     };
-    let mut command = Command::new(&path);
-    command.args(args);
-    if std::env::var_os(SIZES_KEPT.0).is_none() {
-        command.env(SIZES_KEPT.0, SIZES_KEPT.1);
-    }
-    Error::Start { source: command.exec(), path }
+    Error::Start { source: Command::new(&path).args(args).exec(), path }
 }
 
 /// Runs the stage `distilburn-<name>` to its end; its stdout is kept. It ends when this process does.

@@ -1,6 +1,6 @@
 //! The process's memory, kept when training frees it.
 
-#![expect(unsafe_code, reason = "mallopt is a C call: the block says why it holds")]
+#![expect(unsafe_code, reason = "mallopt and setenv are C calls: the blocks say why they hold")]
 
 use crate::ffi;
 
@@ -18,5 +18,15 @@ pub fn keep_freed_memory() {
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
         libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}
+
+/// Has oneDNN keep what it prepared for the last few sizes of a product instead of for 1,024. Nearly every batch of a long
+/// inference has a size of its own, so what is kept is of no use and takes 100 MB and more. Call it at the start of `main`,
+/// before the first operation. What the environment says already stays.
+pub fn keep_few_sizes() {
+    for variable in [c"LRU_CACHE_CAPACITY", c"ONEDNN_PRIMITIVE_CACHE_CAPACITY"] {
+        // SAFETY: both are strings that end in 0. No thread of ours reads the environment by then.
+        unsafe { libc::setenv(variable.as_ptr(), c"16".as_ptr(), 0) };
     }
 }

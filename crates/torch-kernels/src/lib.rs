@@ -20,7 +20,7 @@ mod threads;
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Int, Tensor};
 
-pub use allocator::keep_freed_memory;
+pub use allocator::{keep_few_sizes, keep_freed_memory};
 pub use cuda::load_cuda;
 pub use handle::{Handle, upload};
 pub use kernels::{

@@ -20,9 +20,6 @@ pub(super) fn page(questions: &Questions, comparisons: &[Comparison]) -> String 
         a.skip href="#main" { "Skip to the comparison" }
         header {
             h1 { "distilburn compare · " (asked) }
-            div.opening { div {
-                @for comparison in comparisons { p.verdict { (verdict(comparison)) } }
-            } }
             p { "A is " code { (comparisons[0].before) } "." }
         }
         main #main { @for (number, comparison) in (1..).zip(comparisons) {
@@ -40,22 +37,24 @@ pub(super) fn page(questions: &Questions, comparisons: &[Comparison]) -> String 
 }
 
 fn verdict(comparison: &Comparison) -> String {
-    if comparison.is_same {
-        return format!("{} gives the same answers as A.", comparison.after);
-    }
     let Change { before, after, difference } = &comparison.f1;
+    if comparison.is_same {
+        return format!("The same answers: F1 {:.1}.", 100.0 * after.mean);
+    }
+    let words = comparison.verdict();
+    let (first, rest) = words.split_at(1);
     format!(
-        "{}: F1 {:.1} → {:.1} ({} points): {}.",
-        comparison.after,
+        "{}{rest}. F1 {:.1} → {:.1} ({}).",
+        first.to_uppercase(),
         100.0 * before.mean,
         100.0 * after.mean,
         signed(100.0 * difference.mean, 1),
-        comparison.verdict()
     )
 }
 
 fn section(number: usize, comparison: &Comparison) -> Markup {
     html! {
+        p.verdict { (verdict(comparison)) }
         @if !comparison.differs.is_empty() {
             h3 { "What differs, A → B" }
             ul { @for difference in &comparison.differs { li { code { (difference) } } } }
