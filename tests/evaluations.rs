@@ -102,7 +102,7 @@ fn errors_are_told_apart_and_sum_up() {
         assert_eq!(bench.run(&format!("distilburn errors {settings} {refused}")).code, Some(2), "{refused}");
     }
     let said = bench.run(&format!("distilburn errors {settings} nowhere"));
-    assert!(said.code == Some(3) && said.stderr.contains("names no evaluation"), "{said:?}");
+    assert!(said.code == Some(3) && said.stderr.contains("is not an evaluation"), "{said:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use thiserror::Error;
 pub enum Error {
     /// A text that names no slice.
     #[error("expected a slice such as `question_word=why`, found {found:?}")]
-    #[diagnostic(help("write the slicing's name, `=` and one of its values"))]
+    #[diagnostic(help("write the name of a slicing, `=` and one of its values"))]
     NotASlice { found: String },
 
     /// A file of ids that cannot be read.

@@ -31,7 +31,7 @@ pub enum Error {
     /// A feature that the model cannot embed.
     #[error("feature {index} {reason}")]
     #[diagnostic(help(
-        "re-run the `tokenize-features` stage; where a feature is too long, lower `tokenize-features.max_length`"
+        "re-run the `tokenize-features` stage; if a feature is too long, lower `tokenize-features.max_length`"
     ))]
     Feature {
         /// Its row.
@@ -50,7 +50,7 @@ pub enum Error {
     },
     /// A question that leaves no room for the context.
     #[error(
-        "the question has {tokens} tokens, but a window of this model holds only {room} beside the special tokens"
+        "the question has {tokens} tokens, but a window of this model holds only {room} besides the special tokens"
     )]
     #[diagnostic(help("shorten the question: the context needs room too"))]
     LongQuestion {

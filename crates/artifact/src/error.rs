@@ -102,8 +102,8 @@ pub enum Error {
     },
 
     /// No tensor of this name.
-    #[error("{} has no tensor `{name}` among its {count}", path.display())]
-    #[diagnostic(help("list what it has with `distilburn show {}`", path.display()))]
+    #[error("{} has no tensor `{name}`; it has {count} others", path.display())]
+    #[diagnostic(help("list its tensors with `distilburn show {}`", path.display()))]
     NoTensor {
         path: PathBuf,
         /// The name that was asked for.
@@ -150,16 +150,16 @@ pub enum Error {
     /// A file where an artifact's folder should be.
     #[error("{} is a file, expected the folder of an artifact", path.display())]
     #[diagnostic(help(
-        "name a folder that holds a manifest.json: `distilburn status` lists those of a store; a file that stands in \
-         the store itself was put there by hand: move it elsewhere"
+        "name a folder that holds a manifest.json: `distilburn status` lists them. If the file is inside the store itself, \
+         distilburn did not put it there: move it elsewhere"
     ))]
     NotAFolder { path: PathBuf },
 
     /// The folder holds no finished artifact.
     #[error("{} has no manifest.json: it is not a finished artifact", dir.display())]
     #[diagnostic(help(
-        "name a folder that holds a manifest.json: `distilburn status` lists those of a store; a stage that was \
-         interrupted makes one when it is run again"
+        "name a folder that holds a manifest.json: `distilburn status` lists them. If the stage was interrupted, run it \
+         again to finish the artifact"
     ))]
     NoManifest { dir: PathBuf },
 
@@ -230,7 +230,7 @@ pub enum Error {
 
     /// Among the files of an artifact in the making stands something that a stage did not put there.
     #[error("{} is {found}, expected a file that the stage wrote", path.display())]
-    #[diagnostic(help("delete it, and run the stage again: it resumes from what else is there"))]
+    #[diagnostic(help("delete it and run the stage again: it resumes from the other files"))]
     NotAWorkingFile {
         /// What stands there.
         path: PathBuf,
@@ -241,7 +241,7 @@ pub enum Error {
     /// The artifact's manifest does not list the file.
     #[error("{} has no file `{name}`: another version of distilburn made it", dir.display())]
     #[diagnostic(help(
-        "make it again with this version, with the settings that it was made with: `distilburn {stage}`"
+        "re-run the stage with this version and the same settings: `distilburn {stage}`"
     ))]
     NotListed {
         dir: PathBuf,
@@ -265,7 +265,7 @@ pub enum Error {
 
     /// Something else than a lock file in its place, such as a link to another file.
     #[error("{why}")]
-    #[diagnostic(help("delete it: a lock file is made again where it is needed"))]
+    #[diagnostic(help("delete it: distilburn writes a new lock file when it needs one"))]
     NotALock {
         /// Names it, and says what it is.
         why: String,

@@ -14,13 +14,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The operating system refused; the message names the file.
     #[error(transparent)]
-    #[diagnostic(help("check that there is room, and that you may write there"))]
+    #[diagnostic(help("check that the disk is not full and that you may write there"))]
     Io(#[from] std::io::Error),
 
     /// What comes in cannot be written.
     #[error("{} cannot be written", path.display())]
     #[diagnostic(help(
-        "make room on its disk, or raise `ulimit -f`, and start again: what has come in so far is kept"
+        "free space on its disk, or raise `ulimit -f`, and run again: the download resumes"
     ))]
     Write {
         /// The unfinished file.
@@ -41,7 +41,7 @@ pub enum Error {
 
     /// Not `https://`, and not this machine.
     #[error("{} is not https://", redacted(url))]
-    #[diagnostic(help("only servers of this machine (127.0.0.1, localhost) are asked over http://"))]
+    #[diagnostic(help("use https://; http:// is allowed only for servers on this machine (127.0.0.1, localhost)"))]
     Insecure {
         /// As typed, or where a server redirects to.
         url: String,
@@ -88,7 +88,7 @@ pub enum Error {
     /// The server asks for more patience than there is.
     #[error("{}: too many requests (429), the server asks to wait {wait_s} s", redacted(url))]
     #[diagnostic(help(
-        "wait that long and start again: what has come in so far is kept; HF_TOKEN raises the Hub's limits"
+        "wait that long and run again: the download resumes. With HF_TOKEN set, the Hub's limits are higher"
     ))]
     TooManyRequests {
         /// What was asked for.
@@ -109,7 +109,7 @@ pub enum Error {
 
     /// A redirect that leads nowhere.
     #[error("{}: {what}", redacted(url))]
-    #[diagnostic(help("name the address that the file really has"))]
+    #[diagnostic(help("name the final URL of the file"))]
     Redirect {
         /// What was asked for.
         url: String,
@@ -146,9 +146,9 @@ pub enum Error {
     },
 
     /// A file that does not fit on the disk.
-    #[error("{} has {bytes} bytes, and {free_bytes} are free in {}", redacted(url), folder.display())]
+    #[error("{} has {bytes} bytes, but only {free_bytes} are free in {}", redacted(url), folder.display())]
     #[diagnostic(help(
-        "make room there, or name a folder of another disk: the artifacts folder, or HF_HUB_CACHE"
+        "free space there, or move the artifacts folder (`--artifacts`) or HF_HUB_CACHE to another disk"
     ))]
     NoRoom {
         /// What was asked for.
@@ -163,7 +163,7 @@ pub enum Error {
 
     /// A file about a model that is listed with the size of weights.
     #[error("{repo} lists {name} with {bytes} bytes, the limit is {limit_bytes}")]
-    #[diagnostic(help("no such file is that large: name another repository or revision: {repo}@REVISION"))]
+    #[diagnostic(help("a file of this kind is never that large: name another repository or revision: {repo}@REVISION"))]
     TooLarge {
         repo: String,
         /// The file.
@@ -191,7 +191,7 @@ pub enum Error {
     NotAFile { path: PathBuf },
 
     /// The Hub's answer is not in its form.
-    #[error("{}: the answer is not the Hub's: {message}", redacted(url))]
+    #[error("{}: the response is not from a Hugging Face Hub: {message}", redacted(url))]
     #[diagnostic(help("check HF_ENDPOINT: it must name a Hugging Face Hub or a mirror of one"))]
     NotTheHub {
         /// What was asked for.
@@ -220,7 +220,7 @@ pub enum Error {
 
     /// Another process is at the same download and does not end.
     #[error("{} is being written by another process", path.display())]
-    #[diagnostic(help("wait until it has finished, or end it"))]
+    #[diagnostic(help("wait for it to finish, or stop it"))]
     Busy {
         /// The unfinished file.
         path: PathBuf,
@@ -228,7 +228,7 @@ pub enum Error {
 
     /// The listener stopped it.
     #[error("interrupted")]
-    #[diagnostic(help("start again: what has come in so far is kept"))]
+    #[diagnostic(help("run again: the download resumes"))]
     Interrupted,
 }
 

@@ -118,8 +118,8 @@ impl<'a> Tries<'a> {
                 _ => Error::Unreachable {
                     url,
                     attempts: self.failed,
-                    remedy: "check the network and try again: what has come in so far is kept; \
-                             `ingest.download_timeout_s` is the patience"
+                    remedy: "check the network and run again: the download resumes. If the server is slow, raise \
+                             `ingest.download_timeout_s`"
                         .to_owned(),
                     source: Box::new(error),
                 },

@@ -71,9 +71,9 @@ pub enum Error {
 
     /// Too little to set a share of it aside.
     #[error(
-        "{origin}: its questions are asked about {contexts} context, too few to set a share aside for validation"
+        "{origin}: its questions have {contexts} context, too few to set a share aside for validation"
     )]
-    #[diagnostic(help("name validation data of its own: `--set ingest.validation=PATH`"))]
+    #[diagnostic(help("name a file of validation questions: `--set ingest.validation=PATH`"))]
     NoShare {
         /// The file, or the generated corpus.
         origin: String,
@@ -82,7 +82,7 @@ pub enum Error {
 
     /// A list of ids names questions that the split does not have.
     #[error("{}: {count} of its {ids} ids are not among the usable questions of {origin}\n{listing}", path.display())]
-    #[diagnostic(help("take them off the list, or name the file they are from in ingest.{split}"))]
+    #[diagnostic(help("remove them from the list, or name the file that holds them in ingest.{split}"))]
     UnknownIds {
         /// The list.
         path: PathBuf,
@@ -103,7 +103,7 @@ pub enum Error {
 
     /// A dataset of the Hub without a file for a split, or with several sets of them.
     #[error("{name} has {found} for the split {split}")]
-    #[diagnostic(help("name the files by their addresses: {example}"))]
+    #[diagnostic(help("name the files by URL: {example}"))]
     HubSplit {
         /// The dataset.
         name: String,

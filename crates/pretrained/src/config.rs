@@ -318,11 +318,11 @@ mod tests {
         "#);
         insta::assert_snapshot!(refused(&BERT.replace(r#""model_type": "bert","#, "")), @r#"
           config.json has no model_type, expected "distilbert" or "bert"
-          help: if it is of a BERT or MiniLM model, add the line "model_type": "bert",
+          help: for a BERT or MiniLM model, add the line "model_type": "bert",
         "#);
         insta::assert_snapshot!(refused(&DISTILBERT.replace(r#""model_type": "distilbert","#, "")), @r#"
           config.json has no model_type, expected "distilbert" or "bert"
-          help: if it is of a DistilBERT model, add the line "model_type": "distilbert",
+          help: for a DistilBERT model, add the line "model_type": "distilbert",
         "#);
         insta::assert_snapshot!(refused(&BERT.replace("\"gelu\"", "\"gelu_new\"")), @r#"
           config.json: hidden_act is "gelu_new", expected "gelu"

@@ -60,13 +60,13 @@ pub enum Error {
 
     /// The base model's folder has no vocabulary.
     #[error("{} holds neither tokenizer.json nor vocab.txt", folder.display())]
-    #[diagnostic(help("copy them from where config.json and model.safetensors are from"))]
+    #[diagnostic(help("copy one of them from the source of config.json and model.safetensors"))]
     NoTokenizer { folder: PathBuf },
 
     /// The configuration does not say what it is of.
     #[error("{} has no model_type, expected \"distilbert\" or \"bert\"", path.display())]
     #[diagnostic(help(
-        "if it is of a {} model, add the line \"model_type\": \"{likely}\",",
+        "for a {} model, add the line \"model_type\": \"{likely}\",",
         if *likely == "bert" { "BERT or MiniLM" } else { "DistilBERT" }
     ))]
     NoModelType {
@@ -102,7 +102,7 @@ pub enum Error {
 
     /// The file is no safetensors file.
     #[error("{} is not a valid safetensors file", path.display())]
-    #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
+    #[diagnostic(help("it is damaged or incomplete: fetch it again"))]
     Safetensors { path: PathBuf, source: Box<safetensors::SafeTensorError> },
 
     /// A `pytorch_model.bin` is refused.
@@ -111,8 +111,8 @@ pub enum Error {
     Pytorch(#[from] pytorch_file::Error),
 
     /// The shards of a model are not those of its index.
-    #[error("{}: {count} of its entries do not fit the files beside it\n{listing}", path.display())]
-    #[diagnostic(help("index and shards must be of the same model: fetch all of them again"))]
+    #[error("{}: {count} of its entries do not match the files beside it\n{listing}", path.display())]
+    #[diagnostic(help("the index and the shards must come from the same model: fetch all of them again"))]
     Index {
         /// The index.
         path: PathBuf,
@@ -134,8 +134,8 @@ pub enum Error {
     },
 
     /// The tensors are not those of its configuration.
-    #[error("{}: {count} tensors do not fit a {model_type} model of its config.json\n{listing}", path.display())]
-    #[diagnostic(help("config.json and the weights must be of the same model: fetch both again"))]
+    #[error("{}: {count} tensors do not match the {model_type} model of its config.json\n{listing}", path.display())]
+    #[diagnostic(help("config.json and the weights must come from the same model: fetch both again"))]
     Tensors {
         /// The file with the weights.
         path: PathBuf,
@@ -150,7 +150,7 @@ pub enum Error {
     /// The tokenizer has more tokens than the model has embeddings.
     #[error("{}: the tokenizer has {tokenizer} tokens, config.json says vocab_size {model}", folder.display())]
     #[diagnostic(help(
-        "tokenizer and weights must be of the same model: fetch all files of the folder again"
+        "the tokenizer and the weights must come from the same model: fetch all files of the folder again"
     ))]
     VocabularySize {
         /// The base model's folder.
@@ -176,7 +176,7 @@ pub enum Error {
     /// A token that takes more than one line of `vocab.txt`.
     #[error("{}: token {token:?} holds a line break", path.display())]
     #[diagnostic(help(
-        "vocab.txt could not hold it, and every id behind it would shift: choose another model"
+        "vocab.txt has one token per line, so every later id would shift: choose another model"
     ))]
     LineBreak {
         /// The tokenizer.
@@ -187,8 +187,8 @@ pub enum Error {
     /// The tokenizer's class is not BERT's WordPiece.
     #[error("{}: {key} is {found:?}, expected {expected}", path.display())]
     #[diagnostic(help(
-        "distilburn tokenizes as BERT does (WordPiece), and would cut texts otherwise than this model expects: choose \
-         another model; if its tokenizer.json is WordPiece, write \"PreTrainedTokenizerFast\" there"
+        "distilburn supports only BERT's WordPiece tokenizer: choose another model. If its tokenizer.json is WordPiece, \
+         write \"PreTrainedTokenizerFast\" there"
     ))]
     OtherTokenizer {
         /// The file that says so.
@@ -202,11 +202,10 @@ pub enum Error {
 
     /// The vocabulary is one of `SentencePiece` or of byte-level BPE.
     #[error(
-        "{}: {count} of {tokens} tokens begin with {:?}, as in {example:?}: they are pieces of another tokenizer than \
-         WordPiece",
+        "{}: {count} of {tokens} tokens begin with {:?}, as in {example:?}: this is not a WordPiece vocabulary",
         path.display(), example.chars().next().unwrap_or_default()
     )]
-    #[diagnostic(help("distilburn tokenizes as BERT does (WordPiece): choose another model"))]
+    #[diagnostic(help("distilburn supports only BERT's WordPiece tokenizer: choose another model"))]
     OtherPieces {
         /// The vocabulary.
         path: PathBuf,
@@ -242,10 +241,10 @@ pub enum Error {
     },
 
     /// A file of an exported model was changed after it was written.
-    #[error("{} has the BLAKE3 {found}, training_config.json says {expected}", path.display())]
+    #[error("{} has the BLAKE3 hash {found}, training_config.json says {expected}", path.display())]
     #[diagnostic(help(
-        "the file is damaged or was changed: export or copy the model again; if you changed it on purpose, take its line \
-         out of \"files\" in training_config.json, and the line \"checksum\" too"
+        "the file is damaged or was changed: export or copy the model again; if you changed it on purpose, remove its line \
+         from \"files\" in training_config.json, and the line \"checksum\""
     ))]
     Changed {
         path: PathBuf,
@@ -272,7 +271,7 @@ pub enum Error {
 
     /// `vocab.txt` and `tokenizer.json` hold different tokens.
     #[error("{}, line {line}: {found:?}, where tokenizer.json has {expected:?}", path.display())]
-    #[diagnostic(help("both must be of the same model: fetch the model again, or delete vocab.txt"))]
+    #[diagnostic(help("both must come from the same model: fetch the model again, or delete vocab.txt"))]
     VocabularyDiffers {
         /// The vocabulary.
         path: PathBuf,
@@ -308,7 +307,7 @@ pub enum Error {
     },
 
     /// The tokenizer puts other tokens around a pair than it should.
-    #[error("{}: ids {found:?} stand around a pair of texts, expected {expected:?} ([CLS] and [SEP])", path.display())]
+    #[error("{}: the tokenizer puts the ids {found:?} around a pair of texts, expected {expected:?} ([CLS] and [SEP])", path.display())]
     #[diagnostic(help("its post_processor was altered: fetch the model again"))]
     AroundPair {
         /// The tokenizer.

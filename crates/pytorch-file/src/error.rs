@@ -17,8 +17,8 @@ pub enum Error {
     /// The pickle names something that could be code, or has an instruction that state dicts do not.
     #[error("{} {what} (byte {at} of {part}), which no state dict needs", path.display())]
     #[diagnostic(help(
-        "nothing of the file was run. If you trust where it is from, load it there and write \
-         `torch.save(model.state_dict(), …)` or model.safetensors; else delete it"
+        "no code of the file was run. If you trust its source, load the model in PyTorch and save it again, as \
+         `torch.save(model.state_dict(), …)` or as model.safetensors; otherwise delete it"
     ))]
     Foreign {
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum Error {
     /// The file is damaged, or of another form.
     #[error("{}: {reason}", path.display())]
     #[diagnostic(help(
-        "it is damaged, was not copied whole, or is no state dict: fetch it again, or write \
+        "it is damaged, incomplete or not a state dict: fetch it again, or save the model again with \
          `torch.save(model.state_dict(), …)`"
     ))]
     Form {

@@ -27,13 +27,13 @@ pub enum Error {
     /// A question to be scored without gold answers.
     #[error("{name}: question {id:?} has no answers, so it cannot be scored")]
     #[diagnostic(help(
-        "name a file with answers; where the context holds none, write an empty list: \"answers\": []"
+        "name a file with answers; for a question without an answer, write an empty list: \"answers\": []"
     ))]
     Unlabelled { name: String, id: String },
 
     /// A question to be scored stands there twice.
     #[error("{name} holds more than one question with the id {id:?}")]
-    #[diagnostic(help("an id stands for one question: keep only the one that counts"))]
+    #[diagnostic(help("keep only one question per id"))]
     DuplicateId { name: String, id: String },
 
     /// Nothing to score.
@@ -53,7 +53,7 @@ pub enum Error {
 
     /// A compressed file is damaged.
     #[error("{name} is not valid {format}")]
-    #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
+    #[diagnostic(help("it is damaged or incomplete: fetch it again"))]
     Damaged {
         /// The file.
         name: String,
@@ -65,7 +65,7 @@ pub enum Error {
 
     /// A compressed file that is mostly air.
     #[error(
-        "{name} expands more than {ratio} to 1, which no text does: {compressed_bytes} bytes became {bytes} and go on"
+        "{name} expands more than {ratio} to 1, which no text does: {compressed_bytes} bytes became more than {bytes}"
     )]
     #[diagnostic(help("it is made to fill memory or disk; if you trust it, {remedy}"))]
     Bomb {
@@ -96,7 +96,7 @@ pub enum Error {
 
     /// A piece of JSON that takes far more memory than it has bytes.
     #[error("{name}: the value at line {line} has {found}")]
-    #[diagnostic(help("split it: put its paragraphs into several articles, or write one question a line"))]
+    #[diagnostic(help("split it: put its paragraphs into several articles, or write one question per line"))]
     Crammed {
         /// The file.
         name: String,
@@ -117,9 +117,9 @@ pub enum Error {
     },
 
     /// What git-lfs leaves where it did not fetch the file.
-    #[error("{name} is a git-lfs pointer, not the file that it stands for")]
+    #[error("{name} is a git-lfs pointer, not the file itself")]
     #[diagnostic(help(
-        "fetch the file: run `git lfs pull` in its repository (`git lfs install` comes once before it)"
+        "fetch the file: run `git lfs install` once, then `git lfs pull` in its repository"
     ))]
     GitLfs {
         /// The file.
@@ -172,7 +172,7 @@ pub enum Error {
 
     /// JSON that ends too early.
     #[error("{name} is cut off at line {line}, column {column}, inside {inside}")]
-    #[diagnostic(help("it was not written or copied whole: fetch it again"))]
+    #[diagnostic(help("the file is incomplete: fetch it again"))]
     Cut {
         /// The file.
         name: String,
@@ -240,8 +240,8 @@ pub enum Error {
     /// A Parquet footer that is larger than that of any table of questions.
     #[error("{name}: its Parquet footer has {found}, the limit is {limit}")]
     #[diagnostic(help(
-        "the file is made to fill memory, or is no table of questions; if you trust it, write the columns that are \
-         needed to a new file"
+        "the file is made to fill memory, or is not a table of questions; if you trust it, copy the columns that you need \
+         to a new file"
     ))]
     Footer {
         /// The file.
@@ -253,7 +253,7 @@ pub enum Error {
 
     /// A Parquet file that its reader does not understand.
     #[error("{name} is not valid Parquet")]
-    #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
+    #[diagnostic(help("it is damaged or incomplete: fetch it again"))]
     Parquet {
         /// The file.
         name: String,

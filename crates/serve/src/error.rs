@@ -20,12 +20,12 @@ pub enum Error {
     /// The address is taken, or not of this machine.
     #[error("cannot listen on {address}")]
     #[diagnostic(help(
-        "choose another --port, or 0 for any that is free; --host is an address of this machine"
+        "choose another --port, or 0 for any free port; --host must be an address of this machine"
     ))]
     Listen { address: String, source: std::io::Error },
     /// A key that is none.
     #[error("the API key in {origin} is empty")]
-    #[diagnostic(help("write the key into it, or leave it out to serve without one"))]
+    #[diagnostic(help("put the key into it, or remove it to serve without a key"))]
     EmptyKey { origin: String },
     /// The file of the key.
     #[error("the API key cannot be read from {}", path.display())]

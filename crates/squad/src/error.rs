@@ -22,7 +22,7 @@ pub enum Error {
 
     /// The tokenizer loads but does not put a pair of texts as BERT's does.
     #[error("the tokenizer's pair template is not `[CLS] question [SEP] context [SEP]` but {found:?}")]
-    #[diagnostic(help("take a base model with a BERT or DistilBERT tokenizer"))]
+    #[diagnostic(help("use a base model with a BERT or DistilBERT tokenizer"))]
     PairTemplate {
         /// The tokens the tokenizer gave for the pair ("a", "a").
         found: Vec<String>,
@@ -31,7 +31,7 @@ pub enum Error {
     /// The tokenizer refused a text.
     #[error("{text:?} cannot be tokenized")]
     #[diagnostic(help(
-        "the tokenizer's vocabulary lacks its unknown token: take the base model's own `tokenizer.json`"
+        "the tokenizer's vocabulary lacks its unknown token: use the base model's own `tokenizer.json`"
     ))]
     Tokenize {
         /// The beginning of the text.
@@ -44,7 +44,7 @@ pub enum Error {
     /// The tokenizer did not come to an end with a text.
     #[error("the tokenizer gives up on {text:?}: {reason}")]
     #[diagnostic(help(
-        "a pattern of its pre_tokenizer takes too long on this text: shorten the text, or take the base model's own \
+        "a pattern of its pre_tokenizer takes too long on this text: shorten the text, or use the base model's own \
          `tokenizer.json`"
     ))]
     GaveUp {
@@ -70,7 +70,8 @@ pub enum Error {
 
     /// The question alone fills the window, and only the context may be cut.
     #[error(
-        "the question {question:?} has {tokens} tokens, a max_length of {max_length} has room for {room} and the context"
+        "the question {question:?} has {tokens} tokens, but a max_length of {max_length} has room for only {room} of \
+         question and context"
     )]
     #[diagnostic(help("raise tokenize-features.max_length to at least {}, or shorten the question", tokens + (max_length - room) + 1))]
     QuestionTooLong {

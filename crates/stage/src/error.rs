@@ -54,7 +54,7 @@ pub enum Error {
 
     /// A file that counts in the fingerprint is not any more what was hashed.
     #[error("{} changed while it was read", path.display())]
-    #[diagnostic(help("run again, once nothing writes to it"))]
+    #[diagnostic(help("run again when nothing else is writing to it"))]
     Changed { path: PathBuf },
 
     /// Settings that a stage would refuse later.
@@ -69,8 +69,8 @@ pub enum Error {
     },
 
     /// A `--set` for a stage that `--input` brings finished.
-    #[error("--set {set} has no effect: --input {input} brings {stage} as it was made")]
-    #[diagnostic(help("leave one of the two out"))]
+    #[error("--set {set} has no effect: with --input {input}, {stage} is already finished")]
+    #[diagnostic(help("remove one of the two"))]
     Overruled {
         set: String,
         input: String,
@@ -109,7 +109,7 @@ pub enum Error {
     /// A file where the store's folder should be.
     #[error("the artifact store {} is a file, expected a folder", path.display())]
     #[diagnostic(help(
-        "name a folder, which need not exist yet, with `--artifacts DIR`, or move the file elsewhere"
+        "name a folder (new or existing) with `--artifacts DIR`, or move the file elsewhere"
     ))]
     StoreIsFile { path: PathBuf },
 
@@ -166,7 +166,7 @@ pub enum Error {
     },
 
     /// `--model` names nothing that there is.
-    #[error("--model {model}: there is no such folder, and it is no id of the Hub")]
+    #[error("--model {model} is neither an existing folder nor a Hub id")]
     #[diagnostic(help("name a model's folder, an artifact, or a Hub id: owner/name"))]
     NoSuchModel { model: String },
 
@@ -176,7 +176,7 @@ pub enum Error {
     NotExported { path: PathBuf, stage: String },
 
     /// The beginning of several fingerprints.
-    #[error("--model {prefix}: several exports begin so: {candidates}")]
+    #[error("--model {prefix} matches several exports: {candidates}")]
     #[diagnostic(help("type more digits"))]
     AmbiguousModel { prefix: String, candidates: String },
 
@@ -186,15 +186,15 @@ pub enum Error {
 
     /// The answer of a command cannot be written.
     #[error("stdout cannot be written")]
-    #[diagnostic(help("check that the disk that it goes to is not full"))]
+    #[diagnostic(help("if it goes to a file, check that the disk is not full"))]
     Stdout(#[source] std::io::Error),
 
     /// LibTorch found no memory for a step, on a device or on the host.
     #[error("{stage} ran out of memory: {message}")]
     #[diagnostic(help(
         "lower `train.batch_size` and raise `train.gradient_accumulation_steps` by the same factor, or set \
-         `train.gradient_checkpointing = true`; where questions are answered, lower `train.eval_batch_size`. A training keeps \
-         its newest checkpoint"
+         `train.gradient_checkpointing = true`; to answer questions in less memory, lower `train.eval_batch_size`. A training \
+         keeps its newest checkpoint"
     ))]
     OutOfMemory {
         stage: String,
@@ -205,8 +205,8 @@ pub enum Error {
     /// A device that stopped working, or cannot run this build.
     #[error("{stage} lost its device: {message}")]
     #[diagnostic(help(
-        "see `nvidia-smi` and the system's log; `run.device = \"cpu\"` does without. A training keeps its newest checkpoint: the \
-         same command resumes it"
+        "check `nvidia-smi` and the system log, or use the CPU with `run.device = \"cpu\"`. A training keeps its newest \
+         checkpoint: the same command resumes it"
     ))]
     DeviceLost {
         stage: String,
@@ -215,7 +215,7 @@ pub enum Error {
     },
 
     /// The stage panicked.
-    #[error("{stage} stopped at a bug: {message}")]
+    #[error("{stage} stopped because of a bug: {message}")]
     #[diagnostic(help("please report it with the settings and the lines above"))]
     Panicked {
         stage: String,

@@ -146,7 +146,7 @@ fn values_beyond_number_are_refused_whoever_announces_them() {
     insta::assert_snapshot!(said(&with(rows as i32, answers)), @"data, row 1: answers: the row has more than 250000 values");
     // Two billion rows in 300 bytes.
     let rows = i32::MAX;
-    insta::assert_snapshot!(said(&with(rows, column("title", rows, b"T"))), @"data expands more than 250 to 1, which no text does: 362 bytes became 67199408 and go on");
+    insta::assert_snapshot!(said(&with(rows, column("title", rows, b"T"))), @"data expands more than 250 to 1, which no text does: 362 bytes became more than 67199408");
 }
 
 #[test]
@@ -171,9 +171,9 @@ fn pages_that_expand_to_gigabytes_are_refused_before_they_do() {
     };
     let bytes = 1_500_000_000;
     let zeros = zstd(io::repeat(0).take(bytes));
-    insta::assert_snapshot!(title(ZSTD, Page::data(1, PLAIN, zeros).becomes(bytes as usize)), @"data expands more than 250 to 1, which no text does: 45901 bytes became 1500000027 and go on");
+    insta::assert_snapshot!(title(ZSTD, Page::data(1, PLAIN, zeros).becomes(bytes as usize)), @"data expands more than 250 to 1, which no text does: 45901 bytes became more than 1500000027");
     let claim = Page::data(1, PLAIN, vec![0; 100]).becomes(i32::MAX as usize);
-    insta::assert_snapshot!(title(SNAPPY, claim.clone()), @"data expands more than 250 to 1, which no text does: 205 bytes became 2147483674 and go on");
+    insta::assert_snapshot!(title(SNAPPY, claim.clone()), @"data expands more than 250 to 1, which no text does: 205 bytes became more than 2147483674");
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     io::copy(&mut io::repeat(0).take(bytes), &mut gzip).unwrap();
     let page = Page::data(1, PLAIN, gzip.finish().unwrap()).becomes(MIB);
