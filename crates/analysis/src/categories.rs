@@ -111,8 +111,8 @@ impl Category {
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
-            Self::NoAnswerGiven => "no answer given where there is one",
-            Self::AnswerGiven => "answer given where there is none",
+            Self::NoAnswerGiven => "no answer given, but there is one",
+            Self::AnswerGiven => "answer given, but there is none",
             Self::OutsideWindows => "no window holds the answer",
             Self::TooLong => "contains the answer, too long",
             Self::TooShort => "part of the answer, too short",

@@ -50,7 +50,7 @@ impl Split {
             if let Some(position) =
                 positions.iter().find(|&&position| position < 0 || position as usize >= tokens)
             {
-                let reason = format!("has its answer at token {position} of {tokens}");
+                let reason = format!("has its answer at token {position}, but only {tokens} tokens");
                 return Err(Error::Feature { index, reason });
             }
             if index > 0 && feature.example_index < self.features.get(index - 1).example_index {

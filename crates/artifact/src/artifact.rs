@@ -84,7 +84,7 @@ impl Artifact {
     /// Notes that a reader found damage that sizes do not show, so that whoever finds the artifact reads every file first.
     pub fn mark_suspect(&self) {
         if let Err(error) = fs_err::write(self.dir.join(SUSPECT), "") {
-            tracing::debug!(%error, "the damage is not noted");
+            tracing::debug!(%error, "the damage could not be recorded");
         }
     }
 
@@ -105,7 +105,7 @@ impl Artifact {
     pub fn remove_working_files(&self) {
         match fs_err::remove_dir_all(self.dir.join(file_name::CHECKPOINTS)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "files that are of no use any more stay behind");
+                tracing::warn!(%error, "files that are no longer needed could not be deleted");
             }
             _ => {}
         }

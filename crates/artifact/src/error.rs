@@ -240,9 +240,7 @@ pub enum Error {
 
     /// The artifact's manifest does not list the file.
     #[error("{} has no file `{name}`: another version of distilburn made it", dir.display())]
-    #[diagnostic(help(
-        "re-run the stage with this version and the same settings: `distilburn {stage}`"
-    ))]
+    #[diagnostic(help("re-run the stage with this version and the same settings: `distilburn {stage}`"))]
     NotListed {
         dir: PathBuf,
         /// The file asked for.

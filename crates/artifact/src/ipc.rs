@@ -48,9 +48,10 @@ impl Footer {
     pub(crate) fn read(file: &Buffer) -> Result<Self, String> {
         let trailer_start = file.len().checked_sub(TRAILER_BYTES);
         let trailer_start = trailer_start.ok_or_else(|| format!("it has only {} bytes", file.len()))?;
-        let trailer = file[trailer_start..].try_into().map_err(|_| "its end is cut off".to_owned())?;
+        let trailer =
+            file[trailer_start..].try_into().map_err(|_| "the end of the file is missing".to_owned())?;
         let footer_bytes = read_footer_length(trailer).map_err(|_| {
-            format!("its {} bytes do not end with an Arrow footer, so it is cut short", file.len())
+            format!("its {} bytes do not end with an Arrow footer, so it is incomplete", file.len())
         })?;
         let start = trailer_start.checked_sub(footer_bytes).filter(|&start| start >= MAGIC.len());
         let start = start
@@ -60,10 +61,10 @@ impl Footer {
         let footer = root_as_footer(&bytes).map_err(|e| format!("its footer is unreadable ({e})"))?;
         let schema = footer.schema().ok_or("its footer has no schema")?;
         if !schema.endianness().equals_to_target_endianness() {
-            return Err("its numbers are in the byte order of another machine".to_owned());
+            return Err("its numbers have the byte order of another machine".to_owned());
         }
         if footer.dictionaries().is_some_and(|dictionaries| !dictionaries.is_empty()) {
-            return Err("it has dictionaries, which no distilburn table has".to_owned());
+            return Err("it has dictionaries, expected none".to_owned());
         }
         let schema: Schema =
             try_fb_to_schema(schema).map_err(|e| format!("its schema is unreadable ({e})"))?;
@@ -128,7 +129,7 @@ fn check_metadata(metadata: &[u8], body_bytes: usize, fields: &Fields) -> Result
     }
     let batch = message.header_as_record_batch().ok_or("its header is missing")?;
     if batch.compression().is_some() {
-        return Err("is compressed, which no distilburn table is".to_owned());
+        return Err("is compressed, expected no compression".to_owned());
     }
     // A value takes a bit at the least, so no array of this body is longer.
     let longest = body_bytes.saturating_mul(8);
@@ -146,7 +147,7 @@ fn check_metadata(metadata: &[u8], body_bytes: usize, fields: &Fields) -> Result
     fields.iter().for_each(|field| buffer_widths(field.data_type(), &mut widths));
     let buffers = batch.buffers().ok_or("has no buffers")?;
     if buffers.len() != widths.len() {
-        return Err(format!("has {} buffers, its columns {}", buffers.len(), widths.len()));
+        return Err(format!("has {} buffers, its columns need {}", buffers.len(), widths.len()));
     }
     for (buffer, width) in buffers.iter().zip(widths) {
         let offset = positive(buffer.offset(), "buffer offset")?;

@@ -16,12 +16,12 @@ use crate::gate::Gate;
 
 const EXAMPLES: &str = "\
 Examples:
-  distilburn run                          everything, with generated data and a small model
+  distilburn run                          run everything, with generated data and a small model
   distilburn run --profile squad          SQuAD v1.1 and distilbert-base-uncased
-  distilburn run --set train.epochs=1     what depends on the number of epochs, again
-  distilburn watch                        the newest training, live
+  distilburn run --set train.epochs=1     re-run what depends on the number of epochs
+  distilburn watch                        follow the newest training
   distilburn plan                         what `run` would do, and why
-  distilburn train --help                 what one stage reads, writes and can be told
+  distilburn train --help                 what a stage reads and writes, and its settings
 
 Exit codes:
   0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
@@ -31,9 +31,7 @@ const ABOUT: &str = "Fine-tunes DistilBERT for extractive question answering";
 
 const LONG_ABOUT: &str = "Fine-tunes DistilBERT for extractive question answering.
 
-Stages hand Arrow artifacts to one another through a store. Each artifact is named by a fingerprint of the \
-settings, inputs and code that make it, so that nothing is made twice, and a changed setting re-runs just \
-what depends on it.";
+Each stage writes an artifact of Arrow tables into a store. The name of an artifact is a fingerprint of its settings, inputs and code. So nothing is made twice, and a changed setting re-runs only what depends on it.";
 
 fn after_help() -> String {
     let stages = STAGES.map(|stage| stage.name).join(" → ");
@@ -366,7 +364,7 @@ const SERVE: &str = "serve";
 /// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
 pub(crate) const TOOLS: [(&str, &str, &str); 5] = [
     ("ask", "answer", "Answer questions about texts with the fine-tuned model"),
-    ("predict", "answer", "Answer all questions of files"),
+    ("predict", "answer", "Answer all questions in files"),
     ("merge", "answer", "Join the parts of `predict --shard`"),
     ("profile", "answer", "Measure how fast a model answers on this machine"),
     (SERVE, "serve", "Answer questions over HTTP, with a page to try it"),
@@ -485,7 +483,7 @@ fn split() -> impl TypedValueParser<Value = SplitName> {
 
 fn side(text: &str) -> Result<String, String> {
     if text.split(',').any(str::is_empty) {
-        return Err("expected a model, or several joined by commas".to_owned());
+        return Err("expected a model, or several separated by commas".to_owned());
     }
     Ok(text.to_owned())
 }

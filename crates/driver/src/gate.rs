@@ -31,7 +31,7 @@ impl FromStr for Gate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const FORM: &str = "expected f1=80, exact_match=70, or of a slice 'f1[question_word=why]=60'";
+        const FORM: &str = "expected f1=80, exact_match=70, or for a slice 'f1[question_word=why]=60'";
         let (what, least) = text.rsplit_once('=').ok_or(FORM)?;
         let least: f64 = least.trim().parse().map_err(|_| FORM)?;
         if !(0.0..=100.0).contains(&least) {

@@ -129,7 +129,7 @@ fn decide(workspace: &Workspace, planned: &Planned, earlier: &[Step]) -> Result<
             let gone = earlier
                 .iter()
                 .any(|step| step.runs && planned.declaration.inputs.contains(&step.planned.declaration.name));
-            let why = if gone { "finished, though an input has to be made again" } else { "" };
+            let why = if gone { "finished, but an input has to be made again" } else { "" };
             (false, why.to_owned())
         }
         None => (true, [reason(&workspace.store, planned, name), progress(workspace, planned)?].concat()),

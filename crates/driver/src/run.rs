@@ -148,7 +148,7 @@ fn hint(status: ExitStatus) -> Option<&'static str> {
     let signal = status.signal()?;
     let memory = [Signal::KILL, Signal::ABORT].map(Signal::as_raw).contains(&signal);
     memory.then_some(
-        "most often it ran out of memory: see `ulimit -v`, the memory of the machine or of its container",
+        "it probably ran out of memory: check `ulimit -v` and the memory of the machine or its container",
     )
 }
 
@@ -188,7 +188,10 @@ fn to_text(done: &[Done], elapsed_ms: u64) -> String {
         text.push_str(&scores_text("validation", &evaluation.validation));
         match &evaluation.test {
             Some(scores) => text.push_str(&scores_text("test", scores)),
-            None => text.push_str("  validation chose the weights: only a test split (ingest.test) scores without that advantage\n"),
+            None => text.push_str(
+                "  validation chose the best weights, so its scores are a little too high; a test split \
+                                   (ingest.test) has no such advantage\n",
+            ),
         }
     }
     if let Some(model) = model_dir(done) {

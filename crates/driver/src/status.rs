@@ -54,7 +54,7 @@ pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
     // What the settings lead to is a help here, no condition: their data may be elsewhere.
     let plan = workspace.plan();
     if let Err(error) = &plan {
-        tracing::debug!(%error, "no plan: nothing is marked as current");
+        tracing::debug!(%error, "no plan, so nothing is marked as current");
     }
     let current: HashSet<String> = plan.into_iter().flatten().map(|planned| planned.fingerprint).collect();
     let mut entries = Vec::new();
@@ -89,7 +89,7 @@ fn remedy(workspace: &Workspace, entries: &[Entry], current: &HashSet<String>) -
     let mut advice = Vec::new();
     if !current.is_empty() {
         let command = workspace.options.command("distilburn run");
-        advice.push(format!("make those that are marked as current again with `{command}`"));
+        advice.push(format!("make those marked as current again with `{command}`"));
     }
     if !others.is_empty() {
         let dirs = others.iter().map(|entry| {
@@ -98,8 +98,8 @@ fn remedy(workspace: &Workspace, entries: &[Entry], current: &HashSet<String>) -
         });
         let dirs = dirs.collect::<Vec<_>>().join(" ");
         advice.push(format!(
-            "delete the others with `rm -r {dirs}`; `distilburn run` with the settings that they were made with makes \
-             them again"
+            "delete the others with `rm -r {dirs}`; to make them again, run `distilburn run` with the settings they were \
+             made with"
         ));
     }
     advice.join("; ")
@@ -125,7 +125,7 @@ fn of_stage(
         } else if let Some(fingerprint) = name.strip_prefix(PARTIAL_PREFIX) {
             Some(unfinished(stage, fingerprint, Running::at(&folder.join(name))))
         } else if let Some(fingerprint) = name.strip_prefix(DAMAGED_PREFIX) {
-            let note = format!("damaged, replaced since: {name} may be deleted");
+            let note = format!("damaged and replaced: you can delete {name}");
             let replaced = unfinished(stage, fingerprint, None);
             Some(Entry { notes: vec![note], condition: Condition::Replaced, ..replaced })
         } else {

@@ -46,7 +46,10 @@ impl<'a> Check<'a> {
         let name = "tokenizer.json";
         let base_tokenizer = assets.get(name).ok_or(Error::NoAsset { path: assets_path, name })?;
         if input_ids != questions.encode(base_tokenizer)? {
-            return Err(differs(&tokenizer_path, "it encodes other ids than the base model's".to_owned()));
+            return Err(differs(
+                &tokenizer_path,
+                "its ids differ from those of the base model's tokenizer".to_owned(),
+            ));
         }
         let runtime = Runtime::cpu_fp32(threads)?;
         let expected = logits(&base_config, trained, &input_ids, &runtime)?;

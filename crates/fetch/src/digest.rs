@@ -126,7 +126,7 @@ impl TryFrom<String> for Digest {
     type Error = String;
 
     fn try_from(text: String) -> std::result::Result<Self, String> {
-        Self::parse(&text).ok_or_else(|| format!("{text:?} is neither a SHA-256 nor a git blob's SHA-1"))
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is neither a SHA-256 nor the SHA-1 of a git blob"))
     }
 }
 

@@ -66,8 +66,8 @@ impl Client {
             token: None,
             expected: expected.map(|(digest, _)| digest),
             size_bytes: expected.map(|(_, size_bytes)| size_bytes),
-            remedy: "the file has changed since it was first used: remove its record, `.sources.json` in the store, \
-                     to take it as it is now",
+            remedy: "the file has changed since it was first used: to use the new version, delete the record \
+                     `.sources.json` in the store",
             partial: &partial,
         };
         let lock = self.fill(&order, listener)?;
@@ -165,7 +165,9 @@ fn append(
     let continues = match answer.status() {
         StatusCode::PARTIAL_CONTENT if starts_at(&answer, start) => true,
         StatusCode::PARTIAL_CONTENT if !starts_at(&answer, 0) => {
-            return Err(Broken::Off(io::Error::other("the server sent another part than the one asked for")));
+            return Err(Broken::Off(io::Error::other(
+                "the server sent a different part of the file than requested",
+            )));
         }
         // Nothing is left to send if the part is the whole; whether it is, the hash tells.
         StatusCode::RANGE_NOT_SATISFIABLE
@@ -175,7 +177,7 @@ fn append(
         }
         StatusCode::RANGE_NOT_SATISFIABLE => {
             start_over(file, order.partial)?;
-            return Err(Broken::Off(io::Error::other("the server does not have the rest of it")));
+            return Err(Broken::Off(io::Error::other("the server does not have the rest of the file")));
         }
         _ => false,
     };
@@ -229,7 +231,7 @@ pub(crate) fn held(answer: Answer, url: &str, limit_bytes: u64, listener: Listen
             return Err(Error::TooLong {
                 url: url.to_owned(),
                 limit_bytes,
-                why: "the most that a listing has".to_owned(),
+                why: "the limit for a listing".to_owned(),
                 remedy: "check HF_ENDPOINT: it must name a Hugging Face Hub or a mirror of one",
             });
         }
@@ -284,7 +286,7 @@ impl Limit {
             Some(bytes) => Ok(Self {
                 bytes,
                 why: "which the file should have".to_owned(),
-                remedy: "it is not the file that was listed or recorded: check the address, or try again later",
+                remedy: "it is not the file that was listed or recorded: check the URL, or try again later",
             }),
             None => Ok(Self::unlisted(free, folder)),
         }
@@ -293,13 +295,12 @@ impl Limit {
     /// Where nobody has told the size.
     fn unlisted(free_bytes: u64, folder: &Path) -> Self {
         let (half, most) = (free_bytes / 2, MAX_GIB << 30);
-        let remedy =
-            "check that the address is that of a file; if it is, download it by hand and name its path";
+        let remedy = "check that the URL is that of a file; if it is, download it by hand and name its path";
         if half < most {
-            let why = format!("half of what is free in {}", folder.display());
+            let why = format!("half of the free space in {}", folder.display());
             return Self { bytes: half, why, remedy };
         }
-        let why = format!("{MAX_GIB} GiB, the most that is taken of a file without a size");
+        let why = format!("{MAX_GIB} GiB, the limit for a file of unknown size");
         Self { bytes: most, why, remedy }
     }
 
@@ -355,7 +356,7 @@ mod tests {
     fn a_file_of_unknown_size_takes_half_of_the_free_space_at_most() {
         let folder = Path::new("store");
         let limit = Limit::unlisted(1 << 20, folder);
-        assert_eq!((limit.bytes, limit.why.as_str()), (1 << 19, "half of what is free in store"));
+        assert_eq!((limit.bytes, limit.why.as_str()), (1 << 19, "half of the free space in store"));
         assert_eq!(Limit::unlisted(u64::MAX, folder).bytes, MAX_GIB << 30);
     }
 }

@@ -19,9 +19,7 @@ pub enum Error {
 
     /// What comes in cannot be written.
     #[error("{} cannot be written", path.display())]
-    #[diagnostic(help(
-        "free space on its disk, or raise `ulimit -f`, and run again: the download resumes"
-    ))]
+    #[diagnostic(help("free space on its disk, or raise `ulimit -f`, and run again: the download resumes"))]
     Write {
         /// The unfinished file.
         path: PathBuf,
@@ -41,7 +39,9 @@ pub enum Error {
 
     /// Not `https://`, and not this machine.
     #[error("{} is not https://", redacted(url))]
-    #[diagnostic(help("use https://; http:// is allowed only for servers on this machine (127.0.0.1, localhost)"))]
+    #[diagnostic(help(
+        "use https://; http:// is allowed only for servers on this machine (127.0.0.1, localhost)"
+    ))]
     Insecure {
         /// As typed, or where a server redirects to.
         url: String,
@@ -163,7 +163,9 @@ pub enum Error {
 
     /// A file about a model that is listed with the size of weights.
     #[error("{repo} lists {name} with {bytes} bytes, the limit is {limit_bytes}")]
-    #[diagnostic(help("a file of this kind is never that large: name another repository or revision: {repo}@REVISION"))]
+    #[diagnostic(help(
+        "a file of this kind is never that large: name another repository or revision: {repo}@REVISION"
+    ))]
     TooLarge {
         repo: String,
         /// The file.

@@ -118,9 +118,10 @@ impl<'a> Tries<'a> {
                 _ => Error::Unreachable {
                     url,
                     attempts: self.failed,
-                    remedy: "check the network and run again: the download resumes. If the server is slow, raise \
+                    remedy:
+                        "check the network and run again: the download resumes. If the server is slow, raise \
                              `ingest.download_timeout_s`"
-                        .to_owned(),
+                            .to_owned(),
                     source: Box::new(error),
                 },
             });
@@ -232,16 +233,16 @@ fn judge(request: &Request<'_>, response: Response<ureq::Body>) -> std::result::
             url,
             status,
             remedy: if request.token.is_some() {
-                "the token (HF_TOKEN) does not open it: accept the repository's terms on the Hub, or use another token"
+                "the token (HF_TOKEN) gives no access: accept the repository's terms on the Hub, or use another token"
             } else {
-                "a repository that is private, gated or misspelt is refused like this: check its name, or set HF_TOKEN"
+                "the repository may be private, gated or misspelt: check its name, or set HF_TOKEN"
             }
             .to_owned(),
         }),
         404 | 410 => Attempt::Final(Error::NotFound {
             url,
             status,
-            remedy: "check the address, or download the file by hand and name its path".to_owned(),
+            remedy: "check the URL, or download the file by hand and name its path".to_owned(),
         }),
         408 | 429 | 500 | 502 | 503 | 504 => Attempt::Again {
             wait: header(&response, "retry-after")
@@ -280,10 +281,10 @@ fn server(url: &str) -> Option<(String, String)> {
 /// Where a redirect leads to; not from https to http, where anybody between could change the file.
 fn redirect(url: &str, location: Option<&str>) -> std::result::Result<String, &'static str> {
     let target = location.and_then(|location| join(url, location));
-    let target = target.ok_or("it redirects without saying where to")?;
+    let target = target.ok_or("it redirects without a target")?;
     let is_https = |url: &str| server(url).is_some_and(|(scheme, _)| scheme == "https");
     if is_https(url) && !is_https(&target) {
-        return Err("it redirects from https:// to an address without encryption");
+        return Err("it redirects from https:// to a URL without encryption");
     }
     Ok(target)
 }
@@ -324,7 +325,7 @@ mod tests {
     #[test]
     fn a_redirect_never_leaves_https() {
         let (secure, plain) = ("https://a.example/f", "http://127.0.0.1/f");
-        let refused = Err("it redirects from https:// to an address without encryption");
+        let refused = Err("it redirects from https:// to a URL without encryption");
         for target in [
             "http://a.example/f",
             "http://127.0.0.1/f",
@@ -338,7 +339,7 @@ mod tests {
         assert_eq!(redirect(secure, Some("https://b.example/f")), Ok("https://b.example/f".to_owned()));
         assert_eq!(redirect(plain, Some(secure)), Ok(secure.to_owned()));
         assert_eq!(redirect(plain, Some("/g")), Ok("http://127.0.0.1/g".to_owned()));
-        assert_eq!(redirect(secure, None), Err("it redirects without saying where to"));
+        assert_eq!(redirect(secure, None), Err("it redirects without a target"));
     }
 
     #[test]

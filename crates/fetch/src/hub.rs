@@ -74,7 +74,7 @@ impl Hub {
         match self.ask(repo, revision, listener) {
             Err(error @ Error::Unreachable { .. }) => match cached()? {
                 Some(found) => {
-                    tracing::warn!(%error, commit = found.commit, "the Hub is not reached: taking what the cache has");
+                    tracing::warn!(%error, commit = found.commit, "the Hub cannot be reached: using the cached version");
                     Ok(found)
                 }
                 None => Err(error),
@@ -201,7 +201,7 @@ impl Hub {
             token: self.environment.token.as_deref(),
             expected: Some(&revision.files[name].digest),
             size_bytes: Some(revision.files[name].size_bytes),
-            remedy: "it was damaged on its way, or the server is not the Hub: try again",
+            remedy: "it was damaged in transit, or the server is not the Hub: try again",
             partial: &partial,
         };
         let lock = self.client.fill(&order, listener)?;

@@ -227,7 +227,7 @@ fn a_server_that_sends_without_end_is_stopped_at_the_listed_size() {
     });
     insta::assert_snapshot!(message(&error.unwrap_err(), &server, folder.path()), @r"
     http://SERVER/f?…: the server sends more than 160 bytes, which the file should have
-    help: it is not the file that was listed or recorded: check the address, or try again later
+    help: it is not the file that was listed or recorded: check the URL, or try again later
     ");
     assert!(received <= 160, "{received}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();

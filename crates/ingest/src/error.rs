@@ -70,9 +70,7 @@ pub enum Error {
     },
 
     /// Too little to set a share of it aside.
-    #[error(
-        "{origin}: its questions have {contexts} context, too few to set a share aside for validation"
-    )]
+    #[error("{origin}: its questions have {contexts} context, too few to set a share aside for validation")]
     #[diagnostic(help("name a file of validation questions: `--set ingest.validation=PATH`"))]
     NoShare {
         /// The file, or the generated corpus.

@@ -132,7 +132,7 @@ impl<'a> Split<'a> {
         if counts.unanswerable == counts.questions {
             tracing::warn!(
                 split = self.name.as_str(),
-                "no question has an answer: there is nothing to learn or to score"
+                "no question has an answer, so there is nothing to learn or to score"
             );
         }
         let count = |count: usize| count as u64;
@@ -155,7 +155,11 @@ impl<'a> Split<'a> {
     fn warn(&self, tally: &Tally, counts: &Counts) {
         let split = self.name.as_str();
         if tally.empty_answers > 0 {
-            tracing::info!(split, questions = tally.empty_answers, "answers without text count as no answer");
+            tracing::info!(
+                split,
+                questions = tally.empty_answers,
+                "empty answer texts are read as no answer"
+            );
         }
         if tally.edge_spaces > 0 {
             tracing::warn!(

@@ -77,16 +77,16 @@ impl Tally {
     fn remedy(&self) -> &'static str {
         let has = |finding: Finding| self.skipped.contains_key(finding.name());
         if self.skipped.get(Finding::Unlabelled.name()) == Some(&self.questions()) {
-            "to train or to validate, questions need `answers`: an empty list where there is none"
+            "questions for training or validation need `answers`; write an empty list if there is no answer"
         } else if has(Finding::ImpossibleWithAnswers) {
-            "correct them, or read them as questions without an answer with `--set ingest.plausible_answers=ignore`; \
-             `--set ingest.on_invalid=skip` leaves them out"
+            "correct them, or read them as questions without an answer with `--set ingest.plausible_answers=ignore`, or \
+             leave them out with `--set ingest.on_invalid=skip`"
         } else if [Finding::AnswerNotAtOffset, Finding::OffsetOutsideContext, Finding::NoOffset]
             .into_iter()
             .any(has)
         {
-            "correct them, or leave them out with `--set ingest.on_invalid=skip`; `--set ingest.on_invalid=realign` \
-             moves answers to their places where those are beyond doubt, and leaves out the rest"
+            "correct them, or leave them out with `--set ingest.on_invalid=skip`; `--set ingest.on_invalid=realign` moves \
+             answers to their places if there is no doubt, and leaves out the rest"
         } else {
             "correct them, or leave them out with `--set ingest.on_invalid=skip`"
         }

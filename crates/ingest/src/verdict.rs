@@ -96,7 +96,7 @@ impl fmt::Display for Reason<'_> {
             Self::EmptyContext => formatter.write_str("the context is empty"),
             Self::EmptyQuestion => formatter.write_str("the question is empty"),
             Self::Unlabelled => formatter.write_str("it has no `answers`: it is unlabelled"),
-            Self::EdgeSpace => formatter.write_str("white space stands at an edge of an answer"),
+            Self::EdgeSpace => formatter.write_str("an answer begins or ends with white space"),
             Self::NoOffset { text } => write!(formatter, "answer {text:?} has no answer_start"),
             Self::OffsetOutside { text, start, context_chars } => write!(
                 formatter,
@@ -108,7 +108,7 @@ impl fmt::Display for Reason<'_> {
                     "answer {text:?} is not at character {start} of its context, which reads {found:?}"
                 )
             }
-            Self::ImpossibleWithAnswers => formatter.write_str("it is_impossible and has answers"),
+            Self::ImpossibleWithAnswers => formatter.write_str("is_impossible is true, but it has answers"),
         }
     }
 }

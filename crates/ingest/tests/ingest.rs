@@ -148,7 +148,7 @@ fn an_accepted_wording_without_a_place_is_kept_behind_the_answer_that_is_trained
 
 #[test]
 fn validation_contexts_that_are_training_contexts_are_worth_a_warning() {
-    const LINE: &str = "contexts are training contexts too";
+    const LINE: &str = "contexts are also in the training data";
     let warned = |train: &str| String::from_utf8(Bench::new(train).run(&[]).stderr).unwrap();
     let same = warned(SQUAD);
     let line = same.lines().find(|line| line.contains(LINE)).unwrap();

@@ -221,9 +221,9 @@ fn a_mistyped_folder_is_said_to_be_taken_for_the_hub() {
     let bench = Bench::new();
     bench.write("squad.json", SQUAD);
     for (setting, source, here) in [
-        ("ingest.train", "data/nosuch", "no such file or folder is here"),
-        ("ingest.base_model", "models/nosuch", "no such folder is here"),
-        ("ingest.base_model", "nosuch", "no such folder is here"),
+        ("ingest.train", "data/nosuch", "there is no such file or folder"),
+        ("ingest.base_model", "models/nosuch", "there is no such folder"),
+        ("ingest.base_model", "nosuch", "there is no such folder"),
     ] {
         for variables in [&[][..], &[("HF_HUB_OFFLINE", "1")]] {
             let output = bench
@@ -233,8 +233,8 @@ fn a_mistyped_folder_is_said_to_be_taken_for_the_hub() {
             let output = output.unwrap();
             let stderr = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(3), "{stderr}");
-            let said = format!("{setting} = {source}: {here}, so that it was taken for");
-            assert!(stderr.contains(&said) && stderr.contains("begin it with ./"), "{stderr}");
+            let said = format!("{setting} = {source}: {here}, so it was taken for");
+            assert!(stderr.contains(&said) && stderr.contains("prefix it with ./"), "{stderr}");
         }
     }
 }

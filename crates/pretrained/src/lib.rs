@@ -99,9 +99,9 @@ impl ModelFolder {
         if weights.head_needs_token_types()? {
             tracing::warn!(
                 folder = %folder.display(),
-                "its question answering head was trained with token type 1 for the context. DistilBERT has no token types, \
-                 so the converted model answers differently until it is fine-tuned: run `distilburn run` with it as \
-                 ingest.base_model, or ask the original with transformers"
+                "its question-answering head was trained with token type 1 for the context. DistilBERT has no token types, \
+                 so the converted model answers differently until it is fine-tuned: run `distilburn run` with this model \
+                 as ingest.base_model, or ask the original model with transformers"
             );
         }
         Ok(Self { path: folder.to_owned(), family, config, tokenizer, weights, use_config })
@@ -194,11 +194,11 @@ impl ModelFolder {
         if !weights.dropped.is_empty() {
             tracing::info!(
                 tensors = weights.dropped.join(", "),
-                "question answering has no use for these: dropped"
+                "dropped: question answering does not use these"
             );
         }
         if qa_head {
-            tracing::info!(folder = %path.display(), "the base model has a question answering head already: kept");
+            tracing::info!(folder = %path.display(), "kept: the base model already has a question-answering head");
         }
         let mut types: BTreeMap<&str, usize> = BTreeMap::new();
         for (_, tensor) in weight_files.tensors() {

@@ -142,8 +142,8 @@ impl TokenizerFiles {
             tracing::warn!(
                 vocabulary = %source.display(),
                 capitals,
-                "tokens with capitals are never used, because texts are lower-cased, as in transformers; for a cased \
-                 model write {{\"do_lower_case\": false}} into tokenizer_config.json"
+                "tokens with capitals are never used, because texts are lower-cased, as in transformers. For a cased model, \
+                 write {{\"do_lower_case\": false}} into tokenizer_config.json"
             );
         }
 
@@ -230,7 +230,7 @@ impl TokenizerFiles {
                 path = %folder.join("vocab.txt").display(),
                 tokens = repeated.iter().take(5).copied().collect::<Vec<_>>().join(" "),
                 count = repeated.len(),
-                "tokens are repeated: the last line of each counts, as in transformers"
+                "tokens are repeated: the last line of each is used, as in transformers"
             );
         }
         let mut special = Vec::new();
@@ -330,7 +330,7 @@ fn normalizer_flags(
         if is_possible && normalizer[part] != *said {
             tracing::warn!(
                 key, tokenizer_config = %said, tokenizer = %normalizer[part],
-                "tokenizer_config.json and tokenizer.json differ: the former counts, as in transformers"
+                "tokenizer_config.json and tokenizer.json differ: tokenizer_config.json is used, as in transformers"
             );
             normalizer[part] = said.clone();
         }

@@ -56,7 +56,7 @@ impl Legacy {
     /// The bytes of a storage.
     pub(crate) fn storage(&mut self, storage: &Storage) -> Result<Vec<u8>, Fault> {
         let (Some(start), Some(len)) = (self.starts.get(&*storage.key), storage.size_bytes()) else {
-            return Err(Fault::Form(format!("it has no storage {}", brief(&storage.key))));
+            return Err(Fault::Form(format!("storage {} is missing", brief(&storage.key))));
         };
         self.file.seek(SeekFrom::Start(*start))?;
         let mut bytes = Vec::new();
@@ -91,7 +91,7 @@ fn keys(pickle: &Unpickled) -> Result<Vec<&str>, Fault> {
         }),
         other => return Err(Fault::Form(format!("it lists storages by {}, expected a list", other.kind()))),
     };
-    list.collect::<Option<_>>().ok_or_else(|| Fault::Form("a key of its storages is no str".to_owned()))
+    list.collect::<Option<_>>().ok_or_else(|| Fault::Form("a key of its storages is not a str".to_owned()))
 }
 
 /// Steps over the storages, and finds each as long as its tensors say.
@@ -140,7 +140,7 @@ fn starts(
         }
     }
     if let Some(missing) = storages.keys().find(|key| !starts.contains_key(**key)) {
-        return Err(Fault::Form(format!("it has no storage {}", brief(missing))));
+        return Err(Fault::Form(format!("storage {} is missing", brief(missing))));
     }
     Ok(starts)
 }

@@ -86,8 +86,9 @@ impl Machine {
             op::BINGET | op::LONG_BINGET => {
                 let key = memo_key(opcode == op::BINGET, input)?;
                 let known = self.memo.get(&key);
-                let known = *known
-                    .ok_or_else(|| form(format!("its pickle recalls an object {key} that was never kept")))?;
+                let known = *known.ok_or_else(|| {
+                    form(format!("its pickle refers to the object {key}, which it never stored"))
+                })?;
                 self.stack.push(known);
                 return Ok(true);
             }
@@ -174,7 +175,7 @@ impl Machine {
         let (Object::Tuple(arguments), Object::Global(callable)) =
             (&self.objects[arguments as usize], &self.objects[callable as usize])
         else {
-            return Err(form("its pickle calls what is no function".to_owned()));
+            return Err(form("its pickle calls an object that is not a function".to_owned()));
         };
         let arguments: Vec<&Object> =
             arguments.iter().take(LISTED).map(|argument| &self.objects[*argument as usize]).collect();
@@ -257,7 +258,7 @@ impl Machine {
     fn storage(&mut self) -> Result<Object, Fault> {
         let id = self.pop()?;
         let Object::Tuple(id) = &self.objects[id as usize] else {
-            return Err(form("its pickle refers to a storage by what is no tuple".to_owned()));
+            return Err(form("its pickle refers to a storage by an object that is not a tuple".to_owned()));
         };
         let id: Vec<&Object> = id.iter().take(LISTED).map(|part| &self.objects[*part as usize]).collect();
         match id.as_slice() {
@@ -331,7 +332,7 @@ fn text<R: Read>(len: u32, input: &mut Input<R>) -> Result<Object, Fault> {
 }
 
 fn empty_stack() -> Fault {
-    form("its pickle takes what was never put".to_owned())
+    form("its pickle takes an object from an empty stack".to_owned())
 }
 
 fn form(reason: String) -> Fault {

@@ -34,7 +34,7 @@ pub(super) fn read(
 ) -> Result<()> {
     // The library asserts what a damaged file need not keep.
     let outcome = catch_unwind(AssertUnwindSafe(|| read_batches(file, name, knows, check, take)));
-    outcome.unwrap_or_else(|_| Err(damaged(name, io::Error::other("it contradicts itself"))))
+    outcome.unwrap_or_else(|_| Err(damaged(name, io::Error::other("its parts contradict one another"))))
 }
 
 fn damaged(name: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -66,7 +66,7 @@ fn read_batches(
 
 /// Refuses messages that reach beyond the file, or are larger than a batch may be.
 fn check_blocks(file: &mut File, file_bytes: u64, name: &str) -> Result<()> {
-    let cut = || damaged(name, io::Error::other("it does not end with a footer, so it is cut short"));
+    let cut = || damaged(name, io::Error::other("it does not end with a footer, so it is incomplete"));
     let footer_end = file_bytes.checked_sub(TRAILER_BYTES).ok_or_else(cut)?;
     let mut bytes_at = |start: u64, bytes: &mut [u8]| {
         file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(bytes)).map_err(|e| Error::io(name, e))

@@ -86,7 +86,7 @@ impl<'a, R: BufRead> Records<'a, R> {
             let buffer = self.text.fill_buf().map_err(|source| Error::io(self.name, source))?;
             if buffer.is_empty() {
                 if at == At::Quoted {
-                    return Err(Error::row(self.name, begin, "a quote opens and never closes".to_owned()));
+                    return Err(Error::row(self.name, begin, "a quote is never closed".to_owned()));
                 }
                 if bytes == 0 {
                     return Ok(false);
@@ -113,7 +113,7 @@ impl<'a, R: BufRead> Records<'a, R> {
                         return Err(Error::row(
                             self.name,
                             begin,
-                            "text follows a closing quote: write a quote inside quotes twice".to_owned(),
+                            "text follows a closing quote; inside quotes, write a quote twice".to_owned(),
                         ));
                     }
                     _ if is_end => {
@@ -144,7 +144,7 @@ impl<'a, R: BufRead> Records<'a, R> {
                     name: self.name.to_owned(),
                     what: format!("the row at line {begin}"),
                     limit_mib: MAX_ROW_MIB as u64,
-                    help: "one question a row",
+                    help: "one question per row",
                 });
             }
         }

@@ -118,9 +118,7 @@ pub enum Error {
 
     /// What git-lfs leaves where it did not fetch the file.
     #[error("{name} is a git-lfs pointer, not the file itself")]
-    #[diagnostic(help(
-        "fetch the file: run `git lfs install` once, then `git lfs pull` in its repository"
-    ))]
+    #[diagnostic(help("fetch the file: run `git lfs install` once, then `git lfs pull` in its repository"))]
     GitLfs {
         /// The file.
         name: String,

@@ -140,8 +140,7 @@ fn refuse_foreign(first: &[u8], name: &str, what: &'static str) -> Result<()> {
         let command = "python3 -c 'import sys, datasets; datasets.Dataset.from_file(sys.argv[1]).to_parquet(sys.argv[2])'";
         ("an Arrow stream", format!("write it as Parquet: `{command} {} NEW.parquet`", file()))
     } else if first.trim_ascii_start().starts_with(b"<") {
-        let help =
-            "it may be the page around the file: fetch the file itself, by its \"raw\" or \"download\" link";
+        let help = "it may be the page that shows the file: fetch the file itself by its \"raw\" or \"download\" link";
         ("a web page or XML", help.to_owned())
     } else if let [byte @ 0xff, 0xfe, ..] | [byte @ 0xfe, 0xff, ..] = first {
         let (line, column, byte) = (1, 1, *byte);

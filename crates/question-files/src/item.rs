@@ -280,7 +280,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
                 if let Some(earlier) = earlier {
                     let other = &self.item.renamed[earlier].1;
                     return Err(format!(
-                        "both `{other}` and `{name}` may be the {field}: call the right one `{field}`"
+                        "both `{other}` and `{name}` may be the {field}: rename the right one to `{field}`"
                     ));
                 }
                 self.item.renamed.push((field, name));
@@ -385,7 +385,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         }
         if let Some((other, _)) = &self.label {
             return Err(format!(
-                "both `{other}` and `{name}` may be the answers: call the right one `answers`"
+                "both `{other}` and `{name}` may be the answers: rename the right one to `answers`"
             ));
         }
         self.label = Some((name, value));
@@ -431,7 +431,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
             (false, has_answers) if has_answers || !is_doubtful => Field::Context,
             (false, _) => {
                 return Err(
-                    "`text` may be the context or the answer: call it `context` or `answers`".to_owned()
+                    "`text` may be the context or the answer: rename it to `context` or `answers`".to_owned()
                 );
             }
         };
@@ -483,7 +483,7 @@ fn place(answers: &mut [Answer], starts: Vec<Start>) -> Result<(), String> {
     }
     for (answer, Start(start)) in answers.iter_mut().zip(starts) {
         if answer.answer_start.is_some() && answer.answer_start != start {
-            return Err("answer_start stands in `answers` and beside it, and differs".to_owned());
+            return Err("answer_start is both in `answers` and beside it, with different values".to_owned());
         }
         answer.answer_start = start;
     }
@@ -491,7 +491,7 @@ fn place(answers: &mut [Answer], starts: Vec<Start>) -> Result<(), String> {
 }
 
 fn uneven(texts: usize, starts: usize) -> String {
-    format!("{texts} texts and {starts} answer_start, expected as many of one as of the other")
+    format!("{texts} texts and {starts} answer_start, expected equal numbers")
 }
 
 /// The answers of a question in any shape; `None` where the file says nothing.
@@ -608,7 +608,7 @@ impl AnswerObject {
             (Some(Many(starts)), _) => starts,
             (None, Some(spans)) if texts.len() == 1 && !is_columns(&spans) => vec![first_start(&spans)?],
             (None, Some(Value::Array(spans))) => spans.iter().map(first_start).collect::<Result<_, _>>()?,
-            (None, Some(_)) => return Err("char_spans is no list".to_owned()),
+            (None, Some(_)) => return Err("char_spans is not a list".to_owned()),
             (None, None) => {
                 let answers = texts.into_iter().map(|AnswerText(text)| Answer { text, answer_start: None });
                 return Ok(Some(answers.collect()));
@@ -706,7 +706,7 @@ fn control(labels: &[Label], ignored: &mut Vec<(Field, String)>) -> Result<Optio
         _ => {
             let names: Vec<&str> = names.into_iter().collect();
             return Err(format!(
-                "the controls {} hold texts: call the one with the answers `answer`",
+                "the controls {} hold texts: rename the one with the answers to `answer`",
                 field::in_ticks(&names)
             ));
         }

@@ -95,7 +95,7 @@ pub(crate) fn lines<T: DeserializeOwned>(
                 name: name.to_owned(),
                 what: format!("line {number}"),
                 limit_mib: MAX_LINE_MIB,
-                help: "one question a line",
+                help: "one question per line",
             });
         }
         // Without its end: an error there is one of this line.

@@ -153,7 +153,7 @@ impl<'a, R: BufRead> JsonText<'a, R> {
     pub(super) fn end(&mut self) -> Result<(), Error> {
         match self.peek()? {
             None => Ok(()),
-            Some(_) => Err(self.error("there is more behind its end".to_owned())),
+            Some(_) => Err(self.error("there is more text after the end".to_owned())),
         }
     }
 

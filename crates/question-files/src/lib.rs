@@ -90,7 +90,7 @@ pub fn read_ids(path: &Path, asked_by: &'static str) -> Result<Vec<String>> {
 /// The largest context: a novel has about one.
 const MAX_CONTEXT_MIB: usize = 8;
 
-const ROW_FORM: &str = "one object a question: {\"id\": …, \"title\": …, \"context\": …, \"question\": …, \
+const ROW_FORM: &str = "one object per question: {\"id\": …, \"title\": …, \"context\": …, \"question\": …, \
                         \"answers\": {\"text\": […], \"answer_start\": […]}}; crates/question-files/forms.md shows \
                         every form";
 

@@ -87,7 +87,7 @@ impl Engine {
                 )
             }
         })?;
-        let internal = || Refusal::new(ErrorType::Internal, "the model failed at this request");
+        let internal = || Refusal::new(ErrorType::Internal, "the model failed to answer this request");
         let Ok(replied) = timeout_at(deadline, replied).await else { return Err(late()) };
         let windows = replied.unwrap_or(Err(Failed)).map_err(|Failed| internal())?;
 
@@ -117,7 +117,9 @@ async fn aside<T: Send + 'static>(
         return work();
     }
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Refusal::new(ErrorType::Internal, "the server failed at this request")))
+    done.unwrap_or_else(|_| {
+        Err(Refusal::new(ErrorType::Internal, "the server failed to answer this request"))
+    })
 }
 
 fn cut(answerer: &Answerer, asked: &Asked) -> Result<(Vec<Cut>, Vec<Window>), Refusal> {

@@ -40,11 +40,11 @@ pub(crate) fn router(app: Arc<App>, origins: &[String]) -> Result<Router, Error>
         .route("/info", get(info))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(async || json(openapi::document())))
-        .fallback(async || Refusal::new(ErrorType::NotFound, "no such route: /openapi.json lists them"))
+        .fallback(async || Refusal::new(ErrorType::NotFound, "no such route: /openapi.json lists all routes"))
         .method_not_allowed_fallback(async || {
             Refusal::new(
                 ErrorType::MethodNotAllowed,
-                "this route has another method: /openapi.json lists them",
+                "this route does not accept this method: /openapi.json lists all routes and methods",
             )
         })
         .layer(middleware::from_fn_with_state(Arc::clone(&app), authorize));
@@ -171,7 +171,10 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
 /// The model, if it is loaded and takes requests.
 fn engine(app: &App) -> Result<&Engine, Refusal> {
     if app.is_draining.load(Ordering::SeqCst) {
-        return Err(Refusal::new(ErrorType::Unavailable, "the server is ending and takes no more requests"));
+        return Err(Refusal::new(
+            ErrorType::Unavailable,
+            "the server is shutting down and accepts no more requests",
+        ));
     }
     let loading = || Refusal::new(ErrorType::Unavailable, "the model is being loaded: try again in a moment");
     app.engine.get().map(Arc::as_ref).ok_or_else(loading)
@@ -202,8 +205,8 @@ async fn accepted(app: &App, request: Request<Body>) -> Result<Accepted, Refusal
     match timeout_at(deadline, to_bytes(body, limit)).await {
         Ok(Ok(body)) => Ok(Accepted { body, deadline }),
         Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::new(ErrorType::Malformed, "the body ends before its length")),
-        Err(_) => Err(Refusal::new(ErrorType::TooSlow, "the body took too long to come")),
+        Ok(Err(_)) => Err(Refusal::new(ErrorType::Malformed, "the body is shorter than its Content-Length")),
+        Err(_) => Err(Refusal::new(ErrorType::TooSlow, "the body took too long to arrive")),
     }
 }
 
@@ -261,7 +264,7 @@ async fn answers(State(app): State<Arc<App>>, request: Request<Body>) -> Result<
         }
     }
     if parameters.align_to_words.is_some() {
-        return Err(Refusal::field("parameters.align_to_words", "is of POST / alone"));
+        return Err(Refusal::field("parameters.align_to_words", "is accepted only by POST /"));
     }
     let _permit = app.permits.try_acquire().map_err(|_| overloaded())?;
     let engine = engine(&app)?;

@@ -105,7 +105,7 @@ async fn serve(
     // Its receiver is there as long as it accepts.
     let _ = stop.send(());
     if timeout(TAKE_REPLIES, accepting).await.is_err() {
-        tracing::warn!("some clients have not taken their replies");
+        tracing::warn!("some clients did not read their replies");
     }
     tracing::info!("drained");
     Ok(())
@@ -183,7 +183,7 @@ async fn accept(
             }
             Err(error) => {
                 // Out of file descriptors, say: some connections end meanwhile.
-                tracing::warn!(%error, "a connection cannot be accepted");
+                tracing::warn!(%error, "a connection could not be accepted");
                 sleep(Duration::from_millis(100)).await;
             }
         }

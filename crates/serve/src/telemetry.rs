@@ -36,17 +36,20 @@ pub(crate) fn install() -> PrometheusHandle {
     let handle = recorder.handle();
     // An earlier one can only be that of a test in the same process.
     let _ = metrics::set_global_recorder(recorder);
-    metrics::describe_counter!(REQUESTS, "Requests by route and status; 499: the client has gone");
-    metrics::describe_histogram!(DURATION, "Seconds from the head of a request to its reply");
+    metrics::describe_counter!(
+        REQUESTS,
+        "Requests by route and status; 499: the client closed the connection"
+    );
+    metrics::describe_histogram!(DURATION, "Seconds from the headers of a request to its reply");
     metrics::describe_histogram!(QUEUE, "Seconds that a request waits for the model");
-    metrics::describe_histogram!(TOKENIZE, "Seconds that a request's texts take to become windows");
-    metrics::describe_histogram!(INFERENCE, "Seconds that the model takes for a batch");
+    metrics::describe_histogram!(TOKENIZE, "Seconds to split the texts of a request into windows");
+    metrics::describe_histogram!(INFERENCE, "Seconds that the model needs for a batch");
     metrics::describe_histogram!(BATCH_WINDOWS, "Windows in a batch");
     metrics::describe_histogram!(BATCH_TOKENS, "Tokens in a batch");
-    metrics::describe_gauge!(QUEUED_REQUESTS, "Requests with windows that wait for the model");
+    metrics::describe_gauge!(QUEUED_REQUESTS, "Requests whose windows wait for the model");
     metrics::describe_gauge!(
         QUEUED_TOKENS,
-        "Tokens that wait for the model, of each request those of its next window"
+        "Tokens that wait for the model; only the next window of each request counts"
     );
     queue_length(0, 0);
     handle

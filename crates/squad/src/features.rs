@@ -55,8 +55,9 @@ impl FeatureTokenizer {
     /// Fails on a file that does not load, on a tokenizer that does not put pairs as BERT's does, and on
     /// settings that leave no room for any question.
     pub fn new(tokenizer_json: &[u8], settings: WindowSettings) -> Result<Self> {
-        let (tokenizer, template) = caught(|| load(tokenizer_json))
-            .unwrap_or_else(|_| Err(Error::TokenizerFile { source: "it contradicts itself".into() }))?;
+        let (tokenizer, template) = caught(|| load(tokenizer_json)).unwrap_or_else(|_| {
+            Err(Error::TokenizerFile { source: "its parts contradict one another".into() })
+        })?;
         let texts = Arc::new(TextTokenizer::new(tokenizer));
         Self { texts, settings, template }.checked()
     }

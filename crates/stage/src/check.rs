@@ -25,7 +25,7 @@ pub(crate) fn positions(
                 loaded.origin("ingest.base_model")
             ),
             remedy: format!(
-                "write a max_length of {positions} or below, and a doc_stride well below that, such as {}",
+                "set max_length to {positions} or less, and doc_stride to much less, such as {}",
                 positions / 4
             ),
         }),
@@ -55,6 +55,6 @@ pub(crate) fn warmup(workspace: &Workspace, upstream: &[Planned], _: &mut Fetche
             "{KEY} = {}, but the training has only {steps} steps: the learning rate would never reach its peak",
             train.warmup_steps
         ),
-        remedy: "for so few steps set `train.warmup_ratio = 0.1`, or lower `train.warmup_steps`".to_owned(),
+        remedy: "set `train.warmup_ratio = 0.1`, or lower `train.warmup_steps`".to_owned(),
     })
 }

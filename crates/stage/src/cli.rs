@@ -72,7 +72,7 @@ pub struct OutputOptions {
         default_value_t,
         value_name = "FORMAT",
         hide_possible_values = true,
-        help = "Form of the log lines: text, or json with one object a line"
+        help = "Format of the log lines: text, or json with one object per line"
     )]
     pub log_format: LogFormat,
 
@@ -83,7 +83,7 @@ pub struct OutputOptions {
         default_value_t,
         value_name = "MODE",
         hide_possible_values = true,
-        help = "Progress: bar, plain lines, none, or auto: a bar on a terminal, else lines"
+        help = "Progress: bar, plain lines, none, or auto (a bar on a terminal, otherwise lines)"
     )]
     pub progress: ProgressMode,
 }

@@ -108,9 +108,7 @@ pub enum Error {
 
     /// A file where the store's folder should be.
     #[error("the artifact store {} is a file, expected a folder", path.display())]
-    #[diagnostic(help(
-        "name a folder (new or existing) with `--artifacts DIR`, or move the file elsewhere"
-    ))]
+    #[diagnostic(help("name a folder (new or existing) with `--artifacts DIR`, or move the file elsewhere"))]
     StoreIsFile { path: PathBuf },
 
     /// An artifact given by `--input` was made from one that is not in the store.

@@ -124,7 +124,7 @@ impl Fetcher {
             return Ok(recorded);
         }
         let key = hub_key(repo, revision);
-        tracing::info!(repo = repo.id, revision, "there is no such path here: asking the Hub");
+        tracing::info!(repo = repo.id, revision, "no such local path: asking the Hub");
         let mut listener = listener(self.progress, self.interrupt.clone());
         let found = self.hub.resolve(repo, revision, &mut listener)?;
         tracing::info!(repo = repo.id, revision, commit = found.commit, "revision of the Hub");
@@ -161,7 +161,7 @@ impl Fetcher {
         self.records = Records::read(&path);
         note(&mut self.records);
         if let Err(error) = self.records.write(&path) {
-            tracing::warn!(%error, "what was fetched is not recorded: the next plan asks the network again");
+            tracing::warn!(%error, "the version could not be recorded: the next plan will use the network again");
         }
     }
 }
@@ -170,12 +170,12 @@ impl Records {
     fn read(path: &Path) -> Self {
         match read_small(path, SMALL_FILE_BYTES) {
             Ok(json) => serde_json::from_slice(&json).unwrap_or_else(|error| {
-                tracing::warn!(path = %path.display(), %error, "the record of sources is damaged and begun anew");
+                tracing::warn!(path = %path.display(), %error, "the record of sources is damaged: starting a new one");
                 Self::default()
             }),
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!(%error, "the record of sources is damaged and begun anew");
+                    tracing::warn!(%error, "the record of sources is damaged: starting a new one");
                 }
                 Self::default()
             }

@@ -21,9 +21,9 @@ pub(crate) fn add(command: Command, declaration: &Declaration) -> Command {
 /// The rest of what a newcomer wants to know.
 fn details(declaration: &Declaration) -> String {
     let inputs = match declaration.inputs {
-        [] => "The files that its settings name.".to_owned(),
+        [] => "The files that the settings name.".to_owned(),
         stages => format!(
-            "The artifacts of {}, found in the store by the settings, or given with --input.",
+            "The artifacts of {}: those in the store that match the settings, or those given with --input.",
             stages.join(", ")
         ),
     };
@@ -35,8 +35,8 @@ Reads:
   {inputs}
 Writes:
   {output}
-  in artifacts/{name}/FINGERPRINT/, whose path is printed to stdout. The fingerprint is made from the
-  settings below, the inputs and the code, so that a finished artifact is never made twice.
+  in artifacts/{name}/FINGERPRINT/, whose path is printed to stdout. The fingerprint depends on
+  the settings below, the inputs and the code, so a finished artifact is never made twice.
 
 Settings (with their built-in values; change them in a settings file, or with --set):
 

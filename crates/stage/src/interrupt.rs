@@ -45,7 +45,7 @@ impl Interrupt {
             for signal in signals.forever() {
                 if asked.replace(Instant::now()).is_none() {
                     tracing::warn!(
-                        "stopping after the work at hand; a second Ctrl-C or SIGTERM ends it at once, and loses it"
+                        "stopping after the current step; a second Ctrl-C or SIGTERM stops at once and loses that step"
                     );
                 }
                 if signal == SIGTERM && terminated.get_or_insert_with(Instant::now).elapsed() > ONE_REQUEST {

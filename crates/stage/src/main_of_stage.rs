@@ -171,8 +171,8 @@ fn run_stage<E: ExitKind>(
         }
         if interrupted && options.force && own.artifact.is_some() {
             tracing::warn!(
-                "the artifact that was there before counts without --force, and --force starts over: nothing resumes from \
-                 where this stopped"
+                "the interrupted work is lost: without --force the existing artifact is up to date, and with --force the \
+                 stage starts over"
             );
         }
         return Err(failure);
@@ -276,7 +276,7 @@ fn draft(
 /// A failed run leaves nothing behind, but where the next one could resume from it.
 fn discard(partial: &Partial) {
     if let Err(error) = fs_err::remove_dir_all(partial.dir()) {
-        tracing::warn!(%error, "unfinished files stay behind");
+        tracing::warn!(%error, "unfinished files could not be deleted");
     }
 }
 

@@ -39,7 +39,7 @@ const COMMANDS: [(&str, &str); 10] = [
     ("fit", "distilburn run --to train"),
     (
         "init",
-        "write a pipeline.toml with what differs from the built-in settings, which `distilburn train --help` lists",
+        "write a pipeline.toml with the settings that you want to change; `distilburn train --help` lists them",
     ),
     ("gc", "distilburn clean"),
     ("list", "distilburn status"),

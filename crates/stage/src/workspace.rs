@@ -40,7 +40,9 @@ impl Workspace {
             None if std::env::var_os(EXPECTED_CODE).is_some() => {}
             // Once, also where a command tries several profiles.
             None => TOLD.call_once(|| {
-                tracing::info!("no pipeline.toml here: built-in settings, paths count from this folder");
+                tracing::info!(
+                    "no pipeline.toml here: using the built-in settings; paths are relative to this folder"
+                );
             }),
         }
         let root = options.artifacts.as_deref().map(expand_home_of);

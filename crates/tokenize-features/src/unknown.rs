@@ -105,7 +105,8 @@ impl UnknownTokens {
             questions = percent(self.questions),
             contexts = percent(self.contexts),
             answers = percent(self.answers),
-            "the base model's vocabulary does not fit the data: many tokens are [UNK]; use a base model of its language"
+            "the base model's vocabulary does not fit the data: many tokens are [UNK]; use a base model for the language of \
+             the data"
         );
     }
 }

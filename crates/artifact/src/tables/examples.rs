@@ -80,7 +80,7 @@ impl Examples {
         for batch in &batches {
             if !batch.answer_texts.offsets().lengths().eq(batch.answer_starts.offsets().lengths()) {
                 return Err(
-                    table.damaged("a row has more answer_texts than answer_starts, or fewer".to_owned())
+                    table.damaged("a row has different numbers of answer_texts and answer_starts".to_owned())
                 );
             }
         }

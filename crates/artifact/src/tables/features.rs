@@ -116,7 +116,7 @@ impl Features {
         let batches: Vec<Batch> = table.batches.iter().map(Batch::new).collect();
         for batch in &batches {
             if !batch.input_ids.offsets().lengths().eq(batch.offset_mapping.offsets().lengths()) {
-                return Err(table.damaged("a row has more input_ids than offsets, or fewer".to_owned()));
+                return Err(table.damaged("a row has different numbers of input_ids and offsets".to_owned()));
             }
         }
         Ok(Self { table, batches })

@@ -67,7 +67,7 @@ impl TensorView<'_> {
         }
         let expected = match expected {
             Some(bytes) => format!("expected {bytes}"),
-            None => "which is no dtype and shape of safetensors".to_owned(),
+            None => "which is not a dtype and shape of safetensors".to_owned(),
         };
         Err(Error::TensorSize {
             name: self.name.to_owned(),
@@ -225,7 +225,7 @@ mod tests {
         }
         writer.push_f32("w", &[1], &[1.0]).unwrap();
         let error = writer.push_f32("w", &[1], &[1.0]).unwrap_err().to_string();
-        assert!(error.ends_with("there already is a tensor `w`"), "{error}");
+        assert!(error.ends_with("there is already a tensor `w`"), "{error}");
     }
 
     #[test]

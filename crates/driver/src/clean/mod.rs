@@ -247,7 +247,9 @@ fn wanted(workspace: &Workspace) -> Result<Wanted, Error> {
         });
         match planned {
             Ok((planned, workspace)) => add(&mut wanted, &workspace, &planned),
-            Err(error) => tracing::debug!(profile, %error, "no plan: it leads to nothing that is here"),
+            Err(error) => {
+                tracing::debug!(profile, %error, "no plan for this profile: its inputs are not here")
+            }
         }
     }
     Ok(wanted)

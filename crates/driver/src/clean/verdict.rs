@@ -102,7 +102,7 @@ pub(super) fn decide(entries: &[Entry], wanted: &Wanted, rules: Rules) -> Vec<Ve
         protect(entries, &mut verdicts, |entry| {
             references
                 .include(&entry.folder.fingerprint, entry.manifest.as_ref())
-                .then(|| "an input of what the settings lead to".to_owned())
+                .then(|| "an input of what the settings use".to_owned())
         });
     }
     // Inputs have inputs.
@@ -158,7 +158,7 @@ fn alone(entry: &Entry, entries: &[Entry], wanted: &Wanted, rules: Rules) -> Ver
     }
     match kind {
         Linked => stays("a symbolic link"),
-        Finished | Unfinished if is_wanted => stays("the settings lead to it"),
+        Finished | Unfinished if is_wanted => stays("the settings use it"),
         Finished => finished(entry, entries, rules),
         Removed => Verdict::Goes("left by an interrupted `distilburn clean`".to_owned()),
         Old if !has_successor(entry, entries) => stays("the only copy of an artifact"),

@@ -63,7 +63,7 @@ impl View<'_> {
         frame.render_widget(block, area);
         let rows: [Rect; 4] = Layout::vertical([Constraint::Length(1); 4]).areas(inner);
         let Some(last) = &training.last else {
-            frame.render_widget(Paragraph::new("model and data are being loaded …").dim(), rows[0]);
+            frame.render_widget(Paragraph::new("loading the model and the data …").dim(), rows[0]);
             return;
         };
         frame.render_widget(self.progress(last), rows[0]);
@@ -231,7 +231,7 @@ impl View<'_> {
             (State::Finished, _) | (_, None) => String::new(),
             (State::Running, Some(age)) => format!("last line {} ago ", in_words(age)),
             (State::Stopped, Some(age)) => {
-                format!("stopped {} ago; the same command goes on ", in_words(age))
+                format!("stopped {} ago; the same command resumes it ", in_words(age))
             }
         };
         let age = Line::from(age).dim().right_aligned();
@@ -251,7 +251,7 @@ pub(super) fn draw_waiting(frame: &mut Frame<'_>, path: &Path) {
         Line::from(path.display().to_string()).dim(),
         Line::from(""),
         Line::from(vec!["start one with ".into(), "distilburn run".fg(LOSS), " in another terminal;".into()]),
-        Line::from("it shows up here by itself"),
+        Line::from("it will appear here"),
         Line::from(""),
         Line::from(vec!["q".bold(), " quit".dim()]),
     ];

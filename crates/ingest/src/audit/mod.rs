@@ -134,7 +134,7 @@ impl SplitAudit<'_> {
                 contexts,
                 in_train,
                 questions_in_train = of(Finding::QuestionInTrain),
-                "contexts are training contexts too: the scores will be better than the model is"
+                "contexts are also in the training data: the scores will be too high"
             );
         }
         if let Some((script, share)) = summary.unspaced_script() {
@@ -142,8 +142,7 @@ impl SplitAudit<'_> {
                 split,
                 script,
                 contexts = %format!("{:.0} %", 100.0 * share),
-                "is written without spaces between words, by which F1 counts; `--set evaluate.f1_units=characters` \
-                 counts its characters"
+                "has no spaces between words, but F1 counts words; `--set evaluate.f1_units=characters` counts characters"
             );
         }
         summaries.insert(split.to_owned(), summary.to_json(&rows.counts));

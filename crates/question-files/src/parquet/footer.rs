@@ -35,7 +35,7 @@ pub(crate) const MAX_FURTHER_VALUES: i64 = 8 << 20;
 pub(super) fn check_size(file: &File, name: &str) -> Result<u64> {
     const END_BYTES: u64 = 8;
     let io = |source| Error::io(name, source);
-    let cut = || damaged(name, io::Error::other("it does not end as Parquet does"));
+    let cut = || damaged(name, io::Error::other("it does not end like a Parquet file"));
     let file_bytes = file.metadata().map_err(io)?.len();
     let mut end = [0; END_BYTES as usize];
     let end_at = file_bytes.checked_sub(END_BYTES).ok_or_else(cut)?;
@@ -55,7 +55,7 @@ pub(super) fn check_size(file: &File, name: &str) -> Result<u64> {
     let not_sound = |_| damaged(name, io::Error::other("its footer contradicts itself"));
     let Footer { structs, depth } = Footer::parse(&footer).map_err(not_sound)?;
     for (found, limit, what) in
-        [(structs, MAX_STRUCTS, "structs"), (depth, MAX_DEPTH, "levels of columns inside each other")]
+        [(structs, MAX_STRUCTS, "structs"), (depth, MAX_DEPTH, "levels of nested columns")]
     {
         if found > limit {
             return Err(Error::Footer {
@@ -85,7 +85,7 @@ pub(super) fn check_columns(metadata: &ParquetMetaData, wanted: &ProjectionMask,
         let path = schema.column(*column).path().string();
         return Err(Error::Columns {
             name: name.to_owned(),
-            message: format!("column {path} has the type FIXED_LEN_BYTE_ARRAY, which no question has"),
+            message: format!("column {path} has the type FIXED_LEN_BYTE_ARRAY, which is not supported"),
             columns: "id, context, question, answers and answer_start",
         });
     }

@@ -59,7 +59,7 @@ pub(super) fn read(
 ) -> Result<()> {
     // The library asserts what a damaged file need not keep.
     let outcome = catch_unwind(AssertUnwindSafe(|| read_groups(file, name, knows, check, take)));
-    outcome.unwrap_or_else(|_| Err(damaged(name, io::Error::other("it contradicts itself"))))
+    outcome.unwrap_or_else(|_| Err(damaged(name, io::Error::other("its parts contradict one another"))))
 }
 
 fn damaged(name: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -175,7 +175,7 @@ impl<'a> Rows<'a> {
                 name: self.name.to_owned(),
                 what: format!("row {}", self.number),
                 limit_mib: MAX_ROW_MIB as u64,
-                help: "one question a row",
+                help: "one question per row",
             },
             Refused::Value(message) => Error::row(self.name, self.number, format!("{column}: {message}")),
         }
@@ -246,9 +246,9 @@ fn cell(array: &dyn Array, row: usize, left: &mut Left) -> std::result::Result<V
         found if found.is_floating() => {
             let number = as_type(&DataType::Float64)?.as_primitive::<Float64Type>().value(0);
             serde_json::Number::from_f64(number)
-                .ok_or_else(|| Refused::Value(format!("{number} is not a number that is read")))?
+                .ok_or_else(|| Refused::Value(format!("{number} is not a supported number")))?
                 .into()
         }
-        found => return Err(Refused::Value(format!("a value of type {found}, which no question has"))),
+        found => return Err(Refused::Value(format!("a value of type {found}, which is not supported"))),
     })
 }

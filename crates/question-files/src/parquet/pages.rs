@@ -82,7 +82,7 @@ impl Pages {
     }
 
     fn contradiction(&self, what: &str) -> ParquetError {
-        let what = io::Error::other(format!("it contradicts itself: {what}"));
+        let what = io::Error::other(format!("its parts contradict one another: {what}"));
         self.refuse(damaged(&self.name, what))
     }
 
@@ -208,7 +208,7 @@ impl Checked {
                 Err(Broken::Short) if read == wanted && wanted < left.min(MAX_HEADER_BYTES) => {
                     buffer.resize(buffer.len() * 4, 0);
                 }
-                Err(_) => return Err(self.pages.contradiction("a page has no sound header")),
+                Err(_) => return Err(self.pages.contradiction("a page has no valid header")),
             }
         }
     }
@@ -319,7 +319,7 @@ impl Checked {
             _ => return Ok(()),
         };
         let expanded = expanded
-            .ok_or_else(|| self.pages.contradiction("the lengths of a page's texts are not sound"))?;
+            .ok_or_else(|| self.pages.contradiction("the lengths of a page's texts are not valid"))?;
         self.pages.usage().held_bytes += expanded;
         self.page_bytes += expanded;
         self.check_memory()

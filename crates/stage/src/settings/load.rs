@@ -135,7 +135,7 @@ fn of_profile(entries: &[Entry], name: &str, file: Option<&Path>) -> Result<Valu
                 format!("the built-in pipeline.toml has it: copy its [profile.{name}.…] tables into the file")
             }
             "" => format!("write its tables into the file, for example [profile.{name}.train]"),
-            there => format!("there is: {there}"),
+            there => format!("the profiles are: {there}"),
         },
     })
 }
@@ -209,7 +209,7 @@ fn deserialize(values: &Values) -> Result<Settings, SettingsError> {
         SettingsError::Value {
             origin: origin.clone(),
             message: format!("{key} = {value}: {}", error.inner().message()),
-            remedy: format!("`distilburn {} --help` says what each of its keys takes", help_of(key)),
+            remedy: format!("`distilburn {} --help` lists the values of each key", help_of(key)),
         }
     })
 }

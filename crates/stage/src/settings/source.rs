@@ -211,7 +211,7 @@ impl<'de> Deserialize<'de> for Source {
             Texts::Several(texts) => texts,
         };
         if let Some(text) = texts.iter().find(|text| *text == "sample" || percent(text).is_some()) {
-            return Err(D::Error::custom(format!("\"{text}\" stands alone, not in a list")));
+            return Err(D::Error::custom(format!("\"{text}\" cannot be part of a list")));
         }
         Ok(Self::At(texts.iter().map(|text| Location::parse(text)).collect()))
     }

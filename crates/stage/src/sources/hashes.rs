@@ -107,10 +107,10 @@ impl Hashes {
                 let share = share.and_then(|text| text.rsplit('/').next()?.parse::<f64>().ok());
                 let share = share.map(|number| {
                     let percent = if number < 1.0 { 100.0 * number } else { number };
-                    format!("for a share of the training contexts write it with its sign: \"{percent}%\"")
+                    format!("for a share of the training contexts, write it with the % sign: \"{percent}%\"")
                 });
                 let remedy = share.or_else(|| did_you_mean(path)).unwrap_or_else(|| {
-                    format!("write the path of a file there, or on the command line: --set {key}=FILE")
+                    format!("write the path of a file there or on the command line: --set {key}=FILE")
                 });
                 (problem, remedy)
             };
@@ -151,7 +151,7 @@ impl Hashes {
                 artifact::replace_cache_file(&self.path, &serde_json::to_vec_pretty(&memory)?)
             };
             if let Err(error) = write() {
-                tracing::debug!(%error, "hashes of the input files are not remembered");
+                tracing::debug!(%error, "the hashes of the input files could not be cached");
             }
         }
         self.seen

@@ -75,7 +75,7 @@ impl TensorsWriter {
 
     fn begin(&mut self, name: &str, dtype: &str, shape: &[i64]) -> Result<()> {
         if !self.names.insert(name.to_owned()) {
-            return Err(self.table.bad_row(self.name.len(), format!("there already is a tensor `{name}`")));
+            return Err(self.table.bad_row(self.name.len(), format!("there is already a tensor `{name}`")));
         }
         self.name.append_value(name);
         self.dtype.append_value(dtype);
