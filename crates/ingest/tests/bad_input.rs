@@ -27,15 +27,15 @@ const LINES: &str = r#"{"id": "a", "context": "the cat sat", "question": "who?",
 
 const INTRODUCTION: &str = "# What ingest says of bad input
 
-Each of these ends with exit code 3 and leaves no artifact. This page is what the binary says: `tests/bad_input.rs` compares
-it, and writes it with
+Each of these ends with exit code 3 and leaves no artifact. `tests/bad_input.rs` checks this page against the binary's
+messages, and writes it with
 
 ```console
 $ DISTILBURN_WRITE_PAGES=1 cargo test --release --workspace --test bad_input
 ```
 
-A file that may not be read is refused alike; that is tested where the tests do not run as root. Lines and columns count
-from 1, columns in bytes; of a compressed file they are the text's.
+A file without read permission is refused in the same way; this is tested unless the tests run as root. Lines and columns
+count from 1, columns in bytes. For a compressed file, they refer to the decompressed text.
 
 ";
 

@@ -93,9 +93,9 @@ impl Bench {
 
 const INTRODUCTION: &str = "# Where questions come from
 
-The same four questions from everywhere. The hash is that of the rows of both tables, contexts and examples, as they are read
-back from the artifact. This page is what the binary does, with a server on loopback: `tests/sources.rs` compares it, and
-writes it with
+Ingest reads the same four questions from each of these sources. The hash covers the rows of both tables, contexts and
+examples, as read back from the artifact. `tests/sources.rs` runs the binary with a server on loopback and checks this
+page. It writes the page with
 
 ```console
 $ DISTILBURN_WRITE_PAGES=1 cargo test --release --workspace --test sources
@@ -141,7 +141,7 @@ fn the_same_questions_from_everywhere_make_the_same_rows() {
     let zipped = forms::gzip(&lines);
     for (what, id, files) in [
         (
-            "a dataset of the Hub: Parquet",
+            "a dataset on the Hub: Parquet",
             "owner/parquet",
             [
                 ("data/train-00000-of-00001.parquet", &parquet),
@@ -149,12 +149,12 @@ fn the_same_questions_from_everywhere_make_the_same_rows() {
             ],
         ),
         (
-            "a dataset of the Hub: JSON Lines, gzip",
+            "a dataset on the Hub: JSON Lines, gzip",
             "owner/lines",
             [("train.jsonl.gz", &zipped), ("validation.jsonl.gz", &zipped)],
         ),
         (
-            "a dataset of the Hub: SQuAD JSON",
+            "a dataset on the Hub: SQuAD JSON",
             "owner/squad",
             [("train-v2.0.json", &squad), ("dev-v2.0.json", &squad)],
         ),

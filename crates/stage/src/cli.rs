@@ -23,19 +23,19 @@ pub struct CommonOptions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsOptions {
-    /// Settings file [default: ./pipeline.toml if there is one, else the built-in settings]
+    /// Settings file [default: ./pipeline.toml if it exists, otherwise the built-in settings]
     ///
-    /// Keys that the file leaves out keep their built-in values. Relative paths in it count from the file.
+    /// Keys that the file leaves out keep their built-in values. Paths in the file are relative to it.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Lay the tables [profile.NAME.…] of the settings file over the others
+    /// Apply the tables [profile.NAME.…] of the settings file on top
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 
     /// Override one setting; repeatable
     ///
-    /// The value is TOML, or else taken as a string: --set train.epochs=1 --set run.device=cpu
+    /// The value is TOML, or else a string: --set train.epochs=1 --set run.device=cpu
     #[arg(long, value_name = "TABLE.KEY=VALUE")]
     pub set: Vec<String>,
 
@@ -47,8 +47,8 @@ pub struct SettingsOptions {
 /// Which model is used.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ModelOptions {
-    /// The model: an exported folder, any DistilBERT or BERT folder with a question answering head, a Hub id, or an artifact
-    /// by its folder or the beginning of its fingerprint [default: the export of these settings]
+    /// The model: an exported folder, any DistilBERT or BERT folder with a question-answering head, a Hub id, or an
+    /// artifact (its folder, or the beginning of its fingerprint) [default: the export of these settings]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 }
@@ -61,7 +61,7 @@ pub struct OutputOptions {
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Say more; twice for everything
+    /// Log more; twice for everything
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 

@@ -35,7 +35,7 @@ struct StageOptions {
     #[arg(long, help_heading = "Artifacts")]
     force: bool,
 
-    /// Use this artifact directory as an input instead of the one that the settings lead to; repeatable
+    /// Use this artifact directory as an input instead of the one for these settings; repeatable
     #[arg(long = "input", value_name = "STAGE=DIR", help_heading = "Artifacts")]
     inputs: Vec<Input>,
 
