@@ -6,7 +6,7 @@ use miette::Diagnostic;
 use stage::ExitKind;
 use thiserror::Error;
 
-/// Errors of opening a model or a split, and of asking.
+/// Errors of opening a model or a split, and of asking questions.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// Weights, or the device.
@@ -17,7 +17,7 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Folder(Box<pretrained::Error>),
-    /// Settings or the store, or a model that is not found.
+    /// Settings, the store, or a model that is not found.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Stage(Box<stage::Error>),
@@ -56,10 +56,10 @@ pub enum Error {
     LongQuestion {
         /// Of the question.
         tokens: usize,
-        /// What the special tokens leave.
+        /// The room that the special tokens leave.
         room: usize,
     },
-    /// The tokenizer gives an id that the model has no embedding for.
+    /// The tokenizer gives an id for which the model has no embedding.
     #[error("the tokenizer gives token id {id}, but the model has only {vocab_size} embeddings")]
     #[diagnostic(help(
         "tokenizer.json and the weights belong to different models: export or fetch the model again"

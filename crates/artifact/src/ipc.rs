@@ -1,8 +1,8 @@
 //! Reads the Arrow IPC file format from a buffer without trusting it.
 //!
-//! The Arrow crate checks arrays (offsets, UTF-8, nulls) as it decodes them, but slices by the block and buffer
-//! positions that the file states, and panics where those are wrong. Everything that it slices by is checked here
-//! first; faults come back as text, which [`crate::table`] puts the file's name to.
+//! The Arrow crate checks arrays (offsets, UTF-8, nulls) as it decodes them. But it slices by the block and buffer
+//! positions that the file states, and panics if they are wrong. These positions are checked here first. Faults come back
+//! as text, to which [`crate::table`] adds the file's name.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use arrow::ipc::convert::try_fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
 use arrow::ipc::{Block, MessageHeader, MetadataVersion, root_as_footer, root_as_message};
 
-/// What the format begins and ends with.
+/// The first and last bytes of the format.
 const MAGIC: &[u8; 6] = b"ARROW1";
 /// Footer length (4 bytes) and magic.
 const TRAILER_BYTES: usize = 10;
 /// Continuation marker (4 bytes) and message length (4 bytes).
 const MESSAGE_PREFIX_BYTES: usize = 8;
-/// What the format aligns messages and buffers to, at the least.
+/// The least alignment of messages and buffers.
 const ALIGNMENT: usize = 8;
 
-/// Refuses what is no Arrow file at all.
+/// Refuses anything that is not an Arrow file.
 pub(crate) fn check_magic(file: &Buffer) -> Result<(), String> {
     if file.starts_with(MAGIC) {
         return Ok(());
@@ -34,12 +34,12 @@ pub(crate) fn check_magic(file: &Buffer) -> Result<(), String> {
     })
 }
 
-/// Schema and positions of the record batches: what stands at the end of the file.
+/// The end of the file: the schema and the positions of the record batches.
 pub(crate) struct Footer {
     pub(crate) schema: SchemaRef,
     version: MetadataVersion,
     blocks: Vec<Block>,
-    /// Where the footer begins, and record batches end at the latest.
+    /// Where the footer begins; no record batch ends after this.
     start: usize,
 }
 
@@ -56,7 +56,7 @@ impl Footer {
         let start = trailer_start.checked_sub(footer_bytes).filter(|&start| start >= MAGIC.len());
         let start = start
             .ok_or_else(|| format!("its footer claims {footer_bytes} bytes of a file of {}", file.len()))?;
-        // Flatbuffers want an aligned start, which a footer inside a file need not have.
+        // Flatbuffers need an aligned start; a footer inside a file may not have one.
         let bytes = file[start..trailer_start].to_vec();
         let footer = root_as_footer(&bytes).map_err(|e| format!("its footer is unreadable ({e})"))?;
         let schema = footer.schema().ok_or("its footer has no schema")?;
@@ -117,7 +117,7 @@ impl Footer {
     }
 }
 
-/// Checks the lengths and positions that a record batch states against the size of its body.
+/// Checks the lengths and positions of a record batch against the size of its body.
 fn check_metadata(metadata: &[u8], body_bytes: usize, fields: &Fields) -> Result<(), String> {
     let (prefix, metadata) = metadata.split_at(MESSAGE_PREFIX_BYTES);
     if prefix[..4] != [0xff; 4] {
@@ -131,7 +131,7 @@ fn check_metadata(metadata: &[u8], body_bytes: usize, fields: &Fields) -> Result
     if batch.compression().is_some() {
         return Err("is compressed, expected no compression".to_owned());
     }
-    // A value takes a bit at the least, so no array of this body is longer.
+    // A value takes at least a bit, so no array of this body can be longer.
     let longest = body_bytes.saturating_mul(8);
     if positive(batch.length(), "row count")? > longest {
         return Err(format!("claims {} rows in {body_bytes} bytes", batch.length()));

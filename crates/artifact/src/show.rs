@@ -27,7 +27,7 @@ pub struct TableDescription {
     pub batches: usize,
 }
 
-/// Describes a table of any kind, having checked all of it.
+/// Checks a table of any kind completely, and describes it.
 pub fn describe(path: &Path) -> Result<TableDescription> {
     let table = Table::open(path, &KINDS)?;
     let own_keys = [KIND_KEY, VERSION_KEY, FINGERPRINT_KEY];
@@ -43,7 +43,7 @@ pub fn describe(path: &Path) -> Result<TableDescription> {
     })
 }
 
-/// The first rows as JSON objects; binary columns as their number of bytes, numbers that JSON lacks as text.
+/// The first rows as JSON objects; binary columns as their number of bytes, numbers that JSON cannot express as text.
 pub fn first_rows(path: &Path, n: usize) -> Result<Vec<Value>> {
     let table = Table::open(path, &KINDS)?;
     let row = |index| {

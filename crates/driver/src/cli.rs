@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Report(ReportOptions),
     /// Print a completion script for a shell
     Completions(CompletionsOptions),
-    /// What another binary does: a stage alone, or a model in use.
+    /// A command of another binary: a stage alone, or the use of a model.
     #[command(flatten)]
     Other(Other),
 }
@@ -358,7 +358,7 @@ pub(crate) struct ReportOptions {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// Its binary has one command, and is named after it.
+/// The binary has only this command, and the same name.
 const SERVE: &str = "serve";
 
 /// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
@@ -375,7 +375,7 @@ pub(crate) const TOOLS: [(&str, &str, &str); 5] = [
 pub(crate) struct Other {
     /// `distilburn-<binary>` has it.
     pub(crate) binary: &'static str,
-    /// What that binary is told.
+    /// The arguments of that binary.
     pub(crate) args: Vec<OsString>,
     output: OutputOptions,
 }
@@ -405,7 +405,7 @@ impl Subcommand for Other {
     }
 }
 
-/// Whether a stage's command is its binary's alone; `report` has an option more.
+/// Whether the driver passes a stage's command to its binary unchanged; `report` has one more option.
 fn is_forwarded(stage: &str) -> bool {
     stage != stage::REPORT.name
 }
@@ -437,7 +437,7 @@ impl FromArgMatches for Other {
     }
 }
 
-/// Whether `evaluate` is asked for a finished model on other questions, which is no stage.
+/// Whether `evaluate` is called for a finished model on other questions, which is not a stage.
 fn is_about_a_dataset(arg: &OsStr) -> bool {
     let arg = arg.to_string_lossy();
     let name = arg.split('=').next().unwrap_or_default();

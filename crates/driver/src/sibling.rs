@@ -1,4 +1,4 @@
-//! The other binaries: found beside this one, started, and told to stop when this one is.
+//! The other binaries: finds them beside this one, starts them, and stops them when this one is stopped.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -24,8 +24,8 @@ fn path(name: &str) -> Result<PathBuf, Error> {
     if path.is_file() { Ok(path) } else { Err(Error::NoSibling { path }) }
 }
 
-/// LibTorch keeps what oneDNN prepares for each size of a product, and of 1,024 sizes by default: over many questions,
-/// hardly two batches of which have the same size, that grows by 200 MB and is of no use.
+/// LibTorch caches what oneDNN prepares for each size of a product, by default for 1,024 sizes. With many questions,
+/// hardly two batches have the same size, so the cache grows by 200 MB and does not help.
 const SIZES_KEPT: (&str, &str) = ("LRU_CACHE_CAPACITY", "16");
 
 /// Becomes `distilburn-<name>`; returns only if that cannot be started.
@@ -67,11 +67,11 @@ impl Children {
         std::thread::spawn(move || {
             for _ in signals.forever() {
                 stopped.store(true, Ordering::SeqCst);
-                // SIGTERM for all: a terminal sends SIGINT to the stage as well, and a second SIGINT would
-                // end it before it has saved its work.
+                // All signals are passed on as SIGTERM: a terminal sends SIGINT to the stage as well, and a second SIGINT
+                // would end it before it has saved its work.
                 match Pid::from_raw(running.load(Ordering::SeqCst)) {
                     Some(pid) => drop(kill_process(pid, Signal::TERM)),
-                    // Planning, which may wait for a server: nothing is lost.
+                    // During planning, which may wait for a server, nothing is lost.
                     None => low_level::exit(INTERRUPTED),
                 }
             }

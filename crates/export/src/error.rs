@@ -1,4 +1,4 @@
-//! What can stop an export.
+//! What can stop the export stage.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use thiserror::Error;
 #[derive(Debug, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum Error {
-    /// The model, or a file that it is read back from.
+    /// The model, or a file that is read back.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Model(#[from] distilbert::Error),
@@ -67,11 +67,11 @@ pub enum Error {
         /// Why.
         source: safetensors::SafeTensorError,
     },
-    /// A weight file that does not have the form that it was written in.
+    /// A weight file that cannot be read back.
     #[error("the exported model cannot be read back")]
     #[diagnostic(help("run `distilburn export` again; if the error comes back, check the disk"))]
     ReadBack(#[from] pretrained::Error),
-    /// The directory is not what it should be: something in it says other than the trained weights.
+    /// Something in the directory differs from the trained weights.
     #[error("{}: {what}", path.display())]
     #[diagnostic(help(
         "run `distilburn export` again; if the error comes back, check the machine's disk and memory"

@@ -25,7 +25,7 @@ pub(crate) fn model_card(facts: &Facts, config: &Config, parameters: u64) -> Str
 
 /// See <https://huggingface.co/docs/hub/model-cards>.
 fn front_matter(facts: &Facts) -> String {
-    // A name is known only where the base model was asked for by name.
+    // The name is known only if the base model was named by its Hub id.
     let base_model = match facts.base_model["name"].as_str() {
         Some(name) => format!("base_model: {}\n", Value::from(name)),
         None => String::new(),
@@ -83,7 +83,7 @@ fn dataset(origins: &[Origin]) -> (String, Value) {
     (data_type, Value::from(named(origins)))
 }
 
-/// Of a split, as the Hub reads them.
+/// The scores of a split, in the Hub's format.
 fn metrics(scores: &Scores) -> String {
     format!(
         "    metrics:
@@ -165,7 +165,7 @@ fn within(interval: Option<Interval>) -> String {
     interval.map_or_else(String::new, |Interval { low, high }| format!(" ({low:.1} to {high:.1})"))
 }
 
-/// Slices with enough questions to say something.
+/// Slices with enough questions to be meaningful.
 fn slices(scores: &Scores) -> String {
     /// The slicings that tell most in few lines.
     const SHOWN: [&str; 2] = ["question_word", "answer_type"];
@@ -195,7 +195,7 @@ fn slices(scores: &Scores) -> String {
 }
 
 fn usage(config: &Config, no_answer: bool) -> String {
-    /// What `SQuAD` is usually cut to.
+    /// The usual window length for `SQuAD`.
     const USUAL_MAX_LENGTH: usize = 384;
     // At [CLS], the first token, such a model says that there is no answer.
     let cls = if no_answer { "outside[0] = False  # [CLS] stands for \"no answer\"\n" } else { "" };
@@ -339,7 +339,7 @@ Made with {}. `training_config.json` holds all of this as JSON.
     )
 }
 
-/// Where a split or the base model came from; nothing where that was not recorded.
+/// Where a split or the base model came from; empty if that was not recorded.
 fn origins(facts: &Facts, of: impl Fn(&Sources) -> &Vec<Origin>) -> &[Origin] {
     facts.sources.as_ref().map_or(&[], |sources| of(sources).as_slice())
 }
@@ -363,7 +363,7 @@ fn questions(facts: &Facts, split: &str) -> String {
     facts.data.get(split).map_or_else(|| "unknown".to_owned(), |counts| counts.questions.to_string())
 }
 
-/// What a manifest says of `key`; null where it is silent.
+/// The value of `key` in a manifest; null if there is none.
 fn value<'a>(map: &'a Map<String, Value>, key: &str) -> &'a Value {
     map.get(key).unwrap_or(&Value::Null)
 }

@@ -1,4 +1,4 @@
-//! A URL as a file: resumed where it broke off, and whole or not there at all.
+//! Downloads a URL into a file. A download resumes where it stopped, and the file exists only when it is complete.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ use crate::{Event, Listener, redacted, tell, waiting};
 
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// The most that is taken of a file whose size nobody has told: the largest corpus of questions has less.
+/// The size limit for a file of unknown size: the largest corpus of questions is smaller.
 const MAX_GIB: u64 = 64;
 
 /// What to download, and where to.
@@ -25,17 +25,17 @@ pub(crate) struct Order<'a> {
     /// For people.
     pub(crate) name: &'a str,
     pub(crate) token: Option<&'a str>,
-    /// The hash it must have, where that is known.
+    /// The hash that it must have, if known.
     pub(crate) expected: Option<&'a Digest>,
-    /// The size that it must have, where that is known.
+    /// The size that it must have, if known.
     pub(crate) size_bytes: Option<u64>,
-    /// What to say when it has another.
+    /// The remedy if it has another.
     pub(crate) remedy: &'static str,
     /// Grows while bytes come in; its lock keeps others away.
     pub(crate) partial: &'a Path,
 }
 
-/// A complete download, in its unfinished file's place.
+/// A complete download, still under the name of the unfinished file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Downloaded {
     /// SHA-256 of the contents.
@@ -45,10 +45,10 @@ pub struct Downloaded {
 }
 
 impl Client {
-    /// Downloads `url` into `folder`, where it is named by its SHA-256; `expected` are the SHA-256 and the size that it
+    /// Downloads `url` into `folder` and names the file by its SHA-256. `expected` are the SHA-256 and the size that it
     /// must have.
     ///
-    /// A download that broke off goes on where it stopped if the server says that the file is still the same.
+    /// An interrupted download resumes where it stopped, if the server says that the file is still the same.
     pub fn download(
         &self,
         url: &str,
@@ -91,7 +91,7 @@ impl Client {
         let Some(expected) = order.expected else { return Ok(file) };
         let mut found = expected.of_file_as(order.partial, listener)?;
         if found != *expected && resumed {
-            // The part that was there may have been of another file: once more, from the beginning.
+            // The earlier part may belong to another file: try once more, from the beginning.
             start_over(&file, order.partial)?;
             self.receive(order, &mut file, listener)?;
             found = expected.of_file_as(order.partial, listener)?;
@@ -108,12 +108,12 @@ impl Client {
         })
     }
 
-    /// Appends what is missing to `file`, as many attempts as it takes.
+    /// Appends what is missing to `file`, in as many attempts as needed.
     fn receive(&self, order: &Order<'_>, file: &mut File, listener: Listener<'_>) -> Result<()> {
         let mut tries = Tries::new(self.patience, order.url);
         let mut longest = file.metadata()?.len();
         loop {
-            // A known hash vouches for a resumed file; without one the server must say that it is the same.
+            // A known hash verifies a resumed file; without one, the server must say that it is the same file.
             let tag = read_tag(order.partial);
             if order.expected.is_none() && tag.is_none() {
                 file.set_len(0)?;
@@ -140,11 +140,11 @@ impl Client {
     }
 }
 
-/// Why an answer's body did not come to its end.
+/// Why the body of a response is incomplete.
 enum Broken {
     /// The connection.
     Off(io::Error),
-    /// Something that no other attempt mends.
+    /// An error that another attempt cannot fix.
     For(Error),
 }
 
@@ -169,7 +169,7 @@ fn append(
                 "the server sent a different part of the file than requested",
             )));
         }
-        // Nothing is left to send if the part is the whole; whether it is, the hash tells.
+        // Nothing is left to send if the part is complete; the hash tells whether it is.
         StatusCode::RANGE_NOT_SATISFIABLE
             if order.expected.is_some() && length_of_all(&answer) == Some(start) =>
         {
@@ -261,7 +261,7 @@ fn blocks(mut body: impl Read + Send + 'static) -> Result<Receiver<io::Result<Ve
     })
 }
 
-/// How many bytes are taken of a server that does not stop by itself.
+/// How many bytes are accepted from a server that does not stop by itself.
 struct Limit {
     bytes: u64,
     why: String,
@@ -272,9 +272,9 @@ impl Limit {
     fn of(order: &Order<'_>) -> Result<Self> {
         let folder = order.partial.parent().unwrap_or(Path::new("."));
         let room = rustix::fs::statvfs(folder).map_err(io::Error::from)?;
-        // Some file systems do not say.
+        // Some file systems do not report free space.
         let free = if room.f_blocks == 0 { u64::MAX } else { room.f_bavail.saturating_mul(room.f_frsize) };
-        // What is there of an earlier attempt takes no more room.
+        // The part from an earlier attempt needs no more room.
         let free = free.saturating_add(fs_err::metadata(order.partial)?.len());
         match order.size_bytes {
             Some(bytes) if bytes > free => Err(Error::NoRoom {
@@ -292,7 +292,7 @@ impl Limit {
         }
     }
 
-    /// Where nobody has told the size.
+    /// The limit if the size is unknown.
     fn unlisted(free_bytes: u64, folder: &Path) -> Self {
         let (half, most) = (free_bytes / 2, MAX_GIB << 30);
         let remedy = "check that the URL is that of a file; if it is, download it by hand and name its path";
@@ -304,7 +304,7 @@ impl Limit {
         Self { bytes: most, why, remedy }
     }
 
-    /// Nothing of it is kept: it is not what was asked for, or does not fit.
+    /// Keeps nothing of it: it is not the requested file, or does not fit.
     fn exceeded(&self, order: &Order<'_>, file: &File) -> Broken {
         let Self { bytes: limit_bytes, why, remedy } = self;
         let (limit_bytes, why) = (*limit_bytes, why.clone());
@@ -332,7 +332,7 @@ fn start_over(file: &File, partial: &Path) -> Result<()> {
     forget_tag(partial)
 }
 
-/// Beside the unfinished file: by which tag the server can tell that it is still the same.
+/// The file beside the unfinished file, with the tag by which the server can tell that it is still the same.
 fn tag_path(partial: &Path) -> PathBuf {
     partial.with_extension("tag")
 }

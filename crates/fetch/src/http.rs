@@ -1,7 +1,7 @@
-//! One request and its answer: redirects, time-outs, and patience with a server that asks for it.
+//! One request and its response: redirects, time-outs, retries and waits.
 //!
-//! Redirects are followed here and not by the library: the token stays with the server it is for, and a
-//! redirect from https to plain http is refused.
+//! Redirects are followed here and not by the library, so that the token is sent only to its own server, and a redirect
+//! from https to plain http is refused.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -18,18 +18,18 @@ const MAX_REDIRECTS: usize = 10;
 /// How long a server may take, and how often it is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// For a connection, for an answer, and between two pieces of its body.
+    /// The time limit for a connection, for a response, and between two pieces of its body.
     pub timeout: Duration,
-    /// Attempts in a row that bring nothing, before giving up.
+    /// Attempts in a row without data before giving up.
     pub attempts: u32,
     /// The longest wait that a server may ask for.
     pub max_wait: Duration,
-    /// The wait after the first attempt, where the server asks for none; doubles each time.
+    /// The wait after the first attempt if the server asks for none; it doubles each time.
     pub first_wait: Duration,
 }
 
 impl Patience {
-    /// Five attempts, with waits of 1, 2, 4 and 8 s, and at most five minutes where the server names the wait.
+    /// Five attempts, with waits of 1, 2, 4 and 8 s, and at most five minutes if the server names the wait.
     #[must_use]
     pub fn with_timeout(timeout: Duration) -> Self {
         Self { timeout, attempts: 5, max_wait: Duration::from_mins(5), first_wait: Duration::from_secs(1) }
@@ -47,15 +47,15 @@ pub struct Client {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) url: &'a str,
-    /// Sent to the server of `url` alone, not to where it redirects.
+    /// Sent only to the server of `url`, not to the target of a redirect.
     pub(crate) token: Option<&'a str>,
-    /// The first byte that is wanted.
+    /// The first byte to request.
     pub(crate) start: u64,
-    /// Of the part that is already there: `ETag` or `Last-Modified`.
+    /// The `ETag` or `Last-Modified` of the part that already exists.
     pub(crate) if_range: Option<&'a str>,
 }
 
-/// A server's answer that is a success: 200 or 206; or 416, where nothing is left to send.
+/// A successful response: 200 or 206, or 416 if nothing is left to send.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) response: Response<ureq::Body>,
@@ -71,7 +71,7 @@ impl Answer {
     }
 }
 
-/// Why one attempt brought nothing.
+/// Why one attempt failed.
 pub(crate) enum Attempt {
     /// Another one may.
     Again {
@@ -80,11 +80,11 @@ pub(crate) enum Attempt {
         /// What to report when none succeeds.
         error: ureq::Error,
     },
-    /// No other one will.
+    /// No other attempt will succeed.
     Final(Error),
 }
 
-/// Counts attempts in vain, and waits between them.
+/// Counts failed attempts, and waits between them.
 pub(crate) struct Tries<'a> {
     patience: Patience,
     url: &'a str,
@@ -96,7 +96,7 @@ impl<'a> Tries<'a> {
         Self { patience, url, failed: 0 }
     }
 
-    /// Something came in: patience begins anew.
+    /// Data arrived: the count starts again.
     pub(crate) fn progressed(&mut self) {
         self.failed = 0;
     }
@@ -132,7 +132,7 @@ impl<'a> Tries<'a> {
     }
 }
 
-/// Waits, and looks ten times a second whether to stop.
+/// Waits, and checks ten times a second whether to stop.
 fn wait_for(wait: Duration, listener: Listener<'_>) -> Result<()> {
     const SLICE: Duration = Duration::from_millis(100);
     let mut left = wait;
@@ -146,7 +146,7 @@ fn wait_for(wait: Duration, listener: Listener<'_>) -> Result<()> {
 }
 
 impl Client {
-    /// A client that trusts the certificates which the platform trusts. Opens no connection yet.
+    /// A client that trusts the platform's certificates. It opens no connection yet.
     #[must_use]
     pub fn new(patience: Patience) -> Self {
         let config = Agent::config_builder()
@@ -258,7 +258,7 @@ fn header<'a>(response: &'a Response<ureq::Body>, name: &str) -> Option<&'a str>
     response.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Whether a URL may be asked: over https, or a server of this machine.
+/// Whether a URL is allowed: https, or a server on this machine.
 #[must_use]
 pub fn is_allowed(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
@@ -278,7 +278,7 @@ fn server(url: &str) -> Option<(String, String)> {
     Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_owned()))
 }
 
-/// Where a redirect leads to; not from https to http, where anybody between could change the file.
+/// The target of a redirect. From https to http is refused, because anybody in between could change the file.
 fn redirect(url: &str, location: Option<&str>) -> std::result::Result<String, &'static str> {
     let target = location.and_then(|location| join(url, location));
     let target = target.ok_or("it redirects without a target")?;

@@ -40,7 +40,7 @@ impl fmt::Display for Repo {
     }
 }
 
-/// A repository at one commit: the same for ever.
+/// A repository at one commit, which never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
     /// 40 hexadecimal digits.

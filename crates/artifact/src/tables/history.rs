@@ -54,7 +54,7 @@ impl HistoryKind {
     }
 }
 
-/// A step, or a validation; what does not apply is `None`.
+/// A step, or a validation. Values that do not apply are `None`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryRow {
     /// Steps attempted so far, this one included.

@@ -1,4 +1,4 @@
-//! What may be deleted, case by case, without a file being touched but those of the unfinished.
+//! What may be deleted, case by case. Only the tests of unfinished folders touch files.
 
 use serde_json::json;
 
