@@ -1,4 +1,4 @@
-//! Downloads of a URL from a server that fails: what is kept, what is asked again, what is refused.
+//! Downloads of a URL from a server that fails: what is kept, what is retried, what is refused.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! Everything that can be wrong with what comes in, each with what to do about it.
+//! Everything that can be wrong with the input, each with a remedy.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub enum Error {
     #[diagnostic(transparent)]
     Questions(Box<question_files::Error>),
 
-    /// What the settings name cannot be found or fetched.
+    /// A source in the settings cannot be found or fetched.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Stage(Box<stage::Error>),
@@ -59,7 +59,7 @@ pub enum Error {
         questions: usize,
     },
 
-    /// A file without questions, or a choice of none of them.
+    /// A file without questions, or settings that choose none of them.
     #[error("{origin}: there are no questions for {split}")]
     #[diagnostic(help("name a file with questions: `--set ingest.{split}=PATH`"))]
     NoQuestions {
@@ -69,7 +69,7 @@ pub enum Error {
         split: &'static str,
     },
 
-    /// Too little to set a share of it aside.
+    /// Too few contexts to set a share aside.
     #[error("{origin}: its questions have {contexts} context, too few to set a share aside for validation")]
     #[diagnostic(help("name a file of validation questions: `--set ingest.validation=PATH`"))]
     NoShare {
@@ -109,7 +109,7 @@ pub enum Error {
         split: &'static str,
         /// None, or which.
         found: String,
-        /// An address, for example.
+        /// A URL, for example.
         example: String,
     },
 

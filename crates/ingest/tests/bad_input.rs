@@ -1,4 +1,4 @@
-//! What the ingest binary says of every kind of bad input: exit code 3, no artifact, and the page `bad-input.md`.
+//! The ingest binary on every kind of bad input: exit code 3, no artifact, and the page `bad-input.md`.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The ingest binary on the same questions from everywhere they can come from, and on what must be refused.
+//! The ingest binary on the same questions from every kind of source, and on sources that must be refused.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

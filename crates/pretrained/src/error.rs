@@ -1,4 +1,4 @@
-//! What can be wrong with the folder of a model, each with what to do about it.
+//! What can be wrong with the folder of a model, each with a remedy.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub enum Error {
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),
 
-    /// A JSON file is malformed, or of another form.
+    /// A JSON file is malformed, or has another structure.
     #[error("{}, line {line}, column {column}: {message}", path.display())]
     #[diagnostic(help("expected {expected}"))]
     Json {
@@ -63,7 +63,7 @@ pub enum Error {
     #[diagnostic(help("copy one of them from the source of config.json and model.safetensors"))]
     NoTokenizer { folder: PathBuf },
 
-    /// The configuration does not say what it is of.
+    /// The configuration does not name its model type.
     #[error("{} has no model_type, expected \"distilbert\" or \"bert\"", path.display())]
     #[diagnostic(help(
         "for a {} model, add the line \"model_type\": \"{likely}\",",
@@ -72,11 +72,11 @@ pub enum Error {
     NoModelType {
         /// The configuration.
         path: PathBuf,
-        /// The family whose names its keys have.
+        /// The family that its keys belong to.
         likely: &'static str,
     },
 
-    /// The model is of a family that cannot become a DistilBERT.
+    /// The model belongs to a family that cannot be converted to DistilBERT.
     #[error("{}: model_type is {found:?}, expected \"distilbert\" or \"bert\"", path.display())]
     #[diagnostic(help("choose a DistilBERT, BERT or MiniLM model"))]
     ModelType {
@@ -100,7 +100,7 @@ pub enum Error {
         expected: String,
     },
 
-    /// The file is no safetensors file.
+    /// The file is not a safetensors file.
     #[error("{} is not a valid safetensors file", path.display())]
     #[diagnostic(help("it is damaged or incomplete: fetch it again"))]
     Safetensors { path: PathBuf, source: Box<safetensors::SafeTensorError> },
@@ -110,7 +110,7 @@ pub enum Error {
     #[diagnostic(transparent)]
     Pytorch(#[from] pytorch_file::Error),
 
-    /// The shards of a model are not those of its index.
+    /// The shards of a model do not match its index.
     #[error("{}: {count} of its entries do not match the files beside it\n{listing}", path.display())]
     #[diagnostic(help("the index and the shards must come from the same model: fetch all of them again"))]
     Index {
@@ -133,7 +133,7 @@ pub enum Error {
         values: usize,
     },
 
-    /// The tensors are not those of its configuration.
+    /// The tensors do not match the configuration.
     #[error("{}: {count} tensors do not match the {model_type} model of its config.json\n{listing}", path.display())]
     #[diagnostic(help("config.json and the weights must come from the same model: fetch both again"))]
     Tensors {
@@ -229,14 +229,14 @@ pub enum Error {
     #[diagnostic(help("replace it with the model's own file"))]
     NotAFile { path: PathBuf },
 
-    /// A small file of a model that is not small.
+    /// A file of a model that is larger than it can be.
     #[error("{} has {bytes} bytes, expected at most {limit}", path.display())]
     #[diagnostic(help("replace it with the model's own file"))]
     TooLarge {
         path: PathBuf,
         /// Its size.
         bytes: u64,
-        /// The most that is read.
+        /// The most bytes that are read.
         limit: u64,
     },
 
@@ -249,7 +249,7 @@ pub enum Error {
     Changed {
         path: PathBuf,
         found: String,
-        /// Of what was written.
+        /// The hash of the written file.
         expected: String,
     },
 

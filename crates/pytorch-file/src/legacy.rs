@@ -1,4 +1,4 @@
-//! The form of PyTorch before 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles (magic number,
+//! The format of PyTorch before 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles (magic number,
 //! version, facts about the machine, the state dict, the keys of the storages), then each storage as its
 //! number of elements and the elements.
 
@@ -17,7 +17,7 @@ use crate::unpickle::{Unpickled, unpickle};
 const MAGIC_NUMBER: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const PROTOCOL_VERSION: i128 = 1001;
 
-/// A file whose storages are where and as long as its pickles say.
+/// A file whose storages have the places and lengths that its pickles say.
 #[derive(Debug)]
 pub(crate) struct Legacy {
     file: File,
@@ -94,7 +94,7 @@ fn keys(pickle: &Unpickled) -> Result<Vec<&str>, Fault> {
     list.collect::<Option<_>>().ok_or_else(|| Fault::Form("a key of its storages is not a str".to_owned()))
 }
 
-/// Steps over the storages, and finds each as long as its tensors say.
+/// Skips over the storages, and checks that each is as long as its tensors say.
 fn starts(
     reader: &mut BufReader<File>,
     mut at: u64,

@@ -1,4 +1,4 @@
-//! Files that nobody wrote: any bytes give an answer or an error, in bounded memory.
+//! Arbitrary files: any bytes give a result or an error, in bounded memory.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,7 +1,7 @@
-//! A model over HTTP: what `huggingface_hub` sends and takes, a batch of questions, a page for people, and what an operator
-//! looks at.
+//! Serves a model over HTTP: a route for `huggingface_hub`, one for batches of questions, a page for people, and routes
+//! for operators.
 //!
-//! Not here: how a model answers (`answerer`). The model's threads are its own; the HTTP threads only hand it windows.
+//! The model has its own threads; the HTTP threads only pass windows to it. Not here: how a model answers (`answerer`).
 
 mod engine;
 mod error;

@@ -1,5 +1,5 @@
-//! The windows that wait for the model. Requests take turns, one window each, so that a book does not hold up a sentence; a
-//! batch is taken when a worker is free, full or not; whoever has gone is passed over.
+//! The windows that wait for the model. Requests take turns, one window each, so that a book does not hold up a sentence.
+//! A worker takes a batch when it is free, full or not. Requests whose client has disconnected are skipped.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,14 +30,14 @@ struct Progress {
     reply: Option<oneshot::Sender<Reply>>,
 }
 
-/// All windows of a request with their logits, in order, or nothing: the batch of one of them failed.
+/// All windows of a request with their logits, in order, or nothing if the batch of one of them failed.
 pub(crate) type Reply = Result<Vec<(Window, QaLogits)>, Failed>;
 
 /// The model failed at a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failed;
 
-/// Why a request is not taken.
+/// Why a request is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// Others go first.
@@ -49,9 +49,9 @@ pub(crate) enum Refused {
 /// What waits.
 #[derive(Debug, Default)]
 struct Waiting {
-    /// A request whose turn it is, and its first window that nobody has taken.
+    /// A waiting request, and its first window that no worker has taken.
     turns: VecDeque<Turn>,
-    /// Tokens of the windows whose turn is next, one of each request: about what a new request waits for.
+    /// Tokens of the next windows, one of each request: about what a new request waits for.
     round: usize,
     is_closed: bool,
 }
@@ -109,7 +109,7 @@ impl Request {
         let logits: Option<Vec<QaLogits>> = std::mem::take(&mut progress.logits).into_iter().collect();
         let logits = logits.expect("none is left");
         if let Some(reply) = progress.reply.take() {
-            // Nobody may want it any more.
+            // The client may have disconnected.
             let _ = reply.send(Ok(self.windows.iter().cloned().zip(logits).collect()));
         }
     }
@@ -130,7 +130,7 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request in; dropping the receiver takes it out again.
+    /// Adds a request; dropping the receiver removes it.
     pub(crate) fn push(&self, windows: Vec<Window>) -> Result<oneshot::Receiver<Reply>, Refused> {
         let (reply, replied) = oneshot::channel();
         let left = windows.len();
@@ -157,13 +157,13 @@ impl Queue {
         Ok(replied)
     }
 
-    /// Lets the workers go once nothing waits.
+    /// Ends the workers once nothing waits.
     pub(crate) fn close(&self) {
         self.waiting().is_closed = true;
         self.wake.notify_all();
     }
 
-    /// Runs batches until the queue is closed. A batch that fails fails its own requests alone.
+    /// Runs batches until the queue is closed. If a batch fails, only its own requests fail.
     pub(crate) fn work(&self, model: impl Fn(&[&Window]) -> Vec<QaLogits>) {
         while let Some(batch) = self.next_batch() {
             let windows: Vec<&Window> =
@@ -206,7 +206,7 @@ impl Queue {
 }
 
 impl Waiting {
-    /// The next window of each request in turn, of at most `max_tokens` together; a longer one alone.
+    /// The next window of each request in turn, at most `max_tokens` in total; a longer window is a batch of its own.
     fn take_batch(&mut self, max_tokens: usize) -> Vec<Turn> {
         let (mut batch, mut tokens) = (Vec::new(), 0);
         while let Some((request, window)) = self.turns.pop_front() {

@@ -1,4 +1,4 @@
-//! What an operator counts: the metrics, by their names.
+//! The metrics for operators.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const SECONDS: [f64; 14] =
 const WINDOWS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 const TOKENS: [f64; 8] = [128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0];
 
-/// Between two times that what was measured is added up; else it would fill memory where nobody asks for it.
+/// The interval of the metrics' upkeep: without it, they would fill memory if nobody reads them.
 pub(crate) const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Sets up the process's metrics.
@@ -34,7 +34,7 @@ pub(crate) fn install() -> PrometheusHandle {
     }
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
-    // An earlier one can only be that of a test in the same process.
+    // An earlier recorder can only come from a test in the same process.
     let _ = metrics::set_global_recorder(recorder);
     metrics::describe_counter!(
         REQUESTS,
