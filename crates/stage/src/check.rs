@@ -1,10 +1,10 @@
-//! What a stage would refuse only once its inputs are made, seen while planning.
+//! Checks while planning what a stage could refuse only after its inputs are made.
 
 use artifact::SplitName;
 
 use crate::{Basis, Error, Fetcher, Planned, Workspace, sources};
 
-/// tokenize-features would refuse windows longer than the base model's positions, once ingest is done.
+/// Refuses windows longer than the base model's positions. tokenize-features would refuse them only after ingest.
 pub(crate) fn positions(
     workspace: &Workspace,
     upstream: &[Planned],
@@ -33,8 +33,8 @@ pub(crate) fn positions(
     }
 }
 
-/// train would refuse it: the learning rate would never reach its peak. How many steps there are is known once the
-/// features are, and at most `train.max_steps` before.
+/// Refuses a warm-up that never ends, which train would refuse later. The number of steps is known once the features
+/// exist; before, only its maximum `train.max_steps` is.
 pub(crate) fn warmup(workspace: &Workspace, upstream: &[Planned], _: &mut Fetcher) -> Result<(), Error> {
     const KEY: &str = "train.warmup_steps";
     let loaded = &workspace.loaded;

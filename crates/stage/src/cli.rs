@@ -1,4 +1,4 @@
-//! The options that every binary understands, and how one binary hands them to another.
+//! The options of every binary, and how one binary passes them to another.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -53,7 +53,7 @@ pub struct ModelOptions {
     pub model: Option<String>,
 }
 
-/// What is written to stderr; data alone goes to stdout.
+/// What is written to stderr; stdout is only for data.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
@@ -65,7 +65,7 @@ pub struct OutputOptions {
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Log lines as text, or one JSON object a line
+    /// Log lines as text, or one JSON object per line
     #[arg(
         long,
         value_enum,
@@ -88,20 +88,20 @@ pub struct OutputOptions {
     pub progress: ProgressMode,
 }
 
-/// Form of the log lines.
+/// Format of the log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 /// Form of progress.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ProgressMode {
-    /// A bar on a terminal, else lines.
+    /// A bar on a terminal, otherwise lines.
     #[default]
     Auto,
     /// A moving bar.
@@ -138,7 +138,7 @@ impl SettingsOptions {
         Request { config: self.config.clone(), profile: self.profile.clone(), set: self.set.clone() }
     }
 
-    /// The same options as words of another command line.
+    /// The same options as arguments of another command line.
     #[must_use]
     pub fn to_args(&self) -> Vec<OsString> {
         let mut args = Vec::new();
@@ -163,7 +163,7 @@ impl SettingsOptions {
 }
 
 impl OutputOptions {
-    /// The same options as words of another command line.
+    /// The same options as arguments of another command line.
     #[must_use]
     pub fn to_args(&self) -> Vec<OsString> {
         let mut args: Vec<OsString> = vec!["-v".into(); usize::from(self.verbose)];
@@ -179,7 +179,7 @@ impl OutputOptions {
         args
     }
 
-    /// What `auto` means here.
+    /// The mode that `auto` stands for in this process.
     #[must_use]
     pub fn progress(&self) -> ProgressMode {
         match self.progress {

@@ -1,6 +1,7 @@
-//! The registry of stages: what each reads and writes, the settings and the code that decide its output.
+//! The registry of stages: what each reads and writes, and the settings and code that can change its output.
 //!
-//! The driver plans from these without linking the stages; a stage binary runs by its own. A new stage is an entry in
+//! The driver plans from these declarations without linking the stages, and each stage binary uses its own. A new stage is
+//! an entry in
 //! [`STAGES`] and a crate of its name. Reading a setting that is not listed in the entry would leave artifacts that look
 //! up to date and are not.
 
@@ -18,7 +19,7 @@ pub struct Declaration {
     pub name: &'static str,
     /// A sentence for `--help`.
     pub about: &'static str,
-    /// What a newcomer needs to know beyond that.
+    /// What a newcomer needs to know in addition.
     pub details: &'static str,
     /// The files it writes, for `--help`.
     pub output: &'static str,
@@ -27,9 +28,9 @@ pub struct Declaration {
     /// The settings, as `table.key`, that can change its output. Devices, threads, paths and log options
     /// are not among them: a store is valid on any machine and in any folder.
     pub settings: &'static [&'static str],
-    /// Settings that count by what they name (a file, a URL, a model) instead of by their value.
+    /// Settings that count by the contents that they name (a file, a URL, a model) instead of by their value.
     pub named_files: &'static [&'static str],
-    /// Looks at what those name.
+    /// Reads what these settings name.
     pub(crate) outside: fn(&Workspace, &mut Fetcher) -> Result<Outside, Error>,
     /// Refuses settings that the stage would refuse only once its inputs are made.
     pub(crate) check: fn(&Workspace, &[Planned], &mut Fetcher) -> Result<(), Error>,
@@ -37,13 +38,13 @@ pub struct Declaration {
     pub libraries: &'static [(&'static str, &'static str)],
     /// The kinds of table it reads or writes.
     pub kinds: &'static [&'static Kind],
-    /// What a run finds of an earlier one that did not finish.
+    /// What happens to the files of an unfinished run.
     pub unfinished: Unfinished,
     /// The span of its log lines.
     pub(crate) span: fn() -> Span,
 }
 
-/// What happens to the files of a run that did not finish.
+/// What happens to the files of an unfinished run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfinished {
     /// The next run starts over; a failed one leaves nothing.
@@ -59,13 +60,13 @@ impl Declaration {
         format!("distilburn-{}", self.name)
     }
 
-    /// The declaration of a stage by name.
+    /// The declaration of the stage with this name.
     #[must_use]
     pub fn of(stage: &str) -> Option<&'static Self> {
         STAGES.into_iter().find(|declaration| declaration.name == stage)
     }
 
-    /// Every stage that its output depends on, in the order in which they run.
+    /// Every stage that its output depends on, in execution order.
     #[must_use]
     pub fn upstream(&self) -> Vec<&'static str> {
         let mut upstream: Vec<&str> = self.inputs.to_vec();
@@ -81,7 +82,7 @@ impl Declaration {
             .collect()
     }
 
-    /// The part of the fingerprint that stands for the code.
+    /// The code's part of the fingerprint.
     #[must_use]
     pub fn code(&self) -> Value {
         let libraries: Map<_, _> =
@@ -99,12 +100,12 @@ impl Declaration {
         found.expect("a stage has a crate of its name, whose main is stage::stage_main").1
     }
 
-    /// Whether a setting counts in its fingerprint, by its value or by what it names.
+    /// Whether a setting counts in its fingerprint, by its value or by the contents that it names.
     pub(crate) fn counts(&self, key: &str) -> bool {
         self.settings.contains(&key) || self.named_files.contains(&key)
     }
 
-    /// The part of the fingerprint that stands for the settings, by `table.key`.
+    /// The settings' part of the fingerprint, by `table.key`.
     #[must_use]
     pub fn settings_read(&self, settings: &Settings) -> Value {
         let all = serde_json::to_value(settings).expect("settings hold no maps with keys other than strings");

@@ -22,7 +22,7 @@ pub enum Error {
     #[diagnostic(transparent)]
     Artifact(Box<artifact::Error>),
 
-    /// Something does not come over the network.
+    /// A download failed.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Fetch(Box<fetch::Error>),
@@ -31,12 +31,12 @@ pub enum Error {
     #[error("{origin}: {key} = {}: {problem}", path.display())]
     #[diagnostic(help("{remedy}"))]
     NoSource {
-        /// Where the setting stands.
+        /// Where the setting is.
         origin: String,
         key: &'static str,
         /// Its value.
         path: PathBuf,
-        /// What is there instead of what it should be.
+        /// What is there instead.
         problem: &'static str,
         remedy: String,
     },
@@ -45,14 +45,14 @@ pub enum Error {
     #[error("{origin}: {key} cannot be read")]
     #[diagnostic(help("check that the path is right and that you may read it"))]
     ReadSource {
-        /// Where the setting stands.
+        /// Where the setting is.
         origin: String,
         key: &'static str,
         /// Names the file.
         source: std::io::Error,
     },
 
-    /// A file that counts in the fingerprint is not any more what was hashed.
+    /// A file that counts in the fingerprint has changed since it was hashed.
     #[error("{} changed while it was read", path.display())]
     #[diagnostic(help("run again when nothing else is writing to it"))]
     Changed { path: PathBuf },
@@ -61,14 +61,14 @@ pub enum Error {
     #[error("{origin}: {message}")]
     #[diagnostic(help("{remedy}"))]
     Unworkable {
-        /// Where the setting stands.
+        /// Where the setting is.
         origin: String,
         /// Key, value and rule.
         message: String,
         remedy: String,
     },
 
-    /// A `--set` for a stage that `--input` brings finished.
+    /// A `--set` for a stage that is already finished because of `--input`.
     #[error("--set {set} has no effect: with --input {input}, {stage} is already finished")]
     #[diagnostic(help("remove one of the two"))]
     Overruled {
@@ -163,7 +163,7 @@ pub enum Error {
         expected: String,
     },
 
-    /// `--model` names nothing that there is.
+    /// `--model` names nothing that exists.
     #[error("--model {model} is neither an existing folder nor a Hub id")]
     #[diagnostic(help("name a model's folder, an artifact, or a Hub id: owner/name"))]
     NoSuchModel { model: String },
@@ -182,7 +182,7 @@ pub enum Error {
     #[error("signals cannot be caught")]
     Signals(#[source] std::io::Error),
 
-    /// The answer of a command cannot be written.
+    /// The output of a command cannot be written.
     #[error("stdout cannot be written")]
     #[diagnostic(help("if it goes to a file, check that the disk is not full"))]
     Stdout(#[source] std::io::Error),

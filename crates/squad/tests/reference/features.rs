@@ -1,4 +1,4 @@
-//! Windows and labels against Hugging Face's fast tokenizer, and what must hold for any text.
+//! Windows and labels against Hugging Face's fast tokenizer, and properties that hold for any text.
 
 use super::{cases, root};
 use distilburn_squad::{Error, FeatureTokenizer, LabelledAnswer, Window, WindowSettings};

@@ -1,4 +1,4 @@
-//! Ranges, and rules between settings: what a key's type cannot say.
+//! Checks ranges and rules between settings, which types cannot express.
 
 use toml::Value;
 
@@ -109,7 +109,7 @@ impl Check<'_> {
         self.at_most("ingest.download_timeout_s", ingest.download_timeout_s, 3600)
     }
 
-    /// The generated corpus beside data of one's own.
+    /// The generated corpus together with the user's own data.
     fn generated(&self, other: &str) -> String {
         let (value, origin) = &self.values[other];
         format!("is the generated corpus, which cannot be combined with {other} = {value} ({origin})")
@@ -242,7 +242,7 @@ impl Check<'_> {
         }
     }
 
-    /// Numbers that no machine could serve would end in a panic somewhere below.
+    /// Numbers that are too large for any machine would cause a panic later.
     fn at_most(&self, key: &str, value: u64, limit: u64) -> Result<(), SettingsError> {
         if value > limit {
             Err(self.error(key, &format!("is more than {limit}"), "write a number that suits this machine"))
@@ -261,7 +261,7 @@ impl Check<'_> {
     }
 }
 
-/// A value as messages show it: a URL without what opens it.
+/// A value for messages: a URL without credentials.
 fn redacted(value: &Value) -> Value {
     match value {
         Value::String(text) if text.contains("://") => Value::String(fetch::redacted(text)),

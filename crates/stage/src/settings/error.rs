@@ -35,7 +35,7 @@ pub enum SettingsError {
         message: String,
     },
 
-    /// A table was expected and something else stands there.
+    /// Something other than a table in the place of a table.
     #[error("{origin}: `{name}` is outside of a table")]
     #[diagnostic(help("settings belong in tables: {tables}, or the same tables under [profile.NAME.…]"))]
     #[expect(private_interfaces, reason = "callers only print it")]
@@ -43,7 +43,7 @@ pub enum SettingsError {
         origin: Origin,
         /// What stands there.
         name: String,
-        /// Those that there are.
+        /// The existing tables.
         tables: String,
     },
 
