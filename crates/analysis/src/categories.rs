@@ -59,9 +59,9 @@ impl Category {
     ///
     /// If the prediction and the gold answer are both at their places in the context, their character ranges decide
     /// whether one contains the other: "Paris" predicted elsewhere does not count. If one of them has no place in the
-    /// context, the words of their normalised texts decide: the words of one must follow one another in the other. For the
-    /// same sentence, the words of the prediction must follow one another in a sentence of the gold answer. Sentences are
-    /// split by Unicode's rules (UAX #29). Answers of both models are compared as in exact match.
+    /// context, the words of their normalised texts decide: the words of one must follow one another in the other. For
+    /// the same sentence, the words of the prediction must follow one another in a sentence of the gold answer.
+    /// Sentences are split by Unicode's rules (UAX #29). Answers of both models are compared as in exact match.
     #[must_use]
     pub fn of(wrong: &WrongAnswer<'_>) -> Self {
         let prediction = normalize_answer(wrong.prediction.text);

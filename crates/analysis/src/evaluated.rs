@@ -43,7 +43,8 @@ pub struct Inputs<'a> {
 
 /// The questions of `split`, in the order of the data, and their contexts.
 ///
-/// # Errors If a table cannot be opened, or the tables do not belong together.
+/// # Errors
+/// If a table cannot be opened, or the tables do not belong together.
 pub fn evaluated(
     inputs: Inputs<'_>,
     split: SplitName,

@@ -158,8 +158,8 @@ impl Judged {
             .map_or([None; 2], |parts| [Some(part(parts.has_answer)), Some(part(parts.no_answer))])
     }
 
-    /// The thresholds, if the data has questions without an answer and the model can leave questions unanswered. `used` is
-    /// the threshold in force.
+    /// The thresholds, if the data has questions without an answer and the model can leave questions unanswered. `used`
+    /// is the threshold in force.
     #[must_use]
     pub fn null_thresholds(&self, used: f64) -> Option<NullThresholds> {
         let Judged { exact_match_answered, f1_answered, .. } = self;
@@ -213,8 +213,8 @@ impl Judged {
         self.f1_answered.iter().all(|question| question.no_answer_probability.is_finite())
     }
 
-    /// The threshold with the best F1. It is halfway to the margin of the next question that is left unanswered, so that
-    /// rounding decides nothing. 0 for a model that has diverged.
+    /// The threshold with the best F1. It is halfway to the margin of the next question that is left unanswered, so
+    /// that rounding decides nothing. 0 for a model that has diverged.
     #[must_use]
     pub fn suggested_threshold(&self) -> f64 {
         /// In logits, beyond the last of all questions.

@@ -144,13 +144,13 @@ pub fn members<'a>(of_questions: impl Iterator<Item = &'a [Slice]>) -> Vec<(Slic
 /// The slices that a question falls in: one for each of [`SLICINGS`], except `article` if it has no title.
 ///
 /// - `question_word`: the first question word; *whom* and *whose* count as *who*, *how many* and *how much* are values of
-/// their own.
+///   their own.
 /// - `answer_type`, the first that fits: *date*, with a month, a year (four digits from 1000 to 2099, or a decade such as
 ///   1990s) or *century*; *name*, capitalised words, possibly with numbers and connecting words between them; *number*,
 ///   with a digit anywhere or a number word first.
 /// - `answer_position`: where the answer starts, in thirds of the context's characters.
 /// - `shared_words`: how many of the question's words, except common words and question words, are in the sentences that
-/// the answer touches.
+///   the answer touches.
 /// - `script`: the script of most letters of the context, by its full name in Unicode; *none* without letters.
 #[must_use]
 pub fn slices(question: &SlicedQuestion<'_>) -> Vec<Slice> {

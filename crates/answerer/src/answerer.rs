@@ -81,8 +81,8 @@ pub struct Question<K> {
 
 impl<K> Question<K> {
     /// Puts it into a group: [`Answerer::answer_all`] never runs two groups in one batch. The other windows of a batch
-    /// change the last bits of a question's scores, so a group of its own gets the same answers whatever comes before and
-    /// after it.
+    /// change the last bits of a question's scores, so a group of its own gets the same answers whatever comes before
+    /// and after it.
     #[must_use]
     pub fn in_group(self, group: u64) -> Self {
         Self { group, ..self }
@@ -212,7 +212,8 @@ impl Answerer {
         Ok(found.expect("a question has at least one window"))
     }
 
-    /// Answers questions as they come and passes each answer to `each`, in the same order, until `each` returns an error.
+    /// Answers questions as they come and passes each answer to `each`, in the same order, until `each` returns an
+    /// error.
     ///
     /// # Errors
     /// What `each` returns.

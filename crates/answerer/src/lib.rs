@@ -1,7 +1,7 @@
 //! A model → answers: to every question of a split, or to any questions about any texts.
 //!
-//! Windows run in batches of about equally many tokens, on the workers of a [`distilbert::Predictor`]. Other threads then
-//! select the answers, which come in the order of the questions.
+//! Windows run in batches of about equally many tokens, on the workers of a [`distilbert::Predictor`]. Other threads
+//! then select the answers, which come in the order of the questions.
 //!
 //! Not here: the model (`distilbert`), how spans are selected and scored (`squad`), and where questions come from.
 
@@ -30,7 +30,8 @@ pub use split::{LongAnswers, Split};
 
 /// The device, precision and threads of `[run]`.
 ///
-/// # Errors The errors of [`Runtime::new`].
+/// # Errors
+/// The errors of [`Runtime::new`].
 pub fn runtime(run: &Run) -> Result<Runtime, distilbert::Error> {
     if let Some(torch) = stage::python_package("torch") {
         distilbert::load_cuda(&torch, &run.device);

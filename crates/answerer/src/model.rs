@@ -7,8 +7,8 @@ use stage::{CommonOptions, Settings, SettingsOptions, Workspace};
 use crate::{Answerer, Error, Usage, runtime};
 
 /// Opens the model that `--model` names, or else the export of the settings: anything that [`Workspace::model_folder`]
-/// accepts. Its folder says how to ask it, and `--set` can change that; a settings file cannot. `command` is the command
-/// that needs the model, for messages.
+/// accepts. Its folder says how to ask it, and `--set` can change that; a settings file cannot. `command` is the
+/// command that needs the model, for messages.
 ///
 /// # Errors
 /// [`Error`], each with its remedy.
@@ -24,7 +24,8 @@ pub fn open_model(model: Option<&str>, options: &CommonOptions, command: &str) -
     Answerer::open(&folder, adjust, &runtime)
 }
 
-/// If only `max_length` was typed, it must not be checked against the built-in `doc_stride`, but against the model's own.
+/// If only `max_length` was typed, it must not be checked against the built-in `doc_stride`, but against the model's
+/// own.
 fn without_builtin_stride(options: &SettingsOptions) -> SettingsOptions {
     let mut options = options.clone();
     let sets = |key: &str| options.set.iter().any(|set| set.trim_start().starts_with(key));

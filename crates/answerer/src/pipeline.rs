@@ -44,8 +44,8 @@ pub(crate) fn by_tokens<W: Run>(
 /// Runs `windows` and passes the answer to every question to `each`, in order, until `each` returns an error.
 ///
 /// `answer` gets all windows of a question with their logits, on threads other than the model's. `each` runs on the
-/// caller's thread, a few batches behind the model, so its error stops the model a few batches late. Memory holds only a
-/// few batches of logits and the windows of one question at a time.
+/// caller's thread, a few batches behind the model, so its error stops the model a few batches late. Memory holds only
+/// a few batches of logits and the windows of one question at a time.
 pub(crate) fn answer_all<W: Run, A: Send, E>(
     predictor: &Predictor,
     windows: impl Iterator<Item = W> + Send,

@@ -81,9 +81,9 @@ impl SplitOutcome {
 
 /// Answers all questions of `split` in order and passes each answer to `each`, which can stop with an error.
 ///
-/// Scores follow SQuAD's v2.0 rules if the split has a question without answers, else v1.1's. A forward pass takes as many
-/// tokens as `batch_size` average features of the split have. `each` runs on the caller's thread, a few batches behind the
-/// model.
+/// Scores follow SQuAD's v2.0 rules if the split has a question without answers, else v1.1's. A forward pass takes as
+/// many tokens as `batch_size` average features of the split have. `each` runs on the caller's thread, a few batches
+/// behind the model.
 ///
 /// # Errors
 /// What `each` returns.

@@ -21,7 +21,8 @@ pub struct Split {
 impl Split {
     /// The tables of a split in an ingest and a tokenize-features artifact.
     ///
-    /// # Errors If a table cannot be opened, or the tables do not belong together.
+    /// # Errors
+    /// If a table cannot be opened, or the tables do not belong together.
     pub fn open(name: SplitName, ingest: &Artifact, features: &Artifact) -> Result<Self, Error> {
         let split = Self {
             contexts: Contexts::open(&ingest.file(name.contexts())?)?,

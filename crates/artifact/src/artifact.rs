@@ -70,9 +70,9 @@ impl Artifact {
         Ok(())
     }
 
-    /// A hash of the files that results depend on. The same training on other threads has the same fingerprint but other
-    /// weights, so later stages compare this hash. Files about one machine (timing, live metrics, profiles, reports) do
-    /// not count.
+    /// A hash of the files that results depend on. The same training on other threads has the same fingerprint but
+    /// other weights, so later stages compare this hash. Files about one machine (timing, live metrics, profiles,
+    /// reports) do not count.
     #[must_use]
     pub fn content(&self) -> String {
         let counts = |entry: &&FileEntry| !MACHINE_FACTS.iter().any(|fact| entry.name.starts_with(fact));
@@ -102,8 +102,8 @@ impl Artifact {
         Ok(())
     }
 
-    /// Removes files that were needed only until the artifact was finished. They are still there if the process was killed
-    /// before it removed them; they do no harm.
+    /// Removes files that were needed only until the artifact was finished. They are still there if the process was
+    /// killed before it removed them; they do no harm.
     pub fn remove_working_files(&self) {
         match fs_err::remove_dir_all(self.dir.join(file_name::CHECKPOINTS)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -1,5 +1,5 @@
-//! The names of the checkpoints in the folder [`file_name::CHECKPOINTS`](crate::file_name::CHECKPOINTS) of an unfinished
-//! train artifact. The train stage writes them, and the driver shows where a training will resume.
+//! The names of the checkpoints in the folder [`file_name::CHECKPOINTS`](crate::file_name::CHECKPOINTS) of an
+//! unfinished train artifact. The train stage writes them, and the driver shows where a training will resume.
 
 use std::fmt;
 use std::io;
@@ -11,8 +11,8 @@ const PREFIX: &str = "step-";
 const VALIDATED: &str = "validated";
 const SEAL: &str = ".json";
 
-/// The point in the training at which a checkpoint was taken; ordered by time. As text, it is the first part of the names
-/// of the checkpoint's files: `step-00000500`, or `step-00000500.validated`.
+/// The point in the training at which a checkpoint was taken; ordered by time. As text, it is the first part of the
+/// names of the checkpoint's files: `step-00000500`, or `step-00000500.validated`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CheckpointName {
     /// Steps attempted.

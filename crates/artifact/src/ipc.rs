@@ -1,8 +1,8 @@
 //! Reads the Arrow IPC file format from a buffer without trusting it.
 //!
 //! The Arrow crate checks arrays (offsets, UTF-8, nulls) as it decodes them. But it slices by the block and buffer
-//! positions that the file states, and panics if they are wrong. These positions are checked here first. Faults come back
-//! as text, to which [`crate::table`] adds the file's name.
+//! positions that the file states, and panics if they are wrong. These positions are checked here first. Faults come
+//! back as text, to which [`crate::table`] adds the file's name.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A kind of table: its name, version, columns and the stage that writes it. The kinds themselves are beside their readers
-//! and writers in `tables`.
+//! A kind of table: its name, version, columns and the stage that writes it. The kinds themselves are beside their
+//! readers and writers in `tables`.
 //!
 //! A change of columns or of their meaning raises the version in the same commit. The version is part of the
 //! fingerprint of every stage that reads or writes the kind, so older artifacts are made again, not migrated.

@@ -94,8 +94,8 @@ impl LiveRow {
     }
 }
 
-/// The complete lines of the file. A last line that is still being written, or that a killed process left unfinished, is
-/// left out.
+/// The complete lines of the file. A last line that is still being written, or that a killed process left unfinished,
+/// is left out.
 pub fn read_live(path: &Path) -> Result<Vec<LiveRow>> {
     let bytes = read_small(path, MAX_BYTES)?;
     Ok(bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())

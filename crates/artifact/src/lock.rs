@@ -42,8 +42,8 @@ impl Lock {
             file.rewind()?;
             file.set_len(0)?;
             writeln!(file, "{}\n{}", process::id(), boot_id())?;
-            // Between opening and locking, the previous holder may have removed the file. Then this lock is on a file that
-            // nobody else will see, and another process can hold a lock on its successor.
+            // Between opening and locking, the previous holder may have removed the file. Then this lock is on a file
+            // that nobody else will see, and another process can hold a lock on its successor.
             if is_at(&file, path) {
                 return Ok(Self { path: path.to_owned(), _file: file });
             }

@@ -199,8 +199,8 @@ pub struct SliceScores {
 pub struct NullThresholds {
     /// The threshold that the scores were computed with.
     pub used: f64,
-    /// The best thresholds for this split, as `evaluate-v2.0.py` finds them. If margins are equal, no threshold may reach
-    /// the score.
+    /// The best thresholds for this split, as `evaluate-v2.0.py` finds them. If margins are equal, no threshold may
+    /// reach the score.
     pub best_exact_match: BestScore,
     /// The same of F1.
     pub best_f1: BestScore,

@@ -16,8 +16,8 @@ use crate::{Error, Result, file_name};
 /// Prefix of the folder of a damaged artifact that was replaced.
 pub const DAMAGED_PREFIX: &str = ".damaged-";
 
-/// Prefix of the folders of unfinished artifacts. The fingerprint follows; outside of a store, the name of the output and
-/// the fingerprint follow.
+/// Prefix of the folders of unfinished artifacts. The fingerprint follows; outside of a store, the name of the output
+/// and the fingerprint follow.
 pub const PARTIAL_PREFIX: &str = ".partial-";
 
 /// Prefix of an artifact that is being replaced by another with the same fingerprint.
@@ -38,8 +38,8 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Begins an artifact outside the store, for `--output`: `output` must be absent or empty. The artifact is made beside
-    /// `output`, in `.partial-<name>-<fingerprint>`.
+    /// Begins an artifact outside the store, for `--output`: `output` must be absent or empty. The artifact is made
+    /// beside `output`, in `.partial-<name>-<fingerprint>`.
     pub fn at(output: &Path, stage: &str, fingerprint: &str) -> Result<Self> {
         let target = std::path::absolute(output)?;
         if !is_vacant(&target)? {
@@ -106,9 +106,10 @@ impl Partial {
         Ok(())
     }
 
-    /// Finishes the artifact: checks its tables, hashes its files, writes the manifest, syncs everything to disk and only
-    /// then renames the folder. A finished artifact of the same name is replaced; a damaged one is kept beside it as
-    /// `.damaged-<fingerprint>`. The folder [`file_name::CHECKPOINTS`] is removed last, because it is needed until then.
+    /// Finishes the artifact: checks its tables, hashes its files, writes the manifest, syncs everything to disk and
+    /// only then renames the folder. A finished artifact of the same name is replaced; a damaged one is kept beside it
+    /// as `.damaged-<fingerprint>`. The folder [`file_name::CHECKPOINTS`] is removed last, because it is needed until
+    /// then.
     pub fn commit(self, draft: ManifestDraft) -> Result<Artifact> {
         remove_unfinished(&self.dir)?;
         match fs_err::remove_file(self.dir.join(file_name::PARTS)) {
@@ -146,8 +147,8 @@ impl Partial {
             // Filled by someone else while this was made.
             return Err(Error::OutputFilled { path: self.target.clone(), made: self.dir.clone() });
         } else if self.is_replaceable() {
-            // The old folder is moved aside first, because a folder cannot be renamed onto one with files in it. Maps of
-            // the old files stay valid until they are closed.
+            // The old folder is moved aside first, because a folder cannot be renamed onto one with files in it. Maps
+            // of the old files stay valid until they are closed.
             let old = parent.join(format!("{OLD_PREFIX}{}", self.fingerprint));
             remove_dir_if_there(&old)?;
             fs_err::rename(&self.target, &old)?;

@@ -51,7 +51,8 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The same for contents that can be recomputed: it does not wait for the disk, so a power cut may leave the file empty.
+/// The same for contents that can be recomputed: it does not wait for the disk, so a power cut may leave the file
+/// empty.
 pub fn replace_cache_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     replace(path, contents, |_| Ok(()))
 }

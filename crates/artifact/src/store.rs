@@ -68,8 +68,8 @@ impl Store {
         }
     }
 
-    /// What `latest` of a stage names; `None` if there is no such file, or something else in its place. The next artifact
-    /// then becomes the newest.
+    /// What `latest` of a stage names; `None` if there is no such file, or something else in its place. The next
+    /// artifact then becomes the newest.
     pub fn latest_fingerprint(&self, stage: &str) -> Result<Option<String>> {
         use io::ErrorKind::{InvalidData, NotADirectory, NotFound};
         match read_small_text(&self.root.join(stage).join(LATEST), LATEST_BYTES) {

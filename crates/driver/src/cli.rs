@@ -141,9 +141,9 @@ pub(crate) struct StatusOptions {
 /// Lists every folder of the store with its size and whether it can be deleted. Without --keep, only leftovers can be
 /// deleted: unfinished runs that nobody resumed, and damaged artifacts that were replaced.
 ///
-/// These are never deleted: what the settings use, with any profile of the settings file; an input of anything that stays;
-/// the newest artifact of each stage; an artifact that a process is writing; an artifact with a file named `.keep` in it;
-/// and files that distilburn did not make.
+/// These are never deleted: what the settings use, with any profile of the settings file; an input of anything that
+/// stays; the newest artifact of each stage; an artifact that a process is writing; an artifact with a file named
+/// `.keep` in it; and files that distilburn did not make.
 #[derive(Debug, Args)]
 pub(crate) struct CleanOptions {
     #[command(flatten)]
@@ -238,8 +238,8 @@ pub(crate) struct WatchOptions {
 
     /// A train artifact's directory, finished or in progress, or a store [default: the newest training of the store]
     ///
-    /// Keys: q quits, + and - smooth the loss more or less. This command only reads files, so you can watch a training on
-    /// another machine through a shared folder. If stdout is not a terminal, it prints a summary instead.
+    /// Keys: q quits, + and - smooth the loss more or less. This command only reads files, so you can watch a training
+    /// on another machine through a shared folder. If stdout is not a terminal, it prints a summary instead.
     pub(crate) path: Option<PathBuf>,
 
     /// Print a summary and exit
@@ -310,8 +310,8 @@ pub(crate) struct CompareOptions {
     pub(crate) common: CommonOptions,
 
     /// Two or more models; each is compared with the first. A model is an artifact of evaluate, train or export (its
-    /// directory, or the beginning of its fingerprint), an exported model, or with --dataset a file of predictions. Join
-    /// the runs of one recipe with several seeds by commas: A1,A2,A3 B1,B2,B3
+    /// directory, or the beginning of its fingerprint), an exported model, or with --dataset a file of predictions.
+    /// Join the runs of one recipe with several seeds by commas: A1,A2,A3 B1,B2,B3
     #[arg(value_name = "MODEL", num_args = 2.., required = true, value_parser = side)]
     pub(crate) sides: Vec<String>,
 

@@ -22,7 +22,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Who has the lock of `dir`. The lock of another machine cannot be checked, so recent lines of metrics count instead.
+    /// Who has the lock of `dir`. The lock of another machine cannot be checked, so recent lines of metrics count
+    /// instead.
     pub(crate) fn at(dir: &Path) -> Option<Self> {
         let holder = Holder::of(dir)?;
         let lives = match holder.is_held {

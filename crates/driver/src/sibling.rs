@@ -67,8 +67,8 @@ impl Children {
         std::thread::spawn(move || {
             for _ in signals.forever() {
                 stopped.store(true, Ordering::SeqCst);
-                // All signals are passed on as SIGTERM: a terminal sends SIGINT to the stage as well, and a second SIGINT
-                // would end it before it has saved its work.
+                // All signals are passed on as SIGTERM: a terminal sends SIGINT to the stage as well, and a second
+                // SIGINT would end it before it has saved its work.
                 match Pid::from_raw(running.load(Ordering::SeqCst)) {
                     Some(pid) => drop(kill_process(pid, Signal::TERM)),
                     // During planning, which may wait for a server, nothing is lost.

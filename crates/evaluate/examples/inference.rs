@@ -4,8 +4,8 @@
 //! inference INGEST_DIR FEATURES_DIR PRECISION THREADS BATCH_SIZE
 //! ```
 //!
-//! The model is ingest's base model on the CPU, with a new head if it has none. Prints one JSON object: the
-//! `seconds` from the first batch to the logits of all features, and how many `features` there are.
+//! The model is ingest's base model on the CPU, with a new head if it has none. Prints one JSON object: the `seconds`
+//! from the first batch to the logits of all features, and how many `features` there are.
 
 use std::error::Error;
 use std::ops::ControlFlow;

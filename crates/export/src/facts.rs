@@ -1,5 +1,5 @@
-//! What the manifests of the upstream stages say about the model: the contents of `training_config.json`, and the source
-//! of the model card.
+//! What the manifests of the upstream stages say about the model: the contents of `training_config.json`, and the
+//! source of the model card.
 //!
 //! It excludes when and how fast a stage ran, so that the same weights give the same directory.
 

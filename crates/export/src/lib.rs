@@ -1,7 +1,7 @@
 //! The export stage: turns the trained weights into a Hugging Face model directory.
 //!
-//! Before it reports success, it reads the directory back and checks that its logits equal those of the trained weights,
-//! bit for bit.
+//! Before it reports success, it reads the directory back and checks that its logits equal those of the trained
+//! weights, bit for bit.
 //!
 //! Not here: the model (`distilbert`), scores (`evaluate`), how the manifest is made (`stage`).
 

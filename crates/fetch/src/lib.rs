@@ -1,8 +1,8 @@
 //! Files from the network: a URL, or a repository of the Hugging Face Hub at a revision.
 //!
 //! A download resumes where it stopped, waits if the server asks for it, and is checked against its hash if known. The
-//! Hub's files are in the Hub's own cache layout, shared with Python's `huggingface_hub`. Not here: what the files mean,
-//! and which are needed.
+//! Hub's files are in the Hub's own cache layout, shared with Python's `huggingface_hub`. Not here: what the files
+//! mean, and which are needed.
 
 mod cache;
 mod digest;

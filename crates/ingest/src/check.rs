@@ -1,8 +1,8 @@
 //! The rules that a question must keep to be trained on or evaluated.
 //!
-//! An answer without its text at its offset would teach a wrong span, and a second question of an id would
-//! make the scores ambiguous. Questions are checked one at a time, and only a hash of each id stays in memory.
-//! [`crate::tally`] decides what to do with invalid questions, and [`crate::realign`] finds misplaced answers.
+//! An answer without its text at its offset would teach a wrong span, and a second question of an id would make the
+//! scores ambiguous. Questions are checked one at a time, and only a hash of each id stays in memory. [`crate::tally`]
+//! decides what to do with invalid questions, and [`crate::realign`] finds misplaced answers.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -63,8 +63,8 @@ impl Checker {
         Self { rules, ids: HashSet::default(), tally: Tally::default() }
     }
 
-    /// Checks the questions of an article. It passes each with its verdict to the audit, if there is one, and the usable
-    /// questions to `visit`.
+    /// Checks the questions of an article. It passes each with its verdict to the audit, if there is one, and the
+    /// usable questions to `visit`.
     pub fn article(
         &mut self,
         article: &Article,

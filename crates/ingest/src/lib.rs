@@ -1,9 +1,9 @@
 //! The ingest stage: reads all outside data and models.
 //!
-//! Data comes from files in any format of `question-files` (on disk, from a URL or from the Hub), or from the corpus that
-//! distilburn generates. It becomes contexts and examples, one question at a time, so a split may be larger than memory. A
-//! pretrained model's folder becomes tensors and assets. Anything that breaks a rule is reported, and stops the stage
-//! unless the settings allow it. Not here: tokens (the next stage).
+//! Data comes from files in any format of `question-files` (on disk, from a URL or from the Hub), or from the corpus
+//! that distilburn generates. It becomes contexts and examples, one question at a time, so a split may be larger than
+//! memory. A pretrained model's folder becomes tensors and assets. Anything that breaks a rule is reported, and stops
+//! the stage unless the settings allow it. Not here: tokens (the next stage).
 
 mod audit;
 mod check;

@@ -45,8 +45,8 @@ pub fn files(
     Ok(files)
 }
 
-/// The files of a split, found as in `datasets`: their names contain the split's name, without letters or digits next to
-/// it.
+/// The files of a split, found as in `datasets`: their names contain the split's name, without letters or digits next
+/// to it.
 fn of_split<'a>(revision: &'a Revision, split: SplitName, id: &HubId) -> Result<Vec<&'a str>> {
     let words: &[&str] = match split {
         SplitName::Train => &["train", "training"],

@@ -2,8 +2,8 @@
 //!
 //! Offsets are wrong if a program wrote the file that counts differently from Python (UTF-16 code units, bytes), or if
 //! context and answer were cleaned after counting (white space, line ends, case, Unicode normal form). Each of these is
-//! tried: it explains the offset if it leads from the offset to the answer's text. An answer is moved if the explanations
-//! agree on one place, or if its text occurs only once in the context.
+//! tried: it explains the offset if it leads from the offset to the answer's text. An answer is moved if the
+//! explanations agree on one place, or if its text occurs only once in the context.
 
 mod counted;
 mod folded;

@@ -1,7 +1,7 @@
 //! A share of the training contexts, set aside for validation.
 //!
-//! Contexts are drawn, so that no paragraph is in both parts. Contexts that differ only in case, signs or spaces count as
-//! one. The draw depends on `ingest.seed` and is the same on every machine.
+//! Contexts are drawn, so that no paragraph is in both parts. Contexts that differ only in case, signs or spaces count
+//! as one. The draw depends on `ingest.seed` and is the same on every machine.
 
 use std::collections::HashSet;
 

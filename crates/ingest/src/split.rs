@@ -48,7 +48,8 @@ impl<'a> Split<'a> {
         contexts.draw(percent, settings.seed, &train.origin()).map(Some)
     }
 
-    /// The splits that the settings describe; `share` is the part that is set aside, if validation is a share of training.
+    /// The splits that the settings describe; `share` is the part that is set aside, if validation is a share of
+    /// training.
     #[must_use]
     pub fn all(settings: &'a Ingest, share: Option<&'a Share>) -> Vec<Self> {
         let validation = Self {

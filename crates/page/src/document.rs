@@ -20,8 +20,8 @@ pub struct Document<'a> {
 }
 
 impl Document<'_> {
-    /// The whole file. Its policy allows only its own style and script, by their hashes: no network, no other script, no
-    /// style attributes.
+    /// The whole file. Its policy allows only its own style and script, by their hashes: no network, no other script,
+    /// no style attributes.
     #[must_use]
     pub fn render(&self) -> String {
         let policy = format!(

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// `text` with a mark in the place of every control character except line breaks and tabs: browsers drop some of them and
-/// refuse others.
+/// `text` with a mark in the place of every control character except line breaks and tabs: browsers drop some of them
+/// and refuse others.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');

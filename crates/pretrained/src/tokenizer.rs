@@ -1,8 +1,8 @@
 //! Converts the tokenizer's files of a model to those of a DistilBERT.
 //!
-//! They are read as transformers reads them: a `BertTokenizer` takes the vocabulary from `tokenizer.json` or `vocab.txt`,
-//! and case and accents from `tokenizer_config.json`. The written files mean the same to distilburn, which reads
-//! `tokenizer.json`, and to transformers. If transformers' named class would ignore a part of `tokenizer.json`,
+//! They are read as transformers reads them: a `BertTokenizer` takes the vocabulary from `tokenizer.json` or
+//! `vocab.txt`, and case and accents from `tokenizer_config.json`. The written files mean the same to distilburn, which
+//! reads `tokenizer.json`, and to transformers. If transformers' named class would ignore a part of `tokenizer.json`,
 //! `tokenizer_class` is the generic class, which uses the file unchanged.
 
 use std::collections::BTreeMap;
@@ -306,8 +306,8 @@ fn unreachable_capitals(vocabulary: &[String]) -> Option<usize> {
     (capitals * 100 > vocabulary.len()).then_some(capitals)
 }
 
-/// Case, accents and Chinese characters. A named class takes them from `tokenizer_config.json` if they are set there, and
-/// so do the written files.
+/// Case, accents and Chinese characters. A named class takes them from `tokenizer_config.json` if they are set there,
+/// and so do the written files.
 fn normalizer_flags(
     tokenizer: &mut Map<String, Value>,
     config: &Map<String, Value>,

@@ -1,5 +1,5 @@
-//! The part of an exported model's `training_config.json` that says how to use the model. Export writes it; all users of
-//! the folder read it here.
+//! The part of an exported model's `training_config.json` that says how to use the model. Export writes it; all users
+//! of the folder read it here.
 
 use std::collections::BTreeMap;
 use std::path::Path;

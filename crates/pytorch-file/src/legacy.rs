@@ -1,6 +1,6 @@
-//! The format of PyTorch before 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles (magic number,
-//! version, facts about the machine, the state dict, the keys of the storages), then each storage as its
-//! number of elements and the elements.
+//! The format of PyTorch before 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles (magic number, version,
+//! facts about the machine, the state dict, the keys of the storages), then each storage as its number of elements and
+//! the elements.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};

@@ -33,7 +33,8 @@ enum Form {
 impl StateDictFile {
     /// Reads names, types, shapes, and where the elements are; nothing of the pickle is called.
     ///
-    /// # Errors [`Error`], also if a storage is not as long as its tensors say.
+    /// # Errors
+    /// [`Error`], also if a storage is not as long as its tensors say.
     pub fn open(path: &Path) -> Result<Self> {
         // Opening a FIFO would wait for a writer.
         if !fs_err::metadata(path)?.is_file() {

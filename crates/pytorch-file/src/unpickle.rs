@@ -1,8 +1,8 @@
 //! A pickle machine that builds plain data and descriptions of tensors, and calls nothing.
 //!
-//! It knows the opcodes that `torch.load(weights_only=True)` knows of protocol 2
-//! (`torch/_weights_only_unpickler.py`) and only the names of a state dict's parts. Objects are in one list and refer to
-//! one another by index, so that nesting in a file needs no call stack.
+//! It knows the opcodes that `torch.load(weights_only=True)` knows of protocol 2 (`torch/_weights_only_unpickler.py`)
+//! and only the names of a state dict's parts. Objects are in one list and refer to one another by index, so that
+//! nesting in a file needs no call stack.
 
 use std::collections::HashMap;
 use std::io::Read;

@@ -32,7 +32,8 @@ pub struct F32Tensor<'a> {
 
 /// Writes the tensors as a state dict, each in its own storage.
 ///
-/// # Errors If the file cannot be written; the message names it.
+/// # Errors
+/// If the file cannot be written; the message names it.
 pub fn write(path: &Path, tensors: &[F32Tensor<'_>]) -> io::Result<()> {
     let mut zip = ZipWriter::new(FirstError { writer: BufWriter::new(File::create(path)?), error: None });
     let mut entry = |name: &str, data: &[u8]| -> io::Result<()> {
@@ -51,8 +52,8 @@ pub fn write(path: &Path, tensors: &[F32Tensor<'_>]) -> io::Result<()> {
     written.error.map_or(Ok(()), Err)
 }
 
-/// Keeps the first error of a writer for the end, and ignores all later writes: otherwise a `ZipWriter` whose writer fails
-/// would print to stderr when it is dropped.
+/// Keeps the first error of a writer for the end, and ignores all later writes: otherwise a `ZipWriter` whose writer
+/// fails would print to stderr when it is dropped.
 struct FirstError<W> {
     writer: W,
     error: Option<io::Error>,

@@ -1,5 +1,5 @@
-//! The text in a file, plain, gzip or zstd; the first bytes tell which. A file that expands more than text can is refused
-//! while it is read.
+//! The text in a file, plain, gzip or zstd; the first bytes tell which. A file that expands more than text can is
+//! refused while it is read.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read};

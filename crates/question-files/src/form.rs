@@ -78,7 +78,8 @@ fn is_blank(buffer: &[u8]) -> bool {
     !buffer.is_empty() && buffer.trim_ascii_start().is_empty()
 }
 
-/// The text of a regular file after its byte order mark, and whether it was compressed. Unsupported formats are refused.
+/// The text of a regular file after its byte order mark, and whether it was compressed. Unsupported formats are
+/// refused.
 pub(crate) fn text(file: &QuestionFile, what: &'static str) -> Result<(Text, bool)> {
     let QuestionFile { path, name, asked_by } = file;
     let no_file = |found| Error::NoFile { asked_by, name: name.clone(), found };
@@ -162,8 +163,8 @@ fn unknown(start: &[u8], name: &str, what: &'static str) -> Error {
     Error::Form { name: name.to_owned(), start, what }
 }
 
-/// Whether the first object of a JSON text has a column of a table under each key; the first key that should hold a text
-/// decides.
+/// Whether the first object of a JSON text has a column of a table under each key; the first key that should hold a
+/// text decides.
 fn is_by_columns(start: &[u8]) -> bool {
     let mut values = keys(start).filter_map(|(key, value)| {
         let (field, _) = Field::named(std::str::from_utf8(key).ok()?)?;

@@ -1,5 +1,5 @@
-//! Reads a question, paragraph, article or labelling task of a file, in any of the names and shapes that people use. A row
-//! of a table is read here too, as an object.
+//! Reads a question, paragraph, article or labelling task of a file, in any of the names and shapes that people use. A
+//! row of a table is read here too, as an object.
 //!
 //! Contradictory or ambiguous items are refused, never guessed.
 

@@ -13,8 +13,8 @@ use crate::error::Error;
 /// The largest value: SQuAD's articles have about 100 KB.
 pub(crate) const MAX_VALUE_MIB: usize = 256;
 
-/// The most parts of a value; a question with an answer has about twenty. Each part takes up to 130 bytes of memory, but
-/// may have only one byte in the file.
+/// The most parts of a value; a question with an answer has about twenty. Each part takes up to 130 bytes of memory,
+/// but may have only one byte in the file.
 pub(crate) const MAX_PARTS: usize = 4_000_000;
 
 /// A text of fewer bytes has too few parts to be counted.

@@ -1,8 +1,8 @@
 //! Reads questions in every supported format, as a stream.
 //!
 //! A file's first bytes tell its format and compression, whatever its name. A separate thread reads articles one after
-//! another, so that a file may be larger than memory. Not here: whether a question can be used, and where files come from
-//! (the callers).
+//! another, so that a file may be larger than memory. Not here: whether a question can be used, and where files come
+//! from (the callers).
 
 // For the test modules that are shared with other crates.
 #[cfg(test)]

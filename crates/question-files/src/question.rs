@@ -25,8 +25,8 @@ pub struct Paragraph {
 pub struct Qa {
     pub id: String,
     pub question: String,
-    /// Gold answers. An empty list means that the context has no answer; `None` means that the file does not say, so the
-    /// question is unlabelled.
+    /// Gold answers. An empty list means that the context has no answer; `None` means that the file does not say, so
+    /// the question is unlabelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Vec<Answer>>,
     /// What the file says, if it says anything. `answers` decides, as in the official v2.0 script.

@@ -26,9 +26,9 @@ pub use error::Error;
 
 /// Answer questions over HTTP
 ///
-/// POST / is the route of `huggingface_hub.InferenceClient(model=URL).question_answering(…)`. POST /v1/answers takes many
-/// questions about many contexts. GET / is a page to try the model. GET /openapi.json describes all routes, such as
-/// /health, /ready, /info and /metrics (Prometheus).
+/// POST / is the route of `huggingface_hub.InferenceClient(model=URL).question_answering(…)`. POST /v1/answers takes
+/// many questions about many contexts. GET / is a page to try the model. GET /openapi.json describes all routes, such
+/// as /health, /ready, /info and /metrics (Prometheus).
 ///
 /// If --api-key-file or the environment variable `DISTILBURN_API_KEY` gives an API key, requests need the header
 /// `Authorization: Bearer KEY`. On SIGTERM, the server answers all accepted requests, then exits.

@@ -1,5 +1,5 @@
-//! The windows that wait for the model. Requests take turns, one window each, so that a book does not hold up a sentence.
-//! A worker takes a batch when it is free, full or not. Requests whose client has disconnected are skipped.
+//! The windows that wait for the model. Requests take turns, one window each, so that a book does not hold up a
+//! sentence. A worker takes a batch when it is free, full or not. Requests whose client has disconnected are skipped.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

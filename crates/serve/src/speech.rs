@@ -302,8 +302,8 @@ fn ranked(prediction: SpanPrediction) -> Vec<SpanCandidate> {
 }
 
 impl QuestionReply {
-    /// As in transformers' pipeline (5.2): answers with equal lower-cased text are merged and their probabilities added; a
-    /// list for `top_k` above 1.
+    /// As in transformers' pipeline (5.2): answers with equal lower-cased text are merged and their probabilities
+    /// added; a list for `top_k` above 1.
     pub(crate) fn new(context: &str, prediction: SpanPrediction, parameters: &Parameters) -> Self {
         let mut answers: Vec<QuestionAnswer> = Vec::new();
         for candidate in ranked(prediction) {

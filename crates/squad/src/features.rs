@@ -1,8 +1,8 @@
 //! Questions and contexts as token windows: the features a model reads.
 //!
-//! Equal to `prepare_train_features` and `prepare_validation_features` of transformers' `run_qa.py` with
-//! a fast tokenizer and no padding, at a fraction of the work: a context is tokenised once for all of its questions, a
-//! word once for all texts, and windows are slices of a context's tokens. Not here: iterating over a split, in parallel or
+//! Equal to `prepare_train_features` and `prepare_validation_features` of transformers' `run_qa.py` with a fast
+//! tokenizer and no padding, at a fraction of the work: a context is tokenised once for all of its questions, a word
+//! once for all texts, and windows are slices of a context's tokens. Not here: iterating over a split, in parallel or
 //! not (the callers).
 
 use crate::caught::caught;
@@ -32,8 +32,8 @@ pub struct TokenizedContext {
 pub struct Window {
     /// The tokens, at most `max_length`.
     pub input_ids: Vec<i32>,
-    /// For each token of the context, the start and end of its characters in the context; `None` for question and special
-    /// tokens.
+    /// For each token of the context, the start and end of its characters in the context; `None` for question and
+    /// special tokens.
     pub offset_mapping: Vec<Option<(u32, u32)>>,
     /// The first token of the answer; 0, which is `[CLS]`, if the window does not hold the whole answer.
     pub start_position: i32,
@@ -52,8 +52,8 @@ struct PairTemplate {
 impl FeatureTokenizer {
     /// Loads a `tokenizer.json`. Its truncation and padding are disabled, because windows are cut here.
     ///
-    /// Fails if the file does not load, if the tokenizer does not combine pairs as BERT's does, and if the settings leave
-    /// no room for any question.
+    /// Fails if the file does not load, if the tokenizer does not combine pairs as BERT's does, and if the settings
+    /// leave no room for any question.
     pub fn new(tokenizer_json: &[u8], settings: WindowSettings) -> Result<Self> {
         let (tokenizer, template) = caught(|| load(tokenizer_json)).unwrap_or_else(|_| {
             Err(Error::TokenizerFile { source: "its parts contradict one another".into() })
@@ -93,8 +93,8 @@ impl FeatureTokenizer {
     /// The windows of one question over its context, in order; at least one. `answer` labels them.
     ///
     /// Fails on a question that fills a window by itself, or leaves so little room that windows which overlap by
-    /// `doc_stride` could not move on; the reference fails in the same cases. It never fails if question and context fit
-    /// into one window.
+    /// `doc_stride` could not move on; the reference fails in the same cases. It never fails if question and context
+    /// fit into one window.
     pub fn windows(
         &self,
         question: &str,

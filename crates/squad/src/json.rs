@@ -1,5 +1,5 @@
-//! The shape of a SQuAD file, v1.1 and v2.0. Other fields are ignored. Not here: whether starts and texts fit the context
-//! (the callers check it).
+//! The shape of a SQuAD file, v1.1 and v2.0. Other fields are ignored. Not here: whether starts and texts fit the
+//! context (the callers check it).
 
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +39,8 @@ pub struct Qa {
     /// Unique within the file.
     pub id: String,
     pub question: String,
-    /// One answer in the training split, several in the validation split, none if the context has none. A file that leaves
-    /// the key out may have misspelt it.
+    /// One answer in the training split, several in the validation split, none if the context has none. A file that
+    /// leaves the key out may have misspelt it.
     pub answers: Vec<Answer>,
     /// v2.0: whether the context has no answer. In v1.1 files the key is missing, which means false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

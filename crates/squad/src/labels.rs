@@ -24,12 +24,12 @@ pub(crate) struct ContextPart<'a> {
 
 /// The positions of the answer's first and last token, both in the window's tokens.
 ///
-/// Equal to `prepare_train_features` of transformers' `run_qa.py`, including one peculiarity: an answer that starts in the
-/// window's very last token of context gets the `[SEP]` after it as its start, because the search continues over special
-/// tokens, whose offsets are (0, 0).
+/// Equal to `prepare_train_features` of transformers' `run_qa.py`, including one peculiarity: an answer that starts in
+/// the window's very last token of context gets the `[SEP]` after it as its start, because the search continues over
+/// special tokens, whose offsets are (0, 0).
 ///
-/// If the reference raises an `IndexError` (an answer to an empty context, an empty answer at the
-/// start of the context), the label is `[CLS]`.
+/// If the reference raises an `IndexError` (an answer to an empty context, an empty answer at the start of the
+/// context), the label is `[CLS]`.
 pub(crate) fn positions(part: &ContextPart<'_>, answer: LabelledAnswer<'_>) -> (i32, i32) {
     let start_char = i64::from(answer.start);
     let end_char = start_char + answer.text.chars().count() as i64;

@@ -21,8 +21,8 @@ pub enum Rules {
     /// `evaluate-v1.1.py`: every question has answers; two texts that normalise to nothing match but have F1 0.
     #[default]
     V1,
-    /// `evaluate-v2.0.py`: gold answers that normalise to nothing are dropped, for a question without any left, the empty
-    /// text is right, and F1 of two texts that normalise to nothing is 1.
+    /// `evaluate-v2.0.py`: gold answers that normalise to nothing are dropped, for a question without any left, the
+    /// empty text is right, and F1 of two texts that normalise to nothing is 1.
     V2,
 }
 
@@ -41,8 +41,8 @@ pub enum F1Units {
     /// Words, split at white space, as in the official SQuAD scripts.
     #[default]
     Words,
-    /// Characters of Hangul and of scripts without spaces between words; words of all others. Unicode punctuation does not
-    /// count. MLQA's script (`mixed_segmentation`) does the same for Chinese.
+    /// Characters of Hangul and of scripts without spaces between words; words of all others. Unicode punctuation does
+    /// not count. MLQA's script (`mixed_segmentation`) does the same for Chinese.
     Characters,
 }
 

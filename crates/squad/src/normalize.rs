@@ -5,8 +5,8 @@ use unicode_script::{Script, UnicodeScript};
 
 use crate::python;
 
-/// Scripts in which every character is a unit: they have no spaces between words, or attach particles to words, as Korean
-/// does.
+/// Scripts in which every character is a unit: they have no spaces between words, or attach particles to words, as
+/// Korean does.
 const UNSPACED: [Script; 8] = [
     Script::Han,
     Script::Hiragana,
@@ -37,8 +37,8 @@ pub(crate) fn normalize_for_characters(answer: &str) -> String {
     join_words(&remove_articles(&text))
 }
 
-/// The characters of unspaced scripts and the words between them: `mixed_segmentation` of MLQA's script, which knows only
-/// Chinese.
+/// The characters of unspaced scripts and the words between them: `mixed_segmentation` of MLQA's script, which knows
+/// only Chinese.
 #[must_use]
 pub fn units_of(normalized: &str) -> Vec<&str> {
     let mut units = Vec::new();

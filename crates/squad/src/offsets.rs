@@ -1,5 +1,5 @@
-//! Offsets into a text, as two types: in bytes, as Rust counts, and in characters, as SQuAD and Hugging Face count. Only
-//! this module converts them.
+//! Offsets into a text, as two types: in bytes, as Rust counts, and in characters, as SQuAD and Hugging Face count.
+//! Only this module converts them.
 
 /// A place in a text: how many bytes of UTF-8 come before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,8 +2,8 @@
 //!
 //! Equal to `postprocess_qa_predictions` of transformers' question-answering example (`utils_qa.py`) on f32 logits. The
 //! reference leaves the order of equal logits open, because `numpy.argsort` is not stable. Here it is that of a stable
-//! sort: of equal logits, the later token is considered first; of spans with equal scores, the one considered first ranks
-//! first (earlier window, then better start, then better end).
+//! sort: of equal logits, the later token is considered first; of spans with equal scores, the one considered first
+//! ranks first (earlier window, then better start, then better end).
 
 use crate::offsets::{CharIndex, CharOffset};
 use std::cmp::Ordering;
@@ -18,8 +18,8 @@ pub struct SpanSettings {
     pub n_best: usize,
     /// The most tokens in an answer.
     pub max_answer_length: usize,
-    /// A question is left unanswered if the score of "no answer" exceeds the best span's by more than this. Only used if
-    /// questions may have no answer.
+    /// A question is left unanswered if the score of "no answer" exceeds the best span's by more than this. Only used
+    /// if questions may have no answer.
     pub null_threshold: f64,
 }
 
@@ -67,8 +67,8 @@ pub struct SpanCandidate {
 }
 
 impl SpanPrediction {
-    /// Softens (above 1) or sharpens (below 1) the probabilities: softmax over scores / `temperature`. The answer and the
-    /// order of the candidates stay the same.
+    /// Softens (above 1) or sharpens (below 1) the probabilities: softmax over scores / `temperature`. The answer and
+    /// the order of the candidates stay the same.
     pub fn set_temperature(&mut self, temperature: f64) {
         let greatest = self.n_best.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
         let weight = |candidate: &SpanCandidate| ((candidate.score - greatest) / temperature).exp();
@@ -179,8 +179,8 @@ struct Token {
     offsets: (u32, u32),
 }
 
-/// Those of a window's `n` largest logits that belong to the context, largest first. The reference takes the `n` largest
-/// of all tokens before it checks where they are.
+/// Those of a window's `n` largest logits that belong to the context, largest first. The reference takes the `n`
+/// largest of all tokens before it checks where they are.
 fn best_in_context(logits: &[f32], offset_mapping: &[Option<(u32, u32)>], n: usize, best: &mut Vec<Token>) {
     best.clear();
     best.extend(logits.iter().enumerate().map(|(index, &logit)| Token { index, logit, offsets: (0, 0) }));

@@ -1,9 +1,10 @@
 //! Turns text into tokens; it tokenises each word of a corpus only once.
 //!
-//! A BERT tokenizer gives the same tokens for a text as for its pieces, split at spaces and before and after punctuation:
-//! it cleans, lowercases and strips accents character by character, and splits at both. Texts are only split between two
-//! ASCII characters, because marks may change the character before them, and never at punctuation of an added token.
-//! Corpora repeat their words, so the tokens of pieces are cached. Any other tokenizer gets whole texts.
+//! A BERT tokenizer gives the same tokens for a text as for its pieces, split at spaces and before and after
+//! punctuation: it cleans, lowercases and strips accents character by character, and splits at both. Texts are only
+//! split between two ASCII characters, because marks may change the character before them, and never at punctuation of
+//! an added token. Corpora repeat their words, so the tokens of pieces are cached. Any other tokenizer gets whole
+//! texts.
 
 use crate::caught::caught;
 use crate::error::{Error, Result};
@@ -76,8 +77,8 @@ impl TextTokenizer {
         };
         let mut gaps = Vec::new();
         let mut begin = 0;
-        // At most two locks per text, however many pieces it has, and none is held while a piece is encoded. Nothing under
-        // them can panic.
+        // At most two locks per text, however many pieces it has, and none is held while a piece is encoded. Nothing
+        // under them can panic.
         let kept = pieces.read().unwrap_or_else(PoisonError::into_inner);
         for word in text.split(' ') {
             for piece in cuts.pieces(word) {
@@ -148,8 +149,8 @@ impl Tokens {
 }
 
 impl Cuts {
-    /// The pieces for a BERT tokenizer whose added tokens have no spaces and do not depend on their surroundings; `None`
-    /// for others.
+    /// The pieces for a BERT tokenizer whose added tokens have no spaces and do not depend on their surroundings;
+    /// `None` for others.
     fn of(tokenizer: &Tokenizer) -> Option<Self> {
         let added = tokenizer.get_added_tokens_decoder();
         let is_bert = matches!(tokenizer.get_normalizer(), Some(NormalizerWrapper::BertNormalizer(_)))

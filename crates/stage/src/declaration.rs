@@ -1,9 +1,8 @@
 //! The registry of stages: what each reads and writes, and the settings and code that can change its output.
 //!
-//! The driver plans from these declarations without linking the stages, and each stage binary uses its own. A new stage is
-//! an entry in
-//! [`STAGES`] and a crate of its name. Reading a setting that is not listed in the entry would leave artifacts that look
-//! up to date and are not.
+//! The driver plans from these declarations without linking the stages, and each stage binary uses its own. A new stage
+//! is an entry in [`STAGES`] and a crate of its name. Reading a setting that is not listed in the entry would leave
+//! artifacts that look up to date and are not.
 
 use artifact::Kind;
 use serde_json::{Map, Value, json};

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Interrupt, Progress, ProgressMode};
 
-/// The file in the store that records the version of each remote source. If it is deleted, versions are looked up again.
+/// The file in the store that records the version of each remote source. If it is deleted, versions are looked up
+/// again.
 const RECORDS: &str = ".sources.json";
 
 /// The folder in the store for the files of URLs, named by their SHA-256.

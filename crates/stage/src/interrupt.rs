@@ -26,7 +26,8 @@ pub struct Interrupt(Arc<AtomicBool>);
 impl Interrupt {
     /// Catches these signals from now on, and logs the first one. A second SIGINT ends the process at once, because the
     /// user does not want to wait. So does a second SIGTERM, unless it comes within `ONE_REQUEST`: a supervisor that
-    /// signals all processes of a group reaches the stage twice, directly and through the driver, which passes signals on.
+    /// signals all processes of a group reaches the stage twice, directly and through the driver, which passes signals
+    /// on.
     pub fn install() -> Result<Self, Error> {
         let seen = Arc::new(AtomicBool::new(false));
         let once = Arc::new(AtomicBool::new(false));

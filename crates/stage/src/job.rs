@@ -75,8 +75,8 @@ impl Job {
         Progress::start(self.progress, what, total)
     }
 
-    /// True once the process was asked to stop. A stage checks this between two pieces of work, and returns an error with
-    /// exit code 130.
+    /// True once the process was asked to stop. A stage checks this between two pieces of work, and returns an error
+    /// with exit code 130.
     #[must_use]
     pub fn interrupted(&self) -> bool {
         self.interrupt.seen()

@@ -26,7 +26,8 @@ where
     })
 }
 
-/// Writes data to stdout, with control characters escaped. It is no error if the reader closes the pipe, as `head` does.
+/// Writes data to stdout, with control characters escaped. It is no error if the reader closes the pipe, as `head`
+/// does.
 pub fn print(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(report::printable(text).as_bytes()).and_then(|()| stdout.flush()) {

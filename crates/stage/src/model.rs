@@ -76,8 +76,8 @@ fn is_prefix(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The model of the export whose fingerprint begins with `prefix`, or else of the newest export that was made from such an
-/// artifact.
+/// The model of the export whose fingerprint begins with `prefix`, or else of the newest export that was made from such
+/// an artifact.
 fn exported(store: &Store, prefix: &str) -> Result<Option<PathBuf>, Error> {
     let Ok(entries) = std::fs::read_dir(store.root().join(EXPORT.name)) else { return Ok(None) };
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());

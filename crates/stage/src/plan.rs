@@ -203,8 +203,8 @@ fn is_made_with(workspace: &Workspace, stage: &Declaration, key: &str, manifest:
 }
 
 /// Stage → fingerprint and the given artifact that was made from it, for stages that are not given themselves. Given
-/// artifacts that contradict each other are refused, except for a trained model: it may be evaluated on other data than it
-/// was validated on.
+/// artifacts that contradict each other are refused, except for a trained model: it may be evaluated on other data than
+/// it was validated on.
 fn lineage(given: &BTreeMap<String, Artifact>) -> Result<BTreeMap<String, (String, PathBuf)>, Error> {
     let mut lineage: BTreeMap<String, (String, PathBuf)> = BTreeMap::new();
     for artifact in given.values() {

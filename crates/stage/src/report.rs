@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::LogFormat;
 
-/// Messages are wrapped at this many columns on a terminal. Elsewhere they are not wrapped, so that they can be searched.
+/// Messages are wrapped at this many columns on a terminal. Elsewhere they are not wrapped, so that they can be
+/// searched.
 const WIDTH: usize = 100;
 
 /// Writes `error` to stderr.

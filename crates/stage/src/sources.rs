@@ -1,5 +1,5 @@
-//! How outside files count in fingerprints: a local file by its contents, a URL by
-//! the SHA-256 recorded at its download, a file of the Hub by id and commit.
+//! How outside files count in fingerprints: a local file by its contents, a URL by the SHA-256 recorded at its
+//! download, a file of the Hub by id and commit.
 
 mod hashes;
 #[cfg(test)]

@@ -8,13 +8,12 @@
 //!
 //! z = √0.15 · u(c) + √0.05 · w(c, s) + √0.45 · v(q) + √0.35 · e(q, s)
 //!
-//! exceeds a threshold. u, w, v and e are standard normal: the scores of a system are correlated within a cluster by 0.2
-//! on the scale of z, those of two systems on a question by 0.6. The thresholds set the systems' exact match in per cent.
-//! F1
-//! is 1 for a right answer; for a wrong one it is 0 in half of the cases, else uniform between 0.2 and 0.9.
+//! exceeds a threshold. u, w, v and e are standard normal: the scores of a system are correlated within a cluster by
+//! 0.2 on the scale of z, those of two systems on a question by 0.6. The thresholds set the systems' exact match in per
+//! cent. F1 is 1 for a right answer; for a wrong one it is 0 in half of the cases, else uniform between 0.2 and 0.9.
 //!
-//! Each cell is the share of 2,000 runs whose interval contains the true mean, with 1,000 resamples per run; its standard
-//! error is 0.5 points. Exits with 1 if a cell is more than 2 points from 95.
+//! Each cell is the share of 2,000 runs whose interval contains the true mean, with 1,000 resamples per run; its
+//! standard error is 0.5 points. Exits with 1 if a cell is more than 2 points from 95.
 
 use std::process::ExitCode;
 

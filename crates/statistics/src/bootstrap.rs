@@ -1,8 +1,8 @@
 //! Means of scores over slices of the questions, with their uncertainty.
 //!
 //! Questions about one paragraph share its difficulty, so clusters of questions are resampled, never single questions
-//! (Efron and Tibshirani 1993, chapter 8). All measures and slices share one set of draws, which depends only on the seed
-//! and the number of clusters, so two calls with the same seed and clusters can be compared.
+//! (Efron and Tibshirani 1993, chapter 8). All measures and slices share one set of draws, which depends only on the
+//! seed and the number of clusters, so two calls with the same seed and clusters can be compared.
 
 use rayon::prelude::*;
 
@@ -63,27 +63,27 @@ impl Bootstrap {
         Self { resamples: 10_000, seed }
     }
 
-    /// Estimates the mean of each measure over each slice: slices × measures. `clusters` holds any id per question (such
-    /// as its paragraph's), a slice the indices of its questions.
+    /// Estimates the mean of each measure over each slice: slices × measures. `clusters` holds any id per question
+    /// (such as its paragraph's), a slice the indices of its questions.
     ///
-    /// The mean is that of the slice's questions, a ratio of sums over clusters. Its sampling distribution comes from the
-    /// bootstrap if at least 40 of the slice's clusters carry information: for a difference, clusters over which it
+    /// The mean is that of the slice's questions, a ratio of sums over clusters. Its sampling distribution comes from
+    /// the bootstrap if at least 40 of the slice's clusters carry information: for a difference, clusters over which it
     /// does not sum to zero; for a score, both 40 clusters with a question below 1 and 40 with one above 0. It is the
     /// expanded percentile distribution of Hesterberg (2015, "What teachers should know about the bootstrap"):
     /// percentiles are moved outward so that a normal mean gets the interval of its t distribution.
     ///
-    /// Below 40 it is Student's t with clusters − 1 degrees of freedom on the cluster-robust standard error CR2
-    /// (Bell and McCaffrey 2002), on the logit scale for a score, which keeps the interval within 0 and 1. If all
-    /// questions score 0, or all score 1, it is the exact binomial (Clopper and Pearson 1934) with one observation per
-    /// cluster. A slice with a single cluster has a mean and no interval; an empty one has the mean 0.
+    /// Below 40 it is Student's t with clusters − 1 degrees of freedom on the cluster-robust standard error CR2 (Bell
+    /// and McCaffrey 2002), on the logit scale for a score, which keeps the interval within 0 and 1. If all questions
+    /// score 0, or all score 1, it is the exact binomial (Clopper and Pearson 1934) with one observation per cluster. A
+    /// slice with a single cluster has a mean and no interval; an empty one has the mean 0.
     ///
     /// `cargo run --release -p distilburn-statistics --example coverage` measures how often 95 % intervals contain the
     /// true value.
     ///
     /// # Panics
     ///
-    /// If there are no resamples, a measure's length is not that of `clusters`, or a slice names a question that does not
-    /// exist.
+    /// If there are no resamples, a measure's length is not that of `clusters`, or a slice names a question that does
+    /// not exist.
     #[must_use]
     pub fn estimate(
         self,

@@ -14,11 +14,11 @@ pub struct Contrast {
 }
 
 impl Contrast {
-    /// Compares the questions of each slice with all others; `clusters` holds any id per question. `None` if the slice or
-    /// the rest has no questions, or the slice is from a single cluster.
+    /// Compares the questions of each slice with all others; `clusters` holds any id per question. `None` if the slice
+    /// or the rest has no questions, or the slice is from a single cluster.
     ///
-    /// The standard error is that of the coefficient of a regression on "is in the slice", robust to clusters (Liang and
-    /// Zeger 1986) with the factor G / (G - 1). Student's t has G - 1 degrees of freedom, where G is the number of
+    /// The standard error is that of the coefficient of a regression on "is in the slice", robust to clusters (Liang
+    /// and Zeger 1986) with the factor G / (G - 1). Student's t has G - 1 degrees of freedom, where G is the number of
     /// clusters of the slice: the slice is the smaller group, which decides.
     ///
     /// # Panics

@@ -58,9 +58,10 @@ impl Estimate {
         Some(Interval { low: self.quantile(tail)?, high: self.quantile(1.0 - tail)? })
     }
 
-    /// The two-sided p-value of "the difference is zero", for a [`crate::Measure::Difference`]: at most 0.05 if the 95 %
-    /// interval excludes zero. With a bootstrap it is twice the smaller tail (c + 1) / (n + 1), where c of n resamples are
-    /// on the other side of zero (Davison and Hinkley 1997, section 4.2); it is moved outward like the interval.
+    /// The two-sided p-value of "the difference is zero", for a [`crate::Measure::Difference`]: at most 0.05 if the 95
+    /// % interval excludes zero. With a bootstrap it is twice the smaller tail (c + 1) / (n + 1), where c of n
+    /// resamples are on the other side of zero (Davison and Hinkley 1997, section 4.2); it is moved outward like the
+    /// interval.
     #[must_use]
     pub fn p_value(&self) -> Option<f64> {
         let (at_most, at_least) = self.tails(0.0)?;
@@ -139,8 +140,8 @@ impl Estimate {
     }
 }
 
-/// The quantile at rank probability × (n + 1), interpolated between ranks: it excludes a value if that value's tail (c +
-/// 1) / (n + 1) is below the probability.
+/// The quantile at rank probability × (n + 1), interpolated between ranks: it excludes a value if that value's tail (c
+/// + 1) / (n + 1) is below the probability.
 fn quantile_of(sorted: &[f64], probability: f64) -> f64 {
     let last = sorted.len() - 1;
     let rank = (probability * (sorted.len() + 1) as f64 - 1.0).clamp(0.0, last as f64);

@@ -37,17 +37,18 @@ impl Choice<'_> {
         weight(self.scores[self.chosen]) / self.scores.iter().copied().map(weight).sum::<f64>()
     }
 
-    /// The negative log likelihood that the chosen candidate is right, or that it is wrong, whichever is true. Finite even
-    /// if the confidence is 0 or 1.
+    /// The negative log likelihood that the chosen candidate is right, or that it is wrong, whichever is true. Finite
+    /// even if the confidence is 0 or 1.
     fn loss(&self, temperature: f64) -> f64 {
         let confidence = self.confidence(temperature);
         -if self.is_right { confidence } else { 1.0 - confidence }.max(f64::EPSILON).ln()
     }
 }
 
-/// The temperature that minimises the negative log likelihood of "the chosen answer is right" given the confidence: that
-/// is what a confidence claims. A question whose candidates are all wrong counts too. The result is between 1 / 20 and 20;
-/// it is 1 without questions, and if all choices are right or all are wrong, because they do not determine a temperature.
+/// The temperature that minimises the negative log likelihood of "the chosen answer is right" given the confidence:
+/// that is what a confidence claims. A question whose candidates are all wrong counts too. The result is between 1 / 20
+/// and 20; it is 1 without questions, and if all choices are right or all are wrong, because they do not determine a
+/// temperature.
 #[must_use]
 pub fn fit_temperature(choices: &[Choice<'_>]) -> f64 {
     let right = choices.iter().filter(|choice| choice.is_right).count();
@@ -69,9 +70,10 @@ pub fn fit_temperature(choices: &[Choice<'_>]) -> f64 {
     golden_section((best - step).max(-greatest), (best + step).min(greatest), loss).exp()
 }
 
-/// The confidence of each choice at a temperature that was fitted without its own cluster: clusters are dealt in turn to
-/// `folds` folds, and each fold uses the temperature fitted to the others. This shows how well a temperature from this
-/// data calibrates new data; the temperature to keep is [`fit_temperature`] of all. With one cluster the temperature is 1.
+/// The confidence of each choice at a temperature that was fitted without its own cluster: clusters are dealt in turn
+/// to `folds` folds, and each fold uses the temperature fitted to the others. This shows how well a temperature from
+/// this data calibrates new data; the temperature to keep is [`fit_temperature`] of all. With one cluster the
+/// temperature is 1.
 ///
 /// # Panics
 ///

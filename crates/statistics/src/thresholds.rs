@@ -44,16 +44,16 @@ impl Thresholded {
     }
 }
 
-/// Equal to `find_best_thresh` of `evaluate-v2.0.py` (its score divided by 100): the threshold is 0 unless answering beats
-/// leaving everything unanswered, and equal probabilities are taken one by one in the given order. So the score may be
-/// unattainable: see [`attainable_best_threshold`].
+/// Equal to `find_best_thresh` of `evaluate-v2.0.py` (its score divided by 100): the threshold is 0 unless answering
+/// beats leaving everything unanswered, and equal probabilities are taken one by one in the given order. So the score
+/// may be unattainable: see [`attainable_best_threshold`].
 #[must_use]
 pub fn best_threshold(questions: &[Thresholded]) -> BestThreshold {
     best(questions, 0.0, |_, _| false)
 }
 
-/// The best score that a threshold can reach: questions of equal probability are answered together. If leaving everything
-/// unanswered is best, the threshold is just below the least probability.
+/// The best score that a threshold can reach: questions of equal probability are answered together. If leaving
+/// everything unanswered is best, the threshold is just below the least probability.
 #[must_use]
 pub fn attainable_best_threshold(questions: &[Thresholded]) -> BestThreshold {
     let least = questions.iter().map(|question| question.no_answer_probability).reduce(f64::min);

@@ -1,8 +1,8 @@
 //! Divides examples into blocks, so that threads share the work but each context is tokenised only once.
 //!
-//! A data set groups its questions by paragraph. A block never separates neighbours that share a context, so a context's
-//! tokens live as long as the work on its block. Only contexts that occur again later are kept for the whole split; they
-//! are rare.
+//! A data set groups its questions by paragraph. A block never separates neighbours that share a context, so a
+//! context's tokens live as long as the work on its block. Only contexts that occur again later are kept for the whole
+//! split; they are rare.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;

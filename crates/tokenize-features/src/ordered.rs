@@ -6,8 +6,8 @@ use std::thread;
 /// How many results a thread may be ahead of the consumer: enough to even out slow ones, few enough to bound memory.
 const AHEAD: usize = 8;
 
-/// Calls `work` for 0, 1, … below `count` on `threads` threads, and calls `consume` on this thread for each result in that
-/// order meanwhile. The first error of `consume` ends it.
+/// Calls `work` for 0, 1, … below `count` on `threads` threads, and calls `consume` on this thread for each result in
+/// that order meanwhile. The first error of `consume` ends it.
 ///
 /// Thread t does t, t + threads, …: a fixed share needs no queue, no reordering, and no unbounded buffer
 /// behind a slow piece of work.

@@ -50,8 +50,8 @@ impl QuestionTokens {
         Self { question, context, answer }
     }
 
-    /// The windows at other settings, as ranges of the context's tokens; `None` if the question is too long for them and
-    /// the stage would stop.
+    /// The windows at other settings, as ranges of the context's tokens; `None` if the question is too long for them
+    /// and the stage would stop.
     pub fn windows(&self, settings: WindowSettings) -> Option<Vec<Range<usize>>> {
         let room = settings.max_length.checked_sub(SPECIAL_TOKENS + self.question)?;
         if self.context <= room {

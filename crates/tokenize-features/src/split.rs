@@ -34,8 +34,8 @@ pub struct ExampleWindows<'a> {
 impl Split {
     /// Cuts all questions into windows on `threads` threads and passes them to `consume` in order.
     ///
-    /// The windows depend only on the split and the tokenizer, not on the number of threads. The first error, in the order
-    /// of the examples, ends it, and so does `stop`, which is checked before each question.
+    /// The windows depend only on the split and the tokenizer, not on the number of threads. The first error, in the
+    /// order of the examples, ends it, and so does `stop`, which is checked before each question.
     pub fn tokenize<'a>(
         &'a self,
         tokenizer: &FeatureTokenizer,

@@ -75,8 +75,8 @@ impl Contexts {
     ///
     /// # Panics
     ///
-    /// If there is none, like indexing a slice. [`crate::Examples::check_contexts`] rules that out for all ids of a table
-    /// at once.
+    /// If there is none, like indexing a slice. [`crate::Examples::check_contexts`] rules that out for all ids of a
+    /// table at once.
     #[must_use]
     pub fn get(&self, context_id: u32) -> Context<'_> {
         let (batch, row) = self.table.locate(context_id as usize);

@@ -6,8 +6,8 @@ pub(super) type Point = (f64, f64);
 /// The weights of the old smoothed value at each step; `+` and `-` switch between these.
 pub(super) const SMOOTHINGS: [f64; 7] = [0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99];
 
-/// An exponential mean, with Adam's bias correction at its start. Points may be any number of steps apart: the result does
-/// not depend on how many of them were logged.
+/// An exponential mean, with Adam's bias correction at its start. Points may be any number of steps apart: the result
+/// does not depend on how many of them were logged.
 pub(super) fn smoothed(points: &[Point], smoothing: f64) -> Vec<Point> {
     let (mut sum, mut weight) = (0.0, 0.0);
     let mut earlier: Option<f64> = None;

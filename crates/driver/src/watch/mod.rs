@@ -1,7 +1,7 @@
 //! `watch`: a running or finished training, from its files alone.
 //!
-//! It locks nothing and does not affect the training. `find` finds the folder, `training` reads it, `view` draws it, and
-//! `plain` prints it as text.
+//! It locks nothing and does not affect the training. `find` finds the folder, `training` reads it, `view` draws it,
+//! and `plain` prints it as text.
 
 mod curve;
 mod find;

@@ -81,8 +81,8 @@ impl Screen<'_> {
     }
 }
 
-/// Reads the training again. A running training stays on the screen, even if another begins in the same store. A finished
-/// one does not change.
+/// Reads the training again. A running training stays on the screen, even if another begins in the same store. A
+/// finished one does not change.
 fn look(wanted: &Wanted, shown: Option<Training>) -> Result<Option<Training>, Error> {
     let stays = shown.as_ref().filter(|training| training.state == State::Running && training.dir.is_dir());
     let dir = match stays {

@@ -1,7 +1,7 @@
 //! Finds answers that start or end inside a word or a token.
 //!
-//! Words are those of Unicode's default segmentation (UAX #29), which has no words for Chinese, Japanese and Thai: there,
-//! only tokens are checked. Only the word around an edge is tokenised: a BERT tokenizer splits at spaces, ASCII
+//! Words are those of Unicode's default segmentation (UAX #29), which has no words for Chinese, Japanese and Thai:
+//! there, only tokens are checked. Only the word around an edge is tokenised: a BERT tokenizer splits at spaces, ASCII
 //! punctuation and ideographs first.
 
 use std::path::Path;

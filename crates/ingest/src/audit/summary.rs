@@ -1,9 +1,9 @@
 //! The figures of a split: lengths, scripts and languages, for the manifest.
 //!
-//! A context's script is that of most of its letters (Unicode's Script property). Its language is a guess by whatlang from
-//! its beginning, for the first contexts and then for a sample. This answers "is this the language that I expect?", but is
-//! not reliable for single short texts or closely related languages. A guess that whatlang itself doubts counts as
-//! `unsure`.
+//! A context's script is that of most of its letters (Unicode's Script property). Its language is a guess by whatlang
+//! from its beginning, for the first contexts and then for a sample. This answers "is this the language that I
+//! expect?", but is not reliable for single short texts or closely related languages. A guess that whatlang itself
+//! doubts counts as `unsure`.
 
 use std::collections::BTreeMap;
 

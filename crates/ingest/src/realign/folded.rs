@@ -1,5 +1,5 @@
-//! A text without incidental differences: compatibility forms decomposed (NFKD), lower case, single spaces, no invisible
-//! characters. It keeps the way back to the original characters.
+//! A text without incidental differences: compatibility forms decomposed (NFKD), lower case, single spaces, no
+//! invisible characters. It keeps the way back to the original characters.
 
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
@@ -34,8 +34,8 @@ impl Folded {
         Self { characters, from }
     }
 
-    /// The places of `text` in this one: first character and the one after the last. It never cuts a character in two, or
-    /// a letter from its marks.
+    /// The places of `text` in this one: first character and the one after the last. It never cuts a character in two,
+    /// or a letter from its marks.
     pub(super) fn occurrences(&self, text: &str) -> Vec<(u32, u32)> {
         let needle = Self::new(text.trim()).characters;
         let (Some(first), length) = (needle.first(), needle.len()) else { return Vec::new() };

@@ -1,8 +1,8 @@
 //! The default data: a question-answering corpus in SQuAD's form that distilburn generates.
 //!
-//! Every paragraph tells of an invented company, expedition, ship or school, and asks for its facts. The
-//! validation split has its own names, its own sentences and its own question wordings. The corpus depends only on the
-//! seed, and has the same bytes on every platform.
+//! Every paragraph tells of an invented company, expedition, ship or school, and asks for its facts. The validation
+//! split has its own names, its own sentences and its own question wordings. The corpus depends only on the seed, and
+//! has the same bytes on every platform.
 
 mod account;
 mod domains;

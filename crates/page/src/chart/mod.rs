@@ -1,7 +1,7 @@
 //! Charts as SVG, each with a title, a description and its numbers in a table beneath.
 //!
-//! All are as wide as a telephone, so that their letters are as large as the surrounding text on every screen; a page puts
-//! several side by side. The style sheet sets colours by class, and dashes and hollow marks for grey prints.
+//! All are as wide as a telephone, so that their letters are as large as the surrounding text on every screen; a page
+//! puts several side by side. The style sheet sets colours by class, and dashes and hollow marks for grey prints.
 
 mod bars;
 mod intervals;

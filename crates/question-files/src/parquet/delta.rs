@@ -1,5 +1,5 @@
-//! Computes how many bytes the texts of a delta-encoded page have: a few bytes can claim billions of texts, and each text
-//! can repeat all of the one before.
+//! Computes how many bytes the texts of a delta-encoded page have: a few bytes can claim billions of texts, and each
+//! text can repeat all of the one before.
 //!
 //! <https://parquet.apache.org/docs/file-format/data-pages/encodings/>
 
@@ -16,8 +16,8 @@ pub(super) fn texts(page: &[u8], values: u32) -> Option<u64> {
     (count <= MAX_TEXTS.min(values.into())).then_some(count * LENGTH_BYTES)
 }
 
-/// The memory of the texts of `DELTA_BYTE_ARRAY` and their lengths: each text is the beginning of the previous one and a
-/// rest. `None` if it has more than `values`, or takes more from the previous text than there is.
+/// The memory of the texts of `DELTA_BYTE_ARRAY` and their lengths: each text is the beginning of the previous one and
+/// a rest. `None` if it has more than `values`, or takes more from the previous text than there is.
 pub(super) fn prefixed_texts(page: &[u8], values: u32) -> Option<u64> {
     let mut prefixes = Packed::begin(page)?;
     let count = prefixes.left;

@@ -22,8 +22,8 @@ pub(crate) const MAX_STRUCTS: usize = 500_000;
 const MAX_DEPTH: usize = 32;
 const MAX_COLUMNS: usize = 1_000;
 
-/// The most values of one column: on average per row of a row group, plus a constant for any row group. A page of 2 KB can
-/// hold 60 million equal answers.
+/// The most values of one column: on average per row of a row group, plus a constant for any row group. A page of 2 KB
+/// can hold 60 million equal answers.
 const MAX_VALUES_A_ROW: i64 = 1_000;
 const FREE_VALUES: i64 = 10_000;
 

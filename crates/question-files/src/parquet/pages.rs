@@ -1,7 +1,7 @@
 //! Checks the pages of a Parquet file before they are decompressed, and again before they are decoded.
 //!
-//! The library allocates what headers claim and decodes what pages expand to. Here, every claim is first compared with the
-//! file and with a limit. Not here: what the values mean.
+//! The library allocates what headers claim and decodes what pages expand to. Here, every claim is first compared with
+//! the file and with a limit. Not here: what the values mean.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,5 +1,5 @@
-//! Files made to fill memory, or never to end. Each is read in its own process with 1 GiB of address space, and is refused
-//! with a message that says why.
+//! Files made to fill memory, or never to end. Each is read in its own process with 1 GiB of address space, and is
+//! refused with a message that says why.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;

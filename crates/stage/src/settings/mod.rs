@@ -155,7 +155,7 @@ pub struct Train {
     pub max_minutes: f64,
     /// Address of an `MLflow` server; empty = none.
     pub mlflow_uri: String,
-    /// The MLflow experiment of the run.
+    /// The `MLflow` experiment of the run.
     pub mlflow_experiment: String,
 }
 
@@ -197,8 +197,8 @@ pub struct Export {
 /// The page about an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The user's own slices: name → a file of question ids, one per line. `errors`, `compare` and `--require` know them
-    /// too.
+    /// The user's own slices: name → a file of question ids, one per line. `errors`, `compare` and `--require` know
+    /// them too.
     pub slices: BTreeMap<String, PathBuf>,
     /// Whether contexts, questions and answers are shown.
     pub texts: bool,

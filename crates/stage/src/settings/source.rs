@@ -1,7 +1,7 @@
 //! Where data and models come from, as written in a setting: one path or several, a pattern, a URL, or a Hub id.
 //!
-//! The text alone decides what it means, except that an existing path takes precedence over a pattern and over a Hub id;
-//! see [`Location::parse`].
+//! The text alone decides what it means, except that an existing path takes precedence over a pattern and over a Hub
+//! id; see [`Location::parse`].
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -54,9 +54,9 @@ pub enum BaseModel {
 const DATA_ENDINGS: [&str; 7] = [".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst", ".txt"];
 
 impl Location {
-    /// Parses a source. `owner/name` without the suffix of a data file is a Hub id, and so is any text with an `@revision`
-    /// at its end. A path that could be mistaken for one must start with `./`. A text with `*`, `?` or `[` is a pattern
-    /// unless a file of that name exists.
+    /// Parses a source. `owner/name` without the suffix of a data file is a Hub id, and so is any text with an
+    /// `@revision` at its end. A path that could be mistaken for one must start with `./`. A text with `*`, `?` or `[`
+    /// is a pattern unless a file of that name exists.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         if text.contains("://") {
@@ -115,8 +115,8 @@ fn percent(text: &str) -> Option<f64> {
     text.strip_suffix('%')?.trim().parse().ok()
 }
 
-/// The text of a path relative to `folder` (none = the working directory), in a form that parses as a path again. Anything
-/// else stays the same, such as a Hub id, unless there is a file or folder of that name.
+/// The text of a path relative to `folder` (none = the working directory), in a form that parses as a path again.
+/// Anything else stays the same, such as a Hub id, unless there is a file or folder of that name.
 pub(super) fn resolve(text: &str, folder: Option<&Path>, is_model: bool) -> String {
     if text.is_empty() || !is_model && (text == "sample" || percent(text).is_some()) {
         return text.to_owned();

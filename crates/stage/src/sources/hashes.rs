@@ -39,8 +39,8 @@ struct Remembered {
     blake3: String,
 }
 
-/// What distinguishes a file from another one in its place. `cp -p` can keep size and modification time; only the system
-/// sets the change time.
+/// What distinguishes a file from another one in its place. `cp -p` can keep size and modification time; only the
+/// system sets the change time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     size_bytes: u64,

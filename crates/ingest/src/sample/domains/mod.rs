@@ -1,8 +1,8 @@
 //! What accounts are about: for each domain its topics, and for each topic four facts of one kind.
 //!
 //! To answer a question, a model must distinguish the four relations of a topic. Each relation has four words. In the
-//! validation split the text takes one of the first two and the question one of the others; in training both use any word,
-//! often the same one. Without such easy cases, a small model only learns to guess among the four.
+//! validation split the text takes one of the first two and the question one of the others; in training both use any
+//! word, often the same one. Without such easy cases, a small model only learns to guess among the four.
 
 mod background;
 mod company;
