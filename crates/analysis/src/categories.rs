@@ -246,7 +246,7 @@ mod tests {
     }
 
     proptest! {
-        /// The order of the rules, written a second time from the answers' places alone.
+        /// The order of the rules, written a second time, only from the answers' places.
         #[test]
         fn every_wrong_answer_falls_into_the_first_category_that_fits(
             start in 0_usize..60, length in 0_usize..20, truth in 0_usize..60, truth_length in 0_usize..20,

@@ -29,7 +29,7 @@ pub struct EvaluatedQuestion {
     /// The probability that the model gives its answer, 0 to 1.
     pub confidence: f64,
     pub slices: Vec<Slice>,
-    /// Of a wrong answer.
+    /// The category of a wrong answer.
     pub category: Option<Category>,
 }
 

@@ -15,7 +15,7 @@ use crate::slices::{SLICINGS, Slice};
 /// Seed of the resamples behind intervals: fixed, so that intervals are the same on every machine.
 const SEED: u64 = 0;
 
-/// Of intervals.
+/// The level of intervals.
 const LEVEL: f64 = 0.95;
 
 /// Number of folds of paragraphs: each fold's confidences use a temperature that was fitted on the other folds.
@@ -39,7 +39,7 @@ pub struct Judged {
     candidates: Vec<Candidates>,
 }
 
-/// Of one question.
+/// The candidates of one question.
 struct Candidates {
     scores: Vec<f64>,
     chosen: usize,
@@ -92,7 +92,7 @@ impl Judged {
         self.candidates.iter().map(Candidates::choice).collect()
     }
 
-    /// Of exact match and F1.
+    /// The intervals of exact match and F1.
     #[must_use]
     pub fn score_intervals(&self) -> [Option<Interval>; 2] {
         let measures = [Measure::Score(&self.exact_match), Measure::Score(&self.f1)];
@@ -177,7 +177,7 @@ impl Judged {
         })
     }
 
-    /// With this temperature, or one fitted here.
+    /// The calibration with this temperature, or with one fitted here.
     #[must_use]
     pub fn calibration(&self, temperature: Option<f64>) -> Option<Calibration> {
         let choices = self.choices()?;
@@ -217,7 +217,7 @@ impl Judged {
     /// that rounding decides nothing. 0 for a model that has diverged.
     #[must_use]
     pub fn suggested_threshold(&self) -> f64 {
-        /// In logits, beyond the last of all questions.
+        /// How far a threshold is beyond the last question, in logits.
         const BEYOND: f64 = 0.01;
         if !self.has_finite_margins() {
             return 0.0;
@@ -260,7 +260,7 @@ pub fn prediction_row(id: &str, prediction: SpanPrediction) -> Prediction {
     }
 }
 
-/// By how many logits "no answer" exceeds the best answer, and that answer.
+/// The number of logits by which "no answer" exceeds the best answer, and that answer.
 fn margin(prediction: &Prediction) -> Option<(f64, &Candidate)> {
     let best = prediction.n_best.iter().find(|candidate| !candidate.text.is_empty())?;
     Some((prediction.null_score? - best.score, best))

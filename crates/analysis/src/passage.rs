@@ -1,4 +1,4 @@
-//! A context with its sentences, and where answers lie in it.
+//! A context with its sentences, and the places of answers in it.
 
 use std::ops::Range;
 

@@ -28,7 +28,7 @@ pub struct SlicedQuestion<'a> {
     pub ground_truths: &'a [LabelledAnswer<'a>],
     /// How many windows the context needs.
     pub windows: usize,
-    /// The article's title, empty where there is none.
+    /// The article's title; empty if there is none.
     pub article: &'a str,
 }
 

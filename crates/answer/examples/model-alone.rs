@@ -12,7 +12,7 @@ use question_files::QuestionFile;
 use squad::Window;
 use stage::CommonOptions;
 
-/// As in `answerer`.
+/// The same as in `answerer`.
 const BATCH_TOKENS: usize = 4096;
 
 fn main() {

@@ -23,7 +23,7 @@ pub struct Usage {
     pub windows: WindowSettings,
     /// How answers are chosen.
     pub spans: SpanSettings,
-    /// Whether it may say that there is no answer.
+    /// Whether it may leave a question unanswered.
     pub no_answer: bool,
     /// The temperature: scores are divided by it before they become probabilities.
     pub temperature: f64,

@@ -54,7 +54,7 @@ pub enum Error {
     )]
     #[diagnostic(help("shorten the question: the context needs room too"))]
     LongQuestion {
-        /// Of the question.
+        /// The number of tokens of the question.
         tokens: usize,
         /// The room that the special tokens leave.
         room: usize,
@@ -66,7 +66,7 @@ pub enum Error {
     ))]
     TokenId {
         id: i32,
-        /// Of `config.json`.
+        /// The value in `config.json`.
         vocab_size: usize,
     },
 }

@@ -120,7 +120,7 @@ pub enum Error {
     TensorSize {
         /// The tensor.
         name: String,
-        /// As safetensors spells it.
+        /// The type, by its name in safetensors.
         dtype: String,
         /// Rows first.
         shape: Vec<i64>,
@@ -143,7 +143,7 @@ pub enum Error {
     #[error("{} does not exist", dir.display())]
     #[diagnostic(help("`distilburn status` lists the artifacts of a store"))]
     NoFolder {
-        /// As it was named.
+        /// The folder, as typed.
         dir: PathBuf,
     },
 
@@ -179,7 +179,7 @@ pub enum Error {
     FileOutside {
         /// The manifest.
         path: PathBuf,
-        /// As it stands there.
+        /// The name, as written there.
         name: String,
     },
 
@@ -224,7 +224,7 @@ pub enum Error {
         dir: PathBuf,
         /// Its stage and fingerprint.
         found: String,
-        /// Those of its place.
+        /// The stage and fingerprint of its place.
         expected: String,
     },
 
@@ -275,7 +275,7 @@ pub enum Error {
     Locked {
         /// The partial folder.
         dir: PathBuf,
-        /// As the lock file says.
+        /// The process id in the lock file.
         pid: String,
     },
 

@@ -29,7 +29,7 @@ pub struct LiveRow {
     pub loss: Option<f64>,
     /// Exponential mean of the training loss.
     pub loss_smoothed: Option<f64>,
-    /// Of the step.
+    /// The rate of the step.
     pub learning_rate: Option<f64>,
     /// Global L2 norm of the gradients before clipping.
     pub grad_norm: Option<f64>,

@@ -11,9 +11,9 @@ use crate::{Manifest, SplitName};
 pub struct SplitCounts {
     pub articles: u64,
     pub contexts: u64,
-    /// Those that were kept.
+    /// Questions that were kept.
     pub questions: u64,
-    /// Those that the source holds.
+    /// Questions in the source.
     pub available_questions: u64,
     pub answerable: u64,
     pub unanswerable: u64,
@@ -49,7 +49,7 @@ pub struct WindowFigures {
     pub questions_in_several_windows_share: f64,
     /// Questions that leave no room for their context.
     pub questions_too_long: u64,
-    /// Of the questions with an answer.
+    /// The share among the questions with an answer.
     pub answers_lost_share: f64,
     pub padding_share_at_max_length: f64,
     pub padding_share_in_batches_of_8: f64,
@@ -135,7 +135,7 @@ pub struct Scores {
     /// Scores of the questions with an answer, if some have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub has_answer: Option<PartScores>,
-    /// Of those without.
+    /// Scores of the questions without an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_answer: Option<PartScores>,
     /// Scores of the slices of the built-in slicings with fixed values; slices without questions are left out.
@@ -269,7 +269,7 @@ impl EvaluateMetrics {
     }
 }
 
-/// As the `metrics` of a manifest.
+/// Converts them to the `metrics` of a manifest.
 #[must_use]
 pub fn to_metrics(metrics: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(metrics) {

@@ -29,7 +29,7 @@ pub struct Partial {
     stage: String,
     fingerprint: String,
     dir: PathBuf,
-    /// Where `commit` moves it.
+    /// The place to which `commit` moves it.
     target: PathBuf,
     /// The file that names the newest artifact of the stage; none outside a store.
     latest: Option<PathBuf>,

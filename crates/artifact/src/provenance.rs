@@ -63,7 +63,7 @@ impl Origin {
 }
 
 impl Sources {
-    /// As a metric of ingest: its name and value.
+    /// The metric of ingest: its name and value.
     #[must_use]
     pub fn metric(&self) -> (&'static str, Value) {
         (METRIC, serde_json::to_value(self).expect("sources have string keys only"))

@@ -16,11 +16,11 @@ pub struct TableDescription {
     pub kind: String,
     /// The kind's version.
     pub version: u32,
-    /// Of the artifact that it was written for.
+    /// The fingerprint of the artifact that it was written for.
     pub fingerprint: String,
     /// The rest of its metadata, by key.
     pub metadata: Vec<(String, String)>,
-    /// Names and types; `?` after the type where a value may be null.
+    /// Names and types; `?` after the type if a value may be null.
     pub columns: Vec<(String, String)>,
     pub rows: usize,
     /// How many record batches.

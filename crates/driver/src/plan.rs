@@ -136,7 +136,7 @@ fn decide(workspace: &Workspace, planned: &Planned, earlier: &[Step]) -> Result<
     })
 }
 
-/// Where an interrupted training resumes; empty for others.
+/// The step at which an interrupted training resumes, in words; empty for others.
 fn progress(workspace: &Workspace, planned: &Planned) -> Result<String, Error> {
     if workspace.force || planned.declaration.name != stage::TRAIN.name {
         return Ok(String::new());

@@ -39,7 +39,7 @@ enum Condition {
 }
 
 impl Condition {
-    /// With the reason.
+    /// The condition, with the reason.
     fn of(error: &artifact::Error) -> (Self, String) {
         match error {
             artifact::Error::Io(error) => (Self::Unreadable, format!("cannot be read: {error}")),

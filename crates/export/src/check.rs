@@ -17,7 +17,7 @@ const QUESTIONS: usize = 8;
 pub(crate) struct Check<'a> {
     runtime: Runtime,
     trained: &'a Tensors,
-    /// As written.
+    /// The written configuration.
     config: Config,
     /// The questions, encoded by the written tokenizer.
     input_ids: Vec<Vec<i32>>,

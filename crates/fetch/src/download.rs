@@ -216,7 +216,7 @@ fn append(
     Ok(())
 }
 
-/// A body that is held in memory, of at most so many bytes.
+/// A body in memory, of at most this many bytes.
 pub(crate) fn held(answer: Answer, url: &str, limit_bytes: u64, listener: Listener<'_>) -> Result<Vec<u8>> {
     let blocks = blocks(answer.response.into_body().into_reader())?;
     let mut held = Vec::new();
@@ -315,7 +315,7 @@ impl Limit {
     }
 }
 
-/// Whether `Content-Range: bytes START-END/SIZE` goes on at `start`.
+/// Whether `Content-Range: bytes START-END/SIZE` continues at `start`.
 fn starts_at(answer: &Answer, start: u64) -> bool {
     let range = answer.header("content-range").and_then(|range| range.strip_prefix("bytes "));
     let first = range.and_then(|range| range.split('-').next()).and_then(|first| first.trim().parse().ok());

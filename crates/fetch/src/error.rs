@@ -43,7 +43,7 @@ pub enum Error {
         "use https://; http:// is allowed only for servers on this machine (127.0.0.1, localhost)"
     ))]
     Insecure {
-        /// As typed, or where a server redirects to.
+        /// The URL as typed, or the target of a redirect.
         url: String,
     },
 
@@ -69,7 +69,7 @@ pub enum Error {
         url: String,
         /// 401 or 403.
         status: u16,
-        /// With a token or without.
+        /// The remedy, with or without a token.
         remedy: String,
     },
 
@@ -123,7 +123,7 @@ pub enum Error {
     Hash {
         /// What was asked for.
         url: String,
-        /// Of what came.
+        /// The hash of the downloaded file.
         found: Digest,
         /// Recorded, or what the Hub says.
         expected: Digest,

@@ -289,7 +289,7 @@ fn redirect(url: &str, location: Option<&str>) -> std::result::Result<String, &'
     Ok(target)
 }
 
-/// Where `location`, given by the server of `url`, leads to.
+/// The URL of `location`, given by the server of `url`.
 fn join(url: &str, location: &str) -> Option<String> {
     if location.contains("://") {
         return Some(location.to_owned());

@@ -108,7 +108,7 @@ impl Hub {
         let text = held(answer, &url, MAX_LISTING_BYTES, listener)?;
         let info: Info = serde_json::from_slice(&text).map_err(|error| not_the_hub(error.to_string()))?;
         if !is_commit(&info.sha) {
-            return Err(not_the_hub(format!("{:?} is no commit", info.sha)));
+            return Err(not_the_hub(format!("{:?} is not a commit", info.sha)));
         }
         let mut files = BTreeMap::new();
         for sibling in info.siblings {

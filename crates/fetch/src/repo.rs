@@ -30,7 +30,7 @@ impl RepoKind {
 pub struct Repo {
     /// What it holds.
     pub kind: RepoKind,
-    /// `owner/name`, or `name` alone for the Hub's oldest.
+    /// `owner/name`; the Hub's oldest repositories have only a name.
     pub id: String,
 }
 

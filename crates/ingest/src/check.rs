@@ -22,7 +22,7 @@ use crate::verdict::{Moved, Reason, Verdict, has_edge_space};
 /// A question with its paragraph.
 #[derive(Debug)]
 pub struct Question<'a> {
-    /// Of the article.
+    /// The title of the article.
     pub title: &'a str,
     /// The paragraph.
     pub context: &'a str,

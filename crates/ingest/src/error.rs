@@ -55,7 +55,7 @@ pub enum Error {
         origin: String,
         /// `train` or `validation`.
         split: &'static str,
-        /// In the file.
+        /// The number of questions in the file.
         questions: usize,
     },
 

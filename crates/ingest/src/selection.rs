@@ -23,7 +23,7 @@ pub enum Selection {
     /// This many, drawn without replacement.
     Random {
         count: usize,
-        /// Of the draw.
+        /// The seed of the draw.
         seed: u64,
     },
     /// Exactly these.
@@ -40,14 +40,14 @@ pub enum Selection {
 pub enum Choice {
     /// So many more.
     Next(usize),
-    /// Those with these numbers, ascending.
+    /// The questions with these numbers, ascending.
     Drawn {
         /// The number of the next question.
         number: usize,
         /// The numbers that are still to come.
         wanted: Peekable<IntoIter<usize>>,
     },
-    /// Those with these ids.
+    /// The questions with these ids.
     Ids {
         /// The list.
         path: PathBuf,

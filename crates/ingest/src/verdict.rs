@@ -23,7 +23,7 @@ pub struct Moved<'a> {
     /// Which of the question's answers.
     pub answer_index: usize,
     pub reason: Reason<'a>,
-    /// Where it goes.
+    /// Its new place.
     pub place: Place<'a>,
     pub why: String,
 }

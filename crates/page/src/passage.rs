@@ -104,7 +104,7 @@ fn pieces(marked: &[&Range<usize>], around: usize, text: &str) -> Vec<Range<usiz
     pieces
 }
 
-/// Where these characters, in ascending order, begin in bytes.
+/// The byte at which each of these characters begins, in ascending order.
 fn byte_offsets(text: &str, characters: &[usize]) -> Vec<usize> {
     let mut ends = text.char_indices().map(|(byte, _)| byte).chain([text.len()]).enumerate().peekable();
     let mut offset = |wanted: usize| {

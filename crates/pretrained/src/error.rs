@@ -216,7 +216,7 @@ pub enum Error {
         example: String,
     },
 
-    /// A pointer of git-lfs, where the file itself should be.
+    /// A git-lfs pointer in the place of the file.
     #[error("{} is a git-lfs pointer, not the file itself", path.display())]
     #[diagnostic(help(
         "the model was cloned without git-lfs: install it and run `git lfs pull` in that folder, or name the model by its \
@@ -224,7 +224,7 @@ pub enum Error {
     ))]
     LfsPointer { path: PathBuf },
 
-    /// A pipe, a device or a folder, where a file should be.
+    /// A pipe, a device or a folder in the place of a file.
     #[error("{} is not a regular file", path.display())]
     #[diagnostic(help("replace it with the model's own file"))]
     NotAFile { path: PathBuf },
@@ -260,12 +260,12 @@ pub enum Error {
          they came from"
     ))]
     OtherModel {
-        /// Where the weights are from.
+        /// The source of the weights.
         what: String,
         /// What differs.
         key: String,
         found: String,
-        /// In the base model.
+        /// The value of the base model.
         expected: String,
     },
 
@@ -314,7 +314,7 @@ pub enum Error {
         path: PathBuf,
         /// The ids.
         found: [i32; 2],
-        /// Those of the two tokens.
+        /// The ids of the two tokens.
         expected: [u32; 2],
     },
 

@@ -35,7 +35,7 @@ fn unfitted() -> f64 {
     1.0
 }
 
-/// In tokens.
+/// The windows, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowConfig {
     /// The most tokens in a window.
@@ -44,7 +44,7 @@ pub struct WindowConfig {
     pub doc_stride: usize,
 }
 
-/// As in the settings of evaluate.
+/// The selection of spans, as in the settings of evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SpanConfig {
     /// Starts and ends that are paired in each window.

@@ -14,7 +14,7 @@ const POSITIONS: &str = "distilbert.embeddings.position_embeddings.weight";
 /// Weight files whose tensors fit the configuration.
 #[derive(Debug)]
 pub struct Weights {
-    /// Where the values are.
+    /// The files with the values.
     pub weight_files: WeightFiles,
     /// The model's own name and the file's, in the model's order.
     tensors: Vec<(String, String)>,

@@ -87,7 +87,7 @@ impl Pickle {
         self.op(op::TUPLE);
     }
 
-    /// In the shortest form, as `CPython` does.
+    /// Writes the shortest form, as `CPython` does.
     fn integer(&mut self, value: u64) {
         let bytes = value.to_le_bytes();
         match value {

@@ -14,7 +14,7 @@ use crate::pickle;
 
 /// The folder inside the zip. `torch.save` names it after the file, but any name works.
 const FOLDER: &str = "archive";
-/// `kProducedFileFormatVersion` of PyTorch when tensors alone are saved.
+/// `kProducedFileFormatVersion` of PyTorch if only tensors are saved.
 const FORMAT_VERSION: &[u8] = b"3\n";
 /// PyTorch's alignment of storages.
 const ALIGNMENT: u16 = 64;

@@ -12,7 +12,7 @@ const REWRITE: &str = "python3 -c 'import sys, pandas; pandas.read_parquet(sys.a
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum Error {
-    /// Not there, a folder, a pipe.
+    /// A missing file, a folder or a pipe.
     #[error("{name} ({asked_by}) is {found}, expected a file")]
     #[diagnostic(help("check the path that {asked_by} names"))]
     NoFile {
@@ -230,7 +230,7 @@ pub enum Error {
         name: String,
         /// The column at which the limit was exceeded.
         column: String,
-        /// Of all columns that are read.
+        /// The size of the pages of all columns that are read.
         found_mib: u64,
         limit_mib: u64,
     },
@@ -280,7 +280,7 @@ pub enum Error {
         name: String,
         /// What is wrong with them.
         message: String,
-        /// Those that are expected.
+        /// The expected columns.
         columns: &'static str,
     },
 

@@ -10,7 +10,7 @@ use crate::{Answer, Article, Error, Paragraph, QuestionFile, Result, articles};
 pub struct LabelledQuestion {
     pub id: String,
     pub question: String,
-    /// Of its article.
+    /// The title of its article.
     pub title: String,
     pub context: Arc<str>,
     /// Equal for questions about equal contexts, counted from 0.

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A text, or a whole number that stands for one.
+/// A text, or a whole number in place of a text.
 pub(crate) struct Word(pub(crate) String);
 
 /// The same; empty if there is none.

@@ -39,7 +39,7 @@ pub(crate) struct Inputs {
     pub(crate) context: String,
 }
 
-/// How it is asked; what is left out is as the model's folder says.
+/// Parameters; those that are left out have the values of the model's folder.
 #[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Parameters {
@@ -54,12 +54,12 @@ pub(crate) struct Parameters {
     /// Tokens in a window, the question included
     #[schemars(range(min = 1))]
     pub(crate) max_seq_len: Option<usize>,
-    /// Tokens of the question; what is beyond is cut off
+    /// Tokens of the question; the rest is cut off
     #[schemars(range(min = 1))]
     pub(crate) max_question_len: Option<usize>,
     /// Whether "no answer", an empty text, is an answer
     pub(crate) handle_impossible_answer: Option<bool>,
-    /// Whether answers are made to begin and end with whole words
+    /// Whether answers are extended to whole words
     pub(crate) align_to_words: Option<bool>,
 }
 
@@ -128,7 +128,7 @@ pub(crate) struct BatchAnswer {
     pub(crate) start: Option<usize>,
     /// The character after its last; null for no answer
     pub(crate) end: Option<usize>,
-    /// As many of the best candidates as `top_k` says, best first
+    /// The best candidates, best first; `top_k` sets their number
     pub(crate) n_best: Vec<Candidate>,
 }
 
@@ -148,11 +148,11 @@ pub(crate) struct Candidate {
 /// `GET /info`
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Info {
-    /// Of distilburn
+    /// The version of distilburn
     pub(crate) version: String,
     /// The name of the model's folder
     pub(crate) model: String,
-    /// Of the matrix products
+    /// The precision of the matrix products
     pub(crate) precision: String,
     /// Tokens in a window
     pub(crate) max_length: usize,
@@ -160,7 +160,7 @@ pub(crate) struct Info {
     pub(crate) doc_stride: usize,
     /// Tokens in the longest answer
     pub(crate) max_answer_length: usize,
-    /// Whether the model says where there is no answer
+    /// Whether the model can give no answer
     pub(crate) no_answer: bool,
     pub(crate) max_batch_tokens: usize,
     pub(crate) max_queued_tokens: usize,

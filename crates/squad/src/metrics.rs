@@ -186,7 +186,7 @@ impl Tally {
         }
     }
 
-    /// Of all questions.
+    /// The means of all questions.
     #[must_use]
     pub fn means(&self) -> Means {
         self.all.means()

@@ -38,7 +38,7 @@ struct Records {
     /// Keyed by the BLAKE3 of the URL, because a URL may hold a password.
     #[serde(default)]
     urls: BTreeMap<String, UrlRecord>,
-    /// By `datasets/owner/name@revision`.
+    /// Keyed by `datasets/owner/name@revision`.
     #[serde(default)]
     hub: BTreeMap<String, Revision>,
 }

@@ -1,7 +1,6 @@
 //! Plans which artifact each stage would make, and whether it exists.
 //!
-//! Fingerprints follow from settings, code and inputs alone, so the whole chain is known before anything
-//! runs.
+//! Fingerprints depend only on settings, code and inputs, so the whole chain is known before anything runs.
 
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ pub struct Statistics {
     pair_lengths: Lengths,
     /// The figures of the written features.
     present: OfSettings,
-    /// By counting alone.
+    /// Other settings, only counted.
     alternatives: Vec<OfSettings>,
 }
 

@@ -53,9 +53,9 @@ pub struct AuditRow {
     pub field: String,
     /// Which of the question's answers, from 0.
     pub answer_index: Option<u32>,
-    /// The answer as the data has it.
+    /// The answer, as in the data.
     pub answer_text: Option<String>,
-    /// Its start as the data has it, in characters.
+    /// Its start, as in the data, in characters.
     pub answer_start: Option<i32>,
     /// The context's text at the answer's place, or what is there instead.
     pub found_text: Option<String>,

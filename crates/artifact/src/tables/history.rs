@@ -64,7 +64,7 @@ pub struct HistoryRow {
     pub kind: HistoryKind,
     /// Mean over the features.
     pub loss: f64,
-    /// Of this step.
+    /// The rate of this step.
     pub learning_rate: Option<f64>,
     /// Global L2 norm of the gradients before clipping.
     pub grad_norm: Option<f64>,

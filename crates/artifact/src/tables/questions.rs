@@ -32,9 +32,9 @@ fn columns() -> Vec<Field> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuestionRow {
     pub id: String,
-    /// As `slicing=value`.
+    /// The slices, as `slicing=value`.
     pub slices: Vec<String>,
-    /// Of a wrong answer.
+    /// The category of a wrong answer.
     pub category: Option<String>,
     pub exact_match: f64,
     pub f1: f64,

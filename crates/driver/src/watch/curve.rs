@@ -31,7 +31,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// With a tick at every 1, 2, 2.5 or 5 times a power of ten, so that there are few of them.
+    /// An axis with a tick at every 1, 2, 2.5 or 5 times a power of ten, so that there are few of them.
     pub(super) fn to(highest: f64) -> Self {
         const INTERVALS: f64 = 4.0;
         let highest = if highest.is_finite() && highest > 0.0 { highest } else { 1.0 };

@@ -10,7 +10,7 @@ use super::curve::Point;
 use crate::Error;
 use crate::running::{Running, last_line};
 
-/// Where a training stands.
+/// The state of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// A process is running it.

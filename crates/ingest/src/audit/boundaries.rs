@@ -43,7 +43,7 @@ pub(super) enum What {
 }
 
 impl Boundaries {
-    /// With the tokenizer of the base model; `folder` is for messages.
+    /// Uses the tokenizer of the base model; `folder` is for messages.
     pub fn new(tokenizer_json: &[u8], folder: &Path) -> Result<Self> {
         // Contexts are only tokenised here, not cut into windows, so any valid setting will do.
         let settings = WindowSettings { max_length: 384, doc_stride: 128 };

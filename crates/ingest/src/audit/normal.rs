@@ -12,7 +12,7 @@ use unicode_normalization::char::is_combining_mark;
 pub struct Hashes {
     /// The hash of its letters and digits in NFKC and lower case, with one space between words.
     pub normal: u64,
-    /// Of its bytes.
+    /// The hash of its bytes.
     pub exact: u64,
 }
 

@@ -42,7 +42,7 @@ pub struct Request {
 pub struct Loaded {
     /// Every setting, paths resolved.
     pub settings: Settings,
-    /// The file that was read; none = the built-in settings alone.
+    /// The file that was read; none = only the built-in settings.
     pub file: Option<PathBuf>,
     /// The profiles that the file has.
     pub profiles: BTreeSet<String>,

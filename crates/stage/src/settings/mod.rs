@@ -277,7 +277,7 @@ pub enum Schedule {
     Linear,
     /// Along half a cosine to 0 at the last step.
     Cosine,
-    /// Not at all.
+    /// The rate does not fall.
     Constant,
 }
 

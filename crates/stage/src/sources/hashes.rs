@@ -27,7 +27,7 @@ pub(super) struct Hashes {
 #[derive(Serialize, Deserialize)]
 struct Memory {
     files: BTreeMap<String, Remembered>,
-    /// Of `files`.
+    /// The checksum of `files`.
     checksum: String,
 }
 
