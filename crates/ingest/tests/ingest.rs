@@ -300,7 +300,7 @@ fn unlabelled_questions_are_refused_for_training() {
     let refused = Bench::new(&unlabelled).run(&[]);
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(3), "{said}");
-    assert!(said.contains("(unlabelled: 4)") && said.contains("questions need `answers`"), "{said}");
+    assert!(said.contains("(unlabelled: 4)") && said.contains("validation need `answers`"), "{said}");
 }
 
 #[test]

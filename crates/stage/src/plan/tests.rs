@@ -215,7 +215,7 @@ fn a_missing_input_names_the_command_that_makes_it() {
         "{error}"
     );
     assert!(help.contains("its inputs with `distilburn run --to ingest --config "), "{help}");
-    assert!(help.contains("alone with `distilburn-ingest --config "), "{help}");
+    assert!(help.contains("only it with `distilburn-ingest --config "), "{help}");
 }
 
 #[test]
