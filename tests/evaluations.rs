@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::score::real_data;
 use crate::tiny::{self, DATA};
-use crate::whole::alone;
+use crate::whole::{alone, copy_folder};
 
 /// Sixteen questions about eight paragraphs, each with its answer.
 fn questions() -> String {
@@ -117,6 +118,7 @@ fn a_run_equals_itself_and_other_questions_cannot_be_compared() {
         (path("evaluate").trim().to_owned(), path("train").trim().to_owned())
     };
     let (first, training) = run("");
+    assert!(bench.path(&first).join("profile.arrow").is_file());
     let same = bench.run(&format!("distilburn compare --quiet {first} {training}"));
     assert!(same.code == Some(0) && same.stdout.contains("the same answers"), "{same:?}");
     let (other, _) = run(" --set run.seed=7");
@@ -130,6 +132,22 @@ fn a_run_equals_itself_and_other_questions_cannot_be_compared() {
         seeds.stdout.contains("smaller than the spread between seeds") || (a - b).abs() < 1e-9,
         "{seeds:?}"
     );
+
+    // A copy of an exported model has no evaluation here: with questions, it answers them first.
+    let model = bench.run(&format!("distilburn run --quiet --to export {settings}"));
+    assert_eq!(model.code, Some(0), "{model:?}");
+    let exported = bench.run(&format!("distilburn path export {settings}")).stdout;
+    let away = bench.path("away");
+    copy_folder(&Path::new(exported.trim()).join("model"), &away);
+    let dataset = "--dataset test.json --artifacts elsewhere";
+    let said = bench.run(&format!("distilburn compare --quiet {first} away {dataset} --json"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let compared: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(compared["comparisons"][0]["same_answers"], true, "{compared}");
+    let said = bench.run("distilburn compare away away --artifacts elsewhere");
+    assert!(said.code == Some(3) && said.stderr.contains("--dataset"), "{said:?}");
+    let said = bench.run(&format!("distilburn compare --quiet away bin {dataset}"));
+    assert!(said.code == Some(3) && said.stderr.contains("bin has not answered"), "{said:?}");
 
     fs::write(bench.path("test.json"), questions().replace("mat", "rug")).unwrap();
     let (changed, _) = run("");
@@ -164,6 +182,13 @@ fn published_systems_differ_as_their_official_scores_do() {
     let flips = comparison["gained"].as_f64().unwrap() - comparison["lost"].as_f64().unwrap();
     let exact_match = comparison["exact_match"]["difference"].as_f64().unwrap();
     assert!((100.0 * flips / 5397.0 - exact_match).abs() < 1e-9, "{comparison}");
+    assert_eq!(bench.run(&compare(worse, better, "--html page.html")).code, Some(0));
+    let page = fs::read_to_string(bench.path("page.html")).unwrap();
+    let f1 = |key: &str| comparison["f1"][key].as_f64().unwrap();
+    for cell in [format!("{:.1}", f1("a")), format!("{:.1}", f1("b")), format!("{:+.1}", f1("difference"))] {
+        assert!(page.contains(&format!("<td class=\"n\">{cell}</td>")), "{cell}");
+    }
+    assert!(page.contains("<figure id=\"b1-question_word\">") && page.contains("B is better in F1"));
     assert_eq!(bench.run(&compare(worse, better, "--fail-if-worse 0")).code, Some(0));
     assert_eq!(bench.run(&compare(better, worse, "--fail-if-worse 0.5")).code, Some(5));
     assert_eq!(bench.run(&compare(better, worse, "--fail-if-worse 4")).code, Some(0));

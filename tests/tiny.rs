@@ -14,7 +14,8 @@ use crate::bench::Bench;
 /// The settings that name the model and what it learns from.
 pub const DATA: &str = "--set ingest.base_model=tiny --set ingest.max_train_examples=40 \
                         --set ingest.max_validation_examples=6 --set tokenize-features.max_length=64 \
-                        --set tokenize-features.doc_stride=16 --set run.threads=1";
+                        --set tokenize-features.doc_stride=16 --set run.threads=1 \
+                        --set evaluate.profile_seconds=0.1";
 
 /// A bench with features of the tiny model.
 pub fn bench() -> Bench {

@@ -20,7 +20,8 @@ pub fn alone() -> MutexGuard<'static, ()> {
 
 /// A training of a few steps.
 const FEW: &str = "--set ingest.max_train_examples=48 --set ingest.max_validation_examples=12 \
-                   --set train.epochs=2 --set train.warmup_steps=2 --set run.seed=7";
+                   --set train.epochs=2 --set train.warmup_steps=2 --set run.seed=7 \
+                   --set evaluate.profile_seconds=0.2";
 
 fn ran(summary: &Value) -> Vec<&str> {
     let stages = summary["stages"].as_array().unwrap().iter();

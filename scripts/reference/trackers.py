@@ -7,7 +7,7 @@
 `check` trains a few steps of the generated corpus three times (target/release must be built and scripts/setup have
 run): with an `mlflow server` on loopback, with one that is killed while training runs, and with one that is stopped
 so that it never answers. It compares every value in both with metrics.jsonl. `events DIR` does so for the event files of
-an artifact that is there. `frames` prints the bytes that TensorBoard's own writer makes of the three events in
+an artifact that is there. `frames` prints the bytes that TensorBoard's own writer makes of the four events in
 crates/train/src/trackers/tensorboard/tests.rs.
 """
 
@@ -65,7 +65,24 @@ def check_events(artifact: Path) -> None:
     for tag, points in series.items():
         read = [(event.step, event.value) for event in events.Scalars(tag)]
         assert read == [(step, single(value)) for step, value in points], f"{tag} differs"
+    settings = json.loads((artifact / "manifest.json").read_text())["parts"]["settings"]
+    shown = hyperparameters(events)
+    assert set(shown) == set(settings), f"hyperparameters: {set(shown) ^ set(settings)}"
+    for name, value in settings.items():
+        if isinstance(value, (bool, int, float)):
+            assert shown[name] == value, f"{name}: {shown[name]} for {value}"
+    print(f"TensorBoard shows {len(shown)} settings as hyperparameters, all equal")
     print(f"TensorBoard reads {sum(map(len, series.values()))} values of {len(series)} scalars, all equal")
+
+
+def hyperparameters(events) -> dict:
+    """Name → value, as TensorBoard's table of runs has them."""
+    from tensorboard.plugins.hparams import metadata
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    content = events.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+    start = HParamsPluginData.FromString(content).session_start_info
+    return {name: getattr(value, value.WhichOneof("kind")) for name, value in start.hparams.items()}
 
 
 def check_run(artifact: Path, uri: str) -> None:
@@ -164,15 +181,19 @@ def check() -> None:
 def frames() -> None:
     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
     from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     scalars = [Summary.Value(tag="train/loss", simple_value=0.25),
                Summary.Value(tag="validation/f1", simple_value=0.0)]
+    settings = {"run.precision": "bf16", "train.gradient_checkpointing": False, "train.learning_rate": 3e-5}
+    hyperparameters = hparams_pb(settings, trial_id="run", start_time_secs=1.5)
     for event in [Event(wall_time=1.5, step=0, file_version="brain.Event:2"),
                   Event(wall_time=1.5, step=11, session_log=SessionLog(status=SessionLog.START)),
-                  Event(wall_time=1.5, step=20, summary=Summary(value=scalars))]:
+                  Event(wall_time=1.5, step=20, summary=Summary(value=scalars)),
+                  Event(wall_time=1.5, step=0, summary=hyperparameters)]:
         file = io.BytesIO()
-        RecordWriter(file).write(event.SerializeToString())
+        RecordWriter(file).write(event.SerializeToString(deterministic=True))
         print(file.getvalue().hex())
 
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use answerer::Answerer;
+use answerer::{Answerer, Latencies};
 use clap::Args;
 use serde::Serialize;
 use stage::{CommonOptions, ModelOptions, Progress};
@@ -17,9 +17,6 @@ const LENGTHS: [usize; 4] = [64, 128, 256, 384];
 
 /// Windows that run at once.
 const BATCHES: [usize; 3] = [1, 8, 32];
-
-/// A percentile of fewer samples is left out.
-const PERCENTILES: [(&str, f64, usize); 3] = [("p50", 0.5, 1), ("p90", 0.9, 10), ("p99", 0.99, 1000)];
 
 const QUESTION: &str = "which one is the one?";
 
@@ -124,25 +121,23 @@ fn of_length(
         .swap_remove(0);
     // The first one also pays for memory and code.
     answerer.answer(QUESTION, &context)?;
-    let latencies = timed(budget, || answerer.answer(QUESTION, &context).map(drop))?;
+    let latencies = Latencies::measure(budget, || answerer.answer(QUESTION, &context).map(drop))?;
     progress.inc(1);
-    let percentiles = PERCENTILES.iter().filter(|(_, _, least)| latencies.len() >= *least);
+    let percentiles = latencies.percentiles().into_iter();
     let single_stream = SingleStream {
-        samples: latencies.len(),
-        latency_ms: percentiles
-            .map(|(name, share, _)| ((*name).to_owned(), percentile(&latencies, *share).into()))
-            .collect(),
+        samples: latencies.samples(),
+        latency_ms: percentiles.map(|(name, value)| (name.to_owned(), value.into())).collect(),
     };
     let mut offline = Vec::new();
     for batch in BATCHES {
         let windows = vec![&window; batch];
         drop(answerer.logits(&windows));
-        let latencies = timed(budget, || {
+        let latencies = Latencies::measure(budget, || {
             drop(answerer.logits(&windows));
             Ok::<(), Error>(())
         })?;
         progress.inc(1);
-        let windows_per_s = 1000.0 * batch as f64 / percentile(&latencies, 0.5);
+        let windows_per_s = 1000.0 * batch as f64 / latencies.median();
         let tokens_per_s = windows_per_s * window.input_ids.len() as f64;
         offline.push(Offline { batch, windows_per_s, tokens_per_s });
     }
@@ -154,24 +149,6 @@ fn context_of(answerer: &Answerer, tokens: usize) -> Result<String, Error> {
     let empty = answerer.prepare((), QUESTION, Arc::from("the"), &answerer.tokenize("the")?)?.into_windows();
     let others = empty[0].input_ids.len() - 1;
     Ok(vec!["the"; tokens.saturating_sub(others).max(1)].join(" "))
-}
-
-/// By nearest rank; `ascending` has at least one.
-fn percentile(ascending: &[f64], share: f64) -> f64 {
-    ascending[((share * ascending.len() as f64).ceil() as usize).max(1) - 1]
-}
-
-/// Milliseconds, ascending; at least one.
-fn timed<E>(budget: Duration, mut run: impl FnMut() -> Result<(), E>) -> Result<Vec<f64>, E> {
-    let start = Instant::now();
-    let mut latencies = Vec::new();
-    while latencies.is_empty() || start.elapsed() < budget {
-        let one = Instant::now();
-        run()?;
-        latencies.push(1000.0 * one.elapsed().as_secs_f64());
-    }
-    latencies.sort_by(f64::total_cmp);
-    Ok(latencies)
 }
 
 impl Profile {
@@ -214,18 +191,5 @@ impl Profile {
         }
         text.push('\n');
         text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_by_nearest_rank() {
-        let ascending: Vec<f64> = (1..=20).map(f64::from).collect();
-        let found = [0.5, 0.9, 0.99].map(|share| percentile(&ascending, share) as u32);
-        assert_eq!(found, [10, 18, 20]);
-        assert_eq!(percentile(&[7.0], 0.5) as u32, 7);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use distilbert::{Config, DistilBertForQuestionAnswering, Predictor, QaLogits, Runtime};
+use distilbert::{Config, DistilBertForQuestionAnswering, Predictor, QaLogits, Runtime, Weights};
 use pretrained::{ModelFolder, UseConfig};
 use squad::{
     FeatureLogits, FeatureTokenizer, SpanPrediction, SpanSettings, TokenizedContext, WindowSettings,
@@ -14,7 +14,7 @@ use crate::Error;
 use crate::pipeline::{Run, answer_all};
 
 /// Tokens of a batch: some 25 windows of SQuAD.
-const BATCH_TOKENS: usize = 4096;
+pub(crate) const BATCH_TOKENS: usize = 4096;
 
 /// How a model is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,9 +58,19 @@ impl Usage {
     }
 }
 
+/// What a model consists of.
+pub struct Parts<'a> {
+    /// Its sizes.
+    pub config: &'a Config,
+    /// The weights, with the question-answering head.
+    pub weights: &'a dyn Weights,
+    /// `tokenizer.json`.
+    pub tokenizer_json: &'a [u8],
+}
+
 /// A model, ready to answer.
 pub struct Answerer {
-    predictor: Arc<Predictor>,
+    pub(crate) predictor: Arc<Predictor>,
     tokenizer: FeatureTokenizer,
     usage: Usage,
     vocab_size: usize,
@@ -86,6 +96,12 @@ impl<K> Question<K> {
     #[must_use]
     pub fn in_group(self, group: u64) -> Self {
         Self { group, ..self }
+    }
+
+    /// The tokens of all its windows.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.windows.iter().map(|window| window.input_ids.len()).sum()
     }
 
     /// Its windows, in order; at least one.
@@ -114,15 +130,25 @@ impl Answerer {
         let config = Config::from_json(&folder.config_json())?;
         let mut usage = Usage::of(folder.use_config(), config.max_position_embeddings);
         adjust(&mut usage, &config);
-        let model = DistilBertForQuestionAnswering::new(&config, &folder.tensors()?, runtime.device())?;
+        let weights = folder.tensors()?;
+        let parts = Parts { config: &config, weights: &weights, tokenizer_json: folder.tokenizer_json() };
+        Ok(Self { folder: path, ..Self::of(&parts, usage, runtime)? })
+    }
+
+    /// The model made of `parts`.
+    ///
+    /// # Errors
+    /// [`Error`], each with its remedy.
+    pub fn of(parts: &Parts<'_>, usage: Usage, runtime: &Runtime) -> Result<Self, Error> {
+        let model = DistilBertForQuestionAnswering::new(parts.config, parts.weights, runtime.device())?;
         Ok(Self {
             predictor: Arc::new(Predictor::new(&model, runtime)),
-            tokenizer: FeatureTokenizer::new(folder.tokenizer_json(), usage.windows)?,
+            tokenizer: FeatureTokenizer::new(parts.tokenizer_json, usage.windows)?,
             usage,
-            vocab_size: config.vocab_size,
-            folder: path,
+            vocab_size: parts.config.vocab_size,
+            folder: PathBuf::new(),
             precision: runtime.precision_name(),
-            positions: config.max_position_embeddings,
+            positions: parts.config.max_position_embeddings,
         })
     }
 
@@ -303,6 +329,8 @@ impl<K: Send + Sync> Run for OwnedWindow<K> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::tests::tiny_model;
 
@@ -400,6 +428,28 @@ mod tests {
         let outcome =
             answerer.answer_all(questions, |index, _| if index == 3 { Err("enough") } else { Ok(()) });
         assert_eq!(outcome, Err("enough"));
+    }
+
+    #[test]
+    fn a_profile_has_both_scenarios_end_to_end_and_for_the_model_alone() {
+        let answerer = answerer();
+        let context = context(1);
+        let rows = answerer.profile(&[("who sat", &context)], Duration::from_millis(40)).unwrap();
+        let value = |scenario: &str, scope: &str, measure: &str| {
+            let is_it = |row: &&artifact::ProfileRow| {
+                (row.scenario.as_str(), row.scope.as_str(), row.measure.as_str())
+                    == (scenario, scope, measure)
+            };
+            rows.iter().find(is_it).map(|row| row.value).unwrap_or_else(|| panic!("{measure}: {rows:?}"))
+        };
+        let tokens = answerer.tokenize(&context).unwrap();
+        let tokens = answerer.prepare((), "who sat", context.as_str().into(), &tokens).unwrap().tokens();
+        for scope in ["end to end", "model"] {
+            assert!(value("SingleStream", scope, "p50_ms") > 0.0);
+            let rate = value("Offline", scope, "tokens_per_s") / value("Offline", scope, "questions_per_s");
+            assert!((rate - tokens as f64).abs() < 1e-6, "{rate} against {tokens}");
+        }
+        assert_eq!(answerer.profile(&[], Duration::from_millis(40)).unwrap(), []);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod answerer;
 mod error;
 mod model;
 mod pipeline;
+mod profile;
 mod scored;
 mod split;
 #[cfg(test)]
@@ -20,9 +21,10 @@ mod word_piece;
 use distilbert::{Runtime, RuntimeOptions};
 use stage::settings::Run;
 
-pub use answerer::{Answerer, Question, Usage};
+pub use answerer::{Answerer, Parts, Question, Usage};
 pub use error::Error;
 pub use model::open_model;
+pub use profile::Latencies;
 pub use scored::{
     AnswerSettings, AnsweredExample, SplitOutcome, SplitScore, Window, answer_split, select_answer,
 };

@@ -24,6 +24,8 @@ pub const CHECKPOINTS: &str = "checkpoints";
 pub const PREDICTIONS_JSON: &str = "predictions.json";
 /// evaluate: the same of the test split.
 pub const TEST_PREDICTIONS_JSON: &str = "predictions-test.json";
+/// evaluate: how fast the model answers.
+pub const PROFILE: &str = "profile.arrow";
 /// report: the result of each question.
 pub const QUESTIONS: &str = "questions.arrow";
 /// report: scores of the slices.

@@ -61,6 +61,7 @@ pub use tables::features::{FEATURES, Feature, FeatureRow, Features, FeaturesWrit
 pub use tables::files::{ExportedFile, FILES, read_files, write_files};
 pub use tables::history::{HISTORY, HistoryKind, HistoryRow, read_history, write_history};
 pub use tables::predictions::{Candidate, PREDICTIONS, Prediction, Predictions, PredictionsWriter};
+pub use tables::profile::{PROFILE, ProfileRow, read_profile, write_profile};
 pub use tables::questions::{QUESTIONS, QuestionRow, read_questions, write_questions};
 pub use tables::slices::{SLICES, ScoreWithInterval, SliceRow, read_slices, write_slices};
 pub use tables::tensors::{CHECKPOINT, TENSORS, TensorView, Tensors, TensorsWriter, WEIGHTS};

@@ -310,12 +310,13 @@ pub(crate) struct CompareOptions {
     pub(crate) common: CommonOptions,
 
     /// Two or more models; each is compared with the first. A model is an artifact of evaluate, train or export (its
-    /// directory, or the beginning of its fingerprint), an exported model, or with --dataset a file of predictions.
-    /// Join the runs of one recipe with several seeds by commas: A1,A2,A3 B1,B2,B3
+    /// directory, or the beginning of its fingerprint) or an exported model. With --dataset, it can also be a file of
+    /// predictions, or any model that `distilburn predict` accepts. Join runs of one recipe with several seeds by
+    /// commas: A1,A2,A3 B1,B2,B3
     #[arg(value_name = "MODEL", num_args = 2.., required = true, value_parser = side)]
     pub(crate) sides: Vec<String>,
 
-    /// The questions that the files of predictions answer, in any form that ingest reads
+    /// The questions for files of predictions and for models without an evaluation, in any format that ingest reads
     #[arg(long, value_name = "FILE", help_heading = "Answer")]
     pub(crate) dataset: Option<PathBuf>,
 
@@ -330,6 +331,10 @@ pub(crate) struct CompareOptions {
     /// Exit with code 5 if a model's F1 is more than this many points below that of the first
     #[arg(long, value_name = "POINTS", value_parser = margin, help_heading = "Answer")]
     pub(crate) fail_if_worse: Option<f64>,
+
+    /// Also write the comparison as a page, with a chart for each kind of question
+    #[arg(long, value_name = "FILE", help_heading = "Answer")]
+    pub(crate) html: Option<PathBuf>,
 
     /// Print one JSON object
     #[arg(long, help_heading = "Answer")]

@@ -1,5 +1,6 @@
 //! `compare`: whether one model is better than another, question by question.
 
+mod html;
 mod sides;
 mod words;
 
@@ -36,6 +37,9 @@ pub(crate) fn print(options: &CompareOptions) -> Result<(), Error> {
         comparisons.iter().map(|comparison| comparison.to_text(&questions)).collect::<Vec<_>>().join("\n")
     };
     stage::print(&text)?;
+    if let Some(path) = &options.html {
+        fs_err::write(path, html::page(&questions, &comparisons))?;
+    }
     let Some(margin) = options.fail_if_worse else { return Ok(()) };
     for comparison in &comparisons {
         let difference = 100.0 * comparison.f1.difference.mean;

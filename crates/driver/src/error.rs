@@ -104,7 +104,7 @@ pub(crate) enum Error {
     #[error("{} is not an evaluation", path.display())]
     #[diagnostic(help(
         "name an artifact of evaluate, train or export (its folder, or the first digits of its fingerprint) or an exported \
-         model; `distilburn status` lists the store"
+         model; `distilburn status` lists the store. `compare --dataset FILE` asks any model"
     ))]
     NoEvaluation { path: PathBuf },
 
@@ -141,6 +141,10 @@ pub(crate) enum Error {
     #[error("{} holds predictions, but the questions to score them with are missing", path.display())]
     #[diagnostic(help("name the file of questions: --dataset FILE"))]
     NeedsDataset { path: PathBuf },
+
+    #[error("{model} has not answered the questions of {}: the reason is above", dataset.display())]
+    #[diagnostic(help("try it alone: `distilburn evaluate --model {model} --dataset {}`", dataset.display()))]
+    NotPredicted { model: String, dataset: PathBuf, code: u8 },
 
     #[error("{a} and {b} cannot be compared: {reason}")]
     #[diagnostic(help(
@@ -200,6 +204,7 @@ impl ExitKind for Error {
             | Self::NobodyToAsk { .. }
             | Self::NothingToRequire
             | Self::EmptySlice { .. } => 2,
+            Self::NotPredicted { code, .. } => *code,
             Self::NotReached { .. } | Self::Worse { .. } => 5,
             Self::NothingToShow { .. }
             | Self::InputsChanged { .. }

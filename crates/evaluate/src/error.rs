@@ -28,6 +28,14 @@ pub enum Error {
     #[error("the manifest of the train artifact has no settings.run.seed")]
     #[diagnostic(help("re-run the `train` stage to rewrite it"))]
     NoSeed,
+    /// The features artifact does not say how long its windows are.
+    #[error("the manifest of the tokenize-features artifact has no settings.{key}")]
+    #[diagnostic(help("re-run the `tokenize-features` stage to rewrite it"))]
+    NoWindows { key: &'static str },
+    /// The base model came without its tokenizer.
+    #[error("the assets of the ingest artifact have no tokenizer.json")]
+    #[diagnostic(help("re-run the `ingest` stage to rewrite it"))]
+    NoTokenizer,
     /// SIGINT or SIGTERM.
     #[error("evaluation was interrupted")]
     #[diagnostic(help("run the same command to start it again"))]
@@ -40,7 +48,7 @@ impl ExitKind for Error {
             Self::Model(error) if error.is_device() => 4,
             Self::Artifact(error) => error.exit_code(),
             Self::Split(error) if error.is_device() => 4,
-            Self::Model(_) | Self::Split(_) | Self::NoSeed => 3,
+            Self::Model(_) | Self::Split(_) | Self::NoSeed | Self::NoWindows { .. } | Self::NoTokenizer => 3,
             Self::Interrupted => 130,
             Self::Io(_) => 1,
         }

@@ -8,21 +8,28 @@ mod error;
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use analysis::slices::{Slice, SlicedQuestion, slices};
 use analysis::{Judged, choose};
-use answerer::{AnswerSettings, LongAnswers, Split, SplitOutcome, answer_split};
+use answerer::{AnswerSettings, Answerer, LongAnswers, Parts, Split, SplitOutcome, Usage, answer_split};
 use artifact::{
     Answer, Artifact, Assets, EvaluateMetrics, Example, Prediction, Predictions, PredictionsWriter, Scores,
-    SplitName, Tensors, file_name,
+    SplitName, Tensors, file_name, write_profile,
 };
 use distilbert::{BaseWeights, Config, DistilBertForQuestionAnswering, Predictor, Runtime, Weights};
 use serde_json::{Map, Value};
-use squad::{LabelledAnswer, QuestionScore, Rules, Scoring, SpanSettings};
+use squad::{LabelledAnswer, QuestionScore, Rules, Scoring, SpanSettings, WindowSettings};
 use stage::Job;
 use stage::settings::NullThreshold;
 
 pub use error::Error;
+
+/// As ingest names it.
+const TOKENIZER_JSON: &str = "tokenizer.json";
+
+/// Questions that are asked again and again while the model's speed is measured.
+const PROFILED_QUESTIONS: usize = 1000;
 
 pub fn run(job: &mut Job) -> Result<(), Error> {
     let runtime = answerer::runtime(&job.settings.run)?;
@@ -32,7 +39,8 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
 
     let (ingest, train) = (job.input("ingest").clone(), job.input("train").clone());
     let features = job.input("tokenize-features").clone();
-    let config = Config::from_assets(&Assets::open(&ingest.file(file_name::ASSETS)?)?)?;
+    let assets = Assets::open(&ingest.file(file_name::ASSETS)?)?;
+    let config = Config::from_assets(&assets)?;
     let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?, &artifact::TENSORS)?;
     let base = BaseWeights::new(&pretrained, config.dim, seed_of(&train)?);
     let trained = Tensors::open(&train.file(file_name::WEIGHTS)?, &artifact::WEIGHTS)?;
@@ -49,12 +57,52 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     let has_test = ingest.lists(SplitName::Test.examples());
     let test = has_test.then(|| score(SplitName::Test, Some(&validation))).transpose()?;
     job.metrics(&EvaluateMetrics { validation, test });
-    Ok(())
+    let parts = Parts {
+        config: &config,
+        weights: &trained,
+        tokenizer_json: assets.get(TOKENIZER_JSON).ok_or(Error::NoTokenizer)?,
+    };
+    profile(job, &parts, &runtime)
+}
+
+/// Measures how fast the fine-tuned model answers the validation questions, for `evaluate.profile_seconds`.
+fn profile(job: &mut Job, parts: &Parts<'_>, runtime: &Runtime) -> Result<(), Error> {
+    let seconds = job.settings.evaluate.profile_seconds;
+    if seconds <= 0.0 {
+        return Ok(());
+    }
+    let features = job.input("tokenize-features").clone();
+    let split = Split::open(SplitName::Validation, job.input("ingest"), &features)?;
+    let usage =
+        Usage { windows: windows_of(&features)?, ..Usage::of(None, parts.config.max_position_embeddings) };
+    let start = Instant::now();
+    let answerer = Answerer::of(parts, usage, runtime)?;
+    job.run_info("load_ms", start.elapsed().as_millis() as u64);
+    let questions: Vec<(&str, &str)> = split
+        .examples
+        .iter()
+        .take(PROFILED_QUESTIONS)
+        .map(|example| (example.question, split.contexts.get(example.context_id).context))
+        .collect();
+    let rows = answerer.profile(&questions, Duration::from_secs_f64(seconds))?;
+    job.run_info("peak_memory_bytes", stage::peak_memory());
+    Ok(write_profile(&job.output().join(file_name::PROFILE), job.fingerprint(), &rows)?)
 }
 
 /// The seed that training drew its head from, whatever today's settings say.
 fn seed_of(train: &Artifact) -> Result<u64, Error> {
     train.manifest.parts.pointer("/settings/run.seed").and_then(Value::as_u64).ok_or(Error::NoSeed)
+}
+
+/// The windows that the features are, whatever today's settings say.
+fn windows_of(features: &Artifact) -> Result<WindowSettings, Error> {
+    let setting = |key: &'static str| {
+        let value = features.manifest.parts["settings"][key].as_u64();
+        value.map(|value| value as usize).ok_or(Error::NoWindows { key })
+    };
+    let [max_length, doc_stride] =
+        ["tokenize-features.max_length", "tokenize-features.doc_stride"].map(setting);
+    Ok(WindowSettings { max_length: max_length?, doc_stride: doc_stride? })
 }
 
 /// One split, answered by the model before and after fine-tuning.

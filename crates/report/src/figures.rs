@@ -5,7 +5,7 @@ use analysis::categories::Category;
 use analysis::slices::{Slice, members};
 use artifact::{Interval, ScoreWithInterval, SliceRow};
 use statistics::{
-    Bootstrap, Contrast, Estimate, Measure, Reliability, RiskCoverage, brier_score, holm, reliability,
+    Bin, Bootstrap, Contrast, Estimate, Measure, Reliability, RiskCoverage, brier_score, holm, reliability,
     risk_coverage,
 };
 
@@ -13,7 +13,7 @@ use statistics::{
 const SEED: u64 = 0;
 /// Of intervals.
 const LEVEL: f64 = 0.95;
-/// From which corrected p-value on a difference is certain.
+/// Corrected p-values up to this one are significant.
 pub(crate) const ALPHA: f64 = 1.0 - LEVEL;
 /// Questions below which a slice is too small to be tested.
 pub(crate) const LEAST_IN_SLICE: usize = 20;
@@ -39,7 +39,7 @@ pub(crate) struct ScoredSlice {
 }
 
 impl ScoredSlice {
-    /// Whether it is certainly worse than the other questions.
+    /// Whether it is significantly worse than the other questions.
     pub fn is_worse(&self) -> bool {
         self.row.difference_from_rest.is_some_and(|difference| difference < 0.0)
             && self.row.p_value_of_rest.is_some_and(|p_value| p_value <= ALPHA)
@@ -73,12 +73,22 @@ impl Figures {
         self.categories.iter().map(|(_, count)| count).sum()
     }
 
+    /// Mean confidence and the share of exact answers, 0 to 1.
+    pub fn confidence_and_accuracy(&self) -> (f64, f64) {
+        let bins = &self.reliability.bins;
+        let count: f64 = bins.iter().map(|bin| bin.count as f64).sum();
+        let mean = |of: fn(&Bin) -> f64| {
+            bins.iter().map(|bin| bin.count as f64 * of(bin)).sum::<f64>() / count.max(1.0)
+        };
+        (mean(|bin| bin.confidence), mean(|bin| bin.accuracy))
+    }
+
     /// The slices of one slicing.
     pub fn of_slicing(&self, slicing: &str) -> impl Iterator<Item = &ScoredSlice> {
         self.slices.iter().filter(move |slice| slice.row.slicing == slicing)
     }
 
-    /// Slices that are certainly worse than the other questions, worst first. Articles are left out, and of slices that
+    /// Slices that are significantly worse than the other questions, worst first. Articles are left out, and of slices that
     /// hold the same questions all but the first.
     pub fn worst(&self) -> Vec<&ScoredSlice> {
         let is_kind = |slice: &&ScoredSlice| slice.row.slicing != "article" && slice.is_worse();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use analysis::{EvaluatedQuestion, OwnSlices};
 use artifact::{
-    Artifact, Contexts, EvaluateMetrics, Features, HistoryRow, Manifest, SplitName, TimingRow, TrainMetrics,
-    file_name, read_history, read_timing,
+    Artifact, Contexts, EvaluateMetrics, Features, HistoryRow, Manifest, ProfileRow, SplitName, TimingRow,
+    TrainMetrics, file_name, read_history, read_profile, read_timing,
 };
 use stage::Job;
 
@@ -25,6 +25,8 @@ pub(crate) struct Inputs {
     pub training: TrainMetrics,
     pub history: Vec<HistoryRow>,
     pub timing: Vec<TimingRow>,
+    /// How fast the model answers; empty where that was not measured.
+    pub profile: Vec<ProfileRow>,
     /// Tokens in the windows of each split: how many windows have how many.
     pub window_lengths: Vec<(SplitName, BTreeMap<usize, u64>)>,
     /// In the order in which the stages run.
@@ -57,12 +59,17 @@ impl Inputs {
             }
             window_lengths.push((split, lengths));
         }
+        let profile = match evaluate.lists(file_name::PROFILE) {
+            true => read_profile(&evaluate.file(file_name::PROFILE)?)?,
+            false => Vec::new(),
+        };
         let trained_from = train.manifest.inputs.iter().find(|input| input.stage == ingest.manifest.stage);
         Ok(Self {
             is_own_data: trained_from.is_none_or(|input| input.fingerprint == ingest.manifest.fingerprint),
             own_slices: own.names().map(str::to_owned).collect(),
             history: read_history(&train.file(file_name::HISTORY)?)?,
             timing: read_timing(&train.file(file_name::TIMING)?)?,
+            profile,
             manifests: [ingest, features, train, evaluate].map(|artifact| artifact.manifest.clone()),
             questions,
             contexts,

@@ -8,7 +8,7 @@ use crate::inputs::Inputs;
 
 /// Slices that the verdict names.
 const NAMED: usize = 3;
-/// Questions below which everything is uncertain.
+/// Questions below which intervals are wide.
 const FEW: u64 = 200;
 
 /// In plain text: names of slices may come from data.
@@ -64,7 +64,7 @@ fn worst(figures: &Figures) -> String {
     let worst = figures.worst();
     let named: Vec<String> = distinct(&worst).into_iter().take(NAMED).map(in_verdict).collect();
     match named.as_slice() {
-        [] => "No kind of question is certainly worse than the others.".to_owned(),
+        [] => "No kind of question is significantly worse than the others.".to_owned(),
         [only] => format!("It is worst at {only}."),
         [first @ .., last] => format!("It is worst at {} and {last}.", first.join(", ")),
     }
@@ -147,7 +147,7 @@ fn notes(inputs: &Inputs, figures: &Figures) -> Vec<String> {
         (Some(p), Some(_)) => format!(
             "The intervals hold for new questions that are like these. The change of {} points of F1 {} (p {}).",
             signed(all.f1.mean - all.base_f1.mean, 1),
-            if p <= ALPHA { "is certain" } else { "may be chance" },
+            if p <= ALPHA { "is significant" } else { "may be chance" },
             p_value(p)
         ),
         _ => "All questions are about one context, so there are no intervals: other contexts may give any score.".to_owned(),

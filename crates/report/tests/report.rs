@@ -20,7 +20,7 @@ fn one(gold: &str, predicted: &str) -> Data {
         base: "dome".to_owned(),
         confidence: 0.5,
     };
-    Data { contexts: vec![("Domes".to_owned(), context)], questions: vec![question], audit: vec![] }
+    Data { contexts: vec![("Domes".to_owned(), context)], questions: vec![question], ..Data::default() }
 }
 
 #[test]
@@ -76,7 +76,10 @@ fn the_page_says_what_the_tables_say() {
                 && page.contains(&format!("href=\"#{section}\""))
         );
     }
-    // What the recipe needs.
+    // What the recipe needs. How fast it answers, with three digits.
+    for cell in ["<td class=\"n\">12.3</td>", "<td class=\"n\">9.88</td>", "<td class=\"n\">12,346</td>"] {
+        assert!(page.contains(cell), "{cell}");
+    }
     for text in ["owner/model@cdcd", "betas = [0.9,0.999]", "train = &quot;sample&quot;", "BLAKE3 abab"] {
         assert!(page.contains(text), "{text}");
     }
@@ -206,6 +209,11 @@ fn edges_of_the_data_have_pages_too() {
     wrong.questions.iter_mut().for_each(|question| question.predicted = "sailed".to_owned());
     said("nothing-right", &wrong, &["No answer is exactly right."]);
 
+    let test = Data { is_test: true, ..Data::plain(30) };
+    let expected =
+        ["on 120 test questions.", "The test questions chose nothing. On the 120 validation questions"];
+    said("test-split", &test, &expected);
+
     let mut impossible = Data::plain(30);
     impossible.questions.iter_mut().for_each(|question| question.golds.clear());
     said("all-unanswerable", &impossible, &["answer given, but there is none", "no answer</span>"]);
@@ -241,10 +249,11 @@ fn own_slices_are_scored_and_ids_that_are_not_there_are_counted() {
 }
 
 /// As many questions as SQuAD's validation split, long contexts, and letters that take six bytes in HTML.
+/// `DISTILBURN_PARAGRAPHS=25000` makes them 100,000.
 #[test]
 fn the_page_of_a_large_evaluation_stays_below_2_mb_and_says_what_is_left_out() {
-    let mut data = Data::plain(2643);
-    assert_eq!(data.questions.len(), 10_572);
+    let paragraphs = std::env::var("DISTILBURN_PARAGRAPHS").map_or(2643, |number| number.parse().unwrap());
+    let mut data = Data::plain(paragraphs);
     for (_, context) in &mut data.contexts {
         *context = format!("{0}{context}{0}", "\"&<>".repeat(100));
     }

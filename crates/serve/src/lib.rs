@@ -80,7 +80,7 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = positive())]
     max_batch_tokens: usize,
 
-    /// Maximum tokens waiting for the model, counting the next window of each request; further requests get 429
+    /// Maximum tokens waiting for the model, counting the next four windows of each request; further requests get 429
     #[arg(long, value_name = "N", default_value_t = 12288, value_parser = positive())]
     max_queued_tokens: usize,
 

@@ -1,7 +1,8 @@
-//! The windows that wait for the model. Requests take turns, one window each, so that a book does not hold up a
+//! The windows that wait for the model. Requests take turns, a few windows each, so that a book does not hold up a
 //! sentence. A worker takes a batch when it is free, full or not. Requests whose client has disconnected are skipped.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -11,6 +12,10 @@ use squad::Window;
 use tokio::sync::oneshot;
 
 use crate::telemetry;
+
+/// Windows of a request in one turn. Most questions have no more. With one window per turn, a question with three
+/// windows waited for the queue three times.
+const TURN_WINDOWS: usize = 4;
 
 /// The windows of a request, and their logits as they come.
 #[derive(Debug)]
@@ -49,9 +54,8 @@ pub(crate) enum Refused {
 /// What waits.
 #[derive(Debug, Default)]
 struct Waiting {
-    /// A waiting request, and its first window that no worker has taken.
     turns: VecDeque<Turn>,
-    /// Tokens of the next windows, one of each request: about what a new request waits for.
+    /// Tokens of the next turn of every request: what a new request waits for.
     round: usize,
     is_closed: bool,
 }
@@ -69,14 +73,33 @@ pub(crate) struct Queue {
 pub(crate) struct QueueLimits {
     /// Tokens in a batch.
     pub(crate) batch: usize,
-    /// Tokens of the next window of every waiting request.
+    /// Tokens of the next turn of every waiting request.
     pub(crate) queued: usize,
     /// Tokens of a request.
     pub(crate) request: usize,
 }
 
+/// A request, and the windows that run in its turn.
+#[derive(Debug)]
+struct Turn {
+    request: Arc<Request>,
+    windows: Range<usize>,
+}
+
 /// A request and one of its windows.
-type Turn = (Arc<Request>, usize);
+type Taken = (Arc<Request>, usize);
+
+impl Turn {
+    /// The turn that begins with this window; none if there is no such window.
+    fn from(request: Arc<Request>, first: usize) -> Option<Self> {
+        let windows = first..request.windows.len().min(first + TURN_WINDOWS);
+        (!windows.is_empty()).then_some(Self { request, windows })
+    }
+
+    fn tokens(&self) -> usize {
+        self.windows.clone().map(|window| self.request.tokens_of(window)).sum()
+    }
+}
 
 impl Request {
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -140,7 +163,8 @@ impl Queue {
         if tokens > self.limits.request {
             return Err(Refused::TooLarge { tokens });
         }
-        let first = request.tokens_of(0);
+        let turn = Turn::from(Arc::new(request), 0).expect("a request has a window");
+        let first = turn.tokens();
         let mut waiting = self.waiting();
         let has_room =
             |waiting: &Waiting| waiting.turns.is_empty() || waiting.round + first <= self.limits.queued;
@@ -150,7 +174,7 @@ impl Queue {
         if !has_room(&waiting) {
             return Err(Refused::Full);
         }
-        waiting.push_back((Arc::new(request), 0));
+        waiting.push_back(turn);
         waiting.measure();
         drop(waiting);
         self.wake.notify_one();
@@ -186,7 +210,7 @@ impl Queue {
         }
     }
 
-    fn next_batch(&self) -> Option<Vec<Turn>> {
+    fn next_batch(&self) -> Option<Vec<Taken>> {
         let mut waiting = self.waiting();
         loop {
             let batch = waiting.take_batch(self.limits.batch);
@@ -206,37 +230,40 @@ impl Queue {
 }
 
 impl Waiting {
-    /// The next window of each request in turn, at most `max_tokens` in total; a longer window is a batch of its own.
-    fn take_batch(&mut self, max_tokens: usize) -> Vec<Turn> {
+    /// The next windows, turn by turn, at most `max_tokens` in total; a longer window is a batch of its own.
+    fn take_batch(&mut self, max_tokens: usize) -> Vec<Taken> {
         let (mut batch, mut tokens) = (Vec::new(), 0);
-        while let Some((request, window)) = self.turns.pop_front() {
-            let next = request.tokens_of(window);
-            self.round -= next;
-            if request.is_gone() {
+        while let Some(mut turn) = self.turns.pop_front() {
+            self.round -= turn.tokens();
+            if turn.request.is_gone() {
                 continue;
             }
-            if !batch.is_empty() && tokens + next > max_tokens {
-                self.round += next;
-                self.turns.push_front((request, window));
-                break;
+            while !turn.windows.is_empty() {
+                let next = turn.request.tokens_of(turn.windows.start);
+                if !batch.is_empty() && tokens + next > max_tokens {
+                    self.round += turn.tokens();
+                    self.turns.push_front(turn);
+                    return batch;
+                }
+                tokens += next;
+                batch.push((Arc::clone(&turn.request), turn.windows.start));
+                turn.windows.start += 1;
             }
-            tokens += next;
-            batch.push((Arc::clone(&request), window));
-            if window + 1 < request.windows.len() {
-                self.push_back((request, window + 1));
+            if let Some(next) = Turn::from(turn.request, turn.windows.end) {
+                self.push_back(next);
             }
         }
         batch
     }
 
-    fn push_back(&mut self, (request, window): Turn) {
-        self.round += request.tokens_of(window);
-        self.turns.push_back((request, window));
+    fn push_back(&mut self, turn: Turn) {
+        self.round += turn.tokens();
+        self.turns.push_back(turn);
     }
 
     fn drop_gone(&mut self) {
-        self.turns.retain(|(request, _)| !request.is_gone());
-        self.round = self.turns.iter().map(|(request, window)| request.tokens_of(*window)).sum();
+        self.turns.retain(|turn| !turn.request.is_gone());
+        self.round = self.turns.iter().map(Turn::tokens).sum();
     }
 
     fn measure(&self) {
@@ -278,13 +305,14 @@ mod tests {
     }
 
     #[test]
-    fn requests_take_turns_window_by_window() {
+    fn requests_take_turns_of_a_few_windows() {
         let queue = queue(30, 1000);
-        let replies = [windows(1, &[10; 5]), windows(2, &[10]), windows(3, &[10, 10])]
+        let replies = [windows(1, &[10; 9]), windows(2, &[10]), windows(3, &[10, 10])]
             .map(|it| queue.push(it).unwrap());
+        assert_eq!(queue.waiting().round, 70);
         let batches: Vec<_> =
             std::iter::from_fn(|| Some(batch(&queue)).filter(|it| !it.is_empty())).collect();
-        assert_eq!(batches, [vec![1, 2, 3], vec![1, 3, 1], vec![1, 1]]);
+        assert_eq!(batches, [vec![1, 1, 1], vec![1, 2, 3], vec![3, 1, 1], vec![1, 1, 1]]);
         assert_eq!(queue.waiting().round, 0);
         drop(replies);
     }
@@ -300,7 +328,7 @@ mod tests {
 
     #[test]
     fn who_has_gone_is_passed_over_and_makes_room() {
-        let queue = queue(30, 60);
+        let queue = queue(30, 90);
         let first = queue.push(windows(1, &[30, 30])).unwrap();
         let second = queue.push(windows(2, &[30])).unwrap();
         assert_eq!(queue.push(windows(3, &[30])).unwrap_err(), Refused::Full);

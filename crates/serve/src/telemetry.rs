@@ -49,7 +49,7 @@ pub(crate) fn install() -> PrometheusHandle {
     metrics::describe_gauge!(QUEUED_REQUESTS, "Requests whose windows wait for the model");
     metrics::describe_gauge!(
         QUEUED_TOKENS,
-        "Tokens that wait for the model; only the next window of each request counts"
+        "Tokens that wait for the model, counting the next windows of each request"
     );
     queue_length(0, 0);
     handle

@@ -237,7 +237,8 @@ pub static EVALUATE: Declaration = Declaration {
     details: "predictions.json has the format of SQuAD's official script; predictions-….arrow hold the n-best answers with \
               their scores. `distilburn evaluate --model MODEL --dataset FILE` scores a finished \
               model on other questions, outside the store.",
-    output: "predictions-….arrow and predictions-base-….arrow of validation and test, predictions.json,",
+    output: "predictions-….arrow and predictions-base-….arrow of validation and test, predictions.json, profile.arrow (how \
+             fast the model answers),",
     inputs: &["ingest", "tokenize-features", "train"],
     settings: &[
         "evaluate.f1_units",
@@ -257,6 +258,7 @@ pub static EVALUATE: Declaration = Declaration {
         &artifact::EXAMPLES,
         &artifact::FEATURES,
         &artifact::PREDICTIONS,
+        &artifact::PROFILE,
         &artifact::TENSORS,
     ],
     unfinished: Unfinished::Clear,
@@ -302,6 +304,7 @@ pub static REPORT: Declaration = Declaration {
         &artifact::FEATURES,
         &artifact::HISTORY,
         &artifact::PREDICTIONS,
+        &artifact::PROFILE,
         &artifact::QUESTIONS,
         &artifact::SLICES,
         &artifact::TIMING,

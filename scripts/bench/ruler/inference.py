@@ -23,7 +23,8 @@ CONTENDERS = [
 ]
 
 
-def measure(args) -> rounds.Outcome:
+def validation(args) -> tuple:
+    """The model, the arguments of examples/inference, the token ids of all features, and a file of them."""
     model = inputs.shaped_model(args)
     settings = inputs.settings(args, inputs.train_file(args), inputs.dev_file(args), model) + [
         "ingest.max_train_examples=8",
@@ -34,13 +35,18 @@ def measure(args) -> rounds.Outcome:
     input_ids = inputs.columns(features / "features-validation.arrow", ["input_ids"])["input_ids"]
     file = args.work / "input-ids.json"
     file.write_text(json.dumps(input_ids))
+    own = [ingest, features, args.precision, args.threads, OWN_BATCH_SIZE]
+    return model, own, input_ids, file
+
+
+def measure(args) -> rounds.Outcome:
+    model, own, input_ids, file = validation(args)
 
     def pytorch(batch_size, environment):
         words = ["--model", model, "--precision", args.precision, "--threads", args.threads]
         words += ["--batch-size", batch_size, "--max-length", MAX_LENGTH]
         return sides.reference("evaluation_loop.py", file, *words, environment=environment)
 
-    own = [ingest, features, args.precision, args.threads, OWN_BATCH_SIZE]
     contenders = {rounds.OWN: lambda: sides.example("inference", *own)}
     for name, batch_size, environment in CONTENDERS:
         contenders[name] = lambda batch_size=batch_size, environment=environment: pytorch(batch_size, environment)

@@ -8,6 +8,7 @@ pub(crate) mod features;
 pub(crate) mod files;
 pub(crate) mod history;
 pub(crate) mod predictions;
+pub(crate) mod profile;
 pub(crate) mod questions;
 pub(crate) mod slices;
 pub(crate) mod tensors;
@@ -16,7 +17,7 @@ pub(crate) mod timing;
 use crate::kind::Kind;
 
 /// Every kind that this build reads.
-pub static KINDS: [&Kind; 14] = [
+pub static KINDS: [&Kind; 15] = [
     &contexts::CONTEXTS,
     &examples::EXAMPLES,
     &tensors::TENSORS,
@@ -28,6 +29,7 @@ pub static KINDS: [&Kind; 14] = [
     &history::HISTORY,
     &timing::TIMING,
     &predictions::PREDICTIONS,
+    &profile::PROFILE,
     &files::FILES,
     &questions::QUESTIONS,
     &slices::SLICES,

@@ -1,6 +1,7 @@
 //! The sides of a comparison: whose answers they are, and the questions that they share.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use analysis::OwnSlices;
@@ -13,7 +14,7 @@ use stage::Workspace;
 
 use crate::cli::CompareOptions;
 use crate::evaluations::Evaluation;
-use crate::{Error, score};
+use crate::{Error, score, sibling};
 
 /// The questions that all sides answered.
 pub(super) struct Questions {
@@ -48,37 +49,89 @@ pub(super) fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), E
         Some(path) => Some(of_dataset(path, &OwnSlices::read(&workspace.settings().report.slices)?)?),
         None => None,
     };
-    let mut evaluations = Vec::new();
-    for named in options.sides.iter().flat_map(|side| side.split(',')).map(Path::new) {
-        let evaluation = (!named.is_file()).then(|| Evaluation::find(&workspace, Some(named), "compare"));
-        evaluations.push(evaluation.transpose()?);
+    let mut named = Vec::new();
+    for side in options.sides.iter().flat_map(|side| side.split(',')) {
+        named.push(Named::find(&workspace, side, options)?);
     }
-    let first = evaluations.iter().flatten().next();
-    let f1_units = options.f1_units.or(first.map(Evaluation::f1_units)).unwrap_or_default();
-    let mut evaluations = evaluations.into_iter();
+    let first = named.iter().find_map(|named| match named {
+        Named::Evaluation(evaluation) => Some(evaluation.f1_units()),
+        Named::Predictions(_) | Named::Model(_) => None,
+    });
+    let f1_units = options.f1_units.or(first).unwrap_or_default();
+    let mut named = named.into_iter();
     let mut sides = Vec::new();
-    for named in &options.sides {
+    for side in &options.sides {
         let mut runs = Vec::new();
-        for (named, evaluation) in named.split(',').map(PathBuf::from).zip(&mut evaluations) {
-            let run = if let Some(evaluation) = evaluation {
-                let split = options.split.unwrap_or_else(|| evaluation.split());
-                let (own, run) = of_evaluation(&workspace, &evaluation, split, f1_units)?;
-                match &questions {
-                    None => questions = Some(own),
-                    Some(questions) => check_same(questions, &own, &run.name)?,
+        for named in named.by_ref().take(side.split(',').count()) {
+            let run = match (named, &options.dataset, &mut questions) {
+                (Named::Evaluation(evaluation), _, questions) => {
+                    let split = options.split.unwrap_or_else(|| evaluation.split());
+                    let (own, run) = of_evaluation(&workspace, &evaluation, split, f1_units)?;
+                    match questions {
+                        None => *questions = Some(own),
+                        Some(questions) => check_same(questions, &own, &run.name)?,
+                    }
+                    run
                 }
-                run
-            } else {
-                let (Some(questions), Some(dataset)) = (&questions, &options.dataset) else {
-                    return Err(Error::NeedsDataset { path: named });
-                };
-                of_predictions(&named, dataset, questions, f1_units)?
+                (Named::Predictions(path), Some(dataset), Some(questions)) => {
+                    let name = path.display().to_string();
+                    of_predictions(name, &path, dataset, questions, f1_units)?
+                }
+                (Named::Model(model), Some(dataset), Some(questions)) => {
+                    let folder = tempfile::tempdir()?;
+                    let answers = predict(&model, dataset, folder.path(), options)?;
+                    of_predictions(model, &answers, dataset, questions, f1_units)?
+                }
+                (Named::Predictions(path), ..) => return Err(Error::NeedsDataset { path }),
+                (Named::Model(model), ..) => return Err(Error::NoEvaluation { path: model.into() }),
             };
             runs.push(run);
         }
         sides.push(Side { runs });
     }
     Ok((questions.expect("every side has at least one run"), sides))
+}
+
+/// One model on the command line.
+enum Named {
+    Evaluation(Evaluation),
+    Predictions(PathBuf),
+    /// A model without an evaluation, which answers the data set's questions first.
+    Model(String),
+}
+
+impl Named {
+    fn find(workspace: &Workspace, named: &str, options: &CompareOptions) -> Result<Self, Error> {
+        let path = Path::new(named);
+        if path.is_file() {
+            return Ok(Self::Predictions(path.to_owned()));
+        }
+        match Evaluation::find(workspace, Some(path), "compare") {
+            Ok(evaluation) => Ok(Self::Evaluation(evaluation)),
+            Err(Error::NoEvaluation { .. } | Error::NoLineage { .. }) if options.dataset.is_some() => {
+                Ok(Self::Model(named.to_owned()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Has `distilburn predict` answer the questions; returns the file of answers.
+fn predict(model: &str, dataset: &Path, folder: &Path, options: &CompareOptions) -> Result<PathBuf, Error> {
+    let answers = folder.join("predictions.json");
+    let mut args: Vec<OsString> = vec!["predict".into(), "--model".into(), model.into()];
+    args.extend(options.common.settings.to_args());
+    args.extend(options.common.output.to_args());
+    args.extend(["--output".into(), answers.clone().into(), "--".into(), dataset.into()]);
+    let status = sibling::output("answer", &args)?.status;
+    match status.success() {
+        true => Ok(answers),
+        false => Err(Error::NotPredicted {
+            model: model.to_owned(),
+            dataset: dataset.to_owned(),
+            code: status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+        }),
+    }
 }
 
 /// The questions of a data set, each with its slices. The number of windows is unknown here.
@@ -130,8 +183,9 @@ fn push_title(articles: &mut Option<Vec<u32>>, titles: &mut BTreeMap<String, u32
     }
 }
 
-/// A file of predictions, scored as `score` does.
+/// A file of predictions, scored as `score` does; `name` is the model's.
 fn of_predictions(
+    name: String,
     path: &Path,
     dataset: &Path,
     questions: &Questions,
@@ -141,7 +195,7 @@ fn of_predictions(
     score::check_ids(&questions.ids, dataset, &predictions, path)?;
     let scoring = Scoring { rules: Rules::of(questions.ground_truths.iter().map(Vec::len)), f1_units };
     let mut run = Run {
-        name: path.display().to_string(),
+        name,
         answers: Vec::new(),
         exact_match: Vec::new(),
         f1: Vec::new(),

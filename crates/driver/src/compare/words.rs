@@ -82,7 +82,7 @@ impl Comparison {
     }
 
     /// What one may conclude, in a sentence.
-    fn verdict(&self) -> String {
+    pub(super) fn verdict(&self) -> String {
         let difference = 100.0 * self.f1.difference.mean;
         let is_within_spread = self.spreads.iter().flatten().any(|(low, high)| difference.abs() < high - low);
         if is_within_spread {

@@ -33,15 +33,15 @@ const OVERSIZED_QUESTION: u32 = 300;
 /// An answer with more characters is a finding: more than the 30 tokens that `evaluate` considers.
 const OVERSIZED_ANSWER: u32 = 200;
 
-/// Warn if validation shares more than one context in this many with training.
+/// Warn if a split shares more than one context in this many with an earlier split.
 const LEAK_PERCENT: u64 = 100;
 
-/// The audit of both splits, training first.
+/// The audit of all splits, training first, test last.
 pub struct Audit {
     writer: AuditWriter,
     boundaries: Boundaries,
-    /// What the earlier splits asked; the training split, once validation has begun.
-    train: Option<Asked>,
+    /// What the earlier splits asked, to check this split for leaks: training, then validation.
+    earlier: Vec<Asked>,
     summaries: Map<String, Value>,
 }
 
@@ -51,7 +51,7 @@ impl Audit {
         Ok(Self {
             writer: AuditWriter::create(&output.join(file_name::AUDIT), fingerprint)?,
             boundaries: Boundaries::new(tokenizer_json, output)?,
-            train: None,
+            earlier: Vec::new(),
             summaries: Map::new(),
         })
     }
@@ -62,7 +62,7 @@ impl Audit {
         SplitAudit {
             rows,
             boundaries: &self.boundaries,
-            train: &mut self.train,
+            earlier: &mut self.earlier,
             asked: Asked::default(),
             summary: Summary::default(),
             summaries: &mut self.summaries,
@@ -80,7 +80,7 @@ impl Audit {
 pub struct SplitAudit<'a> {
     rows: Rows<'a>,
     boundaries: &'a Boundaries,
-    train: &'a mut Option<Asked>,
+    earlier: &'a mut Vec<Asked>,
     asked: Asked,
     summary: Summary,
     summaries: &'a mut Map<String, Value>,
@@ -124,7 +124,7 @@ impl SplitAudit<'_> {
 
     /// Ends the split, and logs warnings for the user.
     pub fn finish(self) {
-        let Self { rows, train, asked, summary, summaries, .. } = self;
+        let Self { rows, earlier, asked, summary, summaries, .. } = self;
         let split = rows.split;
         let of = |finding| rows.counts.get(&finding).copied().unwrap_or(0);
         let (contexts, in_train) = (summary.contexts(), of(Finding::ContextInTrain));
@@ -137,6 +137,15 @@ impl SplitAudit<'_> {
                 "contexts are also in the training data: the scores will be too high"
             );
         }
+        let in_validation = of(Finding::ContextInValidation);
+        if in_validation * LEAK_PERCENT > contexts {
+            tracing::warn!(
+                split,
+                contexts,
+                in_validation,
+                "contexts are also in the validation data, which chooses the weights: the scores may be too high"
+            );
+        }
         if let Some((script, share)) = summary.unspaced_script() {
             tracing::warn!(
                 split,
@@ -146,7 +155,7 @@ impl SplitAudit<'_> {
             );
         }
         summaries.insert(split.to_owned(), summary.to_json(&rows.counts));
-        train.get_or_insert(asked);
+        earlier.push(asked);
     }
 
     /// The findings about a paragraph itself.
@@ -159,10 +168,12 @@ impl SplitAudit<'_> {
         if chars > OVERSIZED_CONTEXT {
             self.rows.oversized(&qa.id, Finding::OversizedContext, "context", chars)?;
         }
-        if let Some(train) = &*self.train
-            && let Some(repeat) = train.contexts.find(paragraph.hashes)
+        for (split, finding) in
+            self.earlier.iter().zip([Finding::ContextInTrain, Finding::ContextInValidation])
         {
-            self.rows.repeat(qa, Finding::ContextInTrain, "context", train, repeat)?;
+            if let Some(repeat) = split.contexts.find(paragraph.hashes) {
+                self.rows.repeat(qa, finding, "context", split, repeat)?;
+            }
         }
         Ok(())
     }
@@ -175,7 +186,7 @@ impl SplitAudit<'_> {
         if let Some(repeat) = earlier {
             self.rows.repeat(qa, Finding::DuplicateQuestion, "question", &self.asked, repeat)?;
         }
-        let Some(train) = &*self.train else {
+        let Some(train) = self.earlier.first() else {
             self.asked.questions.note(question, number);
             return Ok(());
         };

@@ -14,7 +14,7 @@ use crate::verdict::{Moved, Reason};
 
 /// Writes the rows of a split.
 pub(super) struct Rows<'a> {
-    /// `train` or `validation`.
+    /// `train`, `validation` or `test`.
     pub split: &'static str,
     pub counts: BTreeMap<Finding, u64>,
     writer: &'a mut AuditWriter,

@@ -79,9 +79,13 @@ fn check(
 
 /// The findings about both splits, and the summary.
 fn audit(train: &[Article], validation: &[Article], on_invalid: OnInvalid) -> (Vec<AuditRow>, Value) {
+    audit_of(&[("train", train), ("validation", validation)], on_invalid)
+}
+
+fn audit_of(splits: &[(&'static str, &[Article])], on_invalid: OnInvalid) -> (Vec<AuditRow>, Value) {
     let folder = tempfile::tempdir().unwrap();
     let mut audit = Audit::create(folder.path(), "f", &tokenizer_json()).unwrap();
-    for (name, dataset) in [("train", train), ("validation", validation)] {
+    for &(name, dataset) in splits {
         let mut split = audit.split(name);
         check(dataset, on_invalid, &mut split);
         split.finish();
@@ -189,6 +193,28 @@ fn validation_that_stands_in_training_is_found() {
     insta::assert_snapshot!(listed(&rows));
     assert_eq!(summary["train"]["findings"], json!({}));
     assert_eq!(summary["validation"]["findings"]["context_in_train"], 2);
+}
+
+#[test]
+fn test_contexts_of_either_earlier_split_are_found() {
+    let train = dataset(vec![("A dog ran.", vec![qa("t", "Who ran?", &[])])]);
+    let validation = dataset(vec![("A cat sat.", vec![qa("v", "Who sat?", &[])])]);
+    let test = dataset(vec![
+        ("a  cat sat", vec![qa("of validation", "Where?", &[])]),
+        ("A dog ran.", vec![qa("of train", "Where?", &[])]),
+        ("A bird flew.", vec![qa("new", "Where?", &[])]),
+    ]);
+    let splits = [("train", &*train), ("validation", &*validation), ("test", &*test)];
+    let (rows, summary) = audit_of(&splits, OnInvalid::Error);
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| (row.id.as_str(), row.finding, row.other_id.as_deref().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        found,
+        [("of validation", Finding::ContextInValidation, "v"), ("of train", Finding::ContextInTrain, "t")]
+    );
+    assert_eq!(summary["test"]["findings"], json!({ "context_in_train": 1, "context_in_validation": 1 }));
 }
 
 #[test]

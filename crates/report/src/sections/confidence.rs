@@ -49,12 +49,8 @@ fn chosen(inputs: &Inputs) -> Vec<String> {
 }
 
 fn calibration(figures: &Figures) -> String {
-    let bins = &figures.reliability.bins;
-    let count: f64 = bins.iter().map(|bin| bin.count as f64).sum();
-    let mean = |of: fn(&statistics::Bin) -> f64| {
-        bins.iter().map(|bin| bin.count as f64 * of(bin)).sum::<f64>() / count.max(1.0)
-    };
-    let (confidence, accuracy) = (100.0 * mean(|bin| bin.confidence), 100.0 * mean(|bin| bin.accuracy));
+    let (confidence, accuracy) = figures.confidence_and_accuracy();
+    let (confidence, accuracy) = (100.0 * confidence, 100.0 * accuracy);
     let kind = match confidence - accuracy {
         difference if difference > 2.0 => "The model is too sure of itself",
         difference if difference < -2.0 => "The model is right more often than it says",

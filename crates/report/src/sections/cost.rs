@@ -24,6 +24,43 @@ pub(super) fn render(inputs: &Inputs) -> Markup {
     html! {
         (Table { caption: "The stages behind this report", head: &head, words: 3, rows: rows.collect() }.render())
         (speed(inputs))
+        (answering(inputs))
+    }
+}
+
+/// How fast the model answers, as evaluate measured it.
+fn answering(inputs: &Inputs) -> Markup {
+    if inputs.profile.is_empty() {
+        return html! { p { "How fast the model answers was not measured: " code { "evaluate.profile_seconds = 0" } "." } };
+    }
+    let run = |key: &str| inputs.manifests[3].run.get(key).and_then(Value::as_u64);
+    let cell = |scope: &str, measure: &str| {
+        let row = inputs.profile.iter().find(|row| row.scope == scope && row.measure == measure);
+        row.map_or_else(|| "–".to_owned(), |row| significant(row.value))
+    };
+    const MEASURES: [&str; 4] = ["p50_ms", "p90_ms", "questions_per_s", "tokens_per_s"];
+    let rows = [("end to end", "text to answer"), ("model", "the model alone")].map(|(scope, words)| {
+        let cells = MEASURES.map(|measure| html! { (cell(scope, measure)) });
+        std::iter::once(html! { (words) }).chain(cells).collect()
+    });
+    let head = ["", "one at a time, p50 in ms", "p90 in ms", "all at once, questions/s", "tokens/s"];
+    html! {
+        (Table { caption: "How fast the model answers validation questions", head: &head, words: 1, rows: rows.into() }.render())
+        p {
+            @if let Some(load_ms) = run("load_ms") { "The model loads in " (grouped(load_ms)) " ms. " }
+            @if let Some(bytes) = run("peak_memory_bytes") { "The whole evaluation needed at most " (size(bytes)) " of memory. " }
+            "These figures come from about " (inputs.profile.iter().map(|row| row.samples).max().unwrap_or_default())
+            " questions on the machine named above; " code { "distilburn profile" } " measures for longer, by length of the text."
+        }
+    }
+}
+
+/// With three digits that count.
+fn significant(value: f64) -> String {
+    match value {
+        value if value >= 100.0 => grouped(value.round() as u64),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
     }
 }
 

@@ -99,6 +99,12 @@ fn tiles(figures: &Figures) -> Markup {
     };
     let share = 100.0 * figures.wrong() as f64 / all.questions.max(1) as f64;
     let calibration = 100.0 * figures.reliability.expected_calibration_error;
+    let (confidence, accuracy) = figures.confidence_and_accuracy();
+    let lean = match confidence - accuracy {
+        difference if difference > 0.02 => ": it is too sure",
+        difference if difference < -0.02 => ": it is too modest",
+        _ => "",
+    };
     html! {
         dl.tiles {
             (score("F1", all.f1, all.base_f1))
@@ -109,7 +115,7 @@ fn tiles(figures: &Figures) -> Markup {
             } }
             div { dt { "Confidence is off by" } dd {
                 div.large { (format!("{calibration:.1}")) }
-                div.small { "points on average" }
+                div.small { "points on average" (lean) }
                 div.small { "(expected calibration error)" }
             } }
         }

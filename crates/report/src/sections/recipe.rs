@@ -6,6 +6,7 @@ use std::fmt::Write;
 use artifact::{Manifest, Origin, Sources, SplitName};
 use maud::{Markup, html};
 use page::Table;
+use page::number::grouped;
 use serde_json::Value;
 
 use crate::inputs::Inputs;
@@ -15,6 +16,7 @@ pub(super) fn render(inputs: &Inputs) -> Markup {
     html! {
         h3 { "Where it came from" }
         (origins(ingest))
+        (model(ingest))
         h3 { "Artifacts" }
         (lineage(&inputs.manifests))
         h3 { "How to make it again" }
@@ -51,6 +53,20 @@ fn origins(ingest: &Manifest) -> Markup {
         rows: rows.collect(),
     }
     .render()
+}
+
+/// How large the model is.
+fn model(ingest: &Manifest) -> Markup {
+    let size = |key: &str| ingest.metrics["base_model"][key].as_u64();
+    let (Some(parameters), Some(layers), Some(dim), Some(vocab_size)) =
+        (size("parameters"), size("n_layers"), size("dim"), size("vocab_size"))
+    else {
+        return Markup::default();
+    };
+    html! { p {
+        "The model has " (format!("{:.1}", parameters as f64 / 1e6)) " million parameters: " (layers) " layers, " (dim)
+        " dimensions, and a vocabulary of " (grouped(vocab_size)) " tokens."
+    } }
 }
 
 fn lineage(manifests: &[Manifest; 4]) -> Markup {

@@ -55,13 +55,13 @@ fn kinds() -> impl Iterator<Item = (&'static str, String)> {
     built_in.chain(others.map(|(name, label)| (name, label.to_owned())))
 }
 
-/// Slices that are certainly worse than the rest.
+/// Slices that are significantly worse than the rest.
 fn worst(figures: &Figures) -> Markup {
     let worst = figures.worst();
     if worst.is_empty() {
         return html! { p {
             "No kind of question with at least " (LEAST_IN_SLICE)
-            " questions is certainly worse than the others (two-sided tests of F1 by contexts, corrected by Holm’s method)."
+            " questions is significantly worse than the others (two-sided tests of F1 by contexts, corrected by Holm’s method)."
         } };
     }
     let row = |slice: &&ScoredSlice| {
@@ -76,7 +76,7 @@ fn worst(figures: &Figures) -> Markup {
         ]
     };
     let table = Table {
-        caption: "Kinds of questions that are certainly worse than the others, worst first",
+        caption: "Kinds of questions that are significantly worse than the others, worst first",
         head: &["", "questions", "F1 (95 % interval)", "points from the others", "p, corrected"],
         words: 1,
         rows: worst.iter().take(MOST_WORST).map(row).collect(),

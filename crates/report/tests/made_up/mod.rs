@@ -7,7 +7,8 @@ use std::process::Command;
 use artifact::{
     Answer, AuditRow, AuditWriter, Candidate, ContextsWriter, EvaluateMetrics, Example, ExamplesWriter,
     FeatureRow, FeaturesWriter, HistoryKind, HistoryRow, Input, ManifestDraft, Partial, Prediction,
-    PredictionsWriter, Scores, SplitName, TimingRow, file_name, write_history, write_timing,
+    PredictionsWriter, ProfileRow, Scores, SplitName, TimingRow, file_name, write_history, write_profile,
+    write_timing,
 };
 use serde_json::{Map, Value, json};
 use squad::{F1Units, Rules, Scoring};
@@ -29,12 +30,19 @@ pub struct Question {
 /// Titles and contexts, and questions about them.
 #[derive(Clone, Debug, Default)]
 pub struct Data {
+    /// Whether the questions are those of a test split, too.
+    pub is_test: bool,
     pub contexts: Vec<(String, String)>,
     pub questions: Vec<Question>,
     pub audit: Vec<AuditRow>,
 }
 
 impl Data {
+    /// The splits that hold the questions.
+    fn splits(&self) -> &'static [SplitName] {
+        if self.is_test { &[SplitName::Validation, SplitName::Test] } else { &[SplitName::Validation] }
+    }
+
     /// `paragraphs` of two sentences with four questions each, of which the model gets about half right.
     pub fn plain(paragraphs: usize) -> Self {
         let mut data = Self::default();
@@ -143,30 +151,33 @@ impl Bench {
             "train": [{ "kind": "generated", "seed": 3 }], "validation": [{ "kind": "file", "name": "dev.json", "blake3": "ab".repeat(32) }],
             "base_model": [{ "kind": "hub", "id": "owner/model", "commit": "cd".repeat(20) }],
         });
-        let metrics = json!({ "train": counts, "validation": counts, "audit": audit, "sources": sources });
+        let base_model = json!({ "parameters": 22_564_608, "n_layers": 6, "dim": 384, "vocab_size": 30_522 });
+        let metrics = json!({ "train": counts, "validation": counts, "test": counts, "audit": audit, "sources": sources,
+            "base_model": base_model });
         self.commit("ingest", metrics, json!({ "ingest.seed": 3 }), |dir, fingerprint| {
-            let split = SplitName::Validation;
-            let mut contexts = ContextsWriter::create(&dir.join(split.contexts()), fingerprint).unwrap();
-            for (title, context) in &data.contexts {
-                contexts.push(title, context).unwrap();
+            for split in data.splits() {
+                let mut contexts = ContextsWriter::create(&dir.join(split.contexts()), fingerprint).unwrap();
+                for (title, context) in &data.contexts {
+                    contexts.push(title, context).unwrap();
+                }
+                contexts.finish().unwrap();
+                let mut examples = ExamplesWriter::create(&dir.join(split.examples()), fingerprint).unwrap();
+                for question in &data.questions {
+                    let answers = question
+                        .golds
+                        .iter()
+                        .map(|gold| Answer { text: gold, start: start(data, question, gold) });
+                    let example = Example {
+                        id: &question.id,
+                        context_id: question.context,
+                        question: &question.asked,
+                        answers: answers.collect(),
+                        is_impossible: question.golds.is_empty(),
+                    };
+                    examples.push(&example).unwrap();
+                }
+                examples.finish().unwrap();
             }
-            contexts.finish().unwrap();
-            let mut examples = ExamplesWriter::create(&dir.join(split.examples()), fingerprint).unwrap();
-            for question in &data.questions {
-                let answers = question
-                    .golds
-                    .iter()
-                    .map(|gold| Answer { text: gold, start: start(data, question, gold) });
-                let example = Example {
-                    id: &question.id,
-                    context_id: question.context,
-                    question: &question.asked,
-                    answers: answers.collect(),
-                    is_impossible: question.golds.is_empty(),
-                };
-                examples.push(&example).unwrap();
-            }
-            examples.finish().unwrap();
             let mut audit = AuditWriter::create(&dir.join(file_name::AUDIT), fingerprint).unwrap();
             for row in &data.audit {
                 audit.push(row.clone()).unwrap();
@@ -182,30 +193,37 @@ impl Bench {
         let share = json!({ "share": 0.0125 });
         let split = json!({ "window_settings": [window], "unknown_tokens": { "questions": share, "contexts": share, "answers": share } });
         let settings = json!({ "tokenize-features.max_length": 384, "tokenize-features.doc_stride": 128 });
-        self.commit("tokenize-features", json!({ "validation": split }), settings, |dir, fingerprint| {
-            let mut features =
-                FeaturesWriter::create(&dir.join(SplitName::Validation.features()), fingerprint).unwrap();
-            for (index, question) in data.questions.iter().enumerate() {
-                let context = &data.contexts[question.context as usize].1;
-                let (mut offsets, mut begin) = (vec![None], 0);
-                for word in context.split(' ') {
-                    let end = begin + word.chars().count() as u32;
-                    offsets.push(Some((begin, end)));
-                    begin = end + 1;
+        self.commit(
+            "tokenize-features",
+            json!({ "validation": split, "test": split }),
+            settings,
+            |dir, fingerprint| {
+                for split in data.splits() {
+                    let mut features =
+                        FeaturesWriter::create(&dir.join(split.features()), fingerprint).unwrap();
+                    for (index, question) in data.questions.iter().enumerate() {
+                        let context = &data.contexts[question.context as usize].1;
+                        let (mut offsets, mut begin) = (vec![None], 0);
+                        for word in context.split(' ') {
+                            let end = begin + word.chars().count() as u32;
+                            offsets.push(Some((begin, end)));
+                            begin = end + 1;
+                        }
+                        offsets.push(None);
+                        let input_ids = vec![1; offsets.len()];
+                        let row = FeatureRow {
+                            example_index: index as u32,
+                            input_ids: &input_ids,
+                            offset_mapping: &offsets,
+                            start_position: 0,
+                            end_position: 0,
+                        };
+                        features.push(&row).unwrap();
+                    }
+                    features.finish().unwrap();
                 }
-                offsets.push(None);
-                let input_ids = vec![1; offsets.len()];
-                let row = FeatureRow {
-                    example_index: index as u32,
-                    input_ids: &input_ids,
-                    offset_mapping: &offsets,
-                    start_position: 0,
-                    end_position: 0,
-                };
-                features.push(&row).unwrap();
-            }
-            features.finish().unwrap();
-        });
+            },
+        );
     }
 
     fn train(&self) {
@@ -266,10 +284,13 @@ impl Bench {
             base_loss: 5.0,
             ..Scores::default()
         };
-        let metrics: Map<String, Value> = artifact::to_metrics(&EvaluateMetrics { validation, test: None });
+        let metrics: Map<String, Value> = artifact::to_metrics(&EvaluateMetrics {
+            test: data.is_test.then(|| validation.clone()),
+            validation,
+        });
         self.commit("evaluate", metrics.into(), json!({ "evaluate.n_best": 20 }), |dir, fingerprint| {
-            let split = SplitName::Validation;
-            for (name, is_base) in [(split.predictions(), false), (split.base_predictions(), true)] {
+            let files = |split: &SplitName| [(split.predictions(), false), (split.base_predictions(), true)];
+            for (name, is_base) in data.splits().iter().flat_map(files) {
                 let mut predictions = PredictionsWriter::create(&dir.join(name), fingerprint).unwrap();
                 for question in &data.questions {
                     let text = if is_base { &question.base } else { &question.predicted };
@@ -304,6 +325,19 @@ impl Bench {
                 }
                 predictions.finish().unwrap();
             }
+            let row = |scenario: &str, scope: &str, measure: &str, value: f64| ProfileRow {
+                scenario: scenario.to_owned(),
+                scope: scope.to_owned(),
+                measure: measure.to_owned(),
+                value,
+                samples: 120,
+            };
+            let profile = [
+                row("SingleStream", "end to end", "p50_ms", 12.34),
+                row("SingleStream", "model", "p50_ms", 9.876),
+                row("Offline", "end to end", "tokens_per_s", 12_345.6),
+            ];
+            write_profile(&dir.join(file_name::PROFILE), fingerprint, &profile).unwrap();
         });
     }
 }

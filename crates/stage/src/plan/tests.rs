@@ -103,11 +103,12 @@ fn every_declared_setting_changes_its_stage_and_nothing_upstream() {
 #[test]
 fn every_setting_is_declared_or_known_not_to_matter() {
     /// They change no artifact.
-    const NOT_DECLARED: [&str; 11] = [
+    const NOT_DECLARED: [&str; 12] = [
         "run.name",
         "run.allow_slow_precision",
         "run.device",
         "run.threads",
+        "evaluate.profile_seconds",
         "ingest.download_timeout_s",
         "train.checkpoint_every_steps",
         "train.keep_checkpoints",
@@ -138,6 +139,7 @@ fn devices_threads_and_log_intervals_change_nothing() {
         "train.checkpoint_every_steps=7",
         "train.keep_checkpoints=9",
         "train.max_minutes=3.5",
+        "evaluate.profile_seconds=0.5",
     ];
     assert_eq!(folder.fingerprints(&[]), folder.fingerprints(&set));
 }

@@ -211,6 +211,11 @@ impl Check<'_> {
         if matches!(settings.evaluate.null_threshold, NullThreshold::At(at) if !at.is_finite()) {
             return Err(self.error("evaluate.null_threshold", "must be finite", "write 0.0, or \"auto\""));
         }
+        let seconds = settings.evaluate.profile_seconds;
+        if !(0.0..=3600.0).contains(&seconds) {
+            let remedy = "2 is usual; 0 switches it off";
+            return Err(self.error("evaluate.profile_seconds", "must be between 0 and 3600", remedy));
+        }
         let formats = &settings.export.formats;
         let repeated = formats.iter().enumerate().any(|(index, format)| formats[..index].contains(format));
         if formats.is_empty() || repeated {

@@ -170,6 +170,8 @@ pub struct Evaluate {
     pub null_threshold: NullThreshold,
     /// What F1 counts, in training's validations too.
     pub f1_units: F1Units,
+    /// How long to measure how fast the model answers; 0 = not at all.
+    pub profile_seconds: f64,
 }
 
 /// When a question counts as unanswerable.

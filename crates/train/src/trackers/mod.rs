@@ -51,7 +51,11 @@ impl Trackers {
     #[must_use]
     pub fn start(facts: &RunFacts<'_>) -> Self {
         let folder = facts.dir.join(artifact::file_name::TENSORBOARD);
-        let tensorboard = EventFile::create(&folder, facts.resumed_from_step).map_err(no_events).ok();
+        let tensorboard = EventFile::create(&folder, facts.resumed_from_step).and_then(|mut file| {
+            file.write_settings(name(facts), &stage::TRAIN.settings_read(facts.settings))?;
+            Ok(file)
+        });
+        let tensorboard = tensorboard.map_err(no_events).ok();
         let mlflow = (!facts.settings.train.mlflow_uri.is_empty()).then(|| Mlflow::start(facts));
         Self { tensorboard, mlflow }
     }
@@ -83,6 +87,11 @@ impl Drop for Trackers {
             mlflow.finish(Outcome::Failed);
         }
     }
+}
+
+/// What people call the run.
+fn name<'a>(facts: &RunFacts<'a>) -> &'a str {
+    if facts.settings.run.name.is_empty() { facts.fingerprint } else { &facts.settings.run.name }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as the argument of map_err")]

@@ -1,13 +1,16 @@
 //! Event files as `TensorBoard` reads them: `TFRecord` frames around `tensorflow.Event` messages.
 //!
-//! The messages are the parts that scalars need of `event.proto` and `summary.proto` in
-//! <https://github.com/tensorflow/tensorboard/tree/master/tensorboard/compat/proto>.
+//! The messages are the parts that scalars and hyperparameters need of `event.proto`, `summary.proto` and `tensor.proto` in
+//! <https://github.com/tensorflow/tensorboard/tree/master/tensorboard/compat/proto>, and of `plugin_data.proto` of the hparams
+//! plugin, <https://github.com/tensorflow/tensorboard/tree/master/tensorboard/plugins/hparams>.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
+use serde_json::Value as Json;
 
 /// One open event file.
 #[derive(Debug)]
@@ -28,15 +31,55 @@ impl EventFile {
     }
 
     pub(super) fn write(&mut self, global_step: u64, scalars: &[(&str, f64)]) -> io::Result<()> {
-        let value =
-            |&(tag, value): &(&str, f64)| Value { tag: tag.to_owned(), simple_value: Some(value as f32) };
+        let value = |&(tag, value): &(&str, f64)| Value {
+            tag: tag.to_owned(),
+            simple_value: Some(value as f32),
+            ..Value::default()
+        };
         self.event(global_step, What::Summary(Summary { value: scalars.iter().map(value).collect() }))
     }
 
+    /// Writes settings, `table.key` → value, as the hyperparameters of the run, in the form of
+    /// `tensorboard.plugins.hparams.summary_v2.hparams_pb`.
+    pub(super) fn write_settings(&mut self, name: &str, settings: &Json) -> io::Result<()> {
+        let value = hyperparameters(name, settings, seconds_since_1970());
+        self.event(0, What::Summary(Summary { value: vec![value] }))
+    }
+
     fn event(&mut self, step: u64, what: What) -> io::Result<()> {
-        let wall_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let wall_time = seconds_since_1970();
         // One write, so that a reader meets whole frames.
         self.0.write_all(&frame(&Event { wall_time, step: step as i64, what: Some(what) }.encode_to_vec()))
+    }
+}
+
+fn seconds_since_1970() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+fn hyperparameters(name: &str, settings: &Json, start_time_secs: f64) -> Value {
+    let kind = |value: &Json| match value {
+        Json::Bool(value) => Kind::Bool(*value),
+        Json::Number(value) => Kind::Number(value.as_f64().unwrap_or_default()),
+        Json::String(value) => Kind::String(value.clone()),
+        value => Kind::String(value.to_string()),
+    };
+    let of = |(key, value): (&String, &Json)| (key.clone(), ProtoValue { kind: Some(kind(value)) });
+    let session_start_info = SessionStartInfo {
+        hparams: settings.as_object().into_iter().flatten().map(of).collect(),
+        group_name: name.to_owned(),
+        start_time_secs,
+    };
+    let plugin_data = PluginData {
+        plugin_name: "hparams".to_owned(),
+        content: HParamsPluginData { session_start_info: Some(session_start_info) }.encode_to_vec(),
+    };
+    Value {
+        tag: "_hparams_/session_start_info".to_owned(),
+        simple_value: None,
+        // Every summary has a value: this one is empty.
+        tensor: Some(Tensor { dtype: DT_FLOAT, shape: Some(TensorShape { dim: vec![Dim {}] }) }),
+        metadata: Some(SummaryMetadata { plugin_data: Some(plugin_data) }),
     }
 }
 
@@ -103,6 +146,78 @@ struct Value {
     /// One of several kinds of value: written even where it is 0.
     #[prost(float, optional, tag = "2")]
     simple_value: Option<f32>,
+    #[prost(message, optional, tag = "8")]
+    tensor: Option<Tensor>,
+    #[prost(message, optional, tag = "9")]
+    metadata: Option<SummaryMetadata>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Tensor {
+    #[prost(int32, tag = "1")]
+    dtype: i32,
+    #[prost(message, optional, tag = "2")]
+    shape: Option<TensorShape>,
+}
+
+/// Of `types.proto`.
+const DT_FLOAT: i32 = 1;
+
+#[derive(Clone, PartialEq, Message)]
+struct TensorShape {
+    #[prost(message, repeated, tag = "2")]
+    dim: Vec<Dim>,
+}
+
+/// A dimension of size 0.
+#[derive(Clone, PartialEq, Message)]
+struct Dim {}
+
+#[derive(Clone, PartialEq, Message)]
+struct SummaryMetadata {
+    #[prost(message, optional, tag = "1")]
+    plugin_data: Option<PluginData>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PluginData {
+    #[prost(string, tag = "1")]
+    plugin_name: String,
+    #[prost(bytes = "vec", tag = "2")]
+    content: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct HParamsPluginData {
+    #[prost(message, optional, tag = "3")]
+    session_start_info: Option<SessionStartInfo>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SessionStartInfo {
+    #[prost(btree_map = "string, message", tag = "1")]
+    hparams: BTreeMap<String, ProtoValue>,
+    #[prost(string, tag = "4")]
+    group_name: String,
+    #[prost(double, tag = "5")]
+    start_time_secs: f64,
+}
+
+/// `google.protobuf.Value`
+#[derive(Clone, PartialEq, Message)]
+struct ProtoValue {
+    #[prost(oneof = "Kind", tags = "2, 3, 4")]
+    kind: Option<Kind>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum Kind {
+    #[prost(double, tag = "2")]
+    Number(f64),
+    #[prost(string, tag = "3")]
+    String(String),
+    #[prost(bool, tag = "4")]
+    Bool(bool),
 }
 
 #[derive(Clone, PartialEq, Message)]

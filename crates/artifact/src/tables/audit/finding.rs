@@ -110,6 +110,9 @@ findings! {
     /// A validation question that is also in the training data, with another paragraph.
     QuestionTextInTrain: "question_text_in_train", Notice, "a question of validation or test that training asks about \
                           another context";
+    /// A test paragraph that is also in the validation data.
+    ContextInValidation: "context_in_validation", Warning, "a context of test that is also in validation, which chooses the \
+                          weights";
     /// The same question about the same paragraph, earlier in the split.
     DuplicateQuestion: "duplicate_question", Warning, "an earlier question asks the same about the same context";
     /// White space at an edge of an answer.

@@ -2,26 +2,35 @@ use std::fmt::Write as _;
 
 use super::*;
 
-/// What `TensorBoard`'s own writer makes of the three events below, at time 1.5:
+/// What `TensorBoard`'s own writer makes of the four events below, at time 1.5:
 /// `scripts/reference/trackers.py frames`
-const FRAMES: [&str; 3] = [
+const FRAMES: [&str; 4] = [
     "1800000000000000a37f4b2209000000000000f83f1a0d627261696e2e4576656e743a322a28646c",
     "0f000000000000006d532b0909000000000000f83f100b3a020801b2012ff1",
     "36000000000000004f578cef09000000000000f83f10142a290a110a0a747261696e2f6c6f7373150000803e0a140a0d76\
      616c69646174696f6e2f66311500000000c534fda4",
+    "b3000000000000000fbfd84109000000000000f83f2aa7010aa4010a1c5f68706172616d735f2f73657373696f6e5f73\
+     746172745f696e666f42060801120212004a7c0a7a0a0768706172616d73126f1a6d0a170a0d72756e2e707265636973\
+     696f6e12061a04626631360a220a1c747261696e2e6772616469656e745f636865636b706f696e74696e67120220000a\
+     200a13747261696e2e6c6561726e696e675f72617465120911691d554d1075ff3e220372756e29000000000000f83f39\
+     724dc0",
 ];
 
 fn value(tag: &str, value: f32) -> Value {
-    Value { tag: tag.to_owned(), simple_value: Some(value) }
+    Value { tag: tag.to_owned(), simple_value: Some(value), ..Value::default() }
 }
 
 #[test]
 fn frames_are_tensorboards_own() {
     let scalars = vec![value("train/loss", 0.25), value("validation/f1", 0.0)];
+    let settings = serde_json::json!({
+        "run.precision": "bf16", "train.gradient_checkpointing": false, "train.learning_rate": 3e-5
+    });
     let events = [
         (0, What::FileVersion("brain.Event:2".to_owned())),
         (11, What::SessionLog(SessionLog { status: session_log::Status::Start.into() })),
         (20, What::Summary(Summary { value: scalars })),
+        (0, What::Summary(Summary { value: vec![hyperparameters("run", &settings, 1.5)] })),
     ];
     for ((step, what), expected) in events.into_iter().zip(FRAMES) {
         let bytes = frame(&Event { wall_time: 1.5, step, what: Some(what) }.encode_to_vec());
