@@ -76,7 +76,8 @@ fn the_page_says_what_the_tables_say() {
                 && page.contains(&format!("href=\"#{section}\""))
         );
     }
-    // What the recipe needs. How fast it answers, with three digits.
+    // What the recipe needs.
+    // How fast it answers, with three digits.
     for cell in ["<td class=\"n\">12.3</td>", "<td class=\"n\">9.88</td>", "<td class=\"n\">12,346</td>"] {
         assert!(page.contains(cell), "{cell}");
     }
