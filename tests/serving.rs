@@ -260,7 +260,7 @@ fn what_cannot_be_answered_gets_its_status_and_the_one_error_body() {
             "questions[0].context",
         ),
         ("/v1/nothing", "{}".to_owned(), 404, "not_found", "no such route"),
-        ("/health", "{}".to_owned(), 405, "method_not_allowed", "another method"),
+        ("/health", "{}".to_owned(), 405, "method_not_allowed", "does not accept this method"),
     ] {
         let reply = server.post(path, &body);
         assert_eq!((reply.status, reply.error_type().as_str()), (status, error_type), "{body}");

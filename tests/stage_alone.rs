@@ -81,7 +81,7 @@ fn a_panic_is_an_error_that_leaves_nothing_behind() {
     let bench = Bench::new();
     let said = bench.run_with("distilburn-ingest", "FAKE_STAGE", "panic");
     assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains("ingest stopped at a bug: a bug"), "{said:?}");
+    assert!(said.stderr.contains("ingest stopped because of a bug: a bug"), "{said:?}");
     assert!(bench.names("artifacts/ingest").is_empty());
 }
 

@@ -252,7 +252,7 @@ fn a_question_that_cannot_be_asked_stands_in_its_place_with_the_reason() {
     assert_eq!(
         rows[1]["error"],
         json!(
-            "the question has 90 tokens, but a window of this model holds only 61 beside the special tokens"
+            "the question has 90 tokens, but a window of this model holds only 61 besides the special tokens"
         )
     );
     assert_eq!((&rows[1]["prediction_text"], &rows[1]["score"]), (&json!(""), &Value::Null));

@@ -6,7 +6,7 @@ use squad::{LabelledAnswer, normalize_answer};
 
 use crate::passage::Passage;
 
-/// An answer that no gold answer matches exactly, and what there is to explain it by.
+/// An answer that no gold answer matches exactly, and what can explain it.
 #[derive(Clone, Copy, Debug)]
 pub struct WrongAnswer<'a> {
     /// The text that holds the gold answers.
@@ -15,9 +15,9 @@ pub struct WrongAnswer<'a> {
     pub ground_truths: &'a [LabelledAnswer<'a>],
     /// Whether any window holds a whole gold answer.
     pub is_in_window: bool,
-    /// The prediction; its start is -1 where it is no piece of the context.
+    /// The prediction; its start is -1 if it is not part of the context.
     pub prediction: LabelledAnswer<'a>,
-    /// What the model before fine-tuning answers, where that is known.
+    /// The answer of the model before fine-tuning, if known.
     pub base_prediction: Option<&'a str>,
 }
 
@@ -55,13 +55,13 @@ impl Category {
         Self::OtherSentence,
     ];
 
-    /// The category of a wrong answer, which the caller knows to be one: its exact match is 0.
+    /// The category of a wrong answer. The caller has checked that its exact match is 0.
     ///
-    /// Of a prediction and a gold answer that both stand in the context where they say, one contains the other if its
-    /// characters do: "Paris" predicted elsewhere does not count. Where one of them stands nowhere, the words of their
-    /// normalised texts decide: one's must follow each other in the other's, and for the same sentence the prediction's
-    /// in a sentence of the gold answer. Sentences are cut by Unicode's rules (UAX #29). Answers of both models are
-    /// compared as exact match compares them.
+    /// If the prediction and the gold answer are both at their places in the context, their character ranges decide
+    /// whether one contains the other: "Paris" predicted elsewhere does not count. If one of them has no place in the
+    /// context, the words of their normalised texts decide: the words of one must follow one another in the other. For
+    /// the same sentence, the words of the prediction must follow one another in a sentence of the gold answer.
+    /// Sentences are split by Unicode's rules (UAX #29). Answers of both models are compared as in exact match.
     #[must_use]
     pub fn of(wrong: &WrongAnswer<'_>) -> Self {
         let prediction = normalize_answer(wrong.prediction.text);
@@ -111,8 +111,8 @@ impl Category {
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
-            Self::NoAnswerGiven => "no answer given where there is one",
-            Self::AnswerGiven => "answer given where there is none",
+            Self::NoAnswerGiven => "no answer given, but there is one",
+            Self::AnswerGiven => "answer given, but there is none",
             Self::OutsideWindows => "no window holds the answer",
             Self::TooLong => "contains the answer, too long",
             Self::TooShort => "part of the answer, too short",
@@ -123,7 +123,7 @@ impl Category {
     }
 }
 
-/// An answer with its place in the context, where it has one.
+/// An answer with its place in the context, if it has one.
 struct Placed {
     range: Option<Range<usize>>,
     normalized: String,
@@ -156,7 +156,7 @@ impl Placed {
     }
 }
 
-/// Whether words that single spaces join follow each other in others.
+/// Whether the words of one text follow one another in the other; single spaces separate words.
 fn contains_words(text: &str, words: &str) -> bool {
     format!(" {text} ").contains(&format!(" {words} "))
 }
@@ -168,7 +168,7 @@ mod tests {
 
     const CONTEXT: &str = "The old fox ran to Rome. It slept in Paris, then in Rome again.";
 
-    /// An answer where it first stands in [`CONTEXT`].
+    /// An answer at its first place in [`CONTEXT`].
     fn at(text: &str) -> LabelledAnswer<'_> {
         LabelledAnswer { start: CONTEXT.find(text).map_or(-1, |start| start as i32), text }
     }
@@ -246,7 +246,7 @@ mod tests {
     }
 
     proptest! {
-        /// The order of the rules, written a second time from the answers' places alone.
+        /// The order of the rules, written a second time, only from the answers' places.
         #[test]
         fn every_wrong_answer_falls_into_the_first_category_that_fits(
             start in 0_usize..60, length in 0_usize..20, truth in 0_usize..60, truth_length in 0_usize..20,

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use miette::Diagnostic;
 use thiserror::Error;
 
-/// What is wrong with a slice, or with the artifacts to take it from.
+/// What is wrong with a slice, or with the artifacts that it comes from.
 #[derive(Debug, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum Error {
-    /// A text that names no slice.
+    /// A text that is not the name of a slice.
     #[error("expected a slice such as `question_word=why`, found {found:?}")]
-    #[diagnostic(help("write the slicing's name, `=` and one of its values"))]
+    #[diagnostic(help("write the name of a slicing, `=` and one of its values"))]
     NotASlice { found: String },
 
     /// A file of ids that cannot be read.

@@ -1,4 +1,4 @@
-//! The questions of a split with the answers that they got, gathered from the tables of three artifacts.
+//! The questions of a split with the models' answers, gathered from the tables of three artifacts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,17 +19,17 @@ pub struct EvaluatedQuestion {
     pub question: String,
     /// The row of its context: questions about one context are not independent.
     pub context_id: u32,
-    /// The article's title, empty where there is none.
+    /// The article's title; empty if there is none.
     pub article: String,
-    /// Texts, and the character of the context where each begins.
+    /// Texts, and the character of the context at which each begins.
     pub ground_truths: Vec<(String, i32)>,
     pub prediction: Prediction,
     /// Before fine-tuning.
     pub base: Prediction,
-    /// What the model gives the answer that it chose, 0 to 1.
+    /// The probability that the model gives its answer, 0 to 1.
     pub confidence: f64,
     pub slices: Vec<Slice>,
-    /// Of a wrong answer.
+    /// The category of a wrong answer.
     pub category: Option<Category>,
 }
 
@@ -44,7 +44,7 @@ pub struct Inputs<'a> {
 /// The questions of `split`, in the order of the data, and their contexts.
 ///
 /// # Errors
-/// Those of opening the tables, and tables that do not belong together.
+/// If a table cannot be opened, or the tables do not belong together.
 pub fn evaluated(
     inputs: Inputs<'_>,
     split: SplitName,
@@ -127,7 +127,7 @@ struct Findings {
 impl Findings {
     fn read(path: &Path, split: SplitName, examples: &Examples) -> Result<Self, Error> {
         let mut findings = Self { of_questions: BTreeMap::new(), of_contexts: BTreeMap::new() };
-        // A finding about a context names the first of its questions alone.
+        // A finding about a context names only the first of its questions.
         let mut about_contexts: BTreeMap<String, BTreeSet<Finding>> = BTreeMap::new();
         for row in artifact::read_audit(path)? {
             let row = row?;
@@ -154,7 +154,7 @@ impl Findings {
     }
 }
 
-/// Whether the window has the context's characters from the answer's first to its last.
+/// Whether the window holds all characters of the answer.
 fn holds(window: &Feature<'_>, answer: &LabelledAnswer<'_>) -> bool {
     let Ok(start) = u32::try_from(answer.start) else { return false };
     let end = start.saturating_add(answer.text.chars().count() as u32);
@@ -164,7 +164,7 @@ fn holds(window: &Feature<'_>, answer: &LabelledAnswer<'_>) -> bool {
     first.0 <= start && end <= last.1
 }
 
-/// The probability of the chosen candidate, which a threshold may have put before more probable ones.
+/// The probability of the chosen candidate. Because of the threshold, others may be more probable.
 fn confidence(prediction: &Prediction) -> f64 {
     let is_chosen = |candidate: &&artifact::Candidate| {
         candidate.start_char == prediction.start_char && candidate.end_char == prediction.end_char

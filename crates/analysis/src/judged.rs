@@ -1,5 +1,4 @@
-//! The answers to a split or file, question by question, as far as statistics need them, and the numbers that come of
-//! them.
+//! The answers to a split or file, question by question, with what the statistics need, and the resulting numbers.
 
 use artifact::{
     BestScore, Calibration, CalibrationError, Candidate, Gain, Interval, NullThresholds, PartScores,
@@ -13,13 +12,13 @@ use statistics::{
 
 use crate::slices::{SLICINGS, Slice};
 
-/// Of the resamples behind intervals: a fixed one, so that they are the same on every machine.
+/// Seed of the resamples behind intervals: fixed, so that intervals are the same on every machine.
 const SEED: u64 = 0;
 
-/// Of intervals.
+/// The level of intervals.
 const LEVEL: f64 = 0.95;
 
-/// In how many parts paragraphs are dealt to show what a temperature does to questions that it was not fitted on.
+/// Number of folds of paragraphs: each fold's confidences use a temperature that was fitted on the other folds.
 const FOLDS: usize = 10;
 
 /// One entry for each question, in the order of the data.
@@ -32,15 +31,15 @@ pub struct Judged {
     /// 0 to 1.
     pub f1: Vec<f64>,
     pub tally: Tally,
-    /// What exact match would be if every question were answered, and how sure the model is that there is no answer. Empty
-    /// where all questions have one.
+    /// The exact match if every question were answered, and how sure the model is that there is no answer. Empty if all
+    /// questions have an answer.
     pub exact_match_answered: Vec<Thresholded>,
     /// The same of F1.
     pub f1_answered: Vec<Thresholded>,
     candidates: Vec<Candidates>,
 }
 
-/// Of one question.
+/// The candidates of one question.
 struct Candidates {
     scores: Vec<f64>,
     chosen: usize,
@@ -87,13 +86,13 @@ impl Judged {
         });
     }
 
-    /// The candidates of each question; none where a score is not finite.
+    /// The candidates of each question; none if a score is not finite.
     #[must_use]
     pub fn choices(&self) -> Option<Vec<Choice<'_>>> {
         self.candidates.iter().map(Candidates::choice).collect()
     }
 
-    /// Of exact match and F1.
+    /// The intervals of exact match and F1.
     #[must_use]
     pub fn score_intervals(&self) -> [Option<Interval>; 2] {
         let measures = [Measure::Score(&self.exact_match), Measure::Score(&self.f1)];
@@ -107,8 +106,8 @@ impl Judged {
         estimates.try_into().unwrap_or_else(|_| unreachable!("an estimate for each measure"))
     }
 
-    /// Of every slice of the slicings with fixed values, in their order; `slices` are those of each question, `before` the
-    /// answers before fine-tuning.
+    /// The scores of every slice of the slicings with fixed values, in their order. `slices` are the slices of each
+    /// question, `before` the answers before fine-tuning.
     #[must_use]
     pub fn slice_scores(&self, before: &Self, slices: &[Vec<Slice>]) -> Vec<SliceScores> {
         let values = SLICINGS.iter().flat_map(|slicing| {
@@ -146,7 +145,7 @@ impl Judged {
         scores
     }
 
-    /// Of the questions with an answer and of those without, where some have none.
+    /// The scores of the questions with and without an answer, if some have none.
     #[must_use]
     pub fn part_scores(&self) -> [Option<PartScores>; 2] {
         let part = |means: Means| PartScores {
@@ -159,7 +158,8 @@ impl Judged {
             .map_or([None; 2], |parts| [Some(part(parts.has_answer)), Some(part(parts.no_answer))])
     }
 
-    /// Where the data has questions without an answer, and the model may say so; `used` is the one in force.
+    /// The thresholds, if the data has questions without an answer and the model can leave questions unanswered. `used`
+    /// is the threshold in force.
     #[must_use]
     pub fn null_thresholds(&self, used: f64) -> Option<NullThresholds> {
         let Judged { exact_match_answered, f1_answered, .. } = self;
@@ -177,7 +177,7 @@ impl Judged {
         })
     }
 
-    /// With this temperature, or one fitted here.
+    /// The calibration with this temperature, or with one fitted here.
     #[must_use]
     pub fn calibration(&self, temperature: Option<f64>) -> Option<Calibration> {
         let choices = self.choices()?;
@@ -201,23 +201,23 @@ impl Judged {
         })
     }
 
-    /// What fine-tuning changed in F1, `self` being the answers after it.
+    /// What fine-tuning changed in F1. `self` are the answers after fine-tuning.
     #[must_use]
     pub fn f1_gain(&self, before: &Self) -> Option<Gain> {
         let [gain] = self.estimates([Measure::Difference { before: &before.f1, after: &self.f1 }]);
         Some(Gain { interval: percent(gain.interval(LEVEL)?), p_value: gain.p_value()? })
     }
 
-    /// Whether thresholds mean something: not those of a model that has diverged.
+    /// Whether thresholds are meaningful: they are not for a model that has diverged.
     fn has_finite_margins(&self) -> bool {
         self.f1_answered.iter().all(|question| question.no_answer_probability.is_finite())
     }
 
-    /// The threshold with the best F1, halfway to the next question that is left unanswered, so that rounding decides
-    /// nothing. 0 for a model that has diverged.
+    /// The threshold with the best F1. It is halfway to the margin of the next question that is left unanswered, so
+    /// that rounding decides nothing. 0 for a model that has diverged.
     #[must_use]
     pub fn suggested_threshold(&self) -> f64 {
-        /// In logits, beyond the last of all questions.
+        /// How far a threshold is beyond the last question, in logits.
         const BEYOND: f64 = 0.01;
         if !self.has_finite_margins() {
             return 0.0;
@@ -228,7 +228,7 @@ impl Judged {
         if !next.is_finite() {
             return threshold + BEYOND;
         }
-        // Where nothing is to be answered, the threshold lies a bit below the least margin.
+        // If no question is to be answered, the threshold is a bit below the least margin.
         if next.next_down() <= threshold { threshold - BEYOND } else { f64::midpoint(threshold, next) }
     }
 }
@@ -237,7 +237,7 @@ fn percent(interval: statistics::Interval) -> Interval {
     Interval { low: 100.0 * interval.low, high: 100.0 * interval.high }
 }
 
-/// The row of an answer, without scores, which the gold answers decide.
+/// The row of an answer, without the scores: these depend on the gold answers.
 #[must_use]
 pub fn prediction_row(id: &str, prediction: SpanPrediction) -> Prediction {
     let n_best = prediction.n_best.into_iter().map(|candidate| Candidate {
@@ -260,13 +260,13 @@ pub fn prediction_row(id: &str, prediction: SpanPrediction) -> Prediction {
     }
 }
 
-/// By how many logits "no answer" exceeds the best answer, and that answer.
+/// The number of logits by which "no answer" exceeds the best answer, and that answer.
 fn margin(prediction: &Prediction) -> Option<(f64, &Candidate)> {
     let best = prediction.n_best.iter().find(|candidate| !candidate.text.is_empty())?;
     Some((prediction.null_score? - best.score, best))
 }
 
-/// The candidate that is the prediction. The model's most probable one, where it is none of them.
+/// The candidate that is the prediction, or the most probable one if the prediction is not a candidate.
 fn chosen(prediction: &Prediction) -> usize {
     let is_chosen = |candidate: &Candidate| {
         candidate.start_char == prediction.start_char && candidate.end_char == prediction.end_char

@@ -1,7 +1,8 @@
-//! What the questions of a dataset are like, and in what way answers are wrong: slices and categories.
+//! The kinds of questions in a dataset (slices), and the kinds of wrong answers (categories).
 //!
-//! Pure functions of texts and offsets, and [`evaluated`], which gathers what they need from artifacts: so that the report,
-//! `compare`, `errors` and `--require` agree. Means and intervals over slices are `statistics`' business.
+//! Pure functions of texts and offsets, and [`evaluated`], which gathers their inputs from artifacts. The report,
+//! `compare`, `errors` and `--require` all use them, so they agree. Not here: means and intervals over slices
+//! (`statistics`).
 
 pub mod categories;
 mod error;

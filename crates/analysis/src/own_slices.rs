@@ -1,4 +1,4 @@
-//! Slices of one's own: lists of question ids in files.
+//! The user's own slices: lists of question ids in files.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::Error;
 use crate::slices::{OWN, Slice};
 
-/// More than a hundred million ids have.
+/// More than a hundred million ids need.
 const MAX_BYTES: u64 = 4 << 30;
 
 /// The slices that `report.slices` names.
@@ -16,7 +16,7 @@ pub struct OwnSlices {
 }
 
 impl OwnSlices {
-    /// Reads the files: a question id on each line, with or without spaces around it. Empty lines do not count.
+    /// Reads the files: a question id on each line, with or without spaces around it. Empty lines are ignored.
     ///
     /// # Errors
     /// [`Error::OwnSlice`]
@@ -34,13 +34,13 @@ impl OwnSlices {
         Ok(Self { slices: files.iter().map(read).collect::<Result<_, Error>>()? })
     }
 
-    /// Those that a question is in, in the order of their names.
+    /// The slices that a question is in, in the order of their names.
     pub fn of<'a>(&'a self, id: &'a str) -> impl Iterator<Item = Slice> + 'a {
         let own = self.slices.iter().filter(move |(_, ids)| ids.contains(id.trim()));
         own.map(|(name, _)| Slice { slicing: OWN.to_owned(), value: name.clone() })
     }
 
-    /// Warns about ids that are none of the questions': a list may be for other data, or out of date.
+    /// Warns about ids without a question: a list may be for other data, or out of date.
     pub fn warn_about_strangers<'a>(&self, ids: impl Iterator<Item = &'a str>, what: &str) {
         if self.slices.is_empty() {
             return;
@@ -61,7 +61,7 @@ impl OwnSlices {
         }
     }
 
-    /// The names, for a table that has those without questions too.
+    /// All names, for a table that also lists slices without questions.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.slices.iter().map(|(name, _)| name.as_str())
     }

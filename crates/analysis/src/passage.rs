@@ -1,4 +1,4 @@
-//! A context with its sentences, and where answers lie in it.
+//! A context with its sentences, and the places of answers in it.
 
 use std::ops::Range;
 
@@ -11,8 +11,8 @@ use squad::offsets::{CharIndex, CharOffset};
 pub(crate) struct Passage<'a> {
     context: &'a str,
     index: CharIndex<'a>,
-    /// Where sentences end, by Unicode's rules (UAX #29), the spaces behind them included. "Dr. Smith" is cut too: those
-    /// rules know no abbreviations.
+    /// Where sentences end by Unicode's rules (UAX #29), including the spaces after them. "Dr. Smith" is split too,
+    /// because these rules know no abbreviations.
     sentence_ends: Vec<usize>,
 }
 
@@ -26,7 +26,7 @@ impl<'a> Passage<'a> {
         }
     }
 
-    /// The answer's range; `None` where its text does not stand at its start, or is empty.
+    /// The answer's range; `None` if its text is empty or not at its start.
     pub fn range_of(&self, answer: LabelledAnswer<'_>) -> Option<Range<usize>> {
         let start = self.index.to_byte(CharOffset(u32::try_from(answer.start).ok()?))?.0 as usize;
         let is_there = !answer.text.is_empty() && self.context[start..].starts_with(answer.text);

@@ -1,7 +1,7 @@
 //! The built-in slices of a dataset: what kind of question each one is.
 //!
 //! A question has one value in each slicing of [`SLICINGS`]; the questions with the same value are a slice, written
-//! `question_word=why`. Words are counted at white space, in scripts without spaces every character is one. Number
+//! `question_word=why`. White space separates words; in scripts without spaces, every character is a word. Number
 //! words, months, connecting and common words are English.
 //!
 //! Not here: slices by the audit's findings ([`AUDIT`]) and by lists of ids ([`OWN`]). They are [`Slice`]s too, and a question
@@ -26,9 +26,9 @@ pub struct SlicedQuestion<'a> {
     pub context: &'a str,
     /// The gold answers; the first one decides.
     pub ground_truths: &'a [LabelledAnswer<'a>],
-    /// How many windows the context takes.
+    /// How many windows the context needs.
     pub windows: usize,
-    /// The article's title, empty where there is none.
+    /// The article's title; empty if there is none.
     pub article: &'a str,
 }
 
@@ -68,7 +68,7 @@ pub struct Slicing {
     pub name: &'static str,
     /// What people read.
     pub label: &'static str,
-    /// Its values in the order of a table; empty where they come from the data.
+    /// Its values in the order of a table; empty if they come from the data.
     pub values: &'static [&'static str],
 }
 
@@ -118,8 +118,8 @@ pub const SLICINGS: [Slicing; 9] = [
     Slicing { name: "script", label: "script", values: &[] },
 ];
 
-/// The questions of every slice, by their places, in the order of a table: the built-in slicings and their values, then those of
-/// the audit and one's own; values that come from the data by name.
+/// The questions of every slice, by index, in the order of a table: first the built-in slicings and their values, then
+/// those of the audit and the user's own. Values that come from the data are sorted by name.
 #[must_use]
 pub fn members<'a>(of_questions: impl Iterator<Item = &'a [Slice]>) -> Vec<(Slice, Vec<usize>)> {
     let mut members: BTreeMap<&Slice, Vec<usize>> = BTreeMap::new();
@@ -141,17 +141,17 @@ pub fn members<'a>(of_questions: impl Iterator<Item = &'a [Slice]>) -> Vec<(Slic
     members
 }
 
-/// The slices that a question falls in, one for each of [`SLICINGS`] but `article` where it has no title.
+/// The slices that a question falls in: one for each of [`SLICINGS`], except `article` if it has no title.
 ///
-/// - `question_word`: the first question word; *whom* and *whose* count as *who*, *how* with *many* or *much* behind it
-///   is a value of its own.
+/// - `question_word`: the first question word; *whom* and *whose* count as *who*, *how many* and *how much* are values of
+///   their own.
 /// - `answer_type`, the first that fits: *date*, with a month, a year (four digits from 1000 to 2099, or a decade such as
-///   1990s) or *century*; *name*, capitalised words that may have numbers and connecting words between them; *number*,
+///   1990s) or *century*; *name*, capitalised words, possibly with numbers and connecting words between them; *number*,
 ///   with a digit anywhere or a number word first.
 /// - `answer_position`: where the answer starts, in thirds of the context's characters.
-/// - `shared_words`: how many of the question's words, common and question words aside, stand in the sentences that the
-///   answer touches.
-/// - `script`: that of most letters of the context by Unicode's full name of it; *none* without letters.
+/// - `shared_words`: how many of the question's words, except common words and question words, are in the sentences that
+///   the answer touches.
+/// - `script`: the script of most letters of the context, by its full name in Unicode; *none* without letters.
 #[must_use]
 pub fn slices(question: &SlicedQuestion<'_>) -> Vec<Slice> {
     let answer = question.ground_truths.first();
@@ -184,7 +184,7 @@ pub fn slices(question: &SlicedQuestion<'_>) -> Vec<Slice> {
         .collect()
 }
 
-/// The first bucket that reaches up to the number.
+/// The first bucket that includes the number.
 fn bucket(number: usize, buckets: &[(usize, &'static str)], more: &'static str) -> &'static str {
     buckets.iter().find(|(most, _)| number <= *most).map_or(more, |(_, name)| name)
 }
@@ -236,7 +236,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// Lower-case words that names have in their middle.
+/// Lower-case words that can be in the middle of a name.
 const CONNECTING: [&str; 14] =
     ["of", "the", "and", "for", "in", "on", "at", "to", "a", "de", "la", "du", "van", "von"];
 
@@ -412,7 +412,7 @@ mod tests {
             "context_length=1-100",
             "windows=1",
             "answer_position=middle third",
-            // Of "fox", "drink" and "river" the sentence has the last.
+            // Of "fox", "drink" and "river", the sentence has only the last.
             "shared_words=up to a third",
             "article=Foxes=nice",
             "script=Latin",

@@ -1,5 +1,6 @@
-//! Times the model alone on the windows that `predict` would run: `model-alone MODEL FILE`. Everything is read and tokenized
-//! before, and no answer is selected. Prints the seconds; scripts/bench/predict sets them beside those of `predict`.
+//! Times the model alone on the windows that `predict` would run: `model-alone MODEL FILE`. It reads and tokenizes
+//! everything first and selects no answers. It prints the seconds, which scripts/bench/predict compares with those of
+//! `predict`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use question_files::QuestionFile;
 use squad::Window;
 use stage::CommonOptions;
 
-/// As in `answerer`.
+/// The same as in `answerer`.
 const BATCH_TOKENS: usize = 4096;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! A model that is loaded once and asked many questions.
+//! A model that is loaded once and answers many questions.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,18 +19,18 @@ pub(crate) const BATCH_TOKENS: usize = 4096;
 /// How a model is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
-    /// How texts are cut.
+    /// How texts are cut into windows.
     pub windows: WindowSettings,
     /// How answers are chosen.
     pub spans: SpanSettings,
-    /// Whether it may say that there is no answer.
+    /// Whether it may leave a question unanswered.
     pub no_answer: bool,
-    /// What scores are divided by before they become probabilities.
+    /// The temperature: scores are divided by it before they become probabilities.
     pub temperature: f64,
 }
 
 impl Usage {
-    /// As the model's folder says; for one of another tool, as transformers' pipeline had it (5.2).
+    /// What the model's folder says; for a model of another tool, the values of transformers' pipeline (5.2).
     #[must_use]
     pub fn of(said: Option<&UseConfig>, positions: usize) -> Self {
         if let Some(said) = said {
@@ -62,7 +62,7 @@ impl Usage {
 pub struct Parts<'a> {
     /// Its sizes.
     pub config: &'a Config,
-    /// With the question answering head.
+    /// The weights, with the question-answering head.
     pub weights: &'a dyn Weights,
     /// `tokenizer.json`.
     pub tokenizer_json: &'a [u8],
@@ -79,10 +79,10 @@ pub struct Answerer {
     positions: usize,
 }
 
-/// A question about a context, cut into windows. `key` is the caller's.
+/// A question about a context, cut into windows. The caller chooses `key`.
 #[derive(Debug)]
 pub struct Question<K> {
-    /// What the caller knows it by.
+    /// The caller's key.
     pub key: K,
     context: Arc<str>,
     windows: Vec<squad::Window>,
@@ -90,14 +90,15 @@ pub struct Question<K> {
 }
 
 impl<K> Question<K> {
-    /// Puts it into a group: [`Answerer::answer_all`] runs no two groups in one batch. What a question is answered together
-    /// with shows in the last bits of its scores, so that a group gets the same answers whatever comes before and after it.
+    /// Puts it into a group: [`Answerer::answer_all`] never runs two groups in one batch. The other windows of a batch
+    /// change the last bits of a question's scores, so a group of its own gets the same answers whatever comes before
+    /// and after it.
     #[must_use]
     pub fn in_group(self, group: u64) -> Self {
         Self { group, ..self }
     }
 
-    /// Of all its windows together.
+    /// The tokens of all its windows.
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.windows.iter().map(|window| window.input_ids.len()).sum()
@@ -111,8 +112,8 @@ impl<K> Question<K> {
 }
 
 impl Answerer {
-    /// Loads the model in a folder: one that distilburn exported, or any DistilBERT or BERT with a question answering head.
-    /// `adjust` changes how it is asked from what the folder says.
+    /// Loads the model in a folder: one that distilburn exported, or any DistilBERT or BERT with a question-answering
+    /// head. `adjust` changes the folder's settings for asking it.
     ///
     /// # Errors
     /// [`Error`], each with its remedy.
@@ -134,7 +135,7 @@ impl Answerer {
         Ok(Self { folder: path, ..Self::of(&parts, usage, runtime)? })
     }
 
-    /// The model that consists of `parts`.
+    /// The model made of `parts`.
     ///
     /// # Errors
     /// [`Error`], each with its remedy.
@@ -151,10 +152,10 @@ impl Answerer {
         })
     }
 
-    /// The same model, asked in another way.
+    /// The same model with other settings for asking it.
     ///
     /// # Errors
-    /// [`Error::Tokenize`] where windows of that size leave no room for a question.
+    /// [`Error::Tokenize`] if windows of that size leave no room for a question.
     pub fn asked(&self, usage: Usage) -> Result<Self, Error> {
         Ok(Self {
             predictor: Arc::clone(&self.predictor),
@@ -199,10 +200,10 @@ impl Answerer {
         Ok(self.tokenizer.tokenize_context(context)?)
     }
 
-    /// Cuts a question about a context, which `tokens` are of, into windows.
+    /// Cuts a question into windows. `tokens` are those of its context.
     ///
     /// # Errors
-    /// [`Error::LongQuestion`], and [`Error::TokenId`] where tokenizer and weights are of different models.
+    /// [`Error::LongQuestion`], and [`Error::TokenId`] if tokenizer and weights belong to different models.
     pub fn prepare<K>(
         &self,
         key: K,
@@ -214,7 +215,7 @@ impl Answerer {
             squad::Error::QuestionTooLong { tokens, room, .. } => Error::LongQuestion { tokens, room },
             error => error.into(),
         })?;
-        // The embeddings have no row for others.
+        // The embeddings have no row for other ids.
         let has_row = |id: i32| usize::try_from(id).is_ok_and(|id| id < self.vocab_size);
         match windows.iter().flat_map(|window| &window.input_ids).find(|&&id| !has_row(id)) {
             Some(&id) => Err(Error::TokenId { id, vocab_size: self.vocab_size }),
@@ -237,7 +238,8 @@ impl Answerer {
         Ok(found.expect("a question has at least one window"))
     }
 
-    /// Answers questions as they come and hands each answer to `each`, in their order, until it returns an error.
+    /// Answers questions as they come and passes each answer to `each`, in the same order, until `each` returns an
+    /// error.
     ///
     /// # Errors
     /// What `each` returns.
@@ -267,18 +269,18 @@ impl Answerer {
         self.select_of(context, windows.iter().map(|(window, logits)| (&window.window, logits)))
     }
 
-    /// How many batches run best at once, each on a thread that has [become a worker](Self::become_worker).
+    /// How many batches should run at once, each on a thread that has [become a worker](Self::become_worker).
     #[must_use]
     pub fn workers(&self) -> usize {
         self.predictor.workers()
     }
 
-    /// Makes the calling thread one that runs batches.
+    /// Prepares the calling thread to run batches.
     pub fn become_worker(&self) {
         self.predictor.become_worker();
     }
 
-    /// Runs windows, of any questions, as one batch.
+    /// Runs windows, of one or several questions, as one batch.
     #[must_use]
     pub fn logits(&self, windows: &[&squad::Window]) -> Vec<QaLogits> {
         let input_ids: Vec<&[i32]> = windows.iter().map(|window| window.input_ids.as_slice()).collect();
@@ -354,12 +356,12 @@ mod tests {
         }
     }
 
-    /// Contexts of one to some twenty windows.
+    /// Contexts of one to about twenty windows.
     fn context(index: usize) -> String {
         ["cat", "dog", "sat", "mat"].map(|word| format!("{word} ")).concat().repeat(1 + 7 * (index % 5))
     }
 
-    /// Sums of f32 depend on the threads and on how many rows a product has, in their last bits.
+    /// The last bits of f32 sums depend on the threads and on the number of rows of a product.
     const TOLERANCE: f64 = 1e-5;
 
     #[test]

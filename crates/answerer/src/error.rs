@@ -6,7 +6,7 @@ use miette::Diagnostic;
 use stage::ExitKind;
 use thiserror::Error;
 
-/// Errors of opening a model or a split, and of asking.
+/// Errors of opening a model or a split, and of asking questions.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// Weights, or the device.
@@ -17,7 +17,7 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Folder(Box<pretrained::Error>),
-    /// Settings or the store, or a model that is not found.
+    /// Settings, the store, or a model that is not found.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Stage(Box<stage::Error>),
@@ -31,7 +31,7 @@ pub enum Error {
     /// A feature that the model cannot embed.
     #[error("feature {index} {reason}")]
     #[diagnostic(help(
-        "re-run the `tokenize-features` stage; where a feature is too long, lower `tokenize-features.max_length`"
+        "re-run the `tokenize-features` stage; if a feature is too long, lower `tokenize-features.max_length`"
     ))]
     Feature {
         /// Its row.
@@ -50,23 +50,23 @@ pub enum Error {
     },
     /// A question that leaves no room for the context.
     #[error(
-        "the question has {tokens} tokens, but a window of this model holds only {room} beside the special tokens"
+        "the question has {tokens} tokens, but a window of this model holds only {room} besides the special tokens"
     )]
     #[diagnostic(help("shorten the question: the context needs room too"))]
     LongQuestion {
-        /// Of the question.
+        /// The number of tokens of the question.
         tokens: usize,
-        /// What the special tokens leave.
+        /// The room that the special tokens leave.
         room: usize,
     },
-    /// The tokenizer gives an id that the model has no embedding for.
+    /// The tokenizer gives an id for which the model has no embedding.
     #[error("the tokenizer gives token id {id}, but the model has only {vocab_size} embeddings")]
     #[diagnostic(help(
         "tokenizer.json and the weights belong to different models: export or fetch the model again"
     ))]
     TokenId {
         id: i32,
-        /// Of `config.json`.
+        /// The value in `config.json`.
         vocab_size: usize,
     },
 }

@@ -1,9 +1,9 @@
 //! A model → answers: to every question of a split, or to any questions about any texts.
 //!
-//! Windows run in batches of about as many tokens each, on the workers of a [`distilbert::Predictor`]; answers are
-//! selected behind them, on other threads, and come in the order of the questions.
+//! Windows run in batches of about equally many tokens, on the workers of a [`distilbert::Predictor`]. Other threads
+//! then select the answers, which come in the order of the questions.
 //!
-//! Not here: the model (`distilbert`), how spans are selected and scored (`squad`), where questions come from.
+//! Not here: the model (`distilbert`), how spans are selected and scored (`squad`), and where questions come from.
 
 mod answerer;
 mod error;
@@ -30,10 +30,10 @@ pub use scored::{
 };
 pub use split::{LongAnswers, Split};
 
-/// Where and how `[run]` says to compute.
+/// The device, precision and threads of `[run]`.
 ///
 /// # Errors
-/// Those of [`Runtime::new`].
+/// The errors of [`Runtime::new`].
 pub fn runtime(run: &Run) -> Result<Runtime, distilbert::Error> {
     if let Some(torch) = stage::python_package("torch") {
         distilbert::load_cuda(&torch, &run.device);

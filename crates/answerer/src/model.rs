@@ -1,4 +1,4 @@
-//! Opening the model that a command line names, asked as its folder and the command line say.
+//! Opens the model that a command line names, with the settings of its folder and of the command line.
 
 use distilbert::Config;
 use stage::settings::NullThreshold;
@@ -6,9 +6,9 @@ use stage::{CommonOptions, Settings, SettingsOptions, Workspace};
 
 use crate::{Answerer, Error, Usage, runtime};
 
-/// Opens the model that `--model` names, or else the export that the settings lead to: whatever
-/// [`Workspace::model_folder`] takes. How it is asked is what its folder says, and what was typed with `--set`; what stands
-/// in a settings file does not count. `command` is the one that needs it, for messages.
+/// Opens the model that `--model` names, or else the export of the settings: anything that [`Workspace::model_folder`]
+/// accepts. Its folder says how to ask it, and `--set` can change that; a settings file cannot. `command` is the
+/// command that needs the model, for messages.
 ///
 /// # Errors
 /// [`Error`], each with its remedy.
@@ -25,7 +25,8 @@ pub fn open_model(model: Option<&str>, options: &CommonOptions, command: &str) -
     Answerer::open(&folder, adjust, &runtime)
 }
 
-/// A `max_length` that was typed alone must not be held against the built-in `doc_stride`: the model's own counts.
+/// If only `max_length` was typed, it must not be checked against the built-in `doc_stride`, but against the model's
+/// own.
 fn without_builtin_stride(options: &SettingsOptions) -> SettingsOptions {
     let mut options = options.clone();
     let sets = |key: &str| options.set.iter().any(|set| set.trim_start().starts_with(key));
@@ -35,7 +36,7 @@ fn without_builtin_stride(options: &SettingsOptions) -> SettingsOptions {
     options
 }
 
-/// Only what was typed goes before what the model says, not what stands in a settings file.
+/// Only what was typed overrides the model, not a settings file.
 fn override_with(usage: &mut Usage, positions: usize, settings: &Settings, typed: &[String]) {
     let is_typed =
         |key: &str| typed.iter().any(|set| set.split_once('=').is_some_and(|(typed, _)| typed.trim() == key));

@@ -1,4 +1,4 @@
-//! From windows to answers: batches by tokens, logits on the model's workers, answers selected behind them.
+//! From windows to answers: batches by tokens, logits from the model's workers, answers from other threads.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
@@ -11,17 +11,17 @@ use rayon::prelude::*;
 /// Batches of logits that may wait for their answers to be selected.
 const BATCHES_AHEAD: usize = 2;
 
-/// A window that is run on its own, though not alone: those of one question stand together.
+/// A window to run. The windows of one question follow one another.
 pub(crate) trait Run: Send + Sync {
     fn input_ids(&self) -> &[i32];
     fn has_same_question(&self, other: &Self) -> bool;
-    /// Whether it may stand in a batch with one that comes later.
+    /// Whether it may share a batch with a later window.
     fn may_share_batch(&self, _later: &Self) -> bool {
         true
     }
 }
 
-/// Consecutive windows of at most `max_tokens` together; a longer one alone.
+/// Consecutive windows of at most `max_tokens` in total; a longer window is a batch of its own.
 pub(crate) fn by_tokens<W: Run>(
     windows: impl Iterator<Item = W>,
     max_tokens: usize,
@@ -41,11 +41,11 @@ pub(crate) fn by_tokens<W: Run>(
     })
 }
 
-/// Runs `windows` and hands `each` the answer to every question, in order, until it returns an error.
+/// Runs `windows` and passes the answer to every question to `each`, in order, until `each` returns an error.
 ///
-/// `answer` sees all windows of a question with their logits, on other threads than the model's. `each` runs on the
-/// caller's, and sees an answer a few batches after the model has computed its logits: an error stops it that much later.
-/// A few batches of logits and the windows of one question are held at a time, however many there are.
+/// `answer` gets all windows of a question with their logits, on threads other than the model's. `each` runs on the
+/// caller's thread, a few batches behind the model, so its error stops the model a few batches late. Memory holds only
+/// a few batches of logits and the windows of one question at a time.
 pub(crate) fn answer_all<W: Run, A: Send, E>(
     predictor: &Predictor,
     windows: impl Iterator<Item = W> + Send,
@@ -64,7 +64,7 @@ pub(crate) fn answer_all<W: Run, A: Send, E>(
         let mut outcome = Ok(());
         predictor.logits_of_batches(by_tokens(windows, max_tokens), W::input_ids, |batch| {
             if to_worker.send(batch).is_err() {
-                // It panicked: leaving the scope says so.
+                // It panicked: the end of the scope reports that.
                 return ControlFlow::Break(());
             }
             outcome = answers.try_iter().try_for_each(&mut take);
@@ -76,8 +76,8 @@ pub(crate) fn answer_all<W: Run, A: Send, E>(
     })
 }
 
-/// Answers until there are no more batches, or nobody takes the answers: after each batch, in parallel, the questions
-/// whose windows ended in it.
+/// Answers questions until there are no more batches, or nobody receives the answers. After each batch, it answers in
+/// parallel the questions whose last window was in it.
 fn select_behind<W: Run, A: Send>(
     answer: &(impl Fn(&[(W, QaLogits)]) -> A + Sync),
     batches: Receiver<Vec<(W, QaLogits)>>,
@@ -91,7 +91,7 @@ fn select_behind<W: Run, A: Send>(
     let mut windows: Vec<(W, QaLogits)> = Vec::new();
     for batch in batches {
         windows.extend(batch);
-        // The last question may go on in the next batch.
+        // The last question may continue in the next batch.
         let last = windows.chunk_by(same_question).next_back().map_or(0, <[_]>::len);
         let complete = windows.len() - last;
         if to_caller.send(answer_each(&windows[..complete])).is_err() {
@@ -99,6 +99,6 @@ fn select_behind<W: Run, A: Send>(
         }
         windows.drain(..complete);
     }
-    // Nobody takes it after an error.
+    // Nobody receives it after an error.
     let _ = to_caller.send(answer_each(&windows));
 }

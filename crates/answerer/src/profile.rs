@@ -1,5 +1,5 @@
-//! How fast a model answers on this machine, in two scenarios of MLPerf Inference (Reddi et al. 2020): `SingleStream`, one
-//! question after another, and `Offline`, all of them as a stream.
+//! How fast a model answers on this machine, in two scenarios of MLPerf Inference (Reddi et al. 2020): `SingleStream`,
+//! one question after another, and `Offline`, all of them as a stream.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use crate::Error;
 use crate::answerer::{Answerer, BATCH_TOKENS};
 use crate::pipeline::{Run, answer_all};
 
-/// Questions whose windows are made ready for the model alone.
+/// Questions whose windows are prepared for the model alone.
 const READY: usize = 256;
 
 impl Answerer {
-    /// Asks `questions`, (question, context), again and again for about `budget`: a quarter of it for each scenario, once end
-    /// to end, from texts to answers, and once for the model alone, whose windows are ready. Without questions there are no
-    /// rows.
+    /// Asks the pairs (question, context) of `questions` repeatedly for about `budget`. Each scenario gets a quarter of
+    /// it end to end, from texts to answers, and a quarter for the model alone, with prepared windows. Without
+    /// questions there are no rows.
     ///
     /// # Errors
     /// Those of [`Self::prepare`].
@@ -92,7 +92,7 @@ impl Answerer {
 const END_TO_END: &str = "end to end";
 const MODEL: &str = "model";
 
-/// A window of the question that is asked as number `index`.
+/// A window of question number `index`.
 struct Ready<'a> {
     index: usize,
     window: &'a squad::Window,
@@ -113,7 +113,7 @@ impl Run for Ready<'_> {
 struct Done {
     questions: usize,
     tokens: usize,
-    /// Until the last answer.
+    /// The time until the last answer.
     elapsed: Duration,
 }
 
@@ -155,7 +155,8 @@ impl Latencies {
         self.ascending.len()
     }
 
-    /// Milliseconds by nearest rank: p50, p90 from 10 samples on, p99 from 1,000 on. Of fewer, a percentile says nothing.
+    /// Milliseconds by nearest rank: p50, p90 from 10 samples on, p99 from 1,000 on. With fewer samples, a percentile
+    /// is meaningless.
     #[must_use]
     pub fn percentiles(&self) -> Vec<(&'static str, f64)> {
         const LEAST: [(&str, f64, usize); 3] = [("p50", 0.5, 1), ("p90", 0.9, 10), ("p99", 0.99, 1000)];

@@ -1,4 +1,4 @@
-//! Answering every question of a split, with loss and scores on the way.
+//! Answers every question of a split, and computes loss and scores.
 
 use artifact::Feature;
 use squad::{
@@ -16,7 +16,7 @@ use crate::pipeline::{Run, answer_all};
 pub struct AnsweredExample {
     /// The question's row in the examples.
     pub example_index: usize,
-    /// The chosen span and its rivals.
+    /// The chosen span and the other candidates.
     pub prediction: SpanPrediction,
     /// Sum over its features of the mean of start and end cross-entropy.
     pub loss: f64,
@@ -44,23 +44,23 @@ pub struct AnswerSettings {
     pub f1_units: F1Units,
 }
 
-/// What the answers to a whole split are worth.
+/// Loss and scores over a whole split.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SplitOutcome {
     /// Means over all questions.
     pub score: SplitScore,
-    /// EM and F1 of the questions with and without an answer, where any has none.
+    /// EM and F1 of the questions with and without an answer, if any has none.
     pub parts: Option<Parts>,
-    /// The text that all questions got (empty: no answer), where that is suspicious: there are at least
-    /// `SAME_ANSWERS` of them, and it is wrong for some.
+    /// The one text that all questions got (empty: no answer), if that is suspicious: there are at least `SAME_ANSWERS`
+    /// questions, and the text is wrong for some.
     pub only_answer: Option<String>,
 }
 
-/// So many questions with the same answer are no accident.
+/// From this many questions on, the same answer to all is no accident.
 pub const SAME_ANSWERS: usize = 10;
 
 impl SplitOutcome {
-    /// Warns about a model that gives every question the same answer, or none. `what` was scored.
+    /// Warns about a model that gives every question the same answer, or none. `what` names what was scored.
     pub fn warn_about_sameness(&self, what: &str) {
         match self.only_answer.as_deref() {
             Some("") => {
@@ -79,11 +79,11 @@ impl SplitOutcome {
     }
 }
 
-/// Answers all questions of `split` in order and hands each to `each`, which may stop it with an error.
+/// Answers all questions of `split` in order and passes each answer to `each`, which can stop with an error.
 ///
-/// Scores follow SQuAD's v2.0 rules where the split has a question without answers, else v1.1's. A forward pass takes
-/// as many tokens as `batch_size` features have on the split's average. `each` runs on the caller's thread, a few
-/// batches behind the model.
+/// Scores follow SQuAD's v2.0 rules if the split has a question without answers, else v1.1's. A forward pass takes as
+/// many tokens as `batch_size` average features of the split have. `each` runs on the caller's thread, a few batches
+/// behind the model.
 ///
 /// # Errors
 /// What `each` returns.
@@ -120,7 +120,7 @@ pub fn answer_split<E>(
     Ok(SplitOutcome { score, parts: tally.parts(), only_answer })
 }
 
-/// The text that all questions got so far.
+/// The text that all questions so far have got.
 #[derive(Debug, Default, PartialEq)]
 enum OnlyAnswer {
     #[default]
@@ -163,10 +163,10 @@ fn answer(split: &Split, windows: &[Window<'_>], settings: &AnswerSettings, rule
     }
 }
 
-/// A feature with what the model says about it.
+/// A feature with its logits.
 pub type Window<'a> = (Feature<'a>, QaLogits);
 
-/// The answer to a question about `context` from all of its windows; `version_2` says whether there may be none.
+/// The answer to a question about `context` from all of its windows; `version_2` says whether "no answer" is possible.
 #[must_use]
 pub fn select_answer(
     context: &str,

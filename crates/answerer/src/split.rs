@@ -14,7 +14,7 @@ pub struct Split {
     pub contexts: Contexts,
     /// Questions with their answers.
     pub examples: Examples,
-    /// Token windows; those of one question stand together, in the order of the questions.
+    /// Token windows, in the order of the questions; the windows of one question follow one another.
     pub features: Features,
 }
 
@@ -22,7 +22,7 @@ impl Split {
     /// The tables of a split in an ingest and a tokenize-features artifact.
     ///
     /// # Errors
-    /// Those of opening the tables, and tables that do not belong together.
+    /// If a table cannot be opened, or the tables do not belong together.
     pub fn open(name: SplitName, ingest: &Artifact, features: &Artifact) -> Result<Self, Error> {
         let split = Self {
             contexts: Contexts::open(&ingest.file(name.contexts())?)?,
@@ -34,7 +34,7 @@ impl Split {
         Ok(split)
     }
 
-    /// Checks that the model has a position and an embedding for every token, and that features stand in order.
+    /// Checks that the model has a position and an embedding for every token, and that the features are in order.
     ///
     /// # Errors
     /// [`Error::Feature`] names the first feature that does not fit.
@@ -50,7 +50,7 @@ impl Split {
             if let Some(position) =
                 positions.iter().find(|&&position| position < 0 || position as usize >= tokens)
             {
-                let reason = format!("has its answer at token {position} of {tokens}");
+                let reason = format!("has its answer at token {position}, but only {tokens} tokens");
                 return Err(Error::Feature { index, reason });
             }
             if index > 0 && feature.example_index < self.features.get(index - 1).example_index {
@@ -66,13 +66,13 @@ impl Split {
         Ok(())
     }
 
-    /// How answers are scored, and whether "no answer" is one: v2.0's rules where any question has no answers.
+    /// How answers are scored, and whether "no answer" is possible: v2.0's rules if any question has no answers.
     #[must_use]
     pub fn rules(&self) -> Rules {
         Rules::of(self.examples.iter().map(|example| example.answers.len()))
     }
 
-    /// The gold answers that cover more than `max_answer_length` tokens: no prediction can equal them.
+    /// The gold answers that cover more than `max_answer_length` tokens: no prediction can match them.
     #[must_use]
     pub fn long_answers(&self, max_answer_length: usize) -> LongAnswers {
         let mut found = LongAnswers::default();
@@ -84,7 +84,7 @@ impl Split {
                 tokens.extend(feature.offset_mapping.iter().flatten());
             }
             let covered = |answer: &Answer<'_>| {
-                // An accepted wording that the context does not hold covers nothing.
+                // An accepted answer that is not in the context covers no tokens.
                 let Ok(start) = u32::try_from(answer.start) else { return 0 };
                 let end = start.saturating_add(answer.text.chars().count() as u32);
                 tokens.range(..(end, 0)).rev().take_while(|token| token.1 > start).count()
@@ -101,6 +101,6 @@ impl Split {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LongAnswers {
     pub answers: usize,
-    /// Questions that have no shorter one.
+    /// Questions without a shorter gold answer.
     pub questions: usize,
 }

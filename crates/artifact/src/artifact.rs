@@ -7,10 +7,10 @@ use crate::manifest::{FileEntry, Manifest};
 use crate::regular_file::describe;
 use crate::{Error, Result, file_name, fingerprint, open_regular};
 
-/// Stands in an artifact in which a reader found damage.
+/// Marks an artifact in which a reader found damage.
 const SUSPECT: &str = ".suspect";
 
-/// How the names of files begin that say how one machine worked, and not what came of it.
+/// Prefixes of the names of files about one machine's work (timing, live metrics), not about the results.
 const MACHINE_FACTS: [&str; 5] = ["metrics.jsonl", "profile", "report.", "tensorboard/", "timing"];
 
 /// A finished artifact.
@@ -36,7 +36,7 @@ impl Artifact {
         }
     }
 
-    /// The path of a file that the manifest lists, having checked that it is there in its full size.
+    /// The path of a file that the manifest lists, after a check that the file exists with its full size.
     pub fn file(&self, name: &str) -> Result<PathBuf> {
         let entry = self.manifest.files.iter().find(|entry| entry.name == name);
         let entry = entry.ok_or_else(|| Error::NotListed {
@@ -70,8 +70,9 @@ impl Artifact {
         Ok(())
     }
 
-    /// A hash of the files that results depend on. A training made again on other threads has the same fingerprint
-    /// and other weights; what is a fact of one machine (timing, live metrics, profiles, reports) does not count.
+    /// A hash of the files that results depend on. The same training on other threads has the same fingerprint but
+    /// other weights, so later stages compare this hash. Files about one machine (timing, live metrics, profiles,
+    /// reports) do not count.
     #[must_use]
     pub fn content(&self) -> String {
         let counts = |entry: &&FileEntry| !MACHINE_FACTS.iter().any(|fact| entry.name.starts_with(fact));
@@ -81,38 +82,39 @@ impl Artifact {
         fingerprint(&files.into())
     }
 
-    /// Notes that a reader found damage that sizes do not show, so that whoever finds the artifact reads every file first.
+    /// Records that a reader found damage that file sizes do not show. From then on, every file is read before the
+    /// artifact is used.
     pub fn mark_suspect(&self) {
         if let Err(error) = fs_err::write(self.dir.join(SUSPECT), "") {
-            tracing::debug!(%error, "the damage is not noted");
+            tracing::debug!(%error, "the damage could not be recorded");
         }
     }
 
-    /// Checks the files: their sizes, and all of their bytes where a reader found damage.
+    /// Checks the sizes of the files, and all of their bytes if a reader found damage.
     pub(crate) fn check(&self) -> Result<()> {
         let mark = self.dir.join(SUSPECT);
         if !mark.exists() {
             return self.check_files();
         }
         self.verify()?;
-        // Mended meanwhile. Where it cannot be removed, the next one reads the files again.
+        // Repaired in the meantime. If the mark cannot be removed, the next reader reads the files again.
         drop(fs_err::remove_file(mark));
         Ok(())
     }
 
-    /// Removes what was of use until the artifact was finished, and is there where its process was killed before it did.
-    /// The artifact is whole with it too.
+    /// Removes files that were needed only until the artifact was finished. They are still there if the process was
+    /// killed before it removed them; they do no harm.
     pub fn remove_working_files(&self) {
         match fs_err::remove_dir_all(self.dir.join(file_name::CHECKPOINTS)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "files that are of no use any more stay behind");
+                tracing::warn!(%error, "files that are no longer needed could not be deleted");
             }
             _ => {}
         }
     }
 
     fn check_size(&self, entry: &FileEntry) -> Result<PathBuf> {
-        // A link would let another file, of another place, pass for one of the artifact.
+        // A link would let a file from elsewhere pass for a file of the artifact.
         let mut path = self.dir.clone();
         let folders = entry.name.rsplit_once('/').map_or("", |(folders, _)| folders);
         for folder in folders.split('/').filter(|folder| !folder.is_empty()) {
@@ -137,7 +139,7 @@ impl Artifact {
     }
 }
 
-/// What is at `path`, in words, where it is not what is wanted.
+/// Describes what is at `path` instead of the expected file.
 fn found_instead(path: &Path, is_wanted: fn(&fs::FileType) -> bool) -> io::Result<Option<String>> {
     match fs_err::symlink_metadata(path) {
         Ok(metadata) if is_wanted(&metadata.file_type()) => Ok(None),

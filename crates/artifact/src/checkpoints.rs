@@ -1,5 +1,5 @@
-//! What the checkpoints in the folder [`file_name::CHECKPOINTS`](crate::file_name::CHECKPOINTS) of a train artifact
-//! in the making are called: the train stage writes them, the driver says where a training resumes.
+//! The names of the checkpoints in the folder [`file_name::CHECKPOINTS`](crate::file_name::CHECKPOINTS) of an
+//! unfinished train artifact. The train stage writes them, and the driver shows where a training will resume.
 
 use std::fmt;
 use std::io;
@@ -11,18 +11,18 @@ const PREFIX: &str = "step-";
 const VALIDATED: &str = "validated";
 const SEAL: &str = ".json";
 
-/// Where in the training a checkpoint was taken; ordered as the training gets there. Written, the first part of the names of
-/// its files: `step-00000500`, or `step-00000500.validated`.
+/// The point in the training at which a checkpoint was taken; ordered by time. As text, it is the first part of the
+/// names of the checkpoint's files: `step-00000500`, or `step-00000500.validated`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CheckpointName {
     /// Steps attempted.
     pub global_step: u64,
-    /// Whether the validation after that step is in it.
+    /// Whether it includes the validation after that step.
     pub validated: bool,
 }
 
 impl CheckpointName {
-    /// Of the checkpoint that a file belongs to, if it is one of a checkpoint.
+    /// The point of the checkpoint that a file belongs to; `None` for other files.
     #[must_use]
     pub fn of_file(name: &str) -> Option<Self> {
         let mut parts = name.strip_prefix(PREFIX)?.split('.');
@@ -30,7 +30,7 @@ impl CheckpointName {
         Some(Self { global_step, validated: parts.next() == Some(VALIDATED) })
     }
 
-    /// The file that says that the checkpoint is whole.
+    /// The seal: the file that says that the checkpoint is complete.
     #[must_use]
     pub fn seal_path(self, folder: &Path) -> PathBuf {
         folder.join(format!("{self}{SEAL}"))
@@ -44,7 +44,7 @@ impl fmt::Display for CheckpointName {
     }
 }
 
-/// The checkpoints that are whole by their seal, ascending; none where there is no such folder.
+/// The checkpoints that have a seal, ascending; empty if there is no such folder.
 pub fn sealed_checkpoints(folder: &Path) -> Result<Vec<CheckpointName>> {
     let mut checkpoints = Vec::new();
     let entries = match fs_err::read_dir(folder) {

@@ -52,7 +52,7 @@ pub enum Error {
         remedy: String,
     },
 
-    /// The file was a table once: it is cut short or altered.
+    /// The file was a table, but it is incomplete or altered.
     #[error("{} is damaged: {why}", path.display())]
     #[diagnostic(help("{remedy}"))]
     Damaged {
@@ -62,7 +62,7 @@ pub enum Error {
         remedy: String,
     },
 
-    /// A sound table of another kind.
+    /// A valid table of another kind.
     #[error("{} holds {found}, expected {expected}", path.display())]
     #[diagnostic(help("{remedy}"))]
     Kind {
@@ -80,7 +80,7 @@ pub enum Error {
     Version {
         path: PathBuf,
         kind: &'static str,
-        /// Its version, as it stands in the file.
+        /// Its version, as written in the file.
         found: String,
         /// This build's version.
         expected: u32,
@@ -102,8 +102,8 @@ pub enum Error {
     },
 
     /// No tensor of this name.
-    #[error("{} has no tensor `{name}` among its {count}", path.display())]
-    #[diagnostic(help("list what it has with `distilburn show {}`", path.display()))]
+    #[error("{} has no tensor `{name}`; it has {count} others", path.display())]
+    #[diagnostic(help("list its tensors with `distilburn show {}`", path.display()))]
     NoTensor {
         path: PathBuf,
         /// The name that was asked for.
@@ -120,13 +120,13 @@ pub enum Error {
     TensorSize {
         /// The tensor.
         name: String,
-        /// As safetensors spells it.
+        /// The type, by its name in safetensors.
         dtype: String,
         /// Rows first.
         shape: Vec<i64>,
         /// Bytes given.
         found: usize,
-        /// Bytes that shape and dtype ask for, in words.
+        /// How many bytes shape and dtype need, in words.
         expected: String,
     },
 
@@ -143,27 +143,27 @@ pub enum Error {
     #[error("{} does not exist", dir.display())]
     #[diagnostic(help("`distilburn status` lists the artifacts of a store"))]
     NoFolder {
-        /// As it was named.
+        /// The folder, as typed.
         dir: PathBuf,
     },
 
     /// A file where an artifact's folder should be.
     #[error("{} is a file, expected the folder of an artifact", path.display())]
     #[diagnostic(help(
-        "name a folder that holds a manifest.json: `distilburn status` lists those of a store; a file that stands in \
-         the store itself was put there by hand: move it elsewhere"
+        "name a folder that holds a manifest.json: `distilburn status` lists them. If the file is inside the store itself, \
+         distilburn did not put it there: move it elsewhere"
     ))]
     NotAFolder { path: PathBuf },
 
     /// The folder holds no finished artifact.
     #[error("{} has no manifest.json: it is not a finished artifact", dir.display())]
     #[diagnostic(help(
-        "name a folder that holds a manifest.json: `distilburn status` lists those of a store; a stage that was \
-         interrupted makes one when it is run again"
+        "name a folder that holds a manifest.json: `distilburn status` lists them. If the stage was interrupted, run it \
+         again to finish the artifact"
     ))]
     NoManifest { dir: PathBuf },
 
-    /// Something else than a file of text where a manifest should be.
+    /// Something other than a text file in the place of a manifest.
     #[error("{why}")]
     #[diagnostic(help("re-run the stage that wrote it with `--force`"))]
     NotAManifest {
@@ -171,7 +171,7 @@ pub enum Error {
         why: String,
     },
 
-    /// The manifest names a file that is not in its folder, which nothing here writes.
+    /// The manifest names a file outside its folder. distilburn never writes such a manifest.
     #[error("{} names the file {name:?}, which is outside its folder", path.display())]
     #[diagnostic(help(
         "do not use this artifact: somebody altered it; re-run the stage that wrote it with `--force`"
@@ -179,11 +179,11 @@ pub enum Error {
     FileOutside {
         /// The manifest.
         path: PathBuf,
-        /// As it stands there.
+        /// The name, as written there.
         name: String,
     },
 
-    /// The manifest is no JSON, or not of this shape.
+    /// The manifest is not JSON, or has another structure.
     #[error("{} cannot be read as a manifest", path.display())]
     #[diagnostic(help("re-run the stage that wrote it with `--force`"))]
     ManifestJson {
@@ -217,20 +217,20 @@ pub enum Error {
         expected: String,
     },
 
-    /// An artifact in another's place.
+    /// An artifact in the place of another.
     #[error("{} is {found}, expected {expected}", dir.display())]
     #[diagnostic(help("the folder was moved or renamed by hand: delete it, then re-run the stage"))]
     Misplaced {
         dir: PathBuf,
         /// Its stage and fingerprint.
         found: String,
-        /// Those of its place.
+        /// The stage and fingerprint of its place.
         expected: String,
     },
 
-    /// Among the files of an artifact in the making stands something that a stage did not put there.
+    /// Among the files of an unfinished artifact is something that no stage put there.
     #[error("{} is {found}, expected a file that the stage wrote", path.display())]
-    #[diagnostic(help("delete it, and run the stage again: it resumes from what else is there"))]
+    #[diagnostic(help("delete it and run the stage again: it resumes from the other files"))]
     NotAWorkingFile {
         /// What stands there.
         path: PathBuf,
@@ -240,9 +240,7 @@ pub enum Error {
 
     /// The artifact's manifest does not list the file.
     #[error("{} has no file `{name}`: another version of distilburn made it", dir.display())]
-    #[diagnostic(help(
-        "make it again with this version, with the settings that it was made with: `distilburn {stage}`"
-    ))]
+    #[diagnostic(help("re-run the stage with this version and the same settings: `distilburn {stage}`"))]
     NotListed {
         dir: PathBuf,
         /// The file asked for.
@@ -263,9 +261,9 @@ pub enum Error {
         stage: String,
     },
 
-    /// Something else than a lock file in its place, such as a link to another file.
+    /// Something other than a lock file in its place, such as a link to another file.
     #[error("{why}")]
-    #[diagnostic(help("delete it: a lock file is made again where it is needed"))]
+    #[diagnostic(help("delete it: distilburn writes a new lock file when it needs one"))]
     NotALock {
         /// Names it, and says what it is.
         why: String,
@@ -277,7 +275,7 @@ pub enum Error {
     Locked {
         /// The partial folder.
         dir: PathBuf,
-        /// As the lock file has it.
+        /// The process id in the lock file.
         pid: String,
     },
 
@@ -299,12 +297,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// For a path that leads through a file.
+    /// The error for a path that leads through a file.
     pub(crate) fn not_a_folder(dir: &Path) -> Self {
         Self::NotAFolder { path: dir.ancestors().find(|path| path.is_file()).unwrap_or(dir).to_owned() }
     }
 
-    /// Whether an artifact that was finished once lacks something, or holds something else than its manifest says.
+    /// Whether the files of a finished artifact are missing or differ from its manifest.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         matches!(
@@ -321,7 +319,7 @@ impl Error {
     }
 }
 
-/// The help of a table that must be written again.
+/// The help text for a table that must be rewritten.
 pub(crate) fn rewrite(producer: Option<&str>) -> String {
     match producer {
         Some(stage) => format!("re-run the `{stage}` stage with `--force` to rewrite it"),

@@ -1,8 +1,8 @@
 //! Reads the Arrow IPC file format from a buffer without trusting it.
 //!
-//! The Arrow crate checks arrays (offsets, UTF-8, nulls) as it decodes them, but slices by the block and buffer
-//! positions that the file states, and panics where those are wrong. Everything that it slices by is checked here
-//! first; faults come back as text, which [`crate::table`] puts the file's name to.
+//! The Arrow crate checks arrays (offsets, UTF-8, nulls) as it decodes them. But it slices by the block and buffer
+//! positions that the file states, and panics if they are wrong. These positions are checked here first. Faults come
+//! back as text, to which [`crate::table`] adds the file's name.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use arrow::ipc::convert::try_fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
 use arrow::ipc::{Block, MessageHeader, MetadataVersion, root_as_footer, root_as_message};
 
-/// What the format begins and ends with.
+/// The first and last bytes of the format.
 const MAGIC: &[u8; 6] = b"ARROW1";
 /// Footer length (4 bytes) and magic.
 const TRAILER_BYTES: usize = 10;
 /// Continuation marker (4 bytes) and message length (4 bytes).
 const MESSAGE_PREFIX_BYTES: usize = 8;
-/// What the format aligns messages and buffers to, at the least.
+/// The least alignment of messages and buffers.
 const ALIGNMENT: usize = 8;
 
-/// Refuses what is no Arrow file at all.
+/// Refuses anything that is not an Arrow file.
 pub(crate) fn check_magic(file: &Buffer) -> Result<(), String> {
     if file.starts_with(MAGIC) {
         return Ok(());
@@ -34,12 +34,12 @@ pub(crate) fn check_magic(file: &Buffer) -> Result<(), String> {
     })
 }
 
-/// Schema and positions of the record batches: what stands at the end of the file.
+/// The end of the file: the schema and the positions of the record batches.
 pub(crate) struct Footer {
     pub(crate) schema: SchemaRef,
     version: MetadataVersion,
     blocks: Vec<Block>,
-    /// Where the footer begins, and record batches end at the latest.
+    /// Where the footer begins; no record batch ends after this.
     start: usize,
 }
 
@@ -48,22 +48,23 @@ impl Footer {
     pub(crate) fn read(file: &Buffer) -> Result<Self, String> {
         let trailer_start = file.len().checked_sub(TRAILER_BYTES);
         let trailer_start = trailer_start.ok_or_else(|| format!("it has only {} bytes", file.len()))?;
-        let trailer = file[trailer_start..].try_into().map_err(|_| "its end is cut off".to_owned())?;
+        let trailer =
+            file[trailer_start..].try_into().map_err(|_| "the end of the file is missing".to_owned())?;
         let footer_bytes = read_footer_length(trailer).map_err(|_| {
-            format!("its {} bytes do not end with an Arrow footer, so it is cut short", file.len())
+            format!("its {} bytes do not end with an Arrow footer, so it is incomplete", file.len())
         })?;
         let start = trailer_start.checked_sub(footer_bytes).filter(|&start| start >= MAGIC.len());
         let start = start
             .ok_or_else(|| format!("its footer claims {footer_bytes} bytes of a file of {}", file.len()))?;
-        // Flatbuffers want an aligned start, which a footer inside a file need not have.
+        // Flatbuffers need an aligned start; a footer inside a file may not have one.
         let bytes = file[start..trailer_start].to_vec();
         let footer = root_as_footer(&bytes).map_err(|e| format!("its footer is unreadable ({e})"))?;
         let schema = footer.schema().ok_or("its footer has no schema")?;
         if !schema.endianness().equals_to_target_endianness() {
-            return Err("its numbers are in the byte order of another machine".to_owned());
+            return Err("its numbers have the byte order of another machine".to_owned());
         }
         if footer.dictionaries().is_some_and(|dictionaries| !dictionaries.is_empty()) {
-            return Err("it has dictionaries, which no distilburn table has".to_owned());
+            return Err("it has dictionaries, expected none".to_owned());
         }
         let schema: Schema =
             try_fb_to_schema(schema).map_err(|e| format!("its schema is unreadable ({e})"))?;
@@ -116,7 +117,7 @@ impl Footer {
     }
 }
 
-/// Checks the lengths and positions that a record batch states against the size of its body.
+/// Checks the lengths and positions of a record batch against the size of its body.
 fn check_metadata(metadata: &[u8], body_bytes: usize, fields: &Fields) -> Result<(), String> {
     let (prefix, metadata) = metadata.split_at(MESSAGE_PREFIX_BYTES);
     if prefix[..4] != [0xff; 4] {
@@ -128,9 +129,9 @@ fn check_metadata(metadata: &[u8], body_bytes: usize, fields: &Fields) -> Result
     }
     let batch = message.header_as_record_batch().ok_or("its header is missing")?;
     if batch.compression().is_some() {
-        return Err("is compressed, which no distilburn table is".to_owned());
+        return Err("is compressed, expected no compression".to_owned());
     }
-    // A value takes a bit at the least, so no array of this body is longer.
+    // A value takes at least a bit, so no array of this body can be longer.
     let longest = body_bytes.saturating_mul(8);
     if positive(batch.length(), "row count")? > longest {
         return Err(format!("claims {} rows in {body_bytes} bytes", batch.length()));
@@ -146,7 +147,7 @@ fn check_metadata(metadata: &[u8], body_bytes: usize, fields: &Fields) -> Result
     fields.iter().for_each(|field| buffer_widths(field.data_type(), &mut widths));
     let buffers = batch.buffers().ok_or("has no buffers")?;
     if buffers.len() != widths.len() {
-        return Err(format!("has {} buffers, its columns {}", buffers.len(), widths.len()));
+        return Err(format!("has {} buffers, its columns need {}", buffers.len(), widths.len()));
     }
     for (buffer, width) in buffers.iter().zip(widths) {
         let offset = positive(buffer.offset(), "buffer offset")?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// JSON with sorted keys and no spaces: equal values give equal text, however they were put together.
+/// JSON with sorted keys and no spaces: equal values give equal text, however they were built.
 #[must_use]
 pub fn canonical_json(value: &Value) -> String {
     let mut text = String::new();

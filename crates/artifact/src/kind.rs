@@ -1,7 +1,7 @@
-//! What a kind of table is: name, version, columns and the stage that writes it. The kinds themselves stand beside their
+//! A kind of table: its name, version, columns and the stage that writes it. The kinds themselves are beside their
 //! readers and writers in `tables`.
 //!
-//! A change of columns or of their meaning takes the next version in the same commit. The version is part of the
+//! A change of columns or of their meaning raises the version in the same commit. The version is part of the
 //! fingerprint of every stage that reads or writes the kind, so older artifacts are made again, not migrated.
 
 use arrow::datatypes::{DataType, Field, Fields};

@@ -1,8 +1,8 @@
 //! Typed, versioned Arrow tables and the store of artifacts made of them.
 //!
 //! A stage writes its tables into a [`Partial`] with the writers here; [`Partial::commit`] seals them with a
-//! [`Manifest`] and moves them to their place in the [`Store`]. The next stage opens the [`Artifact`] and reads
-//! the tables through memory maps, without copying. What the rows mean is the stages' business.
+//! [`Manifest`] and moves them to their place in the [`Store`]. The next stage opens the [`Artifact`] and reads the
+//! tables through memory maps, without copying. The stages decide what the rows mean.
 
 mod artifact;
 mod checkpoints;

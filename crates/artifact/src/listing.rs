@@ -13,7 +13,7 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Takes an item in; `text` is asked only of the first few.
+    /// Adds an item; `text` is called only for the first few.
     pub fn push(&mut self, text: impl FnOnce() -> String) {
         if self.first.len() < LISTED { self.first.push(text()) } else { self.more += 1 }
     }

@@ -1,6 +1,6 @@
-//! `metrics.jsonl`: what a training says of itself while it runs, one JSON object a line.
+//! `metrics.jsonl`: the metrics of a running training, one JSON object per line.
 //!
-//! Each line stands for itself, so that whoever follows the file can begin anywhere.
+//! Each line is complete in itself, so a reader can begin anywhere.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{HistoryKind, Result, TimingRow, read_small};
 
-/// The most that is read: a row has some 500 bytes, and one a step is the most that a training writes.
+/// The most bytes that are read: a row has about 500 bytes, and a training writes at most one row per step.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// One line. What does not apply, or is no finite number, is null.
+/// One line. Values that do not apply or are not finite are null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveRow {
     /// Steps attempted so far.
     pub global_step: u64,
-    /// Steps that the schedule has; early stopping may end training before.
+    /// Steps of the schedule; early stopping may end the training before.
     pub total_steps: u64,
     /// Updates made so far: `global_step` less the skipped ones.
     pub optimizer_step: u64,
@@ -25,11 +25,11 @@ pub struct LiveRow {
     pub epochs: u32,
     /// Step or validation.
     pub kind: HistoryKind,
-    /// Of the step, or mean over the validation features.
+    /// The loss of the step, or the mean over the validation features.
     pub loss: Option<f64>,
     /// Exponential mean of the training loss.
     pub loss_smoothed: Option<f64>,
-    /// Of the step.
+    /// The rate of the step.
     pub learning_rate: Option<f64>,
     /// Global L2 norm of the gradients before clipping.
     pub grad_norm: Option<f64>,
@@ -41,7 +41,7 @@ pub struct LiveRow {
     pub exact_match: Option<f64>,
     /// 0–100, of a validation.
     pub f1: Option<f64>,
-    /// Time spent training, validations left out.
+    /// Time spent training, without validations.
     pub elapsed_ms: f64,
     /// Steps since the line before.
     pub steps: u64,
@@ -49,23 +49,23 @@ pub struct LiveRow {
     pub features: u64,
     /// Real tokens of those.
     pub tokens: u64,
-    /// Features a second since the line before; null where no step was made.
+    /// Features per second since the line before; null if there was no step.
     pub features_per_s: Option<f64>,
-    /// Real tokens a second since the line before; null where no step was made.
+    /// Real tokens per second since the line before; null if there was no step.
     pub tokens_per_s: Option<f64>,
-    /// Seconds to the last step at this speed, validations left out; null where no step was made.
+    /// Seconds to the last step at this speed, without validations; null if there was no step.
     pub eta_s: Option<f64>,
 }
 
 impl LiveRow {
-    /// As it stands in the file, line break included.
+    /// The line as written in the file, with its line break.
     #[must_use]
     pub fn to_line(&self) -> String {
         let line = serde_json::to_string(self).expect("a struct of numbers and words is JSON");
         line + "\n"
     }
 
-    /// What a progress line says beside its count of steps.
+    /// What a progress line says besides its count of steps.
     #[must_use]
     pub fn describe(&self) -> String {
         let parts = [
@@ -80,7 +80,7 @@ impl LiveRow {
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// The row of `timing.arrow` that it belongs to; none where no step was made.
+    /// The matching row of `timing.arrow`; none if there was no step.
     #[must_use]
     pub fn timing(&self) -> Option<TimingRow> {
         let features_per_s = self.features_per_s.filter(|_| self.steps > 0)?;
@@ -94,8 +94,8 @@ impl LiveRow {
     }
 }
 
-/// The whole lines of the file: the last one is left out while it is being written, and one that a killed
-/// process left unfinished.
+/// The complete lines of the file. A last line that is still being written, or that a killed process left unfinished,
+/// is left out.
 pub fn read_live(path: &Path) -> Result<Vec<LiveRow>> {
     let bytes = read_small(path, MAX_BYTES)?;
     Ok(bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
@@ -136,7 +136,7 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("metrics.jsonl");
         let line = row().to_line();
-        // Cut inside a character, as a write that was broken off can be.
+        // Cut inside a character, as after an interrupted write.
         let cut = [line.as_bytes(), line.as_bytes(), br#"{"global_step": 30, "kind": "tr"#, "é".as_bytes()];
         let cut = cut.concat();
         fs_err::write(&path, &cut[..cut.len() - 1]).unwrap();

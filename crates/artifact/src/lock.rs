@@ -13,7 +13,7 @@ use fs_err::os::unix::fs::OpenOptionsExt;
 use crate::regular_file::{check_regular, describe, open_regular};
 use crate::{Error, Result};
 
-/// The most that is read of a lock file: a process's number and the machine's start.
+/// The most bytes that are read of a lock file: a process id and the machine's start.
 const HOLDER_BYTES: u64 = 128;
 
 /// A held lock; dropped with the process at the latest.
@@ -25,7 +25,7 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock file at `path`, which guards `dir`, or says which process holds it.
+    /// Takes the lock at `path`, which guards `dir`, or says which process holds it.
     pub(crate) fn acquire(path: &Path, dir: &Path) -> Result<Self> {
         loop {
             let mut file = open(path)?;
@@ -42,8 +42,8 @@ impl Lock {
             file.rewind()?;
             file.set_len(0)?;
             writeln!(file, "{}\n{}", process::id(), boot_id())?;
-            // Between opening and locking, the holder before may have removed the file: then the lock is on a
-            // file that nobody else will see, and another process can hold one on its successor.
+            // Between opening and locking, the previous holder may have removed the file. Then this lock is on a file
+            // that nobody else will see, and another process can hold a lock on its successor.
             if is_at(&file, path) {
                 return Ok(Self { path: path.to_owned(), _file: file });
             }
@@ -56,13 +56,13 @@ impl Lock {
 pub struct Holder {
     /// None while the file is being written.
     pub pid: Option<i32>,
-    /// Whether the lock is held. None where another machine made the lock: only that one knows.
+    /// Whether the lock is held. None if another machine made the lock: only that machine knows.
     pub is_held: Option<bool>,
 }
 
 impl Holder {
-    /// Who has, or left, the lock of the partial folder `dir`; none without a lock file. Asking takes a shared lock for a
-    /// moment, which `acquire` may meet: it is asked again there.
+    /// Who has, or left, the lock of the partial folder `dir`; none without a lock file. This takes a shared lock for a
+    /// moment. If `acquire` meets that lock, it tries again.
     #[must_use]
     pub fn of(dir: &Path) -> Option<Self> {
         let file = open_regular(&dir.with_added_extension("lock")).ok()?;
@@ -76,12 +76,12 @@ impl Holder {
     }
 }
 
-/// Changes with every start of the machine, and is the same in its containers; empty where the system has none.
+/// Changes with every start of the machine, and is the same in its containers; empty if the system has none.
 fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
-/// Opens the lock file, which may be new. A link is not followed: what it leads to would be overwritten.
+/// Opens or creates the lock file. A link is not followed, because its target would be overwritten.
 fn open(path: &Path) -> Result<fs_err::File> {
     let mut options = fs_err::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

@@ -28,7 +28,7 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
     /// What the stage measured.
     pub metrics: Map<String, Value>,
-    /// When, where and how fast it ran: what may differ between two runs that give the same files.
+    /// When, where and how fast it ran: this may differ between two runs that give the same files.
     pub run: Map<String, Value>,
     /// BLAKE3 of the canonical JSON of all the above.
     pub checksum: String,
@@ -39,7 +39,8 @@ pub struct Manifest {
 pub struct Input {
     pub stage: String,
     pub fingerprint: String,
-    /// [`Artifact::content`](crate::Artifact::content) of what was read: equal fingerprints need not be equal bytes.
+    /// [`Artifact::content`](crate::Artifact::content) of the artifact that was read, because equal fingerprints do not
+    /// mean equal bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
 }
@@ -51,13 +52,13 @@ pub struct FileEntry {
     pub name: String,
     /// Its size.
     pub bytes: u64,
-    /// How many rows, where it is a table.
+    /// The number of rows of a table.
     pub rows: Option<u64>,
     /// 64 hex digits.
     pub blake3: String,
 }
 
-/// What a stage knows of its manifest; [`crate::Partial::commit`] adds the rest.
+/// The part of the manifest that a stage provides; [`crate::Partial::commit`] adds the rest.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ManifestDraft {
     /// See [`Manifest::parts`].
@@ -119,7 +120,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// As it stands in the file: indented, for people and diffs.
+    /// The text of the file: indented, for people and diffs.
     pub(crate) fn to_text(&self) -> String {
         format!("{:#}\n", self.to_value())
     }
@@ -129,7 +130,7 @@ impl Manifest {
     }
 }
 
-/// Whether a name, joined to a folder, is that of a file in the folder.
+/// Whether a name, joined to a folder, stays in the folder.
 fn stays_inside(name: &str) -> bool {
     name.split('/').all(is_plain_name)
 }
@@ -139,7 +140,7 @@ pub(crate) fn is_plain_name(name: &str) -> bool {
     !["", ".", ".."].contains(&name) && !name.contains(['/', '\0'])
 }
 
-/// Of a manifest without its own checksum; keys that this build does not know count as well.
+/// The checksum of a manifest without its own checksum. Keys that this build does not know count too.
 fn checksum(mut manifest: Value) -> String {
     if let Some(fields) = manifest.as_object_mut() {
         fields.shift_remove("checksum");

@@ -1,4 +1,4 @@
-//! What the stages say in `metrics` of their manifests, for the stage that writes it and for all that read it.
+//! The `metrics` that the stages write into their manifests, for the writer and all readers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,15 +11,15 @@ use crate::{Manifest, SplitName};
 pub struct SplitCounts {
     pub articles: u64,
     pub contexts: u64,
-    /// Those that were kept.
+    /// Questions that were kept.
     pub questions: u64,
-    /// Those that the source holds.
+    /// Questions in the source.
     pub available_questions: u64,
     pub answerable: u64,
     pub unanswerable: u64,
     /// Questions with more than one answer.
     pub several_answers: u64,
-    /// Questions whose answers are all empty, which count as none.
+    /// Questions whose answers are all empty: they count as questions without an answer.
     pub empty_answers: u64,
     /// Questions with white space at the edge of an answer.
     pub edge_spaces: u64,
@@ -32,13 +32,13 @@ pub struct SplitCounts {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct FeatureFigures {
-    /// Windows of the present size first, then of others that were counted for comparison.
+    /// Windows of the present size first, then other sizes for comparison.
     pub window_settings: Vec<WindowFigures>,
-    /// Share of tokens that the vocabulary lacks.
+    /// Share of tokens that are not in the vocabulary.
     pub unknown_tokens: Option<UnknownFigures>,
 }
 
-/// What windows of one size are like.
+/// Figures about windows of one size.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct WindowFigures {
@@ -49,14 +49,14 @@ pub struct WindowFigures {
     pub questions_in_several_windows_share: f64,
     /// Questions that leave no room for their context.
     pub questions_too_long: u64,
-    /// Of the questions with an answer.
+    /// The share among the questions with an answer.
     pub answers_lost_share: f64,
     pub padding_share_at_max_length: f64,
     pub padding_share_in_batches_of_8: f64,
     pub length_percentiles: LengthFigures,
 }
 
-/// Tokens that at least so many per cent of the windows do not exceed.
+/// Numbers of tokens that this many per cent of the windows do not exceed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct LengthFigures {
@@ -89,9 +89,9 @@ pub struct TrainMetrics {
     pub no_answer: bool,
     /// Attempted.
     pub steps: u64,
-    /// Those that changed the weights.
+    /// Steps that changed the weights.
     pub optimizer_steps: u64,
-    /// The step that the best weights are of.
+    /// The step of the best weights.
     pub best_step: u64,
     /// At that step.
     pub validation_loss: f64,
@@ -110,7 +110,7 @@ pub struct EvaluateMetrics {
     pub test: Option<Scores>,
 }
 
-/// What the answers to one split are worth: scores in per cent, losses in nats.
+/// Scores (in per cent) and losses (in nats) of one split.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     pub questions: u64,
@@ -123,7 +123,7 @@ pub struct Scores {
     pub base_f1: f64,
     /// Before fine-tuning.
     pub base_loss: f64,
-    /// 95 %, by contexts; none where all questions are about one.
+    /// 95 % interval, by contexts; none if all questions are about one context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exact_match_interval: Option<Interval>,
     /// The same of F1.
@@ -132,24 +132,24 @@ pub struct Scores {
     /// What fine-tuning changed in F1, question by question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub f1_gain: Option<Gain>,
-    /// Of the questions with an answer, where some have none.
+    /// Scores of the questions with an answer, if some have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub has_answer: Option<PartScores>,
-    /// Of those without.
+    /// Scores of the questions without an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_answer: Option<PartScores>,
-    /// Of the built-in slicings whose values are known beforehand; slices without a question are left out.
+    /// Scores of the slices of the built-in slicings with fixed values; slices without questions are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceScores>,
-    /// How sure a model must be that there is no answer, where some questions have none.
+    /// How sure the model must be to give no answer, if some questions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_threshold: Option<NullThresholds>,
-    /// Whether confidences mean what they say; none where a score is not finite.
+    /// How reliable confidences are; none if a score is not finite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
     /// Gold answers longer than any prediction.
     pub answers_longer_than_max_answer_length: u64,
-    /// Questions that have no shorter one.
+    /// Questions without a shorter gold answer.
     pub questions_with_longer_answers_alone: u64,
 }
 
@@ -165,7 +165,7 @@ pub struct Interval {
 pub struct Gain {
     /// 95 %.
     pub interval: Interval,
-    /// Two-sided, of no difference.
+    /// Two-sided p-value of "no difference".
     pub p_value: f64,
 }
 
@@ -187,23 +187,24 @@ pub struct SliceScores {
     pub questions: u64,
     pub exact_match: f64,
     pub f1: f64,
-    /// 95 %, by contexts; none where all questions are about one.
+    /// 95 % interval, by contexts; none if all questions are about one context.
     pub f1_interval: Option<Interval>,
     /// Before fine-tuning.
     pub base_f1: f64,
 }
 
-/// From which margin on, in logits, of "no answer" over the best answer a question is left unanswered.
+/// No-answer thresholds: a question is left unanswered if "no answer" exceeds the best answer by more than this many
+/// logits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NullThresholds {
-    /// The one that the scores are of.
+    /// The threshold that the scores were computed with.
     pub used: f64,
-    /// The best ones for this split, as `evaluate-v2.0.py` finds them; where margins are equal, no threshold may reach the
-    /// score.
+    /// The best thresholds for this split, as `evaluate-v2.0.py` finds them. If margins are equal, no threshold may
+    /// reach the score.
     pub best_exact_match: BestScore,
     /// The same of F1.
     pub best_f1: BestScore,
-    /// The best that a threshold reaches.
+    /// The best score that a threshold reaches.
     pub attainable_exact_match: BestScore,
     /// The same of F1.
     pub attainable_f1: BestScore,
@@ -219,11 +220,11 @@ pub struct BestScore {
 /// Confidence in the chosen answer, 0 to 1, against exact match.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// What scores are divided by before they become confidences; fitted on validation.
+    /// The temperature: scores are divided by it before they become confidences. Fitted on validation.
     pub temperature: f64,
-    /// Of confidences without a temperature.
+    /// The calibration without a temperature.
     pub uncalibrated: CalibrationError,
-    /// Of confidences with it. On validation each paragraph's temperature is fitted on other paragraphs.
+    /// The calibration with the temperature. On validation, each paragraph's temperature is fitted on other paragraphs.
     pub calibrated: CalibrationError,
 }
 
@@ -239,7 +240,7 @@ pub struct CalibrationError {
 }
 
 impl SplitCounts {
-    /// Of an ingest manifest; `None` where it has no such split.
+    /// The metrics of an ingest manifest; `None` if it has no such split.
     #[must_use]
     pub fn of(ingest: &Manifest, split: SplitName) -> Option<Self> {
         Self::deserialize(ingest.metrics.get(split.as_str())?).ok()
@@ -247,7 +248,7 @@ impl SplitCounts {
 }
 
 impl FeatureFigures {
-    /// Of a manifest of tokenize-features; `None` where it has no such split.
+    /// The metrics of a manifest of tokenize-features; `None` if it has no such split.
     #[must_use]
     pub fn of(features: &Manifest, split: SplitName) -> Option<Self> {
         Self::deserialize(features.metrics.get(split.as_str())?).ok()
@@ -255,20 +256,20 @@ impl FeatureFigures {
 }
 
 impl TrainMetrics {
-    /// Of a train manifest.
+    /// The metrics of a train manifest.
     pub fn of(train: &Manifest) -> serde_json::Result<Self> {
         serde_json::from_value(train.metrics.clone().into())
     }
 }
 
 impl EvaluateMetrics {
-    /// Of an evaluate manifest.
+    /// The metrics of an evaluate manifest.
     pub fn of(evaluate: &Manifest) -> serde_json::Result<Self> {
         serde_json::from_value(evaluate.metrics.clone().into())
     }
 }
 
-/// As the `metrics` of a manifest.
+/// Converts them to the `metrics` of a manifest.
 #[must_use]
 pub fn to_metrics(metrics: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(metrics) {

@@ -14,9 +14,9 @@ use crate::{Result, open_regular};
 pub(crate) fn map(path: &Path) -> Result<Buffer> {
     let file = open_regular(path)?;
     // SAFETY: the bytes must not change while they are mapped. Tables are written under another name and renamed
-    // when complete (`table_writer`), finished artifacts are never written to again, replacing one renames and
-    // unlinks folders, which leaves mapped files as they are, and a partial folder is locked against a second
-    // process. Nothing here guards against a hand that truncates a file under a running stage.
+    // when complete (`table_writer`), finished artifacts are never written to again, replacing one only renames and
+    // unlinks folders, which leaves mapped files unchanged, and a partial folder is locked against a second process.
+    // Nothing here protects against a user who truncates a file under a running stage.
     let map = unsafe { Mmap::map(file.file()) }
         .map_err(|e| io::Error::new(e.kind(), format!("cannot map {}: {e}", path.display())))?;
     Ok(Buffer::from(Bytes::from_owner(map)))

@@ -1,4 +1,4 @@
-//! An artifact in the making: a folder that only one process writes to, kept when that process is interrupted.
+//! An unfinished artifact: a folder that only one process writes to. It is kept if that process is interrupted.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,33 +13,33 @@ use crate::table::Table;
 use crate::tables::KINDS;
 use crate::{Error, Result, file_name};
 
-/// How the folder of a damaged artifact begins once another has taken its place.
+/// Prefix of the folder of a damaged artifact that was replaced.
 pub const DAMAGED_PREFIX: &str = ".damaged-";
 
-/// Folders of unfinished artifacts begin so; behind it stands the fingerprint, or outside of a store the name of the output
-/// and the fingerprint.
+/// Prefix of the folders of unfinished artifacts. The fingerprint follows; outside of a store, the name of the output
+/// and the fingerprint follow.
 pub const PARTIAL_PREFIX: &str = ".partial-";
 
-/// An artifact that another of its fingerprint is taking the place of.
+/// Prefix of an artifact that is being replaced by another with the same fingerprint.
 pub(crate) const OLD_PREFIX: &str = ".old-";
 
-/// A folder in the making, locked. Dropping it keeps the files, so that the next run can resume from them.
+/// The locked folder of an unfinished artifact. Dropping it keeps the files, so that the next run can resume from them.
 #[derive(Debug)]
 pub struct Partial {
     stage: String,
     fingerprint: String,
     dir: PathBuf,
-    /// Where `commit` moves it.
+    /// The place to which `commit` moves it.
     target: PathBuf,
-    /// The file that then names it as the newest of its stage; none outside a store.
+    /// The file that names the newest artifact of the stage; none outside a store.
     latest: Option<PathBuf>,
     /// Held until this is dropped.
     _lock: Lock,
 }
 
 impl Partial {
-    /// Begins an artifact outside the store, for `--output`: `output` must be absent or empty. It is made beside
-    /// it, in `.partial-<name>-<fingerprint>`.
+    /// Begins an artifact outside the store, for `--output`: `output` must be absent or empty. The artifact is made
+    /// beside `output`, in `.partial-<name>-<fingerprint>`.
     pub fn at(output: &Path, stage: &str, fingerprint: &str) -> Result<Self> {
         let target = std::path::absolute(output)?;
         if !is_vacant(&target)? {
@@ -82,7 +82,7 @@ impl Partial {
         Ok(Self { stage, fingerprint, dir, target, latest, _lock: lock })
     }
 
-    /// The folder to write files into; it may hold those of an interrupted run.
+    /// The folder to write files into; it may hold files of an interrupted run.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -94,7 +94,7 @@ impl Partial {
         Ok(entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == file_name::PARTS)))
     }
 
-    /// Notes the parts of its fingerprint, so that what it is being made from is known until it has a manifest.
+    /// Records the parts of its fingerprint, so that its inputs are known before it has a manifest.
     pub fn note_parts(&self, parts: &Value) -> Result<()> {
         Ok(replace_cache_file(&self.dir.join(file_name::PARTS), parts.to_string().as_bytes())?)
     }
@@ -106,10 +106,10 @@ impl Partial {
         Ok(())
     }
 
-    /// Finishes the artifact: checks its tables, hashes its files, writes the manifest, brings everything to the
-    /// disk and only then gives the folder its name. A finished artifact of the same name is replaced; what is no
-    /// whole artifact is kept beside it, as `.damaged-<fingerprint>`. The folder [`file_name::CHECKPOINTS`] is of use
-    /// until then: it is removed at last.
+    /// Finishes the artifact: checks its tables, hashes its files, writes the manifest, syncs everything to disk and
+    /// only then renames the folder. A finished artifact of the same name is replaced; a damaged one is kept beside it
+    /// as `.damaged-<fingerprint>`. The folder [`file_name::CHECKPOINTS`] is removed last, because it is needed until
+    /// then.
     pub fn commit(self, draft: ManifestDraft) -> Result<Artifact> {
         remove_unfinished(&self.dir)?;
         match fs_err::remove_file(self.dir.join(file_name::PARTS)) {
@@ -130,7 +130,7 @@ impl Partial {
         Ok(artifact)
     }
 
-    /// Whether the target is this artifact as it was finished before, of which nothing is lost.
+    /// Whether the target is the same artifact, finished before and undamaged.
     fn is_replaceable(&self) -> bool {
         Artifact::open(&self.target).is_ok_and(|artifact| {
             artifact.manifest.fingerprint == self.fingerprint && artifact.verify().is_ok()
@@ -147,15 +147,15 @@ impl Partial {
             // Filled by someone else while this was made.
             return Err(Error::OutputFilled { path: self.target.clone(), made: self.dir.clone() });
         } else if self.is_replaceable() {
-            // Aside first, because a folder cannot be renamed onto one with files in it. Maps of the old files
-            // stay valid until they are closed.
+            // The old folder is moved aside first, because a folder cannot be renamed onto one with files in it. Maps
+            // of the old files stay valid until they are closed.
             let old = parent.join(format!("{OLD_PREFIX}{}", self.fingerprint));
             remove_dir_if_there(&old)?;
             fs_err::rename(&self.target, &old)?;
             fs_err::rename(&self.dir, &self.target)?;
             fs_err::remove_dir_all(&old)?;
         } else {
-            // Not removed: the files that are whole may be the only copy of something, such as a model.
+            // Not removed: its intact files may be the only copy of something, such as a model.
             let damaged = free_name(parent, &format!("{DAMAGED_PREFIX}{}", self.fingerprint))?;
             fs_err::rename(&self.target, &damaged)?;
             fs_err::rename(&self.dir, &self.target)?;
@@ -182,7 +182,7 @@ fn remove_unfinished(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lists a folder's files with size, rows and hash, and brings them to the disk.
+/// Lists a folder's files with size, rows and hash, and syncs them to disk.
 fn list_files(dir: &Path, prefix: &str, files: &mut Vec<FileEntry>) -> Result<()> {
     for entry in fs_err::read_dir(dir)? {
         let entry = entry?;
@@ -214,14 +214,14 @@ fn sync(path: &Path) -> Result<()> {
 fn is_vacant(path: &Path) -> Result<bool> {
     match fs_err::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_none()),
-        // A link that leads nowhere is something, though it cannot be read.
+        // A dangling link counts as something, although it cannot be read.
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(!path.is_symlink()),
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(false),
         Err(e) => Err(e.into()),
     }
 }
 
-/// `name` in `parent`, or `name.2` and so on where that is taken.
+/// `name` in `parent`, or `name.2` and so on if that is taken.
 fn free_name(parent: &Path, name: &str) -> Result<PathBuf> {
     let mut path = parent.join(name);
     let mut number = 2;
@@ -238,8 +238,8 @@ pub(crate) fn remove_dir_if_there(path: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
-/// Refuses links, pipes and devices among the files of an earlier run: what resumes from them would write elsewhere, or
-/// wait for ever.
+/// Refuses links, pipes and devices among the files of an earlier run: a resumed stage would write elsewhere, or wait
+/// forever.
 fn refuse_foreign(dir: &Path) -> Result<()> {
     for entry in fs_err::read_dir(dir)? {
         let entry = entry?;

@@ -13,26 +13,26 @@ const METRIC: &str = "sources";
 pub struct Sources {
     pub train: Vec<Origin>,
     pub validation: Vec<Origin>,
-    /// Empty where there is no test split.
+    /// Empty if there is no test split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub test: Vec<Origin>,
     /// A folder's files, or a model of the Hub.
     pub base_model: Vec<Origin>,
 }
 
-/// One place that something came from. No paths: a manifest holds nothing of the machine that it was made on.
+/// One source. No paths: a manifest says nothing about the machine that it was made on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Origin {
     /// distilburn's own corpus.
     Generated { seed: u64 },
-    /// A file by its base name.
+    /// A file; only its base name.
     File { name: String, blake3: String },
     /// Without credentials and query.
     Url { url: String, sha256: String },
     /// A repository of the Hugging Face Hub.
     Hub { id: String, commit: String },
-    /// So many per cent of the training contexts, set aside.
+    /// This many per cent of the training contexts, set aside.
     ShareOfTrain { percent: String },
 }
 
@@ -49,7 +49,7 @@ impl Origin {
         }
     }
 
-    /// Its name, and what it is known by.
+    /// Its name and its version.
     #[must_use]
     pub fn with_hash(&self) -> String {
         match self {
@@ -63,7 +63,7 @@ impl Origin {
 }
 
 impl Sources {
-    /// As a metric of ingest: its name and value.
+    /// The metric of ingest: its name and value.
     #[must_use]
     pub fn metric(&self) -> (&'static str, Value) {
         (METRIC, serde_json::to_value(self).expect("sources have string keys only"))
@@ -79,7 +79,7 @@ impl Sources {
         }
     }
 
-    /// What the manifest of an ingest artifact says; `None` where it is silent.
+    /// The sources in the manifest of an ingest artifact; `None` if it has none.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Option<Self> {
         serde_json::from_value(manifest.metrics.get(METRIC)?.clone()).ok()

@@ -1,6 +1,7 @@
-//! Reads files that anyone may have put there: regular ones only, and small ones whole. Writes small ones whole too.
+//! Reads files that anyone may have put there: only regular files, and small ones as a whole. Also writes small files
+//! atomically.
 //!
-//! A FIFO in a file's place would block its reader for ever, and a device such as `/dev/zero` never ends.
+//! A FIFO in a file's place would block its reader forever, and a device such as `/dev/zero` never ends.
 
 use std::fs::FileType;
 use std::io::{self, Read, Write};
@@ -10,10 +11,10 @@ use std::path::Path;
 use fs_err::File;
 use fs_err::os::unix::fs::OpenOptionsExt;
 
-/// The most that a small file of a store may hold: manifests have a line for each file and setting.
+/// The most bytes that a small file of a store may have: manifests have a line for each file and setting.
 pub const SMALL_FILE_BYTES: u64 = 16 << 20;
 
-/// Opens a file for reading. Whatever is no regular file is refused at once, with [`io::ErrorKind::InvalidData`].
+/// Opens a file for reading. Anything but a regular file is refused at once, with [`io::ErrorKind::InvalidData`].
 pub fn open_regular(path: &Path) -> io::Result<File> {
     // Without O_NONBLOCK, opening a FIFO waits for a writer.
     let file = fs_err::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
@@ -21,7 +22,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a file that has `max_bytes` at most. Whatever is no regular file, or is larger, is refused, with
+/// Reads a file of at most `max_bytes`. A larger file, or anything but a regular file, is refused with
 /// [`io::ErrorKind::InvalidData`].
 pub fn read_small(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -40,17 +41,18 @@ pub fn read_small_text(path: &Path, max_bytes: u64) -> io::Result<String> {
     })
 }
 
-/// Ending of files that are not finished; left behind, they may be removed.
+/// Suffix of unfinished files; leftovers can be removed.
 pub const TEMPORARY_EXTENSION: &str = "tmp";
 
-/// Writes a file that readers see as it was before or as it is now, never half of it, also after a power cut.
+/// Writes a file atomically: readers see the old or the new contents, never a mix, even after a power cut.
 pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     replace(path, contents, File::sync_all)?;
     File::open(folder)?.sync_all()
 }
 
-/// The same for what can be found out again: a power cut may leave it empty, and nobody waits for the disk.
+/// The same for contents that can be recomputed: it does not wait for the disk, so a power cut may leave the file
+/// empty.
 pub fn replace_cache_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     replace(path, contents, |_| Ok(()))
 }
@@ -89,7 +91,7 @@ pub(crate) fn describe(kind: FileType) -> &'static str {
 mod tests {
     use super::*;
 
-    /// Which file is meant, and what it is instead.
+    /// The file, and what it is instead.
     fn refused(path: &Path) -> String {
         let error = read_small(path, 8).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");

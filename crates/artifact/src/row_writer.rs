@@ -1,4 +1,4 @@
-//! Tables whose rows are structs: kept as they come, and made into columns a batch at a time.
+//! Tables whose rows are structs: rows are collected as they come and turned into columns one batch at a time.
 
 use std::mem;
 use std::path::Path;
@@ -48,7 +48,7 @@ impl<R: Row> RowWriter<R> {
     }
 }
 
-/// Writes a whole table of rows that are all there.
+/// Writes a whole table at once.
 pub(crate) fn write_rows<R: Row>(path: &Path, fingerprint: &str, rows: &[R]) -> Result<()> {
     let mut table = TableWriter::create(path, fingerprint, R::KIND)?;
     for rows in rows.chunks(BATCH_ROWS) {

@@ -16,18 +16,18 @@ pub struct TableDescription {
     pub kind: String,
     /// The kind's version.
     pub version: u32,
-    /// Of the artifact that it was written for.
+    /// The fingerprint of the artifact that it was written for.
     pub fingerprint: String,
     /// The rest of its metadata, by key.
     pub metadata: Vec<(String, String)>,
-    /// Names and types; `?` after the type where a value may be null.
+    /// Names and types; `?` after the type if a value may be null.
     pub columns: Vec<(String, String)>,
     pub rows: usize,
     /// How many record batches.
     pub batches: usize,
 }
 
-/// Describes a table of any kind, having checked all of it.
+/// Checks a table of any kind completely, and describes it.
 pub fn describe(path: &Path) -> Result<TableDescription> {
     let table = Table::open(path, &KINDS)?;
     let own_keys = [KIND_KEY, VERSION_KEY, FINGERPRINT_KEY];
@@ -43,7 +43,7 @@ pub fn describe(path: &Path) -> Result<TableDescription> {
     })
 }
 
-/// The first rows as JSON objects; binary columns as their number of bytes, numbers that JSON lacks as text.
+/// The first rows as JSON objects; binary columns as their number of bytes, numbers that JSON cannot express as text.
 pub fn first_rows(path: &Path, n: usize) -> Result<Vec<Value>> {
     let table = Table::open(path, &KINDS)?;
     let row = |index| {

@@ -1,13 +1,13 @@
-//! The splits of the data, and what their files are called.
+//! The splits of the data, and the names of their files.
 
 /// One of the splits. A test split is optional: it is scored once, at the end, and chooses nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SplitName {
-    /// What is learned from.
+    /// The data to train on.
     Train,
-    /// What weights, threshold and temperature are chosen by.
+    /// The data that chooses weights, threshold and temperature.
     Validation,
-    /// What nothing is chosen by.
+    /// The data that chooses nothing.
     Test,
 }
 
@@ -15,7 +15,7 @@ impl SplitName {
     /// In the order in which they are made.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// As it stands in settings, file names and messages.
+    /// The name in settings, file names and messages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -34,14 +34,14 @@ impl Store {
         &self.root
     }
 
-    /// Where the artifact is, made or not.
+    /// Where the artifact is, or would be.
     #[must_use]
     pub fn dir(&self, stage: &str, fingerprint: &str) -> PathBuf {
         self.root.join(stage).join(fingerprint)
     }
 
-    /// The artifact if it is finished. Checks the manifest and that every file is there in its full size; one
-    /// that is damaged is an error ([`Error::is_damage`]), not `None`.
+    /// The artifact if it is finished. Checks the manifest, and that every file exists with its full size. A damaged
+    /// artifact is an error ([`Error::is_damage`]), not `None`.
     pub fn find(&self, stage: &str, fingerprint: &str) -> Result<Option<Artifact>> {
         if !is_plain_name(fingerprint) {
             return Ok(None);
@@ -60,7 +60,7 @@ impl Store {
         Ok(Some(artifact))
     }
 
-    /// The newest finished artifact of a stage; `None` where there is none, or it was deleted.
+    /// The newest finished artifact of a stage; `None` if there is none or it was deleted.
     pub fn latest(&self, stage: &str) -> Result<Option<Artifact>> {
         match self.latest_fingerprint(stage)? {
             Some(fingerprint) => self.find(stage, &fingerprint),
@@ -68,8 +68,8 @@ impl Store {
         }
     }
 
-    /// What `latest` of a stage names; `None` where there is no such file, or something else in its place: the next
-    /// artifact is going to be the newest.
+    /// What `latest` of a stage names; `None` if there is no such file, or something else in its place. The next
+    /// artifact then becomes the newest.
     pub fn latest_fingerprint(&self, stage: &str) -> Result<Option<String>> {
         use io::ErrorKind::{InvalidData, NotADirectory, NotFound};
         match read_small_text(&self.root.join(stage).join(LATEST), LATEST_BYTES) {
@@ -79,13 +79,13 @@ impl Store {
         }
     }
 
-    /// Where the artifact is while it is made, and stays where that was interrupted.
+    /// The folder of the artifact while it is unfinished.
     #[must_use]
     pub fn unfinished_dir(&self, stage: &str, fingerprint: &str) -> PathBuf {
         Partial::dir_in_store(&self.root.join(stage), fingerprint)
     }
 
-    /// Begins an artifact, or goes on with one that was interrupted; refuses when another process is at it.
+    /// Begins an artifact, or resumes an interrupted one. Refuses if another process is writing it.
     pub fn begin(&self, stage: &str, fingerprint: &str) -> Result<Partial> {
         Partial::in_store(&self.root.join(stage), stage, fingerprint)
     }

@@ -24,7 +24,7 @@ pub(crate) struct Table {
     pub(crate) kind: &'static Kind,
     pub(crate) schema: SchemaRef,
     pub(crate) batches: Vec<RecordBatch>,
-    /// The row that each batch begins with, and at the end the number of rows.
+    /// The first row of each batch, and at the end the number of rows.
     starts: Vec<usize>,
 }
 
@@ -76,14 +76,14 @@ impl Table {
     ///
     /// # Panics
     ///
-    /// Where there is no such row, like indexing a slice.
+    /// If there is no such row, like indexing a slice.
     pub(crate) fn locate(&self, index: usize) -> (usize, usize) {
         assert!(index < self.len(), "row {index} of {} in {}", self.len(), self.path.display());
         let batch = self.starts.partition_point(|&start| start <= index) - 1;
         (batch, index - self.starts[batch])
     }
 
-    /// A fault in the rows, found after the file itself was found sound.
+    /// A fault in the rows of an otherwise valid file.
     pub(crate) fn damaged(&self, why: String) -> Error {
         let remedy = rewrite(Some(self.kind.producer));
         Error::Damaged { path: self.path.clone(), why, remedy }

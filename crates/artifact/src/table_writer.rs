@@ -1,4 +1,4 @@
-//! Writes a table batch by batch, under a temporary name until it is whole.
+//! Writes a table batch by batch, under a temporary name until it is complete.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
@@ -21,7 +21,7 @@ pub(crate) const BATCH_ROWS: usize = 4096;
 /// Bytes after which a table writer of long rows writes a batch.
 pub(crate) const BATCH_BYTES: usize = 8 << 20;
 
-/// An Arrow file in the making, which goes unless it is finished.
+/// An unfinished Arrow file; it is deleted unless it is finished.
 pub(crate) struct TableWriter {
     path: PathBuf,
     temporary: TempPath,
@@ -63,12 +63,12 @@ impl TableWriter {
         self.file.write(&batch).map_err(|e| self.error(e))
     }
 
-    /// Writes the footer, brings the table to the disk and only then gives it its name.
+    /// Writes the footer, syncs the table to disk and only then renames it.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.file.finish().map_err(|e| self.error(e))?;
         self.file.get_mut().flush()?;
         self.file.get_ref().get_ref().sync_all()?;
-        // Closed before the rename, which some file systems want.
+        // Closed before the rename, because some file systems require it.
         drop(self.file);
         self.temporary.persist(&self.path).map_err(|persist| {
             let named = format!("{}: {}", self.path.display(), persist.error);
@@ -86,7 +86,7 @@ impl TableWriter {
         Error::Write { path: self.path.clone(), source }
     }
 
-    /// A row that cannot be written; `pending` rows wait for the next batch.
+    /// The error for a row that cannot be written; `pending` rows wait for the next batch.
     pub(crate) fn bad_row(&self, pending: usize, why: String) -> Error {
         Error::Row { path: self.path.clone(), row: self.rows + pending, why }
     }

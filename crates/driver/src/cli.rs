@@ -16,12 +16,12 @@ use crate::gate::Gate;
 
 const EXAMPLES: &str = "\
 Examples:
-  distilburn run                          everything, with generated data and a small model
+  distilburn run                          run everything, with generated data and a small model
   distilburn run --profile squad          SQuAD v1.1 and distilbert-base-uncased
-  distilburn run --set train.epochs=1     what depends on the number of epochs, again
-  distilburn watch                        the newest training, live
+  distilburn run --set train.epochs=1     re-run what depends on the number of epochs
+  distilburn watch                        follow the newest training
   distilburn plan                         what `run` would do, and why
-  distilburn train --help                 what one stage reads, writes and can be told
+  distilburn train --help                 what a stage reads and writes, and its settings
 
 Exit codes:
   0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
@@ -31,9 +31,7 @@ const ABOUT: &str = "Fine-tunes DistilBERT for extractive question answering";
 
 const LONG_ABOUT: &str = "Fine-tunes DistilBERT for extractive question answering.
 
-Stages hand Arrow artifacts to one another through a store. Each artifact is named by a fingerprint of the \
-settings, inputs and code that make it, so that nothing is made twice, and a changed setting re-runs just \
-what depends on it.";
+Each stage writes an artifact of Arrow tables into a store. The name of an artifact is a fingerprint of its settings, inputs and code. So nothing is made twice, and a changed setting re-runs only what depends on it.";
 
 fn after_help() -> String {
     let stages = STAGES.map(|stage| stage.name).join(" → ");
@@ -51,19 +49,19 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the stages that are not up to date, in order
+    /// Run the stages that are out of date
     Run(RunOptions),
-    /// Say what `run` would do, and why
+    /// Show what `run` would do, and why
     Plan(PlanOptions),
-    /// List what the store holds
+    /// List the artifacts in the store
     Status(StatusOptions),
     /// Delete what the store no longer needs, after asking
     Clean(CleanOptions),
-    /// Print the directory that the settings lead to for a stage, made or not
+    /// Print the directory of a stage's artifact for these settings, even if it does not exist yet
     Path(PathOptions),
     /// Print an artifact or a table: schema, lineage, first rows
     Show(ShowOptions),
-    /// Watch a training: loss, learning rate and F1 as they come
+    /// Follow a training live: loss, learning rate and F1
     Watch(WatchOptions),
     /// Score a SQuAD predictions file: exact match and F1
     Score(ScoreOptions),
@@ -73,12 +71,12 @@ pub(crate) enum Command {
     Compare(CompareOptions),
     /// Write a page about the evaluation, and print its path
     ///
-    /// The page is one file, and needs no network: scores, slices, errors, calibration, data, cost and recipe. Settings:
-    /// `distilburn-report --help`.
+    /// The page is one file that needs no network. It shows scores, slices, errors, calibration, data, cost and recipe.
+    /// For its settings, see `distilburn-report --help`.
     Report(ReportOptions),
-    /// Print the script by which a shell completes this command
+    /// Print a completion script for a shell
     Completions(CompletionsOptions),
-    /// What another binary does: a stage alone, or a model in use.
+    /// A command of another binary: a stage alone, or the use of a model.
     #[command(flatten)]
     Other(Other),
 }
@@ -88,12 +86,12 @@ pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
 
-    /// Only say what would run, and why
+    /// Only show what would run, and why
     #[arg(long, help_heading = "Run")]
     pub(crate) dry_run: bool,
 
-    /// Exit with code 5 unless the model scores at least this, in per cent: `f1=80`, `exact_match=70`, or of a slice
-    /// `f1[question_word=why]=60`; repeatable. The test split counts where there is one, else validation
+    /// Exit with code 5 unless the model scores at least this, in per cent: `f1=80`, `exact_match=70`, or for a slice
+    /// `f1[question_word=why]=60`; repeatable. Uses the test split if there is one, otherwise validation
     #[arg(long, value_name = "SCORE", help_heading = "Run")]
     pub(crate) require: Vec<Gate>,
 }
@@ -103,7 +101,7 @@ pub(crate) struct PlanOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 
-    /// Begin with this stage; what it reads must be there
+    /// Start with this stage; its inputs must exist
     #[arg(long, value_name = "STAGE", value_parser = stage_names(), help_heading = "Run")]
     pub(crate) from: Option<String>,
 
@@ -115,11 +113,11 @@ pub(crate) struct PlanOptions {
     #[arg(long, help_heading = "Run")]
     pub(crate) force: bool,
 
-    /// Use this artifact directory for a stage instead of the one that the settings lead to; repeatable
+    /// Use this artifact directory for a stage instead of the one for these settings; repeatable
     #[arg(long = "input", value_name = "STAGE=DIR", help_heading = "Run")]
     pub(crate) inputs: Vec<Input>,
 
-    /// One JSON object on stdout
+    /// Print one JSON object
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
@@ -133,25 +131,25 @@ pub(crate) struct StatusOptions {
     #[arg(long, help_heading = "Answer")]
     pub(crate) verify: bool,
 
-    /// One JSON object on stdout
+    /// Print one JSON object
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
 
 /// Delete what the store no longer needs, after asking
 ///
-/// Lists every folder of the store with its size and whether it can go. Without --keep, only leftovers can: runs that
-/// nobody resumed, and damaged artifacts that were replaced.
+/// Lists every folder of the store with its size and whether it can be deleted. Without --keep, only leftovers can be
+/// deleted: unfinished runs that nobody resumed, and damaged artifacts that were replaced.
 ///
-/// Never deleted are: what the settings lead to, with any profile of the settings file; an input of anything that stays; the
-/// newest artifact of each stage; what a process is making; an artifact with a file named `.keep` in it; and files that
-/// distilburn did not make.
+/// These are never deleted: what the settings use, with any profile of the settings file; an input of anything that
+/// stays; the newest artifact of each stage; an artifact that a process is writing; an artifact with a file named
+/// `.keep` in it; and files that distilburn did not make.
 #[derive(Debug, Args)]
 pub(crate) struct CleanOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 
-    /// Also delete finished artifacts, but for the newest N of each stage and all that these were made from
+    /// Also delete finished artifacts, except the newest N of each stage and their inputs
     #[arg(
         long,
         value_name = "N",
@@ -172,12 +170,12 @@ pub(crate) struct CleanOptions {
     #[arg(long, conflicts_with = "yes", help_heading = "Clean")]
     pub(crate) dry_run: bool,
 
-    /// One JSON object on stdout
+    /// Print one JSON object
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
 
-/// Print the script by which a shell completes this command
+/// Print a completion script for a shell
 ///
 /// bash:  distilburn completions bash > ~/.local/share/bash-completion/completions/distilburn
 /// zsh:   distilburn completions zsh > ~/.zfunc/_distilburn, with ~/.zfunc in $fpath
@@ -209,7 +207,7 @@ pub(crate) struct PathOptions {
     #[arg(value_name = "STAGE|FINGERPRINT", value_parser = stage_or_fingerprint)]
     pub(crate) stage: String,
 
-    /// One JSON object on stdout
+    /// Print one JSON object
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
@@ -219,16 +217,16 @@ pub(crate) struct ShowOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 
-    /// An artifact's directory, one of its .arrow files, the beginning of a fingerprint (4 digits or more), or a stage:
-    /// its artifact under these settings
+    /// An artifact's directory, one of its .arrow files, the beginning of a fingerprint (4 digits or more), or a stage
+    /// (its artifact for these settings)
     #[arg(value_name = "PATH|STAGE|FINGERPRINT")]
     pub(crate) path: PathBuf,
 
-    /// Rows of each table, or examples of each finding of an audit, to print
+    /// Rows to print of each table, or examples of each finding of an audit
     #[arg(long, value_name = "N", default_value_t = 3, help_heading = "Answer")]
     pub(crate) rows: usize,
 
-    /// One JSON object on stdout
+    /// Print one JSON object
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
@@ -238,17 +236,17 @@ pub(crate) struct WatchOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 
-    /// A train artifact's directory, finished or in the making, or a store [default: the newest training of the store]
+    /// A train artifact's directory, finished or in progress, or a store [default: the newest training of the store]
     ///
-    /// Keys: q quits, + and - smooth the loss more or less. Only files are read, so that a training on another
-    /// machine can be watched through a shared folder. Where stdout is no terminal, a summary is printed instead.
+    /// Keys: q quits, + and - smooth the loss more or less. This command only reads files, so you can watch a training
+    /// on another machine through a shared folder. If stdout is not a terminal, it prints a summary instead.
     pub(crate) path: Option<PathBuf>,
 
-    /// Print a summary, and leave
+    /// Print a summary and exit
     #[arg(long, help_heading = "Answer")]
     pub(crate) once: bool,
 
-    /// The summary as one JSON object on stdout
+    /// Print the summary as one JSON object
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
@@ -267,7 +265,7 @@ pub(crate) struct ScoreOptions {
     #[arg(long, value_name = "UNITS", default_value = "words", value_parser = f1_units())]
     pub(crate) f1_units: F1Units,
 
-    /// One JSON object on stdout, with all digits
+    /// Print one JSON object, with unrounded numbers
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -293,7 +291,7 @@ pub(crate) struct ErrorsOptions {
     #[arg(long, value_name = "CATEGORY", value_parser = category(), help_heading = "Answer")]
     pub(crate) category: Vec<Category>,
 
-    /// Questions of this split [default: test where there is one, else validation]
+    /// Questions of this split [default: test if there is one, otherwise validation]
     #[arg(long, value_name = "SPLIT", value_parser = split(), help_heading = "Answer")]
     pub(crate) split: Option<SplitName>,
 
@@ -301,7 +299,7 @@ pub(crate) struct ErrorsOptions {
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Answer")]
     pub(crate) top: usize,
 
-    /// One JSON object on stdout
+    /// Print one JSON object
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
@@ -311,34 +309,34 @@ pub(crate) struct CompareOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 
-    /// Two or more models; all are compared with the first. Artifacts of evaluate, train or export (directories, or the
-    /// beginnings of fingerprints) or exported models. With --dataset also files of predictions, and any model that
-    /// `distilburn predict` takes. Join runs of one recipe with several seeds by commas: A1,A2,A3 B1,B2,B3
+    /// Two or more models; each is compared with the first. A model is an artifact of evaluate, train or export (its
+    /// directory, or the beginning of its fingerprint) or an exported model. With --dataset, it can also be a file of
+    /// predictions, or any model that `distilburn predict` accepts. Join runs of one recipe with several seeds by
+    /// commas: A1,A2,A3 B1,B2,B3
     #[arg(value_name = "MODEL", num_args = 2.., required = true, value_parser = side)]
     pub(crate) sides: Vec<String>,
 
-    /// The questions that files of predictions answer, and that models without an evaluation are asked; in any form that
-    /// ingest reads
+    /// The questions for files of predictions and for models without an evaluation, in any format that ingest reads
     #[arg(long, value_name = "FILE", help_heading = "Answer")]
     pub(crate) dataset: Option<PathBuf>,
 
-    /// What F1 counts: words or characters [default: what the first evaluation counted, else words]
+    /// What F1 counts: words or characters [default: as in the first evaluation, otherwise words]
     #[arg(long, value_name = "UNITS", value_parser = f1_units(), help_heading = "Answer")]
     pub(crate) f1_units: Option<F1Units>,
 
-    /// Questions of this split [default: test where there is one, else validation]
+    /// Questions of this split [default: test if there is one, otherwise validation]
     #[arg(long, value_name = "SPLIT", value_parser = split(), help_heading = "Answer")]
     pub(crate) split: Option<SplitName>,
 
-    /// Exit with code 5 where a model's F1 is more than this many points below that of the first
+    /// Exit with code 5 if a model's F1 is more than this many points below that of the first
     #[arg(long, value_name = "POINTS", value_parser = margin, help_heading = "Answer")]
     pub(crate) fail_if_worse: Option<f64>,
 
-    /// Also write the comparison as a page, with a chart of each kind of question
+    /// Also write the comparison as a page, with a chart for each kind of question
     #[arg(long, value_name = "FILE", help_heading = "Answer")]
     pub(crate) html: Option<PathBuf>,
 
-    /// One JSON object on stdout
+    /// Print one JSON object
     #[arg(long, help_heading = "Answer")]
     pub(crate) json: bool,
 }
@@ -356,7 +354,7 @@ pub(crate) struct ReportOptions {
     #[arg(long, help_heading = "Artifacts")]
     pub(crate) force: bool,
 
-    /// Use this artifact directory as an input instead of the one that the settings lead to; repeatable
+    /// Use this artifact directory as an input instead of the one for these settings; repeatable
     #[arg(long = "input", value_name = "STAGE=DIR", help_heading = "Artifacts")]
     pub(crate) inputs: Vec<Input>,
 
@@ -365,13 +363,13 @@ pub(crate) struct ReportOptions {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// Its binary has one command, and is named after it.
+/// The binary has only this command, and the same name.
 const SERVE: &str = "serve";
 
 /// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
 pub(crate) const TOOLS: [(&str, &str, &str); 5] = [
     ("ask", "answer", "Answer questions about texts with the fine-tuned model"),
-    ("predict", "answer", "Answer all questions of files"),
+    ("predict", "answer", "Answer all questions in files"),
     ("merge", "answer", "Join the parts of `predict --shard`"),
     ("profile", "answer", "Measure how fast a model answers on this machine"),
     (SERVE, "serve", "Answer questions over HTTP, with a page to try it"),
@@ -382,7 +380,7 @@ pub(crate) const TOOLS: [(&str, &str, &str); 5] = [
 pub(crate) struct Other {
     /// `distilburn-<binary>` has it.
     pub(crate) binary: &'static str,
-    /// What that binary is told.
+    /// The arguments of that binary.
     pub(crate) args: Vec<OsString>,
     output: OutputOptions,
 }
@@ -412,7 +410,7 @@ impl Subcommand for Other {
     }
 }
 
-/// Whether a stage's command is its binary's alone; `report` has an option more.
+/// Whether the driver passes a stage's command to its binary unchanged; `report` has one more option.
 fn is_forwarded(stage: &str) -> bool {
     stage != stage::REPORT.name
 }
@@ -444,7 +442,7 @@ impl FromArgMatches for Other {
     }
 }
 
-/// Whether `evaluate` is asked for a finished model on other questions, which is no stage.
+/// Whether `evaluate` is called for a finished model on other questions, which is not a stage.
 fn is_about_a_dataset(arg: &OsStr) -> bool {
     let arg = arg.to_string_lossy();
     let name = arg.split('=').next().unwrap_or_default();
@@ -490,7 +488,7 @@ fn split() -> impl TypedValueParser<Value = SplitName> {
 
 fn side(text: &str) -> Result<String, String> {
     if text.split(',').any(str::is_empty) {
-        return Err("expected a model, or several joined by commas".to_owned());
+        return Err("expected a model, or several separated by commas".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -14,11 +14,11 @@ use crate::Error;
 use crate::cli::CompareOptions;
 use crate::gate::SEED;
 
-/// Of intervals and tests.
+/// Seed of intervals and tests.
 const LEVEL: f64 = 0.95;
-/// Articles from which on an interval that resamples them is shown too.
+/// From this many articles on, an interval that resamples articles is shown too.
 const LEAST_ARTICLES: usize = 20;
-/// Questions below which a slice is too small to say anything about.
+/// A slice with fewer questions is too small to say anything about.
 const LEAST_IN_SLICE: usize = 20;
 
 /// `distilburn compare A B`
@@ -43,7 +43,7 @@ pub(crate) fn print(options: &CompareOptions) -> Result<(), Error> {
     let Some(margin) = options.fail_if_worse else { return Ok(()) };
     for comparison in &comparisons {
         let difference = 100.0 * comparison.f1.difference.mean;
-        // What is printed with two digits decides with as many.
+        // The decision uses the same two digits as the output.
         if (difference * 100.0).round() < -(margin * 100.0).round() {
             let interval = comparison.f1.difference.interval(LEVEL);
             return Err(Error::Worse {
@@ -81,7 +81,7 @@ struct Comparison {
     is_same: bool,
     exact_match: Change,
     f1: Change,
-    /// With articles resampled, where there are enough.
+    /// The interval with articles resampled, if there are enough.
     f1_by_article: Option<Interval>,
     flips: Option<Flips>,
     slices: Vec<OfSlice>,
@@ -146,7 +146,7 @@ fn differences(before: &Run, after: &Run) -> Vec<String> {
         Some((stage.name, stage::differences(old, new)))
     });
     let own = stages.flat_map(|(stage, found)| {
-        // That an input is another artifact follows from what differs in it.
+        // A different input artifact follows from the differences inside it.
         let is_upstream = |text: &String| {
             stage::STAGES.iter().any(|stage| text.starts_with(&format!("input {}:", stage.name)))
         };

@@ -19,8 +19,8 @@ pub(crate) fn print(options: &CompletionsOptions) -> Result<(), Error> {
     Ok(stage::print(&String::from_utf8_lossy(&script))?)
 }
 
-/// The command line with the options of what is passed on to other binaries. Those of tools are known to the binaries that
-/// have them, but for the common ones.
+/// The command line, including options that are passed on to other binaries. Of tools, it has only the common options:
+/// their binaries know the rest.
 fn command() -> clap::Command {
     let mut command = Cli::command();
     for (name, _, about) in TOOLS {

@@ -31,15 +31,17 @@ pub(crate) enum Error {
     Start { path: PathBuf, source: std::io::Error },
 
     #[error("{stage} reported success, but {} holds no artifact", dir.display())]
-    #[diagnostic(help("the stage and distilburn disagree: build both again with `cargo build --release`"))]
+    #[diagnostic(help(
+        "the stage and distilburn may be from different builds: build both again with `cargo build --release`"
+    ))]
     NotMade { stage: &'static str, dir: PathBuf },
 
-    #[error("{stage} read other files than the plan: an input changed in between")]
-    #[diagnostic(help("run again, once nothing writes to its inputs"))]
+    #[error("an input of {stage} changed after the run was planned")]
+    #[diagnostic(help("run again when nothing else is writing to its inputs"))]
     InputsChanged { stage: &'static str },
 
     #[error("several artifacts begin with {prefix}: {candidates}")]
-    #[diagnostic(help("write more digits of the one that you mean"))]
+    #[diagnostic(help("type more digits"))]
     Ambiguous { prefix: String, candidates: String },
 
     #[error("{} holds no artifact whose fingerprint begins with {prefix}", root.display())]
@@ -50,11 +52,11 @@ pub(crate) enum Error {
     #[diagnostic(help("the order is {}", stages()))]
     Range { from: String, to: String },
 
-    #[error("--to {to} does not need {from}, so it cannot begin --from there")]
-    #[diagnostic(help("leave one of the two out"))]
+    #[error("a run --to {to} does not include {from}, so it cannot start there")]
+    #[diagnostic(help("remove one of the two"))]
     NotNeeded { from: String, to: String },
 
-    #[error("{} is neither an artifact's directory, nor an .arrow file, a stage or the beginning of a fingerprint", path.display())]
+    #[error("{} is not an artifact's directory, an .arrow file, a stage or the beginning of a fingerprint", path.display())]
     #[diagnostic(help("list the store with `distilburn status`; the stages are {}", stages()))]
     NothingToShow { path: PathBuf },
 
@@ -72,7 +74,7 @@ pub(crate) enum Error {
 
     #[error("{} is not a training", path.display())]
     #[diagnostic(help(
-        "name a train artifact's directory, finished or in the making: `distilburn status` lists them"
+        "name the directory of a train artifact, finished or in progress: `distilburn status` lists them"
     ))]
     NothingToWatch { path: PathBuf },
 
@@ -90,16 +92,16 @@ pub(crate) enum Error {
         dataset.display()
     )]
     #[diagnostic(help(
-        "predictions are one object of question id → answer text, or objects with `id` and `prediction_text`, and stand \
-         for the questions of the data set that they were made for"
+        "predictions are one object of question id → answer text, or objects with `id` and `prediction_text`; name the data \
+         set that they were made for"
     ))]
     NoIdInCommon { dataset: PathBuf, predictions: PathBuf, questions: String, predicted: String },
 
     #[error("{} holds more than one prediction with the id {id:?}", path.display())]
-    #[diagnostic(help("an id stands for one prediction: keep only the one that counts"))]
+    #[diagnostic(help("keep only one prediction per id"))]
     DuplicatePrediction { path: PathBuf, id: String },
 
-    #[error("{} names no evaluation", path.display())]
+    #[error("{} is not an evaluation", path.display())]
     #[diagnostic(help(
         "name an artifact of evaluate, train or export (its folder, or the first digits of its fingerprint) or an exported \
          model; `distilburn status` lists the store. `compare --dataset FILE` asks any model"
@@ -120,15 +122,15 @@ pub(crate) enum Error {
     #[diagnostic(transparent)]
     Analysis(Box<analysis::Error>),
 
-    #[error("no {split} question is in the slice {slice}")]
+    #[error("the slice {slice} has no {split} questions")]
     #[diagnostic(help("`distilburn errors --json` lists the slices of each question"))]
     EmptySlice { slice: String, split: SplitName },
 
-    #[error("nobody can be asked whether to delete {going}: stdin is no terminal")]
+    #[error("cannot ask whether to delete {going}: stdin is not a terminal")]
     #[diagnostic(help("delete them with `{remedy}`, or only list them with --dry-run"))]
     NobodyToAsk { going: String, remedy: String },
 
-    #[error("--require asks for scores, and --to leaves out the stage that scores")]
+    #[error("--require needs scores, but --to ends the run before evaluate")]
     #[diagnostic(help("leave --to out, or end with `--to evaluate`"))]
     NothingToRequire,
 
@@ -136,8 +138,8 @@ pub(crate) enum Error {
     #[diagnostic(help("`distilburn errors` lists what the model gets wrong"))]
     NotReached { what: String, found: String, least: String, missing: String, interval: String },
 
-    #[error("{} holds predictions, which are scored with the questions that they answer", path.display())]
-    #[diagnostic(help("name these: --dataset FILE"))]
+    #[error("{} holds predictions, but the questions to score them with are missing", path.display())]
+    #[diagnostic(help("name the file of questions: --dataset FILE"))]
     NeedsDataset { path: PathBuf },
 
     #[error("{model} has not answered the questions of {}: the reason is above", dataset.display())]

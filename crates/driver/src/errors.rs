@@ -40,7 +40,7 @@ pub(crate) fn print(options: &ErrorsOptions) -> Result<(), Error> {
     let total = in_slices.count();
     let mut wrong: Vec<&EvaluatedQuestion> =
         questions.iter().filter(is_asked_for).filter(|question| question.category.is_some()).collect();
-    // What a model is sure of and gets wholly wrong says most about it, or about the data.
+    // Confident and completely wrong answers say most about the model, or about the data.
     let weight = |question: &EvaluatedQuestion| question.confidence * (1.0 - question.prediction.f1);
     wrong.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then_with(|| a.id.cmp(&b.id)));
     let text = if options.json {

@@ -1,4 +1,4 @@
-//! An evaluation to look into: found by what the user names, with the artifacts that it was made from.
+//! Finds the evaluation that the user names, with the artifacts that it was made from.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Evaluation {
         Ok(Self { artifact, ingest, features, own_slices })
     }
 
-    /// What was scored last: the test split, where there is one.
+    /// The split that counts: test if there is one, otherwise validation.
     pub(crate) fn split(&self) -> SplitName {
         let has_test = self.artifact.lists(SplitName::Test.predictions());
         if has_test { SplitName::Test } else { SplitName::Validation }
@@ -66,7 +66,7 @@ impl Evaluation {
         Ok(analysis::evaluated(inputs, split, &self.own_slices)?)
     }
 
-    /// Stage → what its fingerprint was made from, of the evaluation and all that it was made from, as far as it is there.
+    /// Stage → the parts of its fingerprint, for the evaluation and all its inputs that still exist.
     pub(crate) fn made_from(&self, workspace: &Workspace) -> BTreeMap<String, Value> {
         let of = |artifact: &Artifact| (artifact.manifest.stage.clone(), artifact.manifest.parts.clone());
         let mut made_from: BTreeMap<String, Value> =
@@ -93,11 +93,14 @@ fn evaluation_of(store: &Store, path: &Path) -> Result<Artifact, Error> {
             serde_json::from_slice(&artifact::read_small(&exported, artifact::SMALL_FILE_BYTES)?)
                 .unwrap_or_default();
         let fingerprint = config["lineage"]["evaluate"].as_str().unwrap_or_default();
-        // The model directory lies in the artifact of export, in a store.
+        // The model directory is inside the artifact of export, in a store.
         let own = path.canonicalize().ok().and_then(|model| store_of(model.parent()?));
         return in_stores(own.iter().chain([store]), fingerprint, path);
     }
     let artifact = if path.is_dir() {
+        if !path.join(file_name::MANIFEST).exists() {
+            return Err(Error::NoEvaluation { path: path.to_owned() });
+        }
         Artifact::open(path)?
     } else {
         let name = path.to_str().unwrap_or_default();
@@ -151,13 +154,13 @@ fn in_stores<'a>(
     Err(Error::NoEvaluation { path: named.to_owned() })
 }
 
-/// The store that an artifact's folder lies in, if it does.
+/// The store that an artifact's folder is in, if any.
 fn store_of(artifact: &Path) -> Option<Store> {
     let root: PathBuf = artifact.canonicalize().ok()?.parent()?.parent()?.to_owned();
     Some(Store::new(root))
 }
 
-/// Every evaluation of a store that is whole.
+/// Every undamaged evaluation of a store.
 fn finished(store: &Store) -> Result<Vec<Artifact>, Error> {
     let entries = match fs_err::read_dir(store.root().join(stage::EVALUATE.name)) {
         Ok(entries) => entries,

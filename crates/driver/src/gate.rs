@@ -9,10 +9,10 @@ use statistics::{Bootstrap, Measure};
 
 use crate::Error;
 
-/// Of the resamples behind intervals; that of evaluate.
+/// Seed of the resamples behind intervals; the same as in evaluate.
 pub(crate) const SEED: u64 = 0;
 
-/// A score of all questions or of a slice, and the least that it must be: `f1=80`, `f1[question_word=why]=60`.
+/// A score of all questions or of a slice, and its required minimum: `f1=80`, `f1[question_word=why]=60`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Gate {
     metric: Metric,
@@ -31,7 +31,7 @@ impl FromStr for Gate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const FORM: &str = "expected f1=80, exact_match=70, or of a slice 'f1[question_word=why]=60'";
+        const FORM: &str = "expected f1=80, exact_match=70, or for a slice 'f1[question_word=why]=60'";
         let (what, least) = text.rsplit_once('=').ok_or(FORM)?;
         let least: f64 = least.trim().parse().map_err(|_| FORM)?;
         if !(0.0..=100.0).contains(&least) {
@@ -56,7 +56,7 @@ impl Gate {
     /// Whether the questions of `split` reach it.
     ///
     /// # Errors
-    /// [`Error::EmptySlice`], and [`Error::NotReached`] says by how much they miss it.
+    /// [`Error::EmptySlice`], and [`Error::NotReached`], which says by how much they miss it.
     pub(crate) fn check(&self, questions: &[EvaluatedQuestion], split: SplitName) -> Result<(), Error> {
         let is_in = |question: &EvaluatedQuestion| {
             self.slice.as_ref().is_none_or(|slice| question.slices.contains(slice))
@@ -77,7 +77,7 @@ impl Gate {
         let estimates = Bootstrap::new(SEED).estimate(&clusters, &[Measure::Score(&scores)], &[members]);
         let estimate = &estimates[0][0];
         let found = 100.0 * estimate.mean;
-        // What is printed with two digits decides with as many.
+        // The decision uses the same two digits as the output.
         if (found * 100.0).round() >= (self.least * 100.0).round() {
             return Ok(());
         }

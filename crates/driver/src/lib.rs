@@ -1,7 +1,7 @@
 //! The `distilburn` command: plans the pipeline, starts the stage binaries beside it, and answers questions
 //! about settings, store and scores.
 //!
-//! Does no stage's work and links no LibTorch, whose loading alone would take longer than a plan.
+//! It does not do the work of a stage, and does not link LibTorch, because loading it would take longer than planning.
 
 mod clean;
 mod cli;

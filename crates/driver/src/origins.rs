@@ -4,7 +4,7 @@ use artifact::{Manifest, Origin, Sources, SplitCounts, SplitName};
 
 use crate::table::grouped;
 
-/// The splits on a line: sources and numbers of questions, as far as the manifest has them.
+/// The splits on one line: sources and numbers of questions, as far as the manifest has them.
 pub(crate) fn in_short(manifest: &Manifest) -> Option<String> {
     let sources = Sources::of(manifest)?;
     let splits = SplitName::ALL.into_iter().filter(|split| !sources.split(*split).is_empty());

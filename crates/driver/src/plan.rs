@@ -1,4 +1,4 @@
-//! `plan` and `path`: what the settings lead to.
+//! `plan` and `path`: what would run with these settings, and where the artifacts are.
 
 use artifact::Store;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub(crate) struct Step {
     pub(crate) runs: bool,
     /// Why it would run, or why not.
     pub(crate) why: String,
-    /// The process that makes it at this moment.
+    /// The process that is making it now.
     running: Option<Running>,
 }
 
@@ -25,13 +25,13 @@ impl Step {
     }
 }
 
-/// Settings, store and the stages that `--from` and `--to` leave.
+/// Settings, store and the stages that `--from` and `--to` select.
 pub(crate) fn steps(options: &PlanOptions) -> Result<(Workspace, Vec<Step>), Error> {
     let range = range(options)?;
     let mut workspace = Workspace::open(&options.common.settings, &options.inputs)?;
     workspace.force = options.force;
     workspace.progress = options.common.output.progress();
-    // Without --to, stages that nothing reads are made too.
+    // Without --to, stages that no other stage reads also run.
     let planned = match &options.to {
         Some(_) => workspace.plan_to(STAGES[*range.end()])?,
         None => workspace.plan()?,
@@ -125,18 +125,18 @@ fn decide(workspace: &Workspace, planned: &Planned, earlier: &[Step]) -> Result<
     Ok(match &planned.artifact {
         Some(_) if workspace.force => (true, "--force".to_owned()),
         Some(_) => {
-            // What it was made from need not be there any more.
+            // Its inputs need not exist any more.
             let gone = earlier
                 .iter()
                 .any(|step| step.runs && planned.declaration.inputs.contains(&step.planned.declaration.name));
-            let why = if gone { "finished, though an input has to be made again" } else { "" };
+            let why = if gone { "finished, but an input has to be made again" } else { "" };
             (false, why.to_owned())
         }
         None => (true, [reason(&workspace.store, planned, name), progress(workspace, planned)?].concat()),
     })
 }
 
-/// Where a training that was interrupted goes on; nothing for others.
+/// The step at which an interrupted training resumes, in words; empty for others.
 fn progress(workspace: &Workspace, planned: &Planned) -> Result<String, Error> {
     if workspace.force || planned.declaration.name != stage::TRAIN.name {
         return Ok(String::new());
@@ -146,7 +146,7 @@ fn progress(workspace: &Workspace, planned: &Planned) -> Result<String, Error> {
     Ok(sealed.last().map_or_else(String::new, |newest| format!("; resumes from step {}", newest.global_step)))
 }
 
-/// Why there is no artifact: it is damaged, or what differs from the newest one.
+/// Why there is no artifact: it is damaged, or something differs from the newest one.
 fn reason(store: &Store, planned: &Planned, stage: &str) -> String {
     if let Some(input) = planned.stale {
         return format!("{input} was made again with other results");
@@ -184,7 +184,7 @@ pub(crate) fn to_text(steps: &[Step]) -> String {
                 [running.unwrap_or_default(), step.why.clone()].into_iter().filter(|part| !part.is_empty());
             let why = why.collect::<Vec<_>>().join("; ");
             let fingerprint = &step.planned.fingerprint;
-            // That of an artifact given by `--input` may be anything.
+            // The fingerprint of an artifact given by `--input` may be anything.
             let fingerprint = fingerprint.get(..12).unwrap_or(fingerprint).to_owned();
             [step.planned.declaration.name.to_owned(), state.to_owned(), fingerprint, why]
         })

@@ -7,7 +7,7 @@ use stage::STAGES;
 
 use crate::Error;
 
-/// Digits below which a text is no fingerprint's beginning.
+/// The beginning of a fingerprint has at least this many digits.
 const SHORTEST: usize = 4;
 
 /// Whether `text` can be the beginning of a fingerprint.
@@ -16,10 +16,10 @@ pub(crate) fn is_prefix(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Stage and fingerprint of the artifact in the store that begins so; none where there is none.
+/// Stage and fingerprint of the artifact in the store that begins with this; `None` if there is none.
 ///
 /// # Errors
-/// [`Error::Ambiguous`] where several do.
+/// [`Error::Ambiguous`] if several do.
 pub(crate) fn find(store: &Store, prefix: &str) -> Result<Option<(&'static str, String)>, Error> {
     if !is_prefix(prefix) {
         return Ok(None);

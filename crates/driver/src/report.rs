@@ -1,4 +1,4 @@
-//! `report`: the stage of that name, and its page in a browser.
+//! `report`: runs the stage of that name, and opens its page in a browser.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,7 +14,7 @@ use crate::{Error, sibling};
 pub(crate) fn print(options: &ReportOptions) -> Result<ExitCode, Error> {
     let made = sibling::output(stage::REPORT.name, &args(options))?;
     if !made.status.success() {
-        // It has said on stderr what is wrong.
+        // The stage has reported the error on stderr.
         return Ok(made.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1).into());
     }
     let dir = made.stdout.strip_suffix(b"\n").unwrap_or(&made.stdout);
@@ -43,7 +43,7 @@ fn args(options: &ReportOptions) -> Vec<OsString> {
     args
 }
 
-/// Hands the page to the browser that the system knows.
+/// Opens the page in the system's browser.
 fn open(page: &Path) -> Result<(), Error> {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let mut command = Command::new(opener);

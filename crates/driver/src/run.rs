@@ -1,4 +1,4 @@
-//! `run`: starts the stages that are not up to date, and sums up.
+//! `run`: starts the stages that are out of date, and prints a summary.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -29,7 +29,7 @@ const BAD_DATA: u8 = 3;
 /// A stage that is finished now.
 struct Done {
     artifact: Artifact,
-    /// None where there was nothing to do.
+    /// None if there was nothing to do.
     elapsed_ms: Option<u64>,
 }
 
@@ -49,12 +49,12 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
     let mut made_again = BTreeSet::new();
     let done = loop {
         match pass(options, &children, &mut took)? {
-            // What was made again may have come out with other results than others were made from.
+            // A stage that ran again may have given other results than later artifacts were made from.
             Pass::Done(_) if !options.force && plan::has_stale(options) => {}
             Pass::Done(done) => break done,
             Pass::Interrupted => return Ok(INTERRUPTED.into()),
             Pass::Failed(BAD_DATA) if !options.force => {
-                // The stage may have found damage in an input that had seemed whole, and noted it there.
+                // The stage may have found damage in an input that had seemed intact, and marked it.
                 match plan::damaged(options).filter(|fingerprint| made_again.insert(fingerprint.clone())) {
                     Some(fingerprint) => {
                         tracing::warn!(fingerprint, "an input was damaged: it is made again");
@@ -73,7 +73,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Holds the model against `--require`.
+/// Checks the model's scores against `--require`.
 fn check_gates(gates: &[Gate], options: &PlanOptions) -> Result<(), Error> {
     if gates.is_empty() {
         return Ok(());
@@ -93,7 +93,8 @@ enum Pass {
     Failed(u8),
 }
 
-/// Plans, and runs what is not up to date; `took` has what stages took, by fingerprint, this time and before.
+/// Plans, and runs what is out of date. `took` has the durations of the stages, by fingerprint, of this run and earlier
+/// ones.
 fn pass(options: &PlanOptions, children: &Children, took: &mut BTreeMap<String, u64>) -> Result<Pass, Error> {
     let (workspace, steps) = plan::steps(options)?;
     plan::check_inputs(&workspace, &steps)?;
@@ -105,7 +106,7 @@ fn pass(options: &PlanOptions, children: &Children, took: &mut BTreeMap<String, 
         let Step { planned, runs, why, .. } = step;
         let stage = planned.declaration.name;
         if !runs {
-            // What nothing needs that runs may be damaged.
+            // An artifact may be damaged if no stage that runs needs it.
             if let Some(artifact) = planned.artifact {
                 if planned.basis == Basis::Settings {
                     artifact.remove_working_files();
@@ -119,14 +120,14 @@ fn pass(options: &PlanOptions, children: &Children, took: &mut BTreeMap<String, 
         let code = artifact::fingerprint(&planned.declaration.code());
         let status = children.run(stage, &args(options, &planned), (EXPECTED_CODE, &code))?;
         if !status.success() {
-            // It has said on stderr what is wrong. A stage ended by a signal has no code of its own.
+            // The stage has reported the error on stderr. A stage that a signal ended has no exit code.
             let interrupted = children.stopped() && status.code().is_none();
             let code = status.code().and_then(|code| u8::try_from(code).ok());
             tracing::error!(stage, %status, hint = hint(status), "the pipeline stops here");
             return Ok(Pass::Failed(code.unwrap_or(if interrupted { INTERRUPTED } else { 1 })));
         }
         let Some(artifact) = workspace.store.find(stage, &planned.fingerprint)? else {
-            // It planned for itself: where a file changed in between, it made another artifact.
+            // The stage makes its own plan: if a file changed in between, it made another artifact.
             let now = workspace.plan_to(planned.declaration)?.pop();
             let changed = now.is_some_and(|now| now.fingerprint != planned.fingerprint);
             return Err(if changed {
@@ -142,17 +143,17 @@ fn pass(options: &PlanOptions, children: &Children, took: &mut BTreeMap<String, 
     Ok(Pass::Done(done))
 }
 
-/// What most often lies behind the signal that ended a stage; nothing where it ended by itself.
+/// The most likely cause of the signal that ended a stage; empty if it ended by itself.
 fn hint(status: ExitStatus) -> Option<&'static str> {
     use rustix::process::Signal;
     let signal = status.signal()?;
     let memory = [Signal::KILL, Signal::ABORT].map(Signal::as_raw).contains(&signal);
     memory.then_some(
-        "most often it ran out of memory: see `ulimit -v`, the memory of the machine or of its container",
+        "it probably ran out of memory: check `ulimit -v` and the memory of the machine or its container",
     )
 }
 
-/// The stage's command line: the same settings, and the inputs that concern it.
+/// The stage's command line: the same settings, and the inputs that it needs.
 fn args(options: &PlanOptions, planned: &Planned) -> Vec<OsString> {
     let mut args = options.common.settings.to_args();
     args.extend(options.common.output.to_args());
@@ -188,7 +189,10 @@ fn to_text(done: &[Done], elapsed_ms: u64) -> String {
         text.push_str(&scores_text("validation", &evaluation.validation));
         match &evaluation.test {
             Some(scores) => text.push_str(&scores_text("test", scores)),
-            None => text.push_str("  validation chose the weights: only a test split (ingest.test) scores without that advantage\n"),
+            None => text.push_str(
+                "  validation chose the best weights, so its scores are a little too high; a test split \
+                                   (ingest.test) has no such advantage\n",
+            ),
         }
     }
     if let Some(model) = model_dir(done) {
@@ -234,13 +238,13 @@ fn to_json(done: &[Done], elapsed_ms: u64) -> Value {
     answer
 }
 
-/// What evaluate found, where it is among the stages.
+/// What evaluate found, if it is among the stages.
 fn evaluation(done: &[Done]) -> Option<EvaluateMetrics> {
     let evaluate = done.iter().find(|stage| stage.artifact.manifest.stage == stage::EVALUATE.name)?;
     EvaluateMetrics::of(&evaluate.artifact.manifest).ok()
 }
 
-/// Scores of questions with an answer and of those without, where there are both.
+/// Scores of questions with and without an answer, if there are both.
 fn parts(scores: &Scores) -> impl Iterator<Item = (&'static str, PartScores)> {
     let parts = [("has_answer", scores.has_answer), ("no_answer", scores.no_answer)];
     parts.into_iter().filter_map(|(part, scores)| Some((part, scores?)))

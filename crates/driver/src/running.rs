@@ -1,4 +1,4 @@
-//! Whether a process is at an artifact in the making: its lock says so, which goes with the process however that ends.
+//! Whether a process is writing an unfinished artifact. Its lock tells: the system releases it when the process ends.
 
 use std::fmt;
 use std::path::Path;
@@ -9,20 +9,21 @@ use serde_json::{Value, json};
 
 use crate::table::duration;
 
-/// A training of another machine that wrote a line within this time is running.
+/// A training on another machine counts as running if it wrote a line within this time.
 const FRESH: Duration = Duration::from_secs(15);
 
-/// The process that holds an artifact in the making.
+/// The process that is writing an unfinished artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Running {
     /// None while the lock file is being written.
     pid: Option<i32>,
-    /// Since it took the lock.
+    /// The time since it took the lock.
     elapsed: Duration,
 }
 
 impl Running {
-    /// Who has the lock of `dir`. The lock of another machine cannot be asked: there, fresh lines of metrics count.
+    /// Who has the lock of `dir`. The lock of another machine cannot be checked, so recent lines of metrics count
+    /// instead.
     pub(crate) fn at(dir: &Path) -> Option<Self> {
         let holder = Holder::of(dir)?;
         let lives = match holder.is_held {
@@ -34,7 +35,7 @@ impl Running {
         lives.then(|| Self { pid: holder.pid, elapsed: since.elapsed().unwrap_or_default() })
     }
 
-    /// A process of another machine may have the lock: nobody here can tell.
+    /// A process on another machine may have the lock; this cannot be checked here.
     pub(crate) fn elsewhere(dir: &Path) -> Self {
         let lock = fs_err::metadata(dir.with_added_extension("lock")).and_then(|lock| lock.modified()).ok();
         Self { pid: None, elapsed: lock.and_then(|since| since.elapsed().ok()).unwrap_or_default() }

@@ -10,7 +10,7 @@ use squad::{Means, Parts, Score};
 use crate::Error;
 use crate::cli::ScoreOptions;
 
-/// Ids that a message shows of a file.
+/// The number of ids of a file that a message shows.
 const SHOWN_IDS: usize = 3;
 
 /// `distilburn score`
@@ -69,7 +69,7 @@ pub(crate) fn print(options: &ScoreOptions) -> Result<(), Error> {
     Ok(stage::print(&format!("{text}\n"))?)
 }
 
-/// Refuses predictions of which none is for a question of the data set.
+/// Refuses predictions if none is for a question of the data set.
 pub(crate) fn check_ids(
     ids: &[String],
     dataset: &Path,

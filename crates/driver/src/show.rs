@@ -35,7 +35,7 @@ pub(crate) fn print(options: &ShowOptions) -> Result<(), Error> {
     Ok(stage::print(&text)?)
 }
 
-/// Where ingest puts the audit's summary among its metrics.
+/// The key of the audit's summary among ingest's metrics.
 const AUDIT_METRIC: &str = "audit";
 
 enum Shown {
@@ -109,7 +109,7 @@ fn artifact_text(artifact: &Artifact, rows: usize) -> Result<String, Error> {
     Ok(text)
 }
 
-/// Direct inputs, and what those were made from as far as they still stand in the same store.
+/// Direct inputs, and their own inputs if these are still in the same store.
 fn lineage(artifact: &Artifact) -> Vec<[String; 2]> {
     let manifest = &artifact.manifest;
     if manifest.inputs.is_empty() {
@@ -150,7 +150,7 @@ fn source_rows(name: &str, value: &Value) -> Vec<[String; 2]> {
     }
 }
 
-/// A value that holds others as a row for each, as settings have their names.
+/// Flattens a nested value into rows, with names like those of settings.
 fn value_rows(name: &str, value: &Value) -> Vec<[String; 2]> {
     match value {
         Value::Object(values) => {
@@ -191,7 +191,7 @@ fn table_json(path: &Path, rows: usize) -> Result<Value, Error> {
     Ok(json!({ "description": artifact::describe(path)?, "first_rows": artifact::first_rows(path, rows)? }))
 }
 
-/// Whether it is an audit; one that is damaged is not, and its error comes with the attempt to show it.
+/// Whether it is an audit. A damaged file is not; its error comes when it is shown.
 fn is_audit(path: &Path) -> bool {
     artifact::describe(path).is_ok_and(|description| description.kind == artifact::AUDIT.name)
 }
@@ -208,7 +208,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A row on a line that one can read: long texts and lists are cut.
+/// A row on one readable line: long texts and lists are shortened.
 fn shortened(value: &Value) -> Value {
     const CHARACTERS: usize = 80;
     const ITEMS: usize = 8;

@@ -1,4 +1,4 @@
-//! The other binaries: found beside this one, started, and told to stop when this one is.
+//! The other binaries: finds them beside this one, starts them, and stops them when this one is stopped.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -58,11 +58,11 @@ impl Children {
         std::thread::spawn(move || {
             for _ in signals.forever() {
                 stopped.store(true, Ordering::SeqCst);
-                // SIGTERM for all: a terminal sends SIGINT to the stage as well, and a second SIGINT would
-                // end it before it has saved its work.
+                // All signals are passed on as SIGTERM: a terminal sends SIGINT to the stage as well, and a second
+                // SIGINT would end it before it has saved its work.
                 match Pid::from_raw(running.load(Ordering::SeqCst)) {
                     Some(pid) => drop(kill_process(pid, Signal::TERM)),
-                    // Planning, which may wait for a server: nothing is lost.
+                    // During planning, which may wait for a server, nothing is lost.
                     None => low_level::exit(INTERRUPTED),
                 }
             }

@@ -17,13 +17,13 @@ use crate::{Error, origins};
 struct Entry {
     stage: &'static str,
     fingerprint: String,
-    /// None for one that is in the making, damaged, or not to be read.
+    /// None if it is unfinished, damaged or unreadable.
     artifact: Option<Artifact>,
-    /// `current`, `latest`, `unfinished`, the process that is at it, or what is wrong with it.
+    /// `current`, `latest`, `unfinished`, the process that is writing it, or what is wrong with it.
     notes: Vec<String>,
     condition: Condition,
     running: Option<Running>,
-    /// Of a training: its name, or else the settings in which it differs from the others.
+    /// For a training: its name, or else the settings in which it differs from the others.
     name: Option<String>,
 }
 
@@ -34,12 +34,12 @@ enum Condition {
     Damaged,
     /// Damaged, and another has taken its place.
     Replaced,
-    /// The system does not let it be read.
+    /// The file permissions do not allow reading it.
     Unreadable,
 }
 
 impl Condition {
-    /// With what to say of it.
+    /// The condition, with the reason.
     fn of(error: &artifact::Error) -> (Self, String) {
         match error {
             artifact::Error::Io(error) => (Self::Unreadable, format!("cannot be read: {error}")),
@@ -51,10 +51,10 @@ impl Condition {
 /// `distilburn status`
 pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
     let workspace = Workspace::open(&options.common.settings, &[])?;
-    // What the settings lead to is a help here, no condition: their data may be elsewhere.
+    // The plan is optional here: the data of the settings may be elsewhere.
     let plan = workspace.plan();
     if let Err(error) = &plan {
-        tracing::debug!(%error, "no plan: nothing is marked as current");
+        tracing::debug!(%error, "no plan, so nothing is marked as current");
     }
     let current: HashSet<String> = plan.into_iter().flatten().map(|planned| planned.fingerprint).collect();
     let mut entries = Vec::new();
@@ -82,14 +82,14 @@ pub(crate) fn print(options: &StatusOptions) -> Result<(), Error> {
     Ok(())
 }
 
-/// What makes damaged artifacts again, or takes them away: `run` makes those that the settings lead to.
+/// How to make damaged artifacts again, or delete them: `run` makes those that the settings use.
 fn remedy(workspace: &Workspace, entries: &[Entry], current: &HashSet<String>) -> String {
     let damaged = entries.iter().filter(|entry| entry.condition == Condition::Damaged);
     let (current, others): (Vec<_>, Vec<_>) = damaged.partition(|entry| current.contains(&entry.fingerprint));
     let mut advice = Vec::new();
     if !current.is_empty() {
         let command = workspace.options.command("distilburn run");
-        advice.push(format!("make those that are marked as current again with `{command}`"));
+        advice.push(format!("make those marked as current again with `{command}`"));
     }
     if !others.is_empty() {
         let dirs = others.iter().map(|entry| {
@@ -98,8 +98,8 @@ fn remedy(workspace: &Workspace, entries: &[Entry], current: &HashSet<String>) -
         });
         let dirs = dirs.collect::<Vec<_>>().join(" ");
         advice.push(format!(
-            "delete the others with `rm -r {dirs}`; `distilburn run` with the settings that they were made with makes \
-             them again"
+            "delete the others with `rm -r {dirs}`; to make them again, run `distilburn run` with the settings they were \
+             made with"
         ));
     }
     advice.join("; ")
@@ -125,7 +125,7 @@ fn of_stage(
         } else if let Some(fingerprint) = name.strip_prefix(PARTIAL_PREFIX) {
             Some(unfinished(stage, fingerprint, Running::at(&folder.join(name))))
         } else if let Some(fingerprint) = name.strip_prefix(DAMAGED_PREFIX) {
-            let note = format!("damaged, replaced since: {name} may be deleted");
+            let note = format!("damaged and replaced: you can delete {name}");
             let replaced = unfinished(stage, fingerprint, None);
             Some(Entry { notes: vec![note], condition: Condition::Replaced, ..replaced })
         } else {
@@ -179,7 +179,7 @@ fn finished(workspace: &Workspace, stage: &'static str, fingerprint: &str) -> En
     }
 }
 
-/// Notes what is damaged, and what is not.
+/// Marks what is damaged, and unmarks what is not.
 fn verify(entry: &mut Entry) {
     match entry.artifact.as_ref().map(Artifact::verify) {
         Some(Ok(())) => entry.notes.push("verified".to_owned()),
@@ -229,7 +229,7 @@ fn to_text(root: &Path, entries: &[Entry]) -> String {
     format!("{}:\n{}", root.display(), align(&rows))
 }
 
-/// The remarks, what an ingest artifact was made from, the name of a training, and scores.
+/// The remarks, the sources of an ingest artifact, the name of a training, and scores.
 fn notes(entry: &Entry) -> String {
     let manifest = entry.artifact.as_ref().map(|artifact| &artifact.manifest);
     let data = manifest.and_then(origins::in_short);
@@ -238,7 +238,7 @@ fn notes(entry: &Entry) -> String {
     notes.collect::<Vec<_>>().join(", ")
 }
 
-/// F1 and exact match, of the test split where there is one.
+/// F1 and exact match, of the test split if there is one.
 fn scores(manifest: &Manifest) -> Option<String> {
     let (f1, exact_match, split) = if manifest.stage == stage::TRAIN.name {
         let TrainMetrics { f1, exact_match, .. } = TrainMetrics::of(manifest).ok()?;
@@ -254,8 +254,8 @@ fn scores(manifest: &Manifest) -> Option<String> {
     Some(format!("{split} F1 {f1:.2}, exact match {exact_match:.2}"))
 }
 
-/// Names the trainings after `run.name`, or else after the settings, their own and those of what they were made from, that
-/// not all of them have.
+/// Names the trainings after `run.name`, or else after the settings (their own and those of their inputs) in which they
+/// differ.
 fn name_trainings(entries: &mut [Entry]) {
     let manifests: HashMap<(&str, &str), &Manifest> = entries
         .iter()
@@ -309,7 +309,7 @@ fn settings_behind(
     settings
 }
 
-/// The key without its table, where no other key of the list is called so.
+/// The key without its table, if no other key of the list has this name.
 fn short<'a>(key: &'a str, keys: &[&String]) -> &'a str {
     let Some((_, name)) = key.split_once('.') else { return key };
     let named_so = keys.iter().filter(|other| other.split_once('.').is_some_and(|(_, other)| other == name));

@@ -1,4 +1,4 @@
-//! Columns of text, aligned, and numbers as people read them.
+//! Aligned columns of text, and numbers for people.
 
 use std::fmt::Write;
 
@@ -22,7 +22,7 @@ pub(crate) fn align<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String 
     text
 }
 
-/// Aligned columns, the first few to the left, the numbers behind them to the right.
+/// Aligned columns: the first few to the left, the numbers after them to the right.
 pub(crate) fn columns(rows: &[impl AsRef<[String]>], names: usize) -> String {
     let width =
         |column: usize| rows.iter().map(|row| row.as_ref()[column].chars().count()).max().unwrap_or(0);
@@ -43,7 +43,7 @@ pub(crate) fn columns(rows: &[impl AsRef<[String]>], names: usize) -> String {
     text
 }
 
-/// A number of a manifest; nothing where there is none.
+/// A number of a manifest; empty if there is none.
 pub(crate) fn number(value: &Value) -> String {
     value
         .as_u64()

@@ -4,8 +4,8 @@
 //! inference INGEST_DIR FEATURES_DIR PRECISION THREADS BATCH_SIZE
 //! ```
 //!
-//! The model is ingest's base model on the CPU, with a fresh head where it has none. Prints one JSON object: the
-//! `seconds` from the first batch to the logits of all features, and how many `features` there are.
+//! The model is ingest's base model on the CPU, with a new head if it has none. Prints one JSON object: the `seconds`
+//! from the first batch to the logits of all features, and how many `features` there are.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ use distilbert::{
 };
 use serde_json::json;
 
-/// What a fresh head is drawn from: no time depends on it.
+/// The seed of a new head; it does not affect the time.
 const SEED: u64 = 42;
 
 fn main() -> Result<(), Box<dyn Error>> {

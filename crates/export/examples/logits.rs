@@ -1,4 +1,4 @@
-//! What distilburn says about features, as JSON for `scripts/reference/export_check.py`; fp32 on the CPU.
+//! distilburn's logits for features, as JSON for `scripts/reference/export_check.py`; fp32 on the CPU.
 //!
 //! ```text
 //! cargo run --release -p distilburn-export --example logits -- MODEL_DIR FEATURES.arrow [COUNT] > logits.json

@@ -1,4 +1,4 @@
-//! Whether the written directory says what the trained weights say, to the bit.
+//! Checks that the written directory gives the same logits as the trained weights, bit for bit.
 //!
 //! In fp32 on the CPU: on one machine with one number of threads the same weights then give the same bits.
 
@@ -10,22 +10,22 @@ use squad::{FeatureTokenizer, WindowSettings};
 
 use crate::Error;
 
-/// How many validation questions are asked, spread evenly over the split.
+/// How many validation questions are used, spread evenly over the split.
 const QUESTIONS: usize = 8;
 
 /// The trained weights' answers, to compare with those of each weight file.
 pub(crate) struct Check<'a> {
     runtime: Runtime,
     trained: &'a Tensors,
-    /// As written.
+    /// The written configuration.
     config: Config,
-    /// As the written tokenizer encodes the questions.
+    /// The questions, encoded by the written tokenizer.
     input_ids: Vec<Vec<i32>>,
     expected: Vec<QaLogits>,
 }
 
 impl<'a> Check<'a> {
-    /// Reads configuration and tokenizer back from `folder`, and runs the trained weights on what they give.
+    /// Reads configuration and tokenizer back from `folder`, and runs the trained weights on the questions.
     pub(crate) fn new(
         folder: &Path,
         trained: &'a Tensors,
@@ -46,7 +46,10 @@ impl<'a> Check<'a> {
         let name = "tokenizer.json";
         let base_tokenizer = assets.get(name).ok_or(Error::NoAsset { path: assets_path, name })?;
         if input_ids != questions.encode(base_tokenizer)? {
-            return Err(differs(&tokenizer_path, "it encodes other ids than the base model's".to_owned()));
+            return Err(differs(
+                &tokenizer_path,
+                "its ids differ from those of the base model's tokenizer".to_owned(),
+            ));
         }
         let runtime = Runtime::cpu_fp32(threads)?;
         let expected = logits(&base_config, trained, &input_ids, &runtime)?;
@@ -112,7 +115,7 @@ impl Questions {
         let contexts = Contexts::open(&ingest.file(SplitName::Validation.contexts())?)?;
         let examples = Examples::open(&ingest.file(SplitName::Validation.examples())?)?;
         examples.check_contexts(&contexts)?;
-        // The longest windows that the model takes: a question that had room in tokenize-features has room here.
+        // The longest windows that the model accepts, so that a question that fitted in tokenize-features fits here.
         let settings = WindowSettings { max_length: config.max_position_embeddings, doc_stride: 0 };
         Ok(Self { contexts, examples, settings })
     }
@@ -144,7 +147,7 @@ fn logits(
     Ok(Predictor::new(&model, runtime).logits(&input_ids))
 }
 
-/// The first place where the bits differ; the shorter one's end where one is longer.
+/// The first place where the bits differ; if one is longer, the end of the shorter one.
 fn first_difference(expected: &[f32], found: &[f32]) -> Option<usize> {
     let differ =
         expected.iter().zip(found).position(|(expected, found)| expected.to_bits() != found.to_bits());

@@ -1,4 +1,4 @@
-//! What can stop an export.
+//! What can stop the export stage.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use thiserror::Error;
 #[derive(Debug, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum Error {
-    /// The model, or a file that it is read back from.
+    /// The model, or a file that is read back.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Model(#[from] distilbert::Error),
@@ -44,7 +44,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A manifest lacks a result that the model card states.
-    #[error("the manifest of {stage} {fingerprint} is another version's: {reason}")]
+    #[error("the manifest of {stage} {fingerprint} was written by another version: {reason}")]
     #[diagnostic(help("re-run the `{stage}` stage with `--force` to rewrite it"))]
     OtherVersion {
         stage: String,
@@ -67,14 +67,14 @@ pub enum Error {
         /// Why.
         source: safetensors::SafeTensorError,
     },
-    /// A weight file that does not have the form that it was written in.
-    #[error("the model that was written does not read back")]
-    #[diagnostic(help("run `distilburn export` again; if this comes back, check the disk"))]
+    /// A weight file that cannot be read back.
+    #[error("the exported model cannot be read back")]
+    #[diagnostic(help("run `distilburn export` again; if the error comes back, check the disk"))]
     ReadBack(#[from] pretrained::Error),
-    /// The directory is not what it should be: something in it says other than the trained weights.
+    /// Something in the directory differs from the trained weights.
     #[error("{}: {what}", path.display())]
     #[diagnostic(help(
-        "run `distilburn export` again; if this comes back, check the machine's disk and memory"
+        "run `distilburn export` again; if the error comes back, check the machine's disk and memory"
     ))]
     Differs {
         path: PathBuf,
@@ -83,7 +83,7 @@ pub enum Error {
     },
     /// SIGINT or SIGTERM.
     #[error("export was interrupted")]
-    #[diagnostic(help("run the same command to start it again"))]
+    #[diagnostic(help("run the same command to start again"))]
     Interrupted,
 }
 

@@ -1,7 +1,7 @@
-//! What the manifests of the upstream stages say about the model: `training_config.json`, and the model card's
-//! source.
+//! What the manifests of the upstream stages say about the model: the contents of `training_config.json`, and the
+//! source of the model card.
 //!
-//! Nothing that depends on when or how fast a stage ran, so that the same weights give one directory.
+//! It excludes when and how fast a stage ran, so that the same weights give the same directory.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 
 use crate::Error;
 
-/// How a model came about and what it scores.
+/// How a model was made, and its scores.
 #[derive(Debug, Serialize)]
 pub(crate) struct Facts {
-    /// How to ask the model; the hashes of its files come in when those are written.
+    /// How to ask the model. The hashes of its files are added when they are written.
     #[serde(flatten)]
     pub usage: UseConfig,
     /// Every setting that training depended on, by `table.key`.
@@ -24,20 +24,20 @@ pub(crate) struct Facts {
     pub evaluation: Value,
     /// On the validation split.
     pub results: Scores,
-    /// On the test split, where there is one.
+    /// On the test split, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_results: Option<Scores>,
     /// What training measured: steps, the best one, its validation loss.
     pub training: TrainMetrics,
     /// The device, precision and threads that training ran with.
     pub ran_on: Map<String, Value>,
-    /// Questions of each split; none where the model was trained from another ingest.
+    /// Questions of each split; none if the model was trained from another ingest.
     pub data: BTreeMap<&'static str, SplitCounts>,
     /// Size and kind of the pretrained model.
     pub base_model: Value,
-    /// What ingest read; `None` where its manifest does not say, or the model was trained from another one.
+    /// The sources of ingest; `None` if its manifest does not say, or the model was trained from another one.
     pub sources: Option<Sources>,
-    /// distilburn and the libraries that training ran on.
+    /// Versions of distilburn and of the libraries of the training.
     pub versions: Value,
     /// Stage → fingerprint of its artifact.
     pub lineage: Map<String, Value>,
@@ -92,7 +92,7 @@ impl Facts {
     }
 }
 
-/// The windows that it was trained on, and the way in which its scores came about.
+/// The windows that it was trained on, and how its answers were scored.
 fn usage(training: &TrainMetrics, evaluate: &Manifest, scores: &Scores) -> Result<UseConfig, Error> {
     let spans = &evaluate.parts["settings"];
     let missing = |name: &str| other_version(evaluate, &format!("no setting `{name}`"));
@@ -107,7 +107,7 @@ fn usage(training: &TrainMetrics, evaluate: &Manifest, scores: &Scores) -> Resul
         spans: SpanConfig {
             n_best: size(spans, "evaluate.n_best")?,
             max_answer_length: size(spans, "evaluate.max_answer_length")?,
-            // Where all validation questions have an answer, "auto" had nothing to choose by.
+            // If all validation questions have an answer, "auto" could not choose a threshold.
             null_threshold: match scores.null_threshold {
                 Some(thresholds) => thresholds.used,
                 None => spans["evaluate.null_threshold"].as_f64().unwrap_or(0.0),
@@ -124,8 +124,8 @@ fn other_version(manifest: &Manifest, reason: &impl ToString) -> Error {
     Error::OtherVersion { stage, fingerprint, reason: reason.to_string() }
 }
 
-/// All stages in the order in which they run; tokenize-features is known as an input. A model may be evaluated
-/// on other data: what it was trained from comes last and wins.
+/// All stages in the order in which they run; tokenize-features is known only as an input. A model may be evaluated on
+/// other data, so what it was trained from comes last and wins.
 fn lineage(manifests: [&Manifest; 3], export: &str) -> Map<String, Value> {
     let mut known: BTreeMap<&str, &str> = BTreeMap::from([(stage::EXPORT.name, export)]);
     for manifest in manifests {

@@ -1,7 +1,7 @@
-//! The export stage: the trained weights in, a Hugging Face model directory out.
+//! The export stage: turns the trained weights into a Hugging Face model directory.
 //!
-//! What was written is read back and must say the same as they do, to the bit, before the stage
-//! reports success.
+//! Before it reports success, it reads the directory back and checks that its logits equal those of the trained
+//! weights, bit for bit.
 //!
 //! Not here: the model (`distilbert`), scores (`evaluate`), how the manifest is made (`stage`).
 

@@ -25,7 +25,7 @@ pub(crate) fn model_card(facts: &Facts, config: &Config, parameters: u64) -> Str
 
 /// See <https://huggingface.co/docs/hub/model-cards>.
 fn front_matter(facts: &Facts) -> String {
-    // A name is known only where the base model was asked for by name.
+    // The name is known only if the base model was named by its Hub id.
     let base_model = match facts.base_model["name"].as_str() {
         Some(name) => format!("base_model: {}\n", Value::from(name)),
         None => String::new(),
@@ -83,7 +83,7 @@ fn dataset(origins: &[Origin]) -> (String, Value) {
     (data_type, Value::from(named(origins)))
 }
 
-/// Of a split, as the Hub reads them.
+/// The scores of a split, in the Hub's format.
 fn metrics(scores: &Scores) -> String {
     format!(
         "    metrics:
@@ -121,13 +121,14 @@ fn results(facts: &Facts) -> String {
     };
     match &facts.test_results {
         Some(test) => format!(
-            "## Results\n\n{}\n{validation}\n{note} The validation questions chose\n{chosen}, so their scores flatter the model a \
-             little; the test questions chose nothing.\n{}",
+            "## Results\n\n{}\n{validation}\n{note} The validation questions chose\n{chosen}, so their scores are a little \
+             too high; the test questions chose nothing.\n{}",
             results_table(facts, "test", test),
             slices(test),
         ),
         None => format!(
-            "## Results\n\n{validation}\n{note} The same questions chose\n{chosen}, so their scores flatter the model a little.\n{}",
+            "## Results\n\n{validation}\n{note} The same questions chose\n{chosen}, so their scores are a little too \
+             high.\n{}",
             slices(&facts.results),
         ),
     }
@@ -135,7 +136,7 @@ fn results(facts: &Facts) -> String {
 
 fn results_table(facts: &Facts, split: &str, scores: &Scores) -> String {
     let head = match facts.base_model["qa_head"] {
-        Value::Bool(true) => "the base model as it came",
+        Value::Bool(true) => "the base model with its own head",
         _ => "the base model with an untrained head",
     };
     let mut table = format!(
@@ -164,7 +165,7 @@ fn within(interval: Option<Interval>) -> String {
     interval.map_or_else(String::new, |Interval { low, high }| format!(" ({low:.1} to {high:.1})"))
 }
 
-/// Slices with enough questions to say something.
+/// Slices with enough questions to be meaningful.
 fn slices(scores: &Scores) -> String {
     /// The slicings that tell most in few lines.
     const SHOWN: [&str; 2] = ["question_word", "answer_type"];
@@ -194,7 +195,7 @@ fn slices(scores: &Scores) -> String {
 }
 
 fn usage(config: &Config, no_answer: bool) -> String {
-    /// What `SQuAD` is usually cut to.
+    /// The usual window length for `SQuAD`.
     const USUAL_MAX_LENGTH: usize = 384;
     // At [CLS], the first token, such a model says that there is no answer.
     let cls = if no_answer { "outside[0] = False  # [CLS] stands for \"no answer\"\n" } else { "" };
@@ -280,25 +281,26 @@ fn training(facts: &Facts) -> String {
 
 fn limits(facts: &Facts) -> String {
     let abstains = if facts.usage.no_answer {
-        "- Its training data had questions without an answer: it may say that there is none (`no_answer` in\n  \
+        "- Its training data had questions without an answer, so it can reply that there is no answer (`no_answer` in\n  \
          `training_config.json`).\n"
     } else {
-        "- It answers always: its training data had no questions without an answer.\n"
+        "- It always gives an answer, because its training data had no questions without an answer.\n"
     };
     let confidence = match facts.results.calibration {
         Some(Calibration { temperature, uncalibrated, calibrated }) => format!(
             "- Its probabilities are not exact. On validation they differ from the share of right answers by {:.1} points on average\n  \
-             (expected calibration error) if scores are divided by the temperature {temperature:.2}, as `distilburn ask` does, else by \
+             (expected calibration error) if scores are divided by the temperature {temperature:.2}, as `distilburn ask` \
+             does, else by \
              {:.1}.\n",
             100.0 * calibrated.expected_calibration_error,
             100.0 * uncalibrated.expected_calibration_error,
         ),
-        None => "- Its scores are no probabilities of being right.\n".to_owned(),
+        None => "- Its scores are not probabilities.\n".to_owned(),
     };
     let mut text = format!(
         "## Limits
 
-- It copies a span of the given text. It knows nothing else and does not combine passages.
+- It copies one span of the given text. It has no other knowledge and does not combine passages.
 {confidence}{abstains}- The results above hold for text and questions like the validation split's; expect less elsewhere.
 - It inherits the base model's language, vocabulary, biases and licence.
 "
@@ -337,7 +339,7 @@ Made with {}. `training_config.json` holds all of this as JSON.
     )
 }
 
-/// Where a split or the base model came from; nothing where that was not recorded.
+/// Where a split or the base model came from; empty if that was not recorded.
 fn origins(facts: &Facts, of: impl Fn(&Sources) -> &Vec<Origin>) -> &[Origin] {
     facts.sources.as_ref().map_or(&[], |sources| of(sources).as_slice())
 }
@@ -352,7 +354,7 @@ fn named(origins: &[Origin]) -> String {
         Origin::ShareOfTrain { percent } => format!("{percent} % of the training contexts, set aside"),
     });
     match named.collect::<Vec<_>>().as_slice() {
-        [] => "of an origin that was not recorded".to_owned(),
+        [] => "from an unrecorded source".to_owned(),
         all => all.join(", "),
     }
 }
@@ -361,7 +363,7 @@ fn questions(facts: &Facts, split: &str) -> String {
     facts.data.get(split).map_or_else(|| "unknown".to_owned(), |counts| counts.questions.to_string())
 }
 
-/// What a manifest says of `key`; null where it is silent.
+/// The value of `key` in a manifest; null if there is none.
 fn value<'a>(map: &'a Map<String, Value>, key: &str) -> &'a Value {
     map.get(key).unwrap_or(&Value::Null)
 }
@@ -437,6 +439,6 @@ mod tests {
         manifests[0].metrics["sources"]["validation"] = json!([{"kind": "share_of_train", "percent": "10"}]);
         assert!(card(&manifests).contains("300 questions, 10 % of the training contexts, set aside."));
         manifests[0].metrics.shift_remove("sources");
-        assert!(card(&manifests).contains("1500 questions, of an origin that was not recorded."));
+        assert!(card(&manifests).contains("1500 questions, from an unrecorded source."));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Error;
 
-/// What ingest made agree with DistilBERT's tokenizer; copied as it stands.
+/// The files that ingest adapted to DistilBERT's tokenizer; copied unchanged.
 pub(crate) const TOKENIZER_FILES: [&str; 4] =
     ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
 
@@ -23,12 +23,12 @@ pub(crate) fn write(folder: &Path, assets: &Assets, assets_path: &Path) -> Resul
     Ok(fs_err::write(folder.join("config.json"), config)?)
 }
 
-/// The base model's configuration as that of what is exported; keys sorted, as transformers writes them.
+/// The configuration of the exported model, from that of the base model; keys are sorted, as in transformers.
 fn config_json(base: &[u8]) -> Option<Vec<u8>> {
     let mut config: BTreeMap<String, Value> = serde_json::from_slice(base).ok()?;
     config.insert("architectures".to_owned(), json!(["DistilBertForQuestionAnswering"]));
     config.insert("model_type".to_owned(), json!("distilbert"));
-    // transformers 5 reads `dtype`; 4 loads f32 unless told otherwise, and would have it called `torch_dtype`.
+    // transformers 5 reads `dtype`; version 4 calls it `torch_dtype`, and loads f32 by default.
     config.remove("torch_dtype");
     config.insert("dtype".to_owned(), json!("float32"));
     let mut text = serde_json::to_vec_pretty(&config).ok()?;

@@ -1,4 +1,4 @@
-//! `pytorch_model.bin`. Its form is the business of `pytorch_file`.
+//! Writes `pytorch_model.bin`; `pytorch_file` knows the format.
 
 use std::path::Path;
 

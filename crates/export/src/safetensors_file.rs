@@ -9,18 +9,18 @@ use safetensors::{Dtype, View};
 
 use crate::Error;
 
-/// Writes all tensors, and the metadata by which transformers knows that they are PyTorch's.
+/// Writes all tensors, and the metadata that tells transformers that they are PyTorch's.
 pub(crate) fn write(path: &Path, trained: &Tensors) -> Result<(), Error> {
     let tensors = trained.iter().map(|tensor| (tensor.name, F32::new(&tensor)));
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    // The library writes a file of its own for its owner alone, and renames it.
+    // The library writes a temporary file with access only for its owner, and renames it.
     let permissions = fs_err::File::create(path)?.metadata()?.permissions();
     safetensors::serialize_to_file(tensors, Some(metadata), path)
         .map_err(|source| Error::WriteSafetensors { path: path.to_owned(), source })?;
     Ok(fs_err::set_permissions(path, permissions)?)
 }
 
-/// How many numbers the weights hold, having checked that they are f32: the weight files copy their bytes.
+/// Checks that the weights are f32, because the weight files copy their bytes, and counts their values.
 pub(crate) fn count_parameters(trained: &Tensors) -> Result<u64, Error> {
     match trained.iter().find(|tensor| tensor.dtype != "F32") {
         Some(tensor) => Err(Error::Dtype { name: tensor.name.to_owned(), dtype: tensor.dtype.to_owned() }),

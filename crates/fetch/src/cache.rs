@@ -31,7 +31,7 @@ impl RepoFolder {
         self.0.join("blobs").join(digest.hex())
     }
 
-    /// The file of a snapshot, if it is there whole.
+    /// The file of a snapshot, if it exists and is complete.
     pub(crate) fn find(&self, revision: &Revision, name: &str, wanted: &RepoFile) -> Option<PathBuf> {
         let path = self.snapshot(&revision.commit).join(name);
         has_size(&path, wanted.size_bytes).then_some(path)
@@ -43,7 +43,7 @@ impl RepoFolder {
         if let Some(folder) = path.parent() {
             fs_err::create_dir_all(folder)?;
         }
-        // Out of snapshots/<commit>/ and the folders of the name.
+        // Up from snapshots/<commit>/ and the folders of the name.
         let up = "../".repeat(2 + name.matches('/').count());
         match fs_err::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -61,7 +61,7 @@ impl RepoFolder {
         Ok(path)
     }
 
-    /// Notes which commit a branch or tag is.
+    /// Records the commit of a branch or tag.
     pub(crate) fn remember(&self, revision: &str, commit: &str) -> Result<()> {
         if revision == commit || !is_file_name(revision) {
             return Ok(());
@@ -73,7 +73,7 @@ impl RepoFolder {
         Ok(fs_err::write(path, commit)?)
     }
 
-    /// What the cache has of a revision, whoever put it there; `None` where that is nothing.
+    /// What the cache has of a revision, whichever program put it there; `None` if nothing.
     pub(crate) fn revision(&self, revision: &str) -> Result<Option<Revision>> {
         let commit = if is_commit(revision) {
             revision.to_owned()

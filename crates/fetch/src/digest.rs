@@ -1,4 +1,4 @@
-//! The two hashes by which the Hub names its files, compared with what lies on disk.
+//! The two kinds of hashes by which the Hub names its files, and their comparison with files on disk.
 
 use std::fmt::{self, Write as _};
 use std::io::Read;
@@ -13,7 +13,7 @@ use crate::{Event, Listener, tell};
 
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// Blocks between two questions to the listener: some 16 MiB, which take a tenth of a second at most.
+/// Blocks between two calls of the listener: about 16 MiB, which take at most a tenth of a second.
 const BLOCKS_A_QUESTION: u64 = 64;
 
 /// A hash of a file's contents.
@@ -27,7 +27,7 @@ pub enum Digest {
 }
 
 impl Digest {
-    /// Reads it as the Hub writes it in an `ETag`: the length tells which one it is. `None` for anything else.
+    /// Parses the Hub's `ETag`: the length tells which kind of hash it is. `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
@@ -126,7 +126,7 @@ impl TryFrom<String> for Digest {
     type Error = String;
 
     fn try_from(text: String) -> std::result::Result<Self, String> {
-        Self::parse(&text).ok_or_else(|| format!("{text:?} is neither a SHA-256 nor a git blob's SHA-1"))
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is neither a SHA-256 nor the SHA-1 of a git blob"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A URL as a file: resumed where it broke off, and whole or not there at all.
+//! Downloads a URL into a file. A download resumes where it stopped, and the file exists only when it is complete.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ use crate::{Event, Listener, redacted, tell, waiting};
 
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// The most that is taken of a file whose size nobody has told: the largest corpus of questions has less.
+/// The size limit for a file of unknown size: the largest corpus of questions is smaller.
 const MAX_GIB: u64 = 64;
 
 /// What to download, and where to.
@@ -25,17 +25,17 @@ pub(crate) struct Order<'a> {
     /// For people.
     pub(crate) name: &'a str,
     pub(crate) token: Option<&'a str>,
-    /// The hash it must have, where that is known.
+    /// The hash that it must have, if known.
     pub(crate) expected: Option<&'a Digest>,
-    /// The size that it must have, where that is known.
+    /// The size that it must have, if known.
     pub(crate) size_bytes: Option<u64>,
-    /// What to say when it has another.
+    /// The remedy if it has another.
     pub(crate) remedy: &'static str,
     /// Grows while bytes come in; its lock keeps others away.
     pub(crate) partial: &'a Path,
 }
 
-/// A complete download, in its unfinished file's place.
+/// A complete download, still under the name of the unfinished file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Downloaded {
     /// SHA-256 of the contents.
@@ -45,10 +45,10 @@ pub struct Downloaded {
 }
 
 impl Client {
-    /// Downloads `url` into `folder`, where it is named by its SHA-256; `expected` are the SHA-256 and the size that it
+    /// Downloads `url` into `folder` and names the file by its SHA-256. `expected` are the SHA-256 and the size that it
     /// must have.
     ///
-    /// A download that broke off goes on where it stopped if the server says that the file is still the same.
+    /// An interrupted download resumes where it stopped, if the server says that the file is still the same.
     pub fn download(
         &self,
         url: &str,
@@ -66,8 +66,8 @@ impl Client {
             token: None,
             expected: expected.map(|(digest, _)| digest),
             size_bytes: expected.map(|(_, size_bytes)| size_bytes),
-            remedy: "the file has changed since it was first used: remove its record, `.sources.json` in the store, \
-                     to take it as it is now",
+            remedy: "the file has changed since it was first used: to use the new version, delete the record \
+                     `.sources.json` in the store",
             partial: &partial,
         };
         let lock = self.fill(&order, listener)?;
@@ -91,7 +91,7 @@ impl Client {
         let Some(expected) = order.expected else { return Ok(file) };
         let mut found = expected.of_file_as(order.partial, listener)?;
         if found != *expected && resumed {
-            // The part that was there may have been of another file: once more, from the beginning.
+            // The earlier part may belong to another file: try once more, from the beginning.
             start_over(&file, order.partial)?;
             self.receive(order, &mut file, listener)?;
             found = expected.of_file_as(order.partial, listener)?;
@@ -108,12 +108,12 @@ impl Client {
         })
     }
 
-    /// Appends what is missing to `file`, as many attempts as it takes.
+    /// Appends what is missing to `file`, in as many attempts as needed.
     fn receive(&self, order: &Order<'_>, file: &mut File, listener: Listener<'_>) -> Result<()> {
         let mut tries = Tries::new(self.patience, order.url);
         let mut longest = file.metadata()?.len();
         loop {
-            // A known hash vouches for a resumed file; without one the server must say that it is the same.
+            // A known hash verifies a resumed file; without one, the server must say that it is the same file.
             let tag = read_tag(order.partial);
             if order.expected.is_none() && tag.is_none() {
                 file.set_len(0)?;
@@ -140,11 +140,11 @@ impl Client {
     }
 }
 
-/// Why an answer's body did not come to its end.
+/// Why the body of a response is incomplete.
 enum Broken {
     /// The connection.
     Off(io::Error),
-    /// Something that no other attempt mends.
+    /// An error that another attempt cannot fix.
     For(Error),
 }
 
@@ -165,9 +165,11 @@ fn append(
     let continues = match answer.status() {
         StatusCode::PARTIAL_CONTENT if starts_at(&answer, start) => true,
         StatusCode::PARTIAL_CONTENT if !starts_at(&answer, 0) => {
-            return Err(Broken::Off(io::Error::other("the server sent another part than the one asked for")));
+            return Err(Broken::Off(io::Error::other(
+                "the server sent a different part of the file than requested",
+            )));
         }
-        // Nothing is left to send if the part is the whole; whether it is, the hash tells.
+        // Nothing is left to send if the part is complete; the hash tells whether it is.
         StatusCode::RANGE_NOT_SATISFIABLE
             if order.expected.is_some() && length_of_all(&answer) == Some(start) =>
         {
@@ -175,7 +177,7 @@ fn append(
         }
         StatusCode::RANGE_NOT_SATISFIABLE => {
             start_over(file, order.partial)?;
-            return Err(Broken::Off(io::Error::other("the server does not have the rest of it")));
+            return Err(Broken::Off(io::Error::other("the server does not have the rest of the file")));
         }
         _ => false,
     };
@@ -214,7 +216,7 @@ fn append(
     Ok(())
 }
 
-/// A body that is held in memory, of at most so many bytes.
+/// A body in memory, of at most this many bytes.
 pub(crate) fn held(answer: Answer, url: &str, limit_bytes: u64, listener: Listener<'_>) -> Result<Vec<u8>> {
     let blocks = blocks(answer.response.into_body().into_reader())?;
     let mut held = Vec::new();
@@ -229,7 +231,7 @@ pub(crate) fn held(answer: Answer, url: &str, limit_bytes: u64, listener: Listen
             return Err(Error::TooLong {
                 url: url.to_owned(),
                 limit_bytes,
-                why: "the most that a listing has".to_owned(),
+                why: "the limit for a listing".to_owned(),
                 remedy: "check HF_ENDPOINT: it must name a Hugging Face Hub or a mirror of one",
             });
         }
@@ -259,7 +261,7 @@ fn blocks(mut body: impl Read + Send + 'static) -> Result<Receiver<io::Result<Ve
     })
 }
 
-/// How many bytes are taken of a server that does not stop by itself.
+/// How many bytes are accepted from a server that does not stop by itself.
 struct Limit {
     bytes: u64,
     why: String,
@@ -270,9 +272,9 @@ impl Limit {
     fn of(order: &Order<'_>) -> Result<Self> {
         let folder = order.partial.parent().unwrap_or(Path::new("."));
         let room = rustix::fs::statvfs(folder).map_err(io::Error::from)?;
-        // Some file systems do not say.
+        // Some file systems do not report free space.
         let free = if room.f_blocks == 0 { u64::MAX } else { room.f_bavail.saturating_mul(room.f_frsize) };
-        // What is there of an earlier attempt takes no more room.
+        // The part from an earlier attempt needs no more room.
         let free = free.saturating_add(fs_err::metadata(order.partial)?.len());
         match order.size_bytes {
             Some(bytes) if bytes > free => Err(Error::NoRoom {
@@ -284,26 +286,25 @@ impl Limit {
             Some(bytes) => Ok(Self {
                 bytes,
                 why: "which the file should have".to_owned(),
-                remedy: "it is not the file that was listed or recorded: check the address, or try again later",
+                remedy: "it is not the file that was listed or recorded: check the URL, or try again later",
             }),
             None => Ok(Self::unlisted(free, folder)),
         }
     }
 
-    /// Where nobody has told the size.
+    /// The limit if the size is unknown.
     fn unlisted(free_bytes: u64, folder: &Path) -> Self {
         let (half, most) = (free_bytes / 2, MAX_GIB << 30);
-        let remedy =
-            "check that the address is that of a file; if it is, download it by hand and name its path";
+        let remedy = "check that the URL is that of a file; if it is, download it by hand and name its path";
         if half < most {
-            let why = format!("half of what is free in {}", folder.display());
+            let why = format!("half of the free space in {}", folder.display());
             return Self { bytes: half, why, remedy };
         }
-        let why = format!("{MAX_GIB} GiB, the most that is taken of a file without a size");
+        let why = format!("{MAX_GIB} GiB, the limit for a file of unknown size");
         Self { bytes: most, why, remedy }
     }
 
-    /// Nothing of it is kept: it is not what was asked for, or does not fit.
+    /// Keeps nothing of it: it is not the requested file, or does not fit.
     fn exceeded(&self, order: &Order<'_>, file: &File) -> Broken {
         let Self { bytes: limit_bytes, why, remedy } = self;
         let (limit_bytes, why) = (*limit_bytes, why.clone());
@@ -314,7 +315,7 @@ impl Limit {
     }
 }
 
-/// Whether `Content-Range: bytes START-END/SIZE` goes on at `start`.
+/// Whether `Content-Range: bytes START-END/SIZE` continues at `start`.
 fn starts_at(answer: &Answer, start: u64) -> bool {
     let range = answer.header("content-range").and_then(|range| range.strip_prefix("bytes "));
     let first = range.and_then(|range| range.split('-').next()).and_then(|first| first.trim().parse().ok());
@@ -331,7 +332,7 @@ fn start_over(file: &File, partial: &Path) -> Result<()> {
     forget_tag(partial)
 }
 
-/// Beside the unfinished file: by which tag the server can tell that it is still the same.
+/// The file beside the unfinished file, with the tag by which the server can tell that it is still the same.
 fn tag_path(partial: &Path) -> PathBuf {
     partial.with_extension("tag")
 }
@@ -355,7 +356,7 @@ mod tests {
     fn a_file_of_unknown_size_takes_half_of_the_free_space_at_most() {
         let folder = Path::new("store");
         let limit = Limit::unlisted(1 << 20, folder);
-        assert_eq!((limit.bytes, limit.why.as_str()), (1 << 19, "half of what is free in store"));
+        assert_eq!((limit.bytes, limit.why.as_str()), (1 << 19, "half of the free space in store"));
         assert_eq!(Limit::unlisted(u64::MAX, folder).bytes, MAX_GIB << 30);
     }
 }

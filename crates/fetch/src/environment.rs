@@ -1,11 +1,11 @@
-//! The environment variables by which Hugging Face's own libraries are told where things are.
+//! The environment variables of Hugging Face's own libraries.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::digest::small_text;
 
-/// Where the Hub is, where its files are kept, and who asks.
+/// The Hub's address, its cache folder, and the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// `HF_ENDPOINT`, without a slash at its end.

@@ -14,14 +14,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The operating system refused; the message names the file.
     #[error(transparent)]
-    #[diagnostic(help("check that there is room, and that you may write there"))]
+    #[diagnostic(help("check that the disk is not full and that you may write there"))]
     Io(#[from] std::io::Error),
 
-    /// What comes in cannot be written.
+    /// The download cannot be written.
     #[error("{} cannot be written", path.display())]
-    #[diagnostic(help(
-        "make room on its disk, or raise `ulimit -f`, and start again: what has come in so far is kept"
-    ))]
+    #[diagnostic(help("free space on its disk, or raise `ulimit -f`, and run again: the download resumes"))]
     Write {
         /// The unfinished file.
         path: PathBuf,
@@ -29,7 +27,7 @@ pub enum Error {
         source: std::io::Error,
     },
 
-    /// A connection would have to be opened, and may not.
+    /// A connection is needed but not allowed.
     #[error("{what} is not cached, and HF_HUB_OFFLINE forbids downloading it")]
     #[diagnostic(help("{remedy}"))]
     Offline {
@@ -39,15 +37,17 @@ pub enum Error {
         remedy: String,
     },
 
-    /// Not `https://`, and not this machine.
+    /// A URL that is not `https://` and not on this machine.
     #[error("{} is not https://", redacted(url))]
-    #[diagnostic(help("only servers of this machine (127.0.0.1, localhost) are asked over http://"))]
+    #[diagnostic(help(
+        "use https://; http:// is allowed only for servers on this machine (127.0.0.1, localhost)"
+    ))]
     Insecure {
-        /// As typed, or where a server redirects to.
+        /// The URL as typed, or the target of a redirect.
         url: String,
     },
 
-    /// No answer, or one that broke off, time after time.
+    /// Repeatedly no response, or an incomplete one.
     #[error("{}: no complete answer in {attempts} attempts", redacted(url))]
     #[diagnostic(help("{remedy}"))]
     Unreachable {
@@ -69,7 +69,7 @@ pub enum Error {
         url: String,
         /// 401 or 403.
         status: u16,
-        /// With a token or without.
+        /// The remedy, with or without a token.
         remedy: String,
     },
 
@@ -85,10 +85,10 @@ pub enum Error {
         remedy: String,
     },
 
-    /// The server asks for more patience than there is.
+    /// The server asks for a longer wait than is allowed.
     #[error("{}: too many requests (429), the server asks to wait {wait_s} s", redacted(url))]
     #[diagnostic(help(
-        "wait that long and start again: what has come in so far is kept; HF_TOKEN raises the Hub's limits"
+        "wait that long and run again: the download resumes. With HF_TOKEN set, the Hub's limits are higher"
     ))]
     TooManyRequests {
         /// What was asked for.
@@ -97,7 +97,7 @@ pub enum Error {
         wait_s: u64,
     },
 
-    /// Another status that is no success.
+    /// Another status that is not a success.
     #[error("{}: the server answers {status}", redacted(url))]
     #[diagnostic(help("try again later, or download the file by hand and name its path"))]
     Status {
@@ -109,7 +109,7 @@ pub enum Error {
 
     /// A redirect that leads nowhere.
     #[error("{}: {what}", redacted(url))]
-    #[diagnostic(help("name the address that the file really has"))]
+    #[diagnostic(help("name the final URL of the file"))]
     Redirect {
         /// What was asked for.
         url: String,
@@ -117,13 +117,13 @@ pub enum Error {
         what: &'static str,
     },
 
-    /// What came is not what was promised.
+    /// The file is not the expected one.
     #[error("{} has {found}, expected {expected}", redacted(url))]
     #[diagnostic(help("{remedy}"))]
     Hash {
         /// What was asked for.
         url: String,
-        /// Of what came.
+        /// The hash of the downloaded file.
         found: Digest,
         /// Recorded, or what the Hub says.
         expected: Digest,
@@ -131,7 +131,7 @@ pub enum Error {
         remedy: &'static str,
     },
 
-    /// More comes than the file has.
+    /// The server sends more bytes than the file has.
     #[error("{}: the server sends more than {limit_bytes} bytes, {why}", redacted(url))]
     #[diagnostic(help("{remedy}"))]
     TooLong {
@@ -146,9 +146,9 @@ pub enum Error {
     },
 
     /// A file that does not fit on the disk.
-    #[error("{} has {bytes} bytes, and {free_bytes} are free in {}", redacted(url), folder.display())]
+    #[error("{} has {bytes} bytes, but only {free_bytes} are free in {}", redacted(url), folder.display())]
     #[diagnostic(help(
-        "make room there, or name a folder of another disk: the artifacts folder, or HF_HUB_CACHE"
+        "free space there, or move the artifacts folder (`--artifacts`) or HF_HUB_CACHE to another disk"
     ))]
     NoRoom {
         /// What was asked for.
@@ -157,13 +157,15 @@ pub enum Error {
         bytes: u64,
         /// On the disk of `folder`.
         free_bytes: u64,
-        /// Where it would lie.
+        /// Where it would be stored.
         folder: PathBuf,
     },
 
-    /// A file about a model that is listed with the size of weights.
+    /// A small file of a model that is listed with the size of a weight file.
     #[error("{repo} lists {name} with {bytes} bytes, the limit is {limit_bytes}")]
-    #[diagnostic(help("no such file is that large: name another repository or revision: {repo}@REVISION"))]
+    #[diagnostic(help(
+        "a file of this kind is never that large: name another repository or revision: {repo}@REVISION"
+    ))]
     TooLarge {
         repo: String,
         /// The file.
@@ -173,7 +175,7 @@ pub enum Error {
         limit_bytes: u64,
     },
 
-    /// A file of the cache that is not what it was when it was fetched, where it cannot be fetched again.
+    /// A damaged file of the cache that cannot be fetched again.
     #[error("{} is damaged: it has {found}, expected {expected}", path.display())]
     #[diagnostic(help(
         "run once with HF_HUB_OFFLINE=0 to fetch it again, or copy it from a machine that has it"
@@ -185,13 +187,13 @@ pub enum Error {
         expected: Digest,
     },
 
-    /// Something else than a file where a download is written.
+    /// Something other than a file in the place of a download.
     #[error("{} is not a regular file", path.display())]
     #[diagnostic(help("delete it: unfinished downloads are written there"))]
     NotAFile { path: PathBuf },
 
-    /// The Hub's answer is not in its form.
-    #[error("{}: the answer is not the Hub's: {message}", redacted(url))]
+    /// A response that is not in the Hub's format.
+    #[error("{}: the response is not from a Hugging Face Hub: {message}", redacted(url))]
     #[diagnostic(help("check HF_ENDPOINT: it must name a Hugging Face Hub or a mirror of one"))]
     NotTheHub {
         /// What was asked for.
@@ -218,9 +220,9 @@ pub enum Error {
         name: String,
     },
 
-    /// Another process is at the same download and does not end.
+    /// Another process is writing the same download and does not finish.
     #[error("{} is being written by another process", path.display())]
-    #[diagnostic(help("wait until it has finished, or end it"))]
+    #[diagnostic(help("wait for it to finish, or stop it"))]
     Busy {
         /// The unfinished file.
         path: PathBuf,
@@ -228,19 +230,19 @@ pub enum Error {
 
     /// The listener stopped it.
     #[error("interrupted")]
-    #[diagnostic(help("start again: what has come in so far is kept"))]
+    #[diagnostic(help("run again: the download resumes"))]
     Interrupted,
 }
 
 impl Error {
-    /// What is not here, where no connection may be opened.
+    /// The error for a file that is not cached, if no connection is allowed.
     #[must_use]
     pub fn offline(what: String) -> Self {
         let remedy = "run once with HF_HUB_OFFLINE=0, or copy the cache (HF_HOME) of a machine that has it";
         Self::Offline { what, remedy: remedy.to_owned() }
     }
 
-    /// Puts `advice` before the remedy of an error that means that something is not to be had.
+    /// Puts `advice` before the remedy of an error that means that something is unavailable.
     #[must_use]
     pub fn advise(mut self, advice: &str) -> Self {
         if let Self::Offline { remedy, .. }

@@ -1,7 +1,7 @@
-//! One request and its answer: redirects, time-outs, and patience with a server that asks for it.
+//! One request and its response: redirects, time-outs, retries and waits.
 //!
-//! Redirects are followed here and not by the library: the token stays with the server it is for, and a
-//! redirect from https to plain http is refused.
+//! Redirects are followed here and not by the library, so that the token is sent only to its own server, and a redirect
+//! from https to plain http is refused.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -18,18 +18,18 @@ const MAX_REDIRECTS: usize = 10;
 /// How long a server may take, and how often it is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// For a connection, for an answer, and between two pieces of its body.
+    /// The time limit for a connection, for a response, and between two pieces of its body.
     pub timeout: Duration,
-    /// Attempts in a row that bring nothing, before giving up.
+    /// Attempts in a row without data before giving up.
     pub attempts: u32,
     /// The longest wait that a server may ask for.
     pub max_wait: Duration,
-    /// The wait after the first attempt, where the server asks for none; doubles each time.
+    /// The wait after the first attempt if the server asks for none; it doubles each time.
     pub first_wait: Duration,
 }
 
 impl Patience {
-    /// Five attempts, with waits of 1, 2, 4 and 8 s, and at most five minutes where the server names the wait.
+    /// Five attempts, with waits of 1, 2, 4 and 8 s, and at most five minutes if the server names the wait.
     #[must_use]
     pub fn with_timeout(timeout: Duration) -> Self {
         Self { timeout, attempts: 5, max_wait: Duration::from_mins(5), first_wait: Duration::from_secs(1) }
@@ -47,15 +47,15 @@ pub struct Client {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) url: &'a str,
-    /// Sent to the server of `url` alone, not to where it redirects.
+    /// Sent only to the server of `url`, not to the target of a redirect.
     pub(crate) token: Option<&'a str>,
-    /// The first byte that is wanted.
+    /// The first byte to request.
     pub(crate) start: u64,
-    /// Of the part that is already there: `ETag` or `Last-Modified`.
+    /// The `ETag` or `Last-Modified` of the part that already exists.
     pub(crate) if_range: Option<&'a str>,
 }
 
-/// A server's answer that is a success: 200 or 206; or 416, where nothing is left to send.
+/// A successful response: 200 or 206, or 416 if nothing is left to send.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) response: Response<ureq::Body>,
@@ -71,7 +71,7 @@ impl Answer {
     }
 }
 
-/// Why one attempt brought nothing.
+/// Why one attempt failed.
 pub(crate) enum Attempt {
     /// Another one may.
     Again {
@@ -80,11 +80,11 @@ pub(crate) enum Attempt {
         /// What to report when none succeeds.
         error: ureq::Error,
     },
-    /// No other one will.
+    /// No other attempt will succeed.
     Final(Error),
 }
 
-/// Counts attempts in vain, and waits between them.
+/// Counts failed attempts, and waits between them.
 pub(crate) struct Tries<'a> {
     patience: Patience,
     url: &'a str,
@@ -96,7 +96,7 @@ impl<'a> Tries<'a> {
         Self { patience, url, failed: 0 }
     }
 
-    /// Something came in: patience begins anew.
+    /// Data arrived: the count starts again.
     pub(crate) fn progressed(&mut self) {
         self.failed = 0;
     }
@@ -118,9 +118,10 @@ impl<'a> Tries<'a> {
                 _ => Error::Unreachable {
                     url,
                     attempts: self.failed,
-                    remedy: "check the network and try again: what has come in so far is kept; \
-                             `ingest.download_timeout_s` is the patience"
-                        .to_owned(),
+                    remedy:
+                        "check the network and run again: the download resumes. If the server is slow, raise \
+                             `ingest.download_timeout_s`"
+                            .to_owned(),
                     source: Box::new(error),
                 },
             });
@@ -131,7 +132,7 @@ impl<'a> Tries<'a> {
     }
 }
 
-/// Waits, and looks ten times a second whether to stop.
+/// Waits, and checks ten times a second whether to stop.
 fn wait_for(wait: Duration, listener: Listener<'_>) -> Result<()> {
     const SLICE: Duration = Duration::from_millis(100);
     let mut left = wait;
@@ -145,7 +146,7 @@ fn wait_for(wait: Duration, listener: Listener<'_>) -> Result<()> {
 }
 
 impl Client {
-    /// A client that trusts the certificates which the platform trusts. Opens no connection yet.
+    /// A client that trusts the platform's certificates. It opens no connection yet.
     #[must_use]
     pub fn new(patience: Patience) -> Self {
         let config = Agent::config_builder()
@@ -232,16 +233,16 @@ fn judge(request: &Request<'_>, response: Response<ureq::Body>) -> std::result::
             url,
             status,
             remedy: if request.token.is_some() {
-                "the token (HF_TOKEN) does not open it: accept the repository's terms on the Hub, or use another token"
+                "the token (HF_TOKEN) gives no access: accept the repository's terms on the Hub, or use another token"
             } else {
-                "a repository that is private, gated or misspelt is refused like this: check its name, or set HF_TOKEN"
+                "the repository may be private, gated or misspelt: check its name, or set HF_TOKEN"
             }
             .to_owned(),
         }),
         404 | 410 => Attempt::Final(Error::NotFound {
             url,
             status,
-            remedy: "check the address, or download the file by hand and name its path".to_owned(),
+            remedy: "check the URL, or download the file by hand and name its path".to_owned(),
         }),
         408 | 429 | 500 | 502 | 503 | 504 => Attempt::Again {
             wait: header(&response, "retry-after")
@@ -257,7 +258,7 @@ fn header<'a>(response: &'a Response<ureq::Body>, name: &str) -> Option<&'a str>
     response.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Whether a URL may be asked: over https, or a server of this machine.
+/// Whether a URL is allowed: https, or a server on this machine.
 #[must_use]
 pub fn is_allowed(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
@@ -277,18 +278,18 @@ fn server(url: &str) -> Option<(String, String)> {
     Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_owned()))
 }
 
-/// Where a redirect leads to; not from https to http, where anybody between could change the file.
+/// The target of a redirect. From https to http is refused, because anybody in between could change the file.
 fn redirect(url: &str, location: Option<&str>) -> std::result::Result<String, &'static str> {
     let target = location.and_then(|location| join(url, location));
-    let target = target.ok_or("it redirects without saying where to")?;
+    let target = target.ok_or("it redirects without a target")?;
     let is_https = |url: &str| server(url).is_some_and(|(scheme, _)| scheme == "https");
     if is_https(url) && !is_https(&target) {
-        return Err("it redirects from https:// to an address without encryption");
+        return Err("it redirects from https:// to a URL without encryption");
     }
     Ok(target)
 }
 
-/// Where `location`, given by the server of `url`, leads to.
+/// The URL of `location`, given by the server of `url`.
 fn join(url: &str, location: &str) -> Option<String> {
     if location.contains("://") {
         return Some(location.to_owned());
@@ -324,7 +325,7 @@ mod tests {
     #[test]
     fn a_redirect_never_leaves_https() {
         let (secure, plain) = ("https://a.example/f", "http://127.0.0.1/f");
-        let refused = Err("it redirects from https:// to an address without encryption");
+        let refused = Err("it redirects from https:// to a URL without encryption");
         for target in [
             "http://a.example/f",
             "http://127.0.0.1/f",
@@ -338,7 +339,7 @@ mod tests {
         assert_eq!(redirect(secure, Some("https://b.example/f")), Ok("https://b.example/f".to_owned()));
         assert_eq!(redirect(plain, Some(secure)), Ok(secure.to_owned()));
         assert_eq!(redirect(plain, Some("/g")), Ok("http://127.0.0.1/g".to_owned()));
-        assert_eq!(redirect(secure, None), Err("it redirects without saying where to"));
+        assert_eq!(redirect(secure, None), Err("it redirects without a target"));
     }
 
     #[test]

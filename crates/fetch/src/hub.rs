@@ -1,7 +1,7 @@
 //! Repositories of the Hugging Face Hub: which commit a revision is, which files it has, and those files.
 //!
-//! Why this is not `hf-hub`: its 1.0 brings an asynchronous runtime, and neither offline mode, hash checks nor
-//! `Retry-After`. What is needed are two addresses and the cache's layout.
+//! Why this is not `hf-hub`: version 1.0 needs an asynchronous runtime and has no offline mode, hash checks or
+//! `Retry-After`. We need only two URLs and the cache's layout.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use crate::http::{Client, Request};
 use crate::repo::{Repo, RepoFile, RepoKind, Revision, has_size, is_commit};
 use crate::{Listener, cache, model_files};
 
-/// The longest answer of the API that is read: a listing of some hundred thousand files.
+/// The longest response of the API that is read: a listing of about a hundred thousand files.
 const MAX_LISTING_BYTES: u64 = 64 << 20;
 
-/// The largest file about a model that is not its weights: a tokenizer of a quarter of a million tokens has 17 MB.
+/// The largest file of a model apart from its weights: a tokenizer of a quarter of a million tokens has 17 MB.
 const MAX_SMALL_BYTES: u64 = 64 << 20;
 
 /// The Hub, and the cache of its files on this machine.
@@ -31,7 +31,7 @@ pub struct Hub {
     environment: Environment,
 }
 
-/// What the API says of a repository at a revision.
+/// What the API says about a repository at a revision.
 #[derive(Debug, Deserialize)]
 struct Info {
     sha: String,
@@ -63,9 +63,9 @@ impl Hub {
         Self { client, environment }
     }
 
-    /// The commit that `revision` (a branch, a tag, a commit) is at present, and its files.
+    /// The present commit of `revision` (a branch, tag or commit), and its files.
     ///
-    /// Offline, and where the Hub cannot be reached, it is the one that the cache knows.
+    /// If offline, or if the Hub cannot be reached, it is the commit in the cache.
     pub fn resolve(&self, repo: &Repo, revision: &str, listener: Listener<'_>) -> Result<Revision> {
         let cached = || cache::RepoFolder::new(&self.environment.cache, repo).revision(revision);
         if self.environment.offline {
@@ -74,7 +74,7 @@ impl Hub {
         match self.ask(repo, revision, listener) {
             Err(error @ Error::Unreachable { .. }) => match cached()? {
                 Some(found) => {
-                    tracing::warn!(%error, commit = found.commit, "the Hub is not reached: taking what the cache has");
+                    tracing::warn!(%error, commit = found.commit, "the Hub cannot be reached: using the cached version");
                     Ok(found)
                 }
                 None => Err(error),
@@ -108,7 +108,7 @@ impl Hub {
         let text = held(answer, &url, MAX_LISTING_BYTES, listener)?;
         let info: Info = serde_json::from_slice(&text).map_err(|error| not_the_hub(error.to_string()))?;
         if !is_commit(&info.sha) {
-            return Err(not_the_hub(format!("{:?} is no commit", info.sha)));
+            return Err(not_the_hub(format!("{:?} is not a commit", info.sha)));
         }
         let mut files = BTreeMap::new();
         for sibling in info.siblings {
@@ -152,7 +152,7 @@ impl Hub {
             });
         }
         let folder = RepoFolder::new(&self.environment.cache, repo);
-        // The size alone would let what has changed since it was fetched count as what its name says.
+        // A check of the size alone would miss a file that has changed since it was fetched.
         let mut damaged = None;
         let blob = folder.blob(&wanted.digest);
         if let Some(path) = folder.find(revision, name, wanted) {
@@ -201,7 +201,7 @@ impl Hub {
             token: self.environment.token.as_deref(),
             expected: Some(&revision.files[name].digest),
             size_bytes: Some(revision.files[name].size_bytes),
-            remedy: "it was damaged on its way, or the server is not the Hub: try again",
+            remedy: "it was damaged in transit, or the server is not the Hub: try again",
             partial: &partial,
         };
         let lock = self.client.fill(&order, listener)?;
@@ -211,14 +211,14 @@ impl Hub {
         Ok(())
     }
 
-    /// The folder in which the files of `revision` lie that [`Hub::file`] has given.
+    /// The folder of the files of `revision` that [`Hub::file`] has returned.
     #[must_use]
     pub fn snapshot(&self, repo: &Repo, revision: &Revision) -> PathBuf {
         RepoFolder::new(&self.environment.cache, repo).snapshot(&revision.commit)
     }
 }
 
-/// What stands for itself in a part of a URL's path (RFC 3986, section 2.3).
+/// The characters that need no escape in a part of a URL's path (RFC 3986, section 2.3).
 const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The same in a path of several parts.
 const PATH: &AsciiSet = &PART.remove(b'/');

@@ -1,8 +1,8 @@
 //! Files from the network: a URL, or a repository of the Hugging Face Hub at a revision.
 //!
-//! A download is resumed where it broke off, tried again when the server asks for patience, and compared with
-//! the hash that is known for it. The Hub's files lie in the Hub's own cache layout, shared with Python's
-//! `huggingface_hub`. What the files say, and which of them are wanted, is the business of whoever asks.
+//! A download resumes where it stopped, waits if the server asks for it, and is checked against its hash if known. The
+//! Hub's files are in the Hub's own cache layout, shared with Python's `huggingface_hub`. Not here: what the files
+//! mean, and which are needed.
 
 mod cache;
 mod digest;
@@ -29,28 +29,28 @@ pub use model_files::{model_files, shards, weights_file};
 pub use redact::redacted;
 pub use repo::{Repo, RepoFile, RepoKind, Revision};
 
-/// What a download tells while it goes on. The listener answers with `Break` to stop it.
+/// The progress of a download. The listener returns `Break` to stop it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// Bytes of `name` begin to come in.
+    /// The download of `name` begins.
     Started {
         /// For people: a URL, or a file of a repository.
         name: &'a str,
-        /// Size of the whole; 0 where the server does not say.
+        /// Size of the whole file; 0 if the server does not say.
         total_bytes: u64,
         /// Already there from an earlier attempt.
         present_bytes: u64,
     },
-    /// So many more bytes have come in.
+    /// This many more bytes have arrived.
     Received(u64),
-    /// The server is given time; nothing comes in.
+    /// Waiting for the server; no data arrives.
     Waiting,
 }
 
 /// Who listens to [`Event`]s.
 pub type Listener<'a> = &'a mut dyn FnMut(Event<'_>) -> ControlFlow<()>;
 
-/// Tells the listener, and stops where it wants to.
+/// Tells the listener, and stops if it wants to.
 fn tell(listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>, event: Event<'_>) -> Result<()> {
     match listener(event) {
         ControlFlow::Continue(()) => Ok(()),

@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::{Event, Listener, tell};
 
-/// Time between two looks at a lock that another process holds.
+/// Time between two attempts to take a lock that another process holds.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Looks in vain before giving up: an hour, in which a large file comes in over a slow line.
+/// Failed attempts before giving up: an hour, enough for a large file over a slow connection.
 const LOOKS: u32 = 36_000;
 
 /// Opens `path` for appending and reading, alone; released when the file is closed.
@@ -21,14 +21,14 @@ pub(crate) fn open_alone(path: &Path, listener: Listener<'_>) -> Result<File> {
         fs_err::create_dir_all(folder)?;
     }
     for _ in 0..LOOKS {
-        // A link would have its target overwritten, and opening a FIFO would wait.
+        // The target of a link would be overwritten, and opening a FIFO would wait.
         if fs_err::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
             return Err(Error::NotAFile { path: path.to_owned() });
         }
         let file = fs_err::OpenOptions::new().create(true).append(true).read(true).open(path)?.into_file();
         match file.try_lock() {
             Ok(()) if is_still_at(&file, path) => return Ok(file),
-            // The one before renamed it: a new file is due.
+            // The previous holder renamed it, so a new file is needed.
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 tell(listener, Event::Waiting)?;

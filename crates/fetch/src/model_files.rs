@@ -1,4 +1,4 @@
-//! Which files of a folder or repository make up a model: those that are read, and so count in fingerprints.
+//! Which files of a folder or repository make up a model. These files are read, so they count in fingerprints.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,8 +15,8 @@ const ABOUT: [&str; 6] = [
     "vocab.txt",
 ];
 
-/// Forms of the weights: the first that is there is read, as transformers does. An index names the files
-/// (shards) that together are the checkpoint.
+/// Formats of the weights: the first that exists is read, as in transformers. An index names the files (shards) that
+/// together hold the weights.
 const WEIGHTS: [&str; 4] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -24,21 +24,21 @@ const WEIGHTS: [&str; 4] = [
     "pytorch_model.bin.index.json",
 ];
 
-/// The most that an index has: a line for each tensor.
+/// The most bytes of an index: it has a line for each tensor.
 const INDEX_BYTES: u64 = 64 << 20;
 
-/// Whether a file says something about a model and is not its weights.
+/// Whether a file belongs to a model but does not hold weights.
 pub(crate) fn is_small(name: &str) -> bool {
     ABOUT.contains(&name) || (WEIGHTS.contains(&name) && name.ends_with(".index.json"))
 }
 
-/// The file of the folder that its weights are in, or the index of those.
+/// The folder's weight file, or the index of its shards.
 #[must_use]
 pub fn weights_file(folder: &Path) -> Option<&'static str> {
     WEIGHTS.into_iter().find(|name| folder.join(name).is_file())
 }
 
-/// The shards that an index names; `None` where it is of another form, or names a file of another folder.
+/// The shards that an index names; `None` if it has another format, or names a file of another folder.
 #[must_use]
 pub fn shards(index: &Value) -> Option<BTreeSet<&str>> {
     let names = index["weight_map"].as_object()?.values().map(|name| {

@@ -1,6 +1,6 @@
 //! URLs as logs and messages may show them.
 
-/// A URL without its user name, password, query and fragment: what signs or opens it stays out of logs.
+/// A URL without its user name, password, query and fragment: signatures and credentials stay out of logs.
 #[must_use]
 pub fn redacted(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {

@@ -30,7 +30,7 @@ impl RepoKind {
 pub struct Repo {
     /// What it holds.
     pub kind: RepoKind,
-    /// `owner/name`, or `name` alone for the Hub's oldest.
+    /// `owner/name`; the Hub's oldest repositories have only a name.
     pub id: String,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Repo {
     }
 }
 
-/// A repository at one commit: the same for ever.
+/// A repository at one commit, which never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
     /// 40 hexadecimal digits.

@@ -1,4 +1,4 @@
-//! Work that waits for a server, done in a thread, so that the listener is asked meanwhile.
+//! Runs work that waits for a server in a thread, so that the listener can stop it meanwhile.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::{Event, Listener, tell};
 
-/// Time between two questions to the listener.
+/// Time between two calls of the listener.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// Messages that a thread may be ahead.
 const AHEAD: usize = 4;
 
-/// Starts `work`, which puts what it has into the function that it is given, and stops when that answers `false`:
-/// nobody waits any more. A thread that hangs in a connection ends with its time-out.
+/// Starts `work`, which passes its messages to the given function, and stops when that returns `false`, because nobody
+/// waits any more. A thread that hangs in a connection ends with its time-out.
 pub(crate) fn start<T: Send + 'static>(
     work: impl FnOnce(&dyn Fn(T) -> bool) + Send + 'static,
 ) -> Result<Receiver<T>> {

@@ -260,7 +260,7 @@ fn sizes_that_no_such_file_has_are_refused_before_anything_is_sent() {
     };
     insta::assert_snapshot!(error("config.json"), @r"
     a/b lists config.json with 5497558138880 bytes, the limit is 67108864
-    help: no such file is that large: name another repository or revision: a/b@REVISION
+    help: a file of this kind is never that large: name another repository or revision: a/b@REVISION
     ");
     let weights = hub.file(&model, &revision, "model.safetensors", &mut |_| ControlFlow::Continue(()));
     assert!(matches!(&weights, Err(Error::NoRoom { bytes, .. }) if *bytes == 1 << 60), "{weights:?}");

@@ -1,4 +1,4 @@
-//! Downloads of a URL from a server that fails: what is kept, what is asked again, what is refused.
+//! Downloads of a URL from a server that fails: what is kept, what is retried, what is refused.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -130,7 +130,7 @@ fn redirects_are_followed_but_not_into_the_open() {
     let open = download(&server.url("/moved"), folder.path()).unwrap_err();
     insta::assert_snapshot!(message(&open, &server, folder.path()), @r"
     http://example.org/f is not https://
-    help: only servers of this machine (127.0.0.1, localhost) are asked over http://
+    help: use https://; http:// is allowed only for servers on this machine (127.0.0.1, localhost)
     ");
     server.faults("/circle", &vec![to("/circle"); 20]);
     let circle = download(&server.url("/circle"), folder.path()).unwrap_err();
@@ -227,7 +227,7 @@ fn a_server_that_sends_without_end_is_stopped_at_the_listed_size() {
     });
     insta::assert_snapshot!(message(&error.unwrap_err(), &server, folder.path()), @r"
     http://SERVER/f?…: the server sends more than 160 bytes, which the file should have
-    help: it is not the file that was listed or recorded: check the address, or try again later
+    help: it is not the file that was listed or recorded: check the URL, or try again later
     ");
     assert!(received <= 160, "{received}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -310,5 +310,5 @@ fn a_file_that_outgrows_its_limit_is_named_and_kept() {
     let said = said.split_once('<').unwrap().1.rsplit_once('>').unwrap().0;
     let (file, rest) = said.split_once(".incomplete").unwrap();
     assert!(file.starts_with("FOLDER/"), "{file}");
-    insta::assert_snapshot!(rest, @" cannot be written; make room on its disk, or raise `ulimit -f`, and start again: what has come in so far is kept");
+    insta::assert_snapshot!(rest, @" cannot be written; free space on its disk, or raise `ulimit -f`, and run again: the download resumes");
 }

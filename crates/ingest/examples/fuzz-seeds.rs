@@ -1,4 +1,4 @@
-//! Writes what the fuzz targets begin with, from the tests' forms and fixtures, into `tests/fuzz/corpus`.
+//! Writes the seeds of the fuzz targets, from the tests' forms and fixtures, into `tests/fuzz/corpus`.
 
 use std::fs;
 use std::path::Path;

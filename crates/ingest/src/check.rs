@@ -1,8 +1,8 @@
 //! The rules that a question must keep to be trained on or evaluated.
 //!
-//! An answer without its text at its offset would teach a wrong span, and a second question of an id would
-//! make the scores ambiguous. One question at a time, of which only a hash of its id stays; what to do with the
-//! offenders is decided by [`crate::tally`], and where a misplaced answer is by [`crate::realign`].
+//! An answer without its text at its offset would teach a wrong span, and a second question of an id would make the
+//! scores ambiguous. Questions are checked one at a time, and only a hash of each id stays in memory. [`crate::tally`]
+//! decides what to do with invalid questions, and [`crate::realign`] finds misplaced answers.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -19,21 +19,21 @@ use crate::realign::{Located, locate};
 use crate::tally::Tally;
 use crate::verdict::{Moved, Reason, Verdict, has_edge_space};
 
-/// A question with the paragraph it is asked about.
+/// A question with its paragraph.
 #[derive(Debug)]
 pub struct Question<'a> {
-    /// Of the article.
+    /// The title of the article.
     pub title: &'a str,
     /// The paragraph.
     pub context: &'a str,
-    /// Id, question and answers; its own where answers were moved.
+    /// Id, question and answers; a copy if answers were moved.
     pub qa: Cow<'a, Qa>,
 }
 
 /// Takes a usable question, and may stop the reading.
 pub type Visit<'a> = &'a mut dyn FnMut(&Question<'_>) -> Result<()>;
 
-/// What the settings make of questions that break the rules.
+/// What the settings do with questions that break the rules.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     pub on_invalid: OnInvalid,
@@ -46,7 +46,7 @@ impl From<&Ingest> for Rules {
     }
 }
 
-/// Holds the questions of a split against the rules, one after another.
+/// Checks the questions of a split against the rules, one after another.
 #[derive(Debug)]
 pub struct Checker {
     rules: Rules,
@@ -63,8 +63,8 @@ impl Checker {
         Self { rules, ids: HashSet::default(), tally: Tally::default() }
     }
 
-    /// Judges the questions of an article, shows each with its verdict to the audit if there is one, and those that
-    /// can be used to `visit`.
+    /// Checks the questions of an article. It passes each with its verdict to the audit, if there is one, and the
+    /// usable questions to `visit`.
     pub fn article(
         &mut self,
         article: &Article,
@@ -93,8 +93,8 @@ impl Checker {
         Ok(())
     }
 
-    /// The question with the answers that count: those with a text, and none where it is said to have none and such
-    /// answers are ignored.
+    /// The question with the answers that count: those with a text, or none if the question is marked as impossible and
+    /// such answers are ignored.
     fn gold<'a>(&mut self, qa: &'a Qa) -> Cow<'a, Qa> {
         let is_plausible =
             qa.is_impossible == Some(true) && self.rules.plausible_answers == PlausibleAnswers::Ignore;
@@ -117,7 +117,8 @@ impl Checker {
             return Verdict::Broken(reason);
         }
         let mut moves = Vec::new();
-        // Beside an answer with a place, one without is another accepted wording (MRQA has them): it is scored by.
+        // If another answer has a place, an answer without one is another accepted wording, as in MRQA: it counts in
+        // scores.
         let has_place = qa.answers().iter().any(|answer| answer.answer_start.is_some());
         for (answer_index, answer) in qa.answers().iter().enumerate() {
             if has_place && answer.answer_start.is_none() {
@@ -141,7 +142,7 @@ impl Checker {
     }
 }
 
-/// The question with its answers where they are.
+/// The question with its answers at their places.
 fn realigned(qa: &Qa, moves: &[Moved<'_>]) -> Qa {
     let mut qa = qa.clone();
     for Moved { answer_index, place, .. } in moves {
@@ -153,7 +154,7 @@ fn realigned(qa: &Qa, moves: &[Moved<'_>]) -> Qa {
     qa
 }
 
-/// The first rule that a question of a new id breaks, answers at their offsets aside.
+/// The first rule that a question with a new id breaks, apart from the offsets of its answers.
 fn broken_rule<'a>(qa: &'a Qa, context: &CharIndex<'a>) -> Option<Reason<'a>> {
     if qa.id.is_empty() {
         return Some(Reason::EmptyId);

@@ -1,4 +1,4 @@
-//! Everything that can be wrong with what comes in, each with what to do about it.
+//! Everything that can be wrong with the input, each with a remedy.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub enum Error {
     #[diagnostic(transparent)]
     Questions(Box<question_files::Error>),
 
-    /// What the settings name cannot be found or fetched.
+    /// A source in the settings cannot be found or fetched.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Stage(Box<stage::Error>),
@@ -55,11 +55,11 @@ pub enum Error {
         origin: String,
         /// `train` or `validation`.
         split: &'static str,
-        /// In the file.
+        /// The number of questions in the file.
         questions: usize,
     },
 
-    /// A file without questions, or a choice of none of them.
+    /// A file without questions, or settings that choose none of them.
     #[error("{origin}: there are no questions for {split}")]
     #[diagnostic(help("name a file with questions: `--set ingest.{split}=PATH`"))]
     NoQuestions {
@@ -69,11 +69,9 @@ pub enum Error {
         split: &'static str,
     },
 
-    /// Too little to set a share of it aside.
-    #[error(
-        "{origin}: its questions are asked about {contexts} context, too few to set a share aside for validation"
-    )]
-    #[diagnostic(help("name validation data of its own: `--set ingest.validation=PATH`"))]
+    /// Too few contexts to set a share aside.
+    #[error("{origin}: its questions have {contexts} context, too few to set a share aside for validation")]
+    #[diagnostic(help("name a file of validation questions: `--set ingest.validation=PATH`"))]
     NoShare {
         /// The file, or the generated corpus.
         origin: String,
@@ -82,7 +80,7 @@ pub enum Error {
 
     /// A list of ids names questions that the split does not have.
     #[error("{}: {count} of its {ids} ids are not among the usable questions of {origin}\n{listing}", path.display())]
-    #[diagnostic(help("take them off the list, or name the file they are from in ingest.{split}"))]
+    #[diagnostic(help("remove them from the list, or name the file that holds them in ingest.{split}"))]
     UnknownIds {
         /// The list.
         path: PathBuf,
@@ -103,7 +101,7 @@ pub enum Error {
 
     /// A dataset of the Hub without a file for a split, or with several sets of them.
     #[error("{name} has {found} for the split {split}")]
-    #[diagnostic(help("name the files by their addresses: {example}"))]
+    #[diagnostic(help("name the files by URL: {example}"))]
     HubSplit {
         /// The dataset.
         name: String,
@@ -111,7 +109,7 @@ pub enum Error {
         split: &'static str,
         /// None, or which.
         found: String,
-        /// An address, for example.
+        /// A URL, for example.
         example: String,
     },
 

@@ -1,4 +1,4 @@
-//! Texts as numbers, where only whether they are equal counts: a table of these stays small whatever the texts.
+//! Texts as hashes, to compare them for equality: a table of hashes stays small for any texts.
 
 /// 128 bits of a BLAKE3: no two texts of any dataset share one.
 #[must_use]

@@ -1,9 +1,9 @@
-//! The ingest stage: the one door to the outside world.
+//! The ingest stage: reads all outside data and models.
 //!
-//! Data (files in SQuAD's JSON form or in the column form of `datasets`, from disk, from a URL or from the Hub; or
-//! the corpus that distilburn generates) becomes contexts and examples, question by question, so that a split
-//! may be larger than memory; and a pretrained model's folder becomes tensors and assets. Whatever breaks a rule
-//! is named, and stops the stage where the settings do not let it pass. Tokens are the next stage's business.
+//! Data comes from files in any format of `question-files` (on disk, from a URL or from the Hub), or from the corpus
+//! that distilburn generates. It becomes contexts and examples, one question at a time, so a split may be larger than
+//! memory. A pretrained model's folder becomes tensors and assets. Anything that breaks a rule is reported, and stops
+//! the stage unless the settings allow it. Not here: tokens (the next stage).
 
 mod audit;
 mod check;
@@ -36,7 +36,7 @@ use crate::split::Split;
 
 pub use crate::error::{Error, Result};
 
-/// Runs the stage: the base model's weights are converted while the questions are read.
+/// Runs the stage. It converts the base model's weights while it reads the questions.
 pub fn run(job: &mut Job) -> Result<()> {
     let settings = job.settings.ingest.clone();
     let folder = job.fetcher.model_folder(&settings.base_model)?;
@@ -64,7 +64,7 @@ pub fn run(job: &mut Job) -> Result<()> {
     Ok(())
 }
 
-/// Writes the splits and the audit; returns what the manifest says of them. `stop` ends it as a signal would.
+/// Writes the splits and the audit; returns their metrics for the manifest. `stop` ends it as a signal would.
 fn ingest_questions(
     settings: &Ingest,
     model: &ModelFolder,

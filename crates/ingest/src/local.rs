@@ -1,4 +1,4 @@
-//! The files that a setting names, brought onto this machine.
+//! The files that a setting names, downloaded if necessary.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use question_files::QuestionFile;
 
 use crate::error::{Error, Result};
 
-/// Of one split's files, the forms in the order in which they are preferred.
+/// The formats of one split's files, in order of preference.
 const FORMS: [&[&str]; 2] = [&["parquet"], &["jsonl", "ndjson", "json"]];
 
-/// The files of `locations`, in their order; `split` and `setting` say for what.
+/// The files of `locations`, in their order; `split` and `setting` are for messages.
 pub fn files(
     locations: &[Location],
     split: SplitName,
@@ -45,8 +45,8 @@ pub fn files(
     Ok(files)
 }
 
-/// The files of a split, as `datasets` finds them: its name stands in theirs, between other signs than letters and
-/// digits.
+/// The files of a split, found as in `datasets`: their names contain the split's name, without letters or digits next
+/// to it.
 fn of_split<'a>(revision: &'a Revision, split: SplitName, id: &HubId) -> Result<Vec<&'a str>> {
     let words: &[&str] = match split {
         SplitName::Train => &["train", "training"],

@@ -1,10 +1,9 @@
-//! Where an answer is that is not at its offset, and whether that is beyond doubt.
+//! Finds an answer that is not at its offset, and whether its place is beyond doubt.
 //!
-//! Offsets go astray when a file was written by a program that counts otherwise than Python (UTF-16 code units,
-//! bytes), or when context and answer were cleaned after they were counted (white space, line ends, case,
-//! Unicode normal form). Each of these is tried: it explains the offset if it leads from the offset to the
-//! answer's text. An answer is moved where the explanations agree on one place, or where its text stands
-//! only once in the context.
+//! Offsets are wrong if a program wrote the file that counts differently from Python (UTF-16 code units, bytes), or if
+//! context and answer were cleaned after counting (white space, line ends, case, Unicode normal form). Each of these is
+//! tried: it explains the offset if it leads from the offset to the answer's text. An answer is moved if the
+//! explanations agree on one place, or if its text occurs only once in the context.
 
 mod counted;
 mod folded;
@@ -20,14 +19,14 @@ use self::folded::Folded;
 pub struct Place<'a> {
     /// Where it starts, in characters.
     pub start: i32,
-    /// What the context reads there.
+    /// The text of the context there.
     pub text: &'a str,
 }
 
 /// What is known about the place of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Located<'a> {
-    /// Its place, and why it can be no other.
+    /// Its place, and why it is certain.
     At(Place<'a>, String),
     /// The nearest of several, and how many.
     Several(Place<'a>, usize),
@@ -35,7 +34,7 @@ pub enum Located<'a> {
     Nowhere,
 }
 
-/// Looks for an answer that is not at its offset, or has none.
+/// Looks for an answer that is not at its offset, or has no offset.
 #[must_use]
 pub fn locate<'a>(text: &str, start: Option<i32>, context: &CharIndex<'a>) -> Located<'a> {
     let folded = Folded::new(context.slice(CharOffset(0), context.len()));
@@ -75,7 +74,7 @@ pub fn locate<'a>(text: &str, start: Option<i32>, context: &CharIndex<'a>) -> Lo
     }
 }
 
-/// The places that a way of counting leads to from `start`; `None` for counting characters, as is right.
+/// The places that a way of counting leads to from `start`; `None` for counting characters, which is the right way.
 fn explained<'c, 'a>(
     start: Option<i32>,
     context: &CharIndex<'a>,
@@ -102,7 +101,7 @@ fn nearest<'a>(places: &[&Place<'a>], start: Option<i32>) -> Place<'a> {
     (*nearest.expect("asked of at least two places")).clone()
 }
 
-/// What sets an answer apart from the text at its place.
+/// How an answer differs from the text at its place.
 fn difference(text: &str, found: &str) -> &'static str {
     let spaced = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     if spaced(text) == spaced(found) {

@@ -1,8 +1,8 @@
-//! Which of the usable questions are kept.
+//! Chooses which of the usable questions are kept.
 //!
 //! The random subset is the same on every machine and in every later version: `squad::SplitMix64` draws for a
-//! Fisher–Yates shuffle that stops after the questions that are kept. It wants to know how many there are, which
-//! shows only at the end of a pass over the data; every other choice is made question by question.
+//! Fisher–Yates shuffle that stops after the questions that are kept. It needs the number of questions, which is known
+//! only after a pass over the data; every other choice is made question by question.
 
 use std::collections::HashMap;
 use std::iter::Peekable;
@@ -20,10 +20,10 @@ pub enum Selection {
     /// Every one.
     All,
     First(usize),
-    /// So many, drawn without replacement.
+    /// This many, drawn without replacement.
     Random {
         count: usize,
-        /// Of the draw.
+        /// The seed of the draw.
         seed: u64,
     },
     /// Exactly these.
@@ -35,19 +35,19 @@ pub enum Selection {
     },
 }
 
-/// A choice being made: asked of every usable question, in order.
+/// A choice in progress: called for every usable question, in order.
 #[derive(Debug)]
 pub enum Choice {
     /// So many more.
     Next(usize),
-    /// Those with these numbers, ascending.
+    /// The questions with these numbers, ascending.
     Drawn {
         /// The number of the next question.
         number: usize,
         /// The numbers that are still to come.
         wanted: Peekable<IntoIter<usize>>,
     },
-    /// Those with these ids.
+    /// The questions with these ids.
     Ids {
         /// The list.
         path: PathBuf,
@@ -59,8 +59,7 @@ pub enum Choice {
 }
 
 impl Selection {
-    /// Begins the choice; `None` where it needs to know how many usable questions there are and `usable` does not
-    /// say.
+    /// Begins the choice; `None` if it needs the number of usable questions and `usable` does not give it.
     #[must_use]
     pub fn begin(&self, usable: Option<usize>) -> Option<Choice> {
         Some(match self {
@@ -79,7 +78,7 @@ impl Selection {
 }
 
 impl Choice {
-    /// Whether the next usable question, which has this id, is kept.
+    /// Whether the next usable question, with this id, is kept.
     pub fn keeps(&mut self, id: &str) -> bool {
         match self {
             Self::Next(more) => {
@@ -113,7 +112,7 @@ impl Choice {
     }
 }
 
-/// `count` of the numbers below `len`, ascending; all of them where there are not more.
+/// `count` of the numbers below `len`, ascending; all of them if `len` is not larger.
 pub fn random_subset(len: usize, count: usize, seed: u64) -> Vec<usize> {
     let count = count.min(len);
     let mut indices: Vec<usize> = (0..len).collect();

@@ -1,7 +1,7 @@
 //! A share of the training contexts, set aside for validation.
 //!
-//! Drawn by context, so that no paragraph is both learned from and asked about; contexts that differ in case, signs or
-//! spaces alone count as one. The draw goes by `ingest.seed` and is the same on every machine.
+//! Contexts are drawn, so that no paragraph is in both parts. Contexts that differ only in case, signs or spaces count
+//! as one. The draw depends on `ingest.seed` and is the same on every machine.
 
 use std::collections::HashSet;
 
@@ -34,7 +34,7 @@ pub enum Part {
 }
 
 impl Contexts {
-    /// Takes in the contexts that a question is asked about.
+    /// Adds the contexts that have questions.
     pub fn push(&mut self, article: &Article) {
         for paragraph in article.paragraphs.iter().filter(|paragraph| !paragraph.qas.is_empty()) {
             let context = self.normal.hashes(&paragraph.context).normal;

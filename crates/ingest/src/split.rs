@@ -1,4 +1,4 @@
-//! The splits: where each comes from, which of its questions are kept, where they go.
+//! The splits: where each comes from, which of its questions are kept, and where they are written.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::tables::{Counts, Tables};
 use crate::tally::Tally;
 use crate::{local, sample};
 
-/// A split, with the settings that are its own.
+/// A split, with its own settings.
 #[derive(Debug)]
 pub struct Split<'a> {
     pub name: SplitName,
@@ -27,12 +27,12 @@ pub struct Split<'a> {
     max_examples: usize,
     /// The setting and its list of ids.
     ids: Option<(&'static str, &'a PathBuf)>,
-    /// Where it is a part of the training data.
+    /// The part of the training data, if it is one.
     part: Option<(&'a Share, Part)>,
 }
 
 impl<'a> Split<'a> {
-    /// Draws the contexts that are set aside for validation, where the settings say so.
+    /// Draws the contexts that are set aside for validation, if the settings say so.
     pub fn share(settings: &Ingest, stop: &AtomicBool, job: &mut Job) -> Result<Option<Share>> {
         let Source::Share(percent) = settings.validation else { return Ok(None) };
         let train = Split::train(settings, None);
@@ -48,7 +48,8 @@ impl<'a> Split<'a> {
         contexts.draw(percent, settings.seed, &train.origin()).map(Some)
     }
 
-    /// The splits that the settings describe; `share` is what is set aside, where validation is a share of training.
+    /// The splits that the settings describe; `share` is the part that is set aside, if validation is a share of
+    /// training.
     #[must_use]
     pub fn all(settings: &'a Ingest, share: Option<&'a Share>) -> Vec<Self> {
         let validation = Self {
@@ -81,11 +82,11 @@ impl<'a> Split<'a> {
         }
     }
 
-    /// Shows all of its questions to the audit, and writes those that keep the rules and that the settings choose,
-    /// at least one, to its tables; returns what the manifest says of it.
+    /// Passes all of its questions to the audit, and writes the valid questions that the settings choose to its tables.
+    /// There must be at least one. Returns the metrics for the manifest.
     ///
-    /// The data is gone through once, and twice where the choice needs to know how many questions there are. What
-    /// stays in memory of a question are hashes and its id. `stop` ends it as a signal would.
+    /// It reads the data once, or twice if the choice needs the number of questions. Only hashes and the id of each
+    /// question stay in memory. `stop` ends it as a signal would.
     pub fn ingest(
         &self,
         settings: &Ingest,
@@ -132,7 +133,7 @@ impl<'a> Split<'a> {
         if counts.unanswerable == counts.questions {
             tracing::warn!(
                 split = self.name.as_str(),
-                "no question has an answer: there is nothing to learn or to score"
+                "no question has an answer, so there is nothing to learn or to score"
             );
         }
         let count = |count: usize| count as u64;
@@ -151,11 +152,15 @@ impl<'a> Split<'a> {
         })
     }
 
-    /// Says what is usable and yet not as one may think.
+    /// Warns about data that is usable but may surprise the user.
     fn warn(&self, tally: &Tally, counts: &Counts) {
         let split = self.name.as_str();
         if tally.empty_answers > 0 {
-            tracing::info!(split, questions = tally.empty_answers, "answers without text count as no answer");
+            tracing::info!(
+                split,
+                questions = tally.empty_answers,
+                "empty answer texts are read as no answer"
+            );
         }
         if tally.edge_spaces > 0 {
             tracing::warn!(
@@ -205,9 +210,9 @@ impl<'a> Split<'a> {
         Ok((tally, counts))
     }
 
-    /// Where its questions are read from, fetched where they are not here; `seed` is the generated corpus's.
+    /// Where its questions are read from, downloaded if necessary; `seed` is that of the generated corpus.
     fn open(&self, seed: u64, fetcher: &mut Fetcher) -> Result<Data> {
-        // A share of the training data is read from where that is.
+        // A share of the training data is read from the training files.
         let data_of = if self.part.is_some() { SplitName::Train } else { self.name };
         let Source::At(locations) = self.source else {
             let sample = sample::generate(seed);
@@ -228,7 +233,7 @@ impl<'a> Split<'a> {
         }
     }
 
-    /// A list of ids goes before a number of questions.
+    /// A list of ids takes precedence over a number of questions.
     fn selection(&self, settings: &Ingest) -> Result<Selection> {
         if let Some((setting, path)) = self.ids {
             return Ok(Selection::Ids { path: path.clone(), ids: question_files::read_ids(path, setting)? });
@@ -247,17 +252,17 @@ enum Data {
     Files(Vec<QuestionFile>),
 }
 
-/// The articles of a split, as often as they are wanted.
+/// The articles of a split; they can be read more than once.
 struct Articles<'a> {
     data: Data,
     is_stopped: &'a dyn Fn() -> bool,
     part: Option<(&'a Share, Part)>,
-    /// What each file was taken for, once they are read.
+    /// The detected format of each file, once the files are read.
     understood: RefCell<Vec<Understood>>,
 }
 
 impl Articles<'_> {
-    /// Shows every article to `visit`, until the stage is to stop.
+    /// Passes every article to `visit`, until the stage should stop.
     fn each(&self, visit: &mut dyn FnMut(&Article) -> Result<()>) -> Result<()> {
         let mut visit = |article: &Article| {
             if (self.is_stopped)() {

@@ -1,6 +1,6 @@
-//! The chosen questions of a split as its two tables, written as they come.
+//! Writes the chosen questions of a split to its two tables as they come.
 //!
-//! Only contexts that a question is asked about are written, and identical ones once.
+//! Only contexts with questions are written, and identical contexts only once.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -12,7 +12,7 @@ use crate::check::Question;
 use crate::error::Result;
 use crate::hash::hash128;
 
-/// What was written of a split.
+/// What was written for a split.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Different titles.
@@ -27,13 +27,13 @@ pub struct Counts {
     pub several_answers: usize,
 }
 
-/// Both tables in the making. Of what is written, hashes stay.
+/// Both tables, not yet finished. Only hashes of the written texts stay in memory.
 pub struct Tables {
     contexts: ContextsWriter,
     examples: ExamplesWriter,
     context_ids: HashMap<u128, u32>,
     articles: HashSet<u128>,
-    /// The latest paragraph, which the next question most often shares.
+    /// The latest paragraph; the next question usually has the same.
     latest: Option<Latest>,
     counts: Counts,
 }
@@ -72,7 +72,7 @@ impl Tables {
             answers: answers
                 .map(|answer| Answer { text: &answer.text, start: answer.answer_start.unwrap_or(-1) })
                 .collect(),
-            // What the file says of it is not asked: the official v2.0 script goes by the answers.
+            // The file's own statement is not used: the official v2.0 script goes by the answers.
             is_impossible: qa.answers().is_empty(),
         })?;
         self.counts.questions += 1;

@@ -10,16 +10,16 @@ use crate::error::{Error, Result};
 use crate::verdict::{Verdict, has_edge_space};
 use artifact::Listing;
 
-/// What the rules said of the questions so far.
+/// The verdicts on the questions so far.
 #[derive(Debug, Default)]
 pub struct Tally {
     /// How many can be used.
     pub usable: usize,
-    /// How many of those only because their answers were moved.
+    /// How many of those can be used only because their answers were moved.
     pub realigned: usize,
-    /// How many questions have an answer without a text, which counts as none.
+    /// How many questions have an answer without a text; it counts as no answer.
     pub empty_answers: usize,
-    /// How many usable questions have an answer with white space at an edge, which stays there.
+    /// How many usable questions have an answer with white space at an edge, which is kept.
     pub edge_spaces: usize,
     /// How many cannot be used, by the name of the first rule that each breaks.
     pub skipped: BTreeMap<&'static str, usize>,
@@ -27,7 +27,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Takes in the verdict on the next question.
+    /// Adds the verdict on the next question.
     pub fn take_in(&mut self, qa: &Qa, verdict: &Verdict<'_>) {
         match verdict {
             Verdict::Sound => {
@@ -57,7 +57,7 @@ impl Tally {
         self.usable + self.skipped_count()
     }
 
-    /// Refuses questions that cannot be used where they are not to be left out; `origin` is for the message.
+    /// Refuses questions that cannot be used, unless the settings leave them out; `origin` is for the message.
     pub fn accept(&self, on_invalid: OnInvalid, origin: &str) -> Result<()> {
         if on_invalid != OnInvalid::Error || self.skipped.is_empty() {
             return Ok(());
@@ -77,16 +77,16 @@ impl Tally {
     fn remedy(&self) -> &'static str {
         let has = |finding: Finding| self.skipped.contains_key(finding.name());
         if self.skipped.get(Finding::Unlabelled.name()) == Some(&self.questions()) {
-            "to train or to validate, questions need `answers`: an empty list where there is none"
+            "questions for training or validation need `answers`; write an empty list if there is no answer"
         } else if has(Finding::ImpossibleWithAnswers) {
-            "correct them, or read them as questions without an answer with `--set ingest.plausible_answers=ignore`; \
-             `--set ingest.on_invalid=skip` leaves them out"
+            "correct them, or read them as questions without an answer with `--set ingest.plausible_answers=ignore`, or \
+             leave them out with `--set ingest.on_invalid=skip`"
         } else if [Finding::AnswerNotAtOffset, Finding::OffsetOutsideContext, Finding::NoOffset]
             .into_iter()
             .any(has)
         {
-            "correct them, or leave them out with `--set ingest.on_invalid=skip`; `--set ingest.on_invalid=realign` \
-             moves answers to their places where those are beyond doubt, and leaves out the rest"
+            "correct them, or leave them out with `--set ingest.on_invalid=skip`; `--set ingest.on_invalid=realign` moves \
+             answers to their places if there is no doubt, and leaves out the rest"
         } else {
             "correct them, or leave them out with `--set ingest.on_invalid=skip`"
         }

@@ -1,4 +1,4 @@
-//! What the rules say of a question: sound, sound once its answers are moved, or broken, and why.
+//! The verdict on a question: valid, valid once its answers are moved, or invalid, and why.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use artifact::Finding;
 
 use crate::realign::Place;
 
-/// What the rules say of a question.
+/// The verdict on a question.
 #[derive(Debug)]
 pub enum Verdict<'a> {
     /// It keeps them.
     Sound,
-    /// It keeps them once these answers are moved.
+    /// It keeps the rules once these answers are moved.
     Realigned(Vec<Moved<'a>>),
     /// It breaks one.
     Broken(Reason<'a>),
@@ -23,7 +23,7 @@ pub struct Moved<'a> {
     /// Which of the question's answers.
     pub answer_index: usize,
     pub reason: Reason<'a>,
-    /// Where it goes.
+    /// Its new place.
     pub place: Place<'a>,
     pub why: String,
 }
@@ -33,15 +33,15 @@ pub struct Moved<'a> {
 pub enum Reason<'a> {
     /// The id is the empty string.
     EmptyId,
-    /// An earlier question has the id.
+    /// An earlier question has the same id.
     DuplicateId,
-    /// Nothing but white space is asked about.
+    /// The context is only white space.
     EmptyContext,
-    /// Nothing but white space is asked.
+    /// The question is only white space.
     EmptyQuestion,
     /// It has no answers, and does not say that there are none.
     Unlabelled,
-    /// White space at an edge of an answer; a reason to move it, not to leave the question out.
+    /// White space at an edge of an answer: a reason to move the answer, not to leave the question out.
     EdgeSpace,
     /// An answer without an offset.
     NoOffset {
@@ -56,16 +56,16 @@ pub enum Reason<'a> {
         start: i32,
         context_chars: u32,
     },
-    /// The context reads otherwise at the answer's offset.
+    /// The context has another text at the answer's offset.
     Misplaced {
         /// The answer.
         text: &'a str,
         /// Its `answer_start`.
         start: i32,
-        /// What stands there, as long as the answer.
+        /// The text there, as long as the answer.
         found: &'a str,
     },
-    /// `is_impossible`, and yet there are answers.
+    /// `is_impossible` is true, but there are answers.
     ImpossibleWithAnswers,
 }
 
@@ -96,7 +96,7 @@ impl fmt::Display for Reason<'_> {
             Self::EmptyContext => formatter.write_str("the context is empty"),
             Self::EmptyQuestion => formatter.write_str("the question is empty"),
             Self::Unlabelled => formatter.write_str("it has no `answers`: it is unlabelled"),
-            Self::EdgeSpace => formatter.write_str("white space stands at an edge of an answer"),
+            Self::EdgeSpace => formatter.write_str("an answer begins or ends with white space"),
             Self::NoOffset { text } => write!(formatter, "answer {text:?} has no answer_start"),
             Self::OffsetOutside { text, start, context_chars } => write!(
                 formatter,
@@ -108,7 +108,7 @@ impl fmt::Display for Reason<'_> {
                     "answer {text:?} is not at character {start} of its context, which reads {found:?}"
                 )
             }
-            Self::ImpossibleWithAnswers => formatter.write_str("it is_impossible and has answers"),
+            Self::ImpossibleWithAnswers => formatter.write_str("is_impossible is true, but it has answers"),
         }
     }
 }

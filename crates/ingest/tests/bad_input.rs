@@ -1,4 +1,4 @@
-//! What the ingest binary says of every kind of bad input: exit code 3, no artifact, and the page `bad-input.md`.
+//! The ingest binary on every kind of bad input: exit code 3, no artifact, and the page `bad-input.md`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -25,17 +25,17 @@ const LINES: &str = r#"{"id": "a", "context": "the cat sat", "question": "who?",
 {"id": "b", "context": "the cat sat", "question": "who?", "answers": {"text": ["cat"], "answer_start": [4]}}
 "#;
 
-const INTRODUCTION: &str = "# What ingest says of bad input
+const INTRODUCTION: &str = "# Messages of ingest about bad input
 
-Each of these ends with exit code 3 and leaves no artifact. This page is what the binary says: `tests/bad_input.rs` compares
-it, and writes it with
+Each of these ends with exit code 3 and leaves no artifact. `tests/bad_input.rs` checks this page against the binary's
+messages, and writes it with
 
 ```console
 $ DISTILBURN_WRITE_PAGES=1 cargo test --release --workspace --test bad_input
 ```
 
-A file that may not be read is refused alike; that is tested where the tests do not run as root. Lines and columns count
-from 1, columns in bytes; of a compressed file they are the text's.
+A file without read permission is refused in the same way; this is tested unless the tests run as root. Lines and columns
+count from 1, columns in bytes. For a compressed file, they refer to the decompressed text.
 
 ";
 
@@ -115,8 +115,8 @@ fn files() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("a NUL", "train.json", squad("the cat", "the \0cat")),
         ("an escaped NUL", "train.json", squad("who?", "who\\u0000?")),
         ("NaN", "train.json", squad("start\": 4", "start\": NaN")),
-        ("a key twice", "train.json", squad("\"id\": \"a\"", "\"id\": \"a\", \"id\": \"b\"")),
-        ("`data` twice", "train.json", br#"{"data": [], "data": []}"#.to_vec()),
+        ("a duplicate key", "train.json", squad("\"id\": \"a\"", "\"id\": \"a\", \"id\": \"b\"")),
+        ("duplicate `data`", "train.json", br#"{"data": [], "data": []}"#.to_vec()),
         ("nested 10,000 deep", "train.json", squad("\"the cat sat\"", &"[".repeat(10_000))),
         (
             "nested 10,000 deep beside `data`",
@@ -126,12 +126,12 @@ fn files() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("an id that is a fraction", "train.json", squad("\"id\": \"a\"", "\"id\": 7.5")),
         ("an id that is a list, JSON Lines", "train.jsonl", lines("\"id\": \"b\"", "\"id\": [7]")),
         ("an offset that is a fraction", "train.json", squad("start\": 4", "start\": 4.5")),
-        ("paragraphs that are no list", "train.json", squad("\"qas\": [", "\"qas\": {} , \"x\": [")),
+        ("paragraphs that are not a list", "train.json", squad("\"qas\": [", "\"qas\": {} , \"x\": [")),
         ("a field missing", "train.json", squad("\"question\"", "\"qestion\"")),
         ("a field misspelt", "train.json", squad("\"answers\"", "\"answr\"")),
         ("`data` missing", "train.json", squad("\"data\"", "\"articles\"")),
         ("more offsets than answers", "train.jsonl", lines("[4]", "[4, 5]")),
-        ("text behind the end", "train.json", [SQUAD, "}"].concat().into_bytes()),
+        ("text after the end", "train.json", [SQUAD, "}"].concat().into_bytes()),
         ("CSV without a column of contexts", "train.csv", b"id,question,answer\n1,who?,cat\n".to_vec()),
         ("a zip archive", "train.zip", b"PK\x03\x04\x14\0\0\0".to_vec()),
         (
@@ -140,12 +140,12 @@ fn files() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1\n".to_vec(),
         ),
         ("a JSON list", "train.json", b"[{\"id\": \"a\"}]".to_vec()),
-        ("Parquet of other columns", "train.parquet", other_columns()),
+        ("Parquet with other columns", "train.parquet", other_columns()),
         ("Parquet, cut off", "train.parquet", other_columns()[..200].to_vec()),
         ("an offset below 0", "train.json", squad("start\": 4", "start\": -4")),
         ("an offset past the end", "train.json", squad("start\": 4", "start\": 400")),
         ("an answer not at its offset", "train.json", squad("start\": 4", "start\": 5")),
-        ("an id twice", "train.json", squad("\"b\"", "\"a\"")),
+        ("a duplicate id", "train.json", squad("\"b\"", "\"a\"")),
         ("an empty id", "train.json", squad("\"b\"", "\"\"")),
         ("an empty question", "train.json", squad("who?", " ")),
         ("an empty context", "train.json", squad("the cat sat", "")),
@@ -187,7 +187,7 @@ fn models() -> Vec<(&'static str, Damage)> {
             fs::write(model.join("tokenizer.json"), assets.get("tokenizer.json").unwrap()).unwrap();
             edit(model, "vocab.txt", |text| text.replace("cat", "dog"));
         }),
-        ("a token of question answering missing", |model| {
+        ("a special token missing", |model| {
             edit(model, "vocab.txt", |text| text.replace("[SEP]", "sep"));
         }),
         ("no weights", |model| fs::remove_file(model.join("model.safetensors")).unwrap()),
@@ -220,7 +220,7 @@ fn models() -> Vec<(&'static str, Damage)> {
         ("a pickle that would run code", |model| pickle(model, "malicious_zip.bin")),
         ("a foreign pickle opcode", |model| pickle(model, "malicious_protocol_4.bin")),
         ("a pickle of a whole module", |model| pickle(model, "whole_module.bin")),
-        ("a pickle that is none", |model| {
+        ("not a pickle", |model| {
             fs::remove_file(model.join("model.safetensors")).unwrap();
             fs::write(model.join("pytorch_model.bin"), "<html>").unwrap();
         }),
@@ -270,7 +270,7 @@ fn the_page_of_bad_input_is_what_the_binary_says() {
         ("a folder", "folder"),
         ("a pipe", "pipe"),
         ("no such file", "absent.json"),
-        ("a pattern of no file", "absent/*.json"),
+        ("a pattern without matching files", "absent/*.json"),
     ] {
         let bench = Bench::new();
         fs::create_dir(bench.path("folder")).unwrap();

@@ -148,7 +148,7 @@ fn an_accepted_wording_without_a_place_is_kept_behind_the_answer_that_is_trained
 
 #[test]
 fn validation_contexts_that_are_training_contexts_are_worth_a_warning() {
-    const LINE: &str = "contexts are training contexts too";
+    const LINE: &str = "contexts are also in the training data";
     let warned = |train: &str| String::from_utf8(Bench::new(train).run(&[]).stderr).unwrap();
     let same = warned(SQUAD);
     let line = same.lines().find(|line| line.contains(LINE)).unwrap();
@@ -300,7 +300,7 @@ fn unlabelled_questions_are_refused_for_training() {
     let refused = Bench::new(&unlabelled).run(&[]);
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(3), "{said}");
-    assert!(said.contains("(unlabelled: 4)") && said.contains("questions need `answers`"), "{said}");
+    assert!(said.contains("(unlabelled: 4)") && said.contains("validation need `answers`"), "{said}");
 }
 
 #[test]

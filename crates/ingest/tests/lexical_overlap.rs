@@ -1,7 +1,7 @@
-//! How far word matching alone gets on the generated corpus: the base line that shows it wants reading.
+//! The score of word matching alone on the generated corpus: a baseline that shows that the corpus needs reading.
 //!
-//! The rule is given more than it deserves: it is told the answer's kind, and takes the candidate of that kind
-//! (name, place, date, number, phrase) nearest to the rare words that context and question share.
+//! The rule gets extra help: it knows the answer's kind, and chooses the candidate of that kind (name, place, date,
+//! number, phrase) nearest to the rare words that context and question share.
 
 use std::collections::{HashMap, HashSet};
 

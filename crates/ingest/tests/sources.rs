@@ -1,4 +1,4 @@
-//! The ingest binary on the same questions from everywhere they can come from, and on what must be refused.
+//! The ingest binary on the same questions from every kind of source, and on sources that must be refused.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -93,9 +93,9 @@ impl Bench {
 
 const INTRODUCTION: &str = "# Where questions come from
 
-The same four questions from everywhere. The hash is that of the rows of both tables, contexts and examples, as they are read
-back from the artifact. This page is what the binary does, with a server on loopback: `tests/sources.rs` compares it, and
-writes it with
+Ingest reads the same four questions from each of these sources. The hash covers the rows of both tables, contexts and
+examples, as read back from the artifact. `tests/sources.rs` runs the binary with a server on loopback and checks this
+page. It writes the page with
 
 ```console
 $ DISTILBURN_WRITE_PAGES=1 cargo test --release --workspace --test sources
@@ -141,7 +141,7 @@ fn the_same_questions_from_everywhere_make_the_same_rows() {
     let zipped = forms::gzip(&lines);
     for (what, id, files) in [
         (
-            "a dataset of the Hub: Parquet",
+            "a dataset on the Hub: Parquet",
             "owner/parquet",
             [
                 ("data/train-00000-of-00001.parquet", &parquet),
@@ -149,12 +149,12 @@ fn the_same_questions_from_everywhere_make_the_same_rows() {
             ],
         ),
         (
-            "a dataset of the Hub: JSON Lines, gzip",
+            "a dataset on the Hub: JSON Lines, gzip",
             "owner/lines",
             [("train.jsonl.gz", &zipped), ("validation.jsonl.gz", &zipped)],
         ),
         (
-            "a dataset of the Hub: SQuAD JSON",
+            "a dataset on the Hub: SQuAD JSON",
             "owner/squad",
             [("train-v2.0.json", &squad), ("dev-v2.0.json", &squad)],
         ),
@@ -221,9 +221,9 @@ fn a_mistyped_folder_is_said_to_be_taken_for_the_hub() {
     let bench = Bench::new();
     bench.write("squad.json", SQUAD);
     for (setting, source, here) in [
-        ("ingest.train", "data/nosuch", "no such file or folder is here"),
-        ("ingest.base_model", "models/nosuch", "no such folder is here"),
-        ("ingest.base_model", "nosuch", "no such folder is here"),
+        ("ingest.train", "data/nosuch", "there is no such file or folder"),
+        ("ingest.base_model", "models/nosuch", "there is no such folder"),
+        ("ingest.base_model", "nosuch", "there is no such folder"),
     ] {
         for variables in [&[][..], &[("HF_HUB_OFFLINE", "1")]] {
             let output = bench
@@ -233,8 +233,8 @@ fn a_mistyped_folder_is_said_to_be_taken_for_the_hub() {
             let output = output.unwrap();
             let stderr = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(3), "{stderr}");
-            let said = format!("{setting} = {source}: {here}, so that it was taken for");
-            assert!(stderr.contains(&said) && stderr.contains("begin it with ./"), "{stderr}");
+            let said = format!("{setting} = {source}: {here}, so it was taken for");
+            assert!(stderr.contains(&said) && stderr.contains("prefix it with ./"), "{stderr}");
         }
     }
 }

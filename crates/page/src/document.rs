@@ -8,20 +8,20 @@ use sha2::{Digest as _, Sha256};
 /// How every page looks, on screens and on paper.
 const STYLE: &str = include_str!("style.css");
 
-/// Filters, searches and sorts a list; a page is whole without it.
+/// Filters, searches and sorts a list; a page is complete without it.
 const SCRIPT: &str = include_str!("browse.js");
 
 /// A page.
 #[derive(Debug)]
 pub struct Document<'a> {
-    /// For the browser's tab.
+    /// The title in the browser's tab.
     pub title: &'a str,
     pub body: Markup,
 }
 
 impl Document<'_> {
-    /// The whole file. Its policy allows the style and the script that it carries, by their hashes, and nothing else: no
-    /// network, no other script, no style attributes.
+    /// The whole file. Its policy allows only its own style and script, by their hashes: no network, no other script,
+    /// no style attributes.
     #[must_use]
     pub fn render(&self) -> String {
         let policy = format!(
@@ -51,7 +51,7 @@ impl Document<'_> {
     }
 }
 
-/// As a policy names what a page carries.
+/// The hash of a style or script, as written in a policy.
 fn hash(content: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(content)))
 }

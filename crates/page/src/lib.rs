@@ -1,7 +1,7 @@
-//! HTML pages and SVG charts for the report, and for whatever else is shown as a page.
+//! HTML pages and SVG charts, for the report and any other page.
 //!
-//! A page is one file: its style and script are inside, and its policy lets it load and run nothing else. What comes from
-//! data is escaped by `maud`, or shown by [`text`]. What the numbers mean is its callers' business.
+//! A page is one file: its style and script are inside, and its policy lets it load and run nothing else. `maud`
+//! escapes text from data, or [`text`] makes it fit to show. Not here: what the numbers mean (the callers).
 
 pub mod chart;
 mod document;

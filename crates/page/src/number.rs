@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Numbers formatted for people.
 
-/// A number with its thousands apart.
+/// A number with separated thousands.
 #[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

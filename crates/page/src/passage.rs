@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use crate::text::printable;
 
-/// Letters of a word that is left out rather than cut.
+/// A word of up to this many letters is left out rather than cut.
 const WORD: usize = 20;
 
 /// What is marked, in characters of the text.
@@ -16,8 +16,8 @@ pub struct Marks {
     pub predicted: Option<Range<usize>>,
 }
 
-/// The parts of a text around what is marked in it, `around` characters on each side; what lies between is left out. Of a
-/// long answer its two ends are shown; of a text without marks its beginning.
+/// The parts of a text around its marks, `around` characters on each side; the rest is left out. Of a long answer, both
+/// ends are shown; of a text without marks, the beginning.
 #[must_use]
 pub fn passage(text: &str, marks: &Marks, around: usize) -> Markup {
     let length = text.chars().count();
@@ -26,7 +26,7 @@ pub fn passage(text: &str, marks: &Marks, around: usize) -> Markup {
     let predicted = marks.predicted.iter().map(within).find(|range| !range.is_empty());
     let marked: Vec<&Range<usize>> = gold.iter().chain(&predicted).collect();
     let pieces = pieces(&marked, around, text);
-    // Wherever what is marked may change.
+    // All places where the marks may change.
     let mut edges: Vec<usize> = marked.iter().flat_map(|range| [range.start, range.end]).collect();
     edges.extend(pieces.iter().flat_map(|piece| [piece.start, piece.end]));
     edges.sort_unstable();
@@ -66,7 +66,7 @@ pub fn passage(text: &str, marks: &Marks, around: usize) -> Markup {
     }
 }
 
-/// What is shown of a text, in order and apart from each other. No word is cut that ends nearby.
+/// The parts of a text to show, in order and not touching. A word that ends nearby is not cut.
 fn pieces(marked: &[&Range<usize>], around: usize, text: &str) -> Vec<Range<usize>> {
     let letters: Vec<char> = text.chars().collect();
     let length = letters.len();
@@ -104,7 +104,7 @@ fn pieces(marked: &[&Range<usize>], around: usize, text: &str) -> Vec<Range<usiz
     pieces
 }
 
-/// Where these characters, in ascending order, begin in bytes.
+/// The byte at which each of these characters begins, in ascending order.
 fn byte_offsets(text: &str, characters: &[usize]) -> Vec<usize> {
     let mut ends = text.char_indices().map(|(byte, _)| byte).chain([text.len()]).enumerate().peekable();
     let mut offset = |wanted: usize| {

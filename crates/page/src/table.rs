@@ -1,4 +1,4 @@
-//! Tables whose numbers stand under one another.
+//! Tables with aligned numbers.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,7 @@ pub struct Table<'a> {
     pub caption: &'a str,
     /// The names of the columns; the first column names the rows.
     pub head: &'a [&'a str],
-    /// How many columns hold words; the ones behind them hold numbers.
+    /// How many columns hold words; the ones after them hold numbers.
     pub words: usize,
     pub rows: Vec<Vec<Markup>>,
 }
@@ -19,7 +19,7 @@ impl Table<'_> {
     pub fn render(&self) -> Markup {
         let class = |column: usize| (column >= self.words).then_some("n");
         html! {
-            // Without a place in the order of keys, one could not scroll it without a mouse.
+            // Without a tab stop, it could not be scrolled without a mouse.
             div.scroll tabindex="0" role="region" aria-label=(self.caption) {
                 table {
                     caption { (self.caption) }

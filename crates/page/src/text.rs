@@ -1,16 +1,16 @@
-//! Text that comes from data, made fit to be shown.
+//! Makes text from data fit to show.
 
 use std::borrow::Cow;
 
-/// `text` with a mark in the place of every control character but line breaks and tabs: browsers drop some of them and
-/// refuse others.
+/// `text` with a mark in the place of every control character except line breaks and tabs: browsers drop some of them
+/// and refuse others.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     if text.contains(is_control) { text.replace(is_control, "\u{fffd}").into() } else { text.into() }
 }
 
-/// The beginning of a long text, on one line and fit to be shown.
+/// The beginning of a long text, on one line and fit to show.
 #[must_use]
 pub fn shortened(text: &str, characters: usize) -> String {
     let cut = text.char_indices().nth(characters);
@@ -29,7 +29,7 @@ pub fn markdown(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '\n' | '\t' => escaped.push(' '),
-            // A name behind it would be told of the page by some hosts.
+            // Some hosts would notify a user whose name follows the sign.
             '@' => escaped.push_str("&#64;"),
             _ => {
                 if letter.is_ascii_punctuation()
@@ -41,7 +41,7 @@ pub fn markdown(text: &str) -> String {
             }
         }
     }
-    // Addresses become links by themselves.
+    // Some hosts turn URLs into links.
     escaped.replace("://", ":&#47;/").replace("www.", "www&#46;")
 }
 

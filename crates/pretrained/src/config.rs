@@ -1,7 +1,7 @@
-//! What a base model's `config.json` says, as a DistilBERT configuration.
+//! Reads a base model's `config.json` as a DistilBERT configuration.
 //!
-//! BERT's names become DistilBERT's here; what DistilBERT cannot compute (another activation, relative
-//! positions) is refused here. Weights are the business of [`crate::weights`].
+//! BERT's names become DistilBERT's here; what DistilBERT cannot compute (another activation, relative positions) is
+//! refused here. Not here: weights ([`crate::weights`]).
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// Families of models that become a DistilBERT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// `model_type` `"distilbert"`: taken as it is.
+    /// `model_type` `"distilbert"`: used unchanged.
     DistilBert,
     /// `model_type` `"bert"` (BERT, MiniLM, TinyBERT, …): converted.
     Bert,
@@ -109,7 +109,7 @@ impl DistilBertConfig {
 #[derive(Deserialize)]
 struct Header {
     model_type: Option<String>,
-    /// DistilBERT's name for what BERT calls `hidden_size`.
+    /// DistilBERT's name for BERT's `hidden_size`.
     dim: Option<serde::de::IgnoredAny>,
 }
 
@@ -203,7 +203,7 @@ impl Bert {
     }
 }
 
-/// What is the same for every model written; the sizes are always given.
+/// The defaults that are the same for every written model; the sizes are always given.
 const CONSTANTS: DistilBertConfig = DistilBertConfig {
     activation: "gelu",
     architectures: ["DistilBertForQuestionAnswering"],
@@ -219,7 +219,7 @@ const CONSTANTS: DistilBertConfig = DistilBertConfig {
     pad_token_id: 0,
     qa_dropout: 0.1,
     seq_classif_dropout: 0.2,
-    // Tells transformers how to initialise: the positions stand in the weight files either way.
+    // Tells transformers how to initialise; the positions are in the weight files either way.
     sinusoidal_pos_embds: false,
     tie_weights_: true,
     vocab_size: 0,
@@ -318,11 +318,11 @@ mod tests {
         "#);
         insta::assert_snapshot!(refused(&BERT.replace(r#""model_type": "bert","#, "")), @r#"
           config.json has no model_type, expected "distilbert" or "bert"
-          help: if it is of a BERT or MiniLM model, add the line "model_type": "bert",
+          help: for a BERT or MiniLM model, add the line "model_type": "bert",
         "#);
         insta::assert_snapshot!(refused(&DISTILBERT.replace(r#""model_type": "distilbert","#, "")), @r#"
           config.json has no model_type, expected "distilbert" or "bert"
-          help: if it is of a DistilBERT model, add the line "model_type": "distilbert",
+          help: for a DistilBERT model, add the line "model_type": "distilbert",
         "#);
         insta::assert_snapshot!(refused(&BERT.replace("\"gelu\"", "\"gelu_new\"")), @r#"
           config.json: hidden_act is "gelu_new", expected "gelu"

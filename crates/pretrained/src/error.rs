@@ -1,4 +1,4 @@
-//! What can be wrong with the folder of a model, each with what to do about it.
+//! What can be wrong with the folder of a model, each with a remedy.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub enum Error {
     #[diagnostic(transparent)]
     Artifact(#[from] artifact::Error),
 
-    /// A JSON file is malformed, or of another form.
+    /// A JSON file is malformed, or has another structure.
     #[error("{}, line {line}, column {column}: {message}", path.display())]
     #[diagnostic(help("expected {expected}"))]
     Json {
@@ -60,23 +60,23 @@ pub enum Error {
 
     /// The base model's folder has no vocabulary.
     #[error("{} holds neither tokenizer.json nor vocab.txt", folder.display())]
-    #[diagnostic(help("copy them from where config.json and model.safetensors are from"))]
+    #[diagnostic(help("copy one of them from the source of config.json and model.safetensors"))]
     NoTokenizer { folder: PathBuf },
 
-    /// The configuration does not say what it is of.
+    /// The configuration does not name its model type.
     #[error("{} has no model_type, expected \"distilbert\" or \"bert\"", path.display())]
     #[diagnostic(help(
-        "if it is of a {} model, add the line \"model_type\": \"{likely}\",",
+        "for a {} model, add the line \"model_type\": \"{likely}\",",
         if *likely == "bert" { "BERT or MiniLM" } else { "DistilBERT" }
     ))]
     NoModelType {
         /// The configuration.
         path: PathBuf,
-        /// The family whose names its keys have.
+        /// The family that its keys belong to.
         likely: &'static str,
     },
 
-    /// The model is of a family that cannot become a DistilBERT.
+    /// The model belongs to a family that cannot be converted to DistilBERT.
     #[error("{}: model_type is {found:?}, expected \"distilbert\" or \"bert\"", path.display())]
     #[diagnostic(help("choose a DistilBERT, BERT or MiniLM model"))]
     ModelType {
@@ -100,9 +100,9 @@ pub enum Error {
         expected: String,
     },
 
-    /// The file is no safetensors file.
+    /// The file is not a safetensors file.
     #[error("{} is not a valid safetensors file", path.display())]
-    #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
+    #[diagnostic(help("it is damaged or incomplete: fetch it again"))]
     Safetensors { path: PathBuf, source: Box<safetensors::SafeTensorError> },
 
     /// A `pytorch_model.bin` is refused.
@@ -110,9 +110,9 @@ pub enum Error {
     #[diagnostic(transparent)]
     Pytorch(#[from] pytorch_file::Error),
 
-    /// The shards of a model are not those of its index.
-    #[error("{}: {count} of its entries do not fit the files beside it\n{listing}", path.display())]
-    #[diagnostic(help("index and shards must be of the same model: fetch all of them again"))]
+    /// The shards of a model do not match its index.
+    #[error("{}: {count} of its entries do not match the files beside it\n{listing}", path.display())]
+    #[diagnostic(help("the index and the shards must come from the same model: fetch all of them again"))]
     Index {
         /// The index.
         path: PathBuf,
@@ -133,9 +133,9 @@ pub enum Error {
         values: usize,
     },
 
-    /// The tensors are not those of its configuration.
-    #[error("{}: {count} tensors do not fit a {model_type} model of its config.json\n{listing}", path.display())]
-    #[diagnostic(help("config.json and the weights must be of the same model: fetch both again"))]
+    /// The tensors do not match the configuration.
+    #[error("{}: {count} tensors do not match the {model_type} model of its config.json\n{listing}", path.display())]
+    #[diagnostic(help("config.json and the weights must come from the same model: fetch both again"))]
     Tensors {
         /// The file with the weights.
         path: PathBuf,
@@ -150,7 +150,7 @@ pub enum Error {
     /// The tokenizer has more tokens than the model has embeddings.
     #[error("{}: the tokenizer has {tokenizer} tokens, config.json says vocab_size {model}", folder.display())]
     #[diagnostic(help(
-        "tokenizer and weights must be of the same model: fetch all files of the folder again"
+        "the tokenizer and the weights must come from the same model: fetch all files of the folder again"
     ))]
     VocabularySize {
         /// The base model's folder.
@@ -176,7 +176,7 @@ pub enum Error {
     /// A token that takes more than one line of `vocab.txt`.
     #[error("{}: token {token:?} holds a line break", path.display())]
     #[diagnostic(help(
-        "vocab.txt could not hold it, and every id behind it would shift: choose another model"
+        "vocab.txt has one token per line, so every later id would shift: choose another model"
     ))]
     LineBreak {
         /// The tokenizer.
@@ -187,8 +187,8 @@ pub enum Error {
     /// The tokenizer's class is not BERT's WordPiece.
     #[error("{}: {key} is {found:?}, expected {expected}", path.display())]
     #[diagnostic(help(
-        "distilburn tokenizes as BERT does (WordPiece), and would cut texts otherwise than this model expects: choose \
-         another model; if its tokenizer.json is WordPiece, write \"PreTrainedTokenizerFast\" there"
+        "distilburn supports only BERT's WordPiece tokenizer: choose another model. If its tokenizer.json is WordPiece, \
+         write \"PreTrainedTokenizerFast\" there"
     ))]
     OtherTokenizer {
         /// The file that says so.
@@ -202,11 +202,10 @@ pub enum Error {
 
     /// The vocabulary is one of `SentencePiece` or of byte-level BPE.
     #[error(
-        "{}: {count} of {tokens} tokens begin with {:?}, as in {example:?}: they are pieces of another tokenizer than \
-         WordPiece",
+        "{}: {count} of {tokens} tokens begin with {:?}, as in {example:?}: this is not a WordPiece vocabulary",
         path.display(), example.chars().next().unwrap_or_default()
     )]
-    #[diagnostic(help("distilburn tokenizes as BERT does (WordPiece): choose another model"))]
+    #[diagnostic(help("distilburn supports only BERT's WordPiece tokenizer: choose another model"))]
     OtherPieces {
         /// The vocabulary.
         path: PathBuf,
@@ -217,7 +216,7 @@ pub enum Error {
         example: String,
     },
 
-    /// A pointer of git-lfs, where the file itself should be.
+    /// A git-lfs pointer in the place of the file.
     #[error("{} is a git-lfs pointer, not the file itself", path.display())]
     #[diagnostic(help(
         "the model was cloned without git-lfs: install it and run `git lfs pull` in that folder, or name the model by its \
@@ -225,32 +224,32 @@ pub enum Error {
     ))]
     LfsPointer { path: PathBuf },
 
-    /// A pipe, a device or a folder, where a file should be.
+    /// A pipe, a device or a folder in the place of a file.
     #[error("{} is not a regular file", path.display())]
     #[diagnostic(help("replace it with the model's own file"))]
     NotAFile { path: PathBuf },
 
-    /// A small file of a model that is not small.
+    /// A file of a model that is larger than it can be.
     #[error("{} has {bytes} bytes, expected at most {limit}", path.display())]
     #[diagnostic(help("replace it with the model's own file"))]
     TooLarge {
         path: PathBuf,
         /// Its size.
         bytes: u64,
-        /// The most that is read.
+        /// The most bytes that are read.
         limit: u64,
     },
 
     /// A file of an exported model was changed after it was written.
-    #[error("{} has the BLAKE3 {found}, training_config.json says {expected}", path.display())]
+    #[error("{} has the BLAKE3 hash {found}, training_config.json says {expected}", path.display())]
     #[diagnostic(help(
-        "the file is damaged or was changed: export or copy the model again; if you changed it on purpose, take its line \
-         out of \"files\" in training_config.json, and the line \"checksum\" too"
+        "the file is damaged or was changed: export or copy the model again; if you changed it on purpose, remove its line \
+         from \"files\" in training_config.json, and the line \"checksum\""
     ))]
     Changed {
         path: PathBuf,
         found: String,
-        /// Of what was written.
+        /// The hash of the written file.
         expected: String,
     },
 
@@ -261,18 +260,18 @@ pub enum Error {
          they came from"
     ))]
     OtherModel {
-        /// Where the weights are from.
+        /// The source of the weights.
         what: String,
         /// What differs.
         key: String,
         found: String,
-        /// In the base model.
+        /// The value of the base model.
         expected: String,
     },
 
     /// `vocab.txt` and `tokenizer.json` hold different tokens.
     #[error("{}, line {line}: {found:?}, where tokenizer.json has {expected:?}", path.display())]
-    #[diagnostic(help("both must be of the same model: fetch the model again, or delete vocab.txt"))]
+    #[diagnostic(help("both must come from the same model: fetch the model again, or delete vocab.txt"))]
     VocabularyDiffers {
         /// The vocabulary.
         path: PathBuf,
@@ -308,14 +307,14 @@ pub enum Error {
     },
 
     /// The tokenizer puts other tokens around a pair than it should.
-    #[error("{}: ids {found:?} stand around a pair of texts, expected {expected:?} ([CLS] and [SEP])", path.display())]
+    #[error("{}: the tokenizer puts the ids {found:?} around a pair of texts, expected {expected:?} ([CLS] and [SEP])", path.display())]
     #[diagnostic(help("its post_processor was altered: fetch the model again"))]
     AroundPair {
         /// The tokenizer.
         path: PathBuf,
         /// The ids.
         found: [i32; 2],
-        /// Those of the two tokens.
+        /// The ids of the two tokens.
         expected: [u32; 2],
     },
 

@@ -7,13 +7,13 @@ use fs_err::File;
 
 use crate::error::{Error, Result};
 
-/// More than any tokenizer has: those of a million tokens take some 70 MB.
+/// More than any tokenizer needs: one of a million tokens has about 70 MB.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// What the files begin with that `git clone` leaves where git-lfs is not installed.
+/// The beginning of the files that `git clone` leaves if git-lfs is not installed.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// A file of the folder, or `None` where there is none of that name.
+/// A file of the folder, or `None` if there is none of that name.
 pub(crate) fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>> {
     let path = folder.join(name);
     let metadata = match fs_err::metadata(&path) {
@@ -37,7 +37,7 @@ pub(crate) fn required(folder: &Path, name: &'static str) -> Result<Vec<u8>> {
     read(folder, name)?.ok_or_else(|| Error::NoModelFile { folder: folder.to_owned(), name })
 }
 
-/// Refuses a file of weights that is a pointer of git-lfs.
+/// Refuses a weight file that is a git-lfs pointer.
 pub(crate) fn refuse_pointer(path: &Path) -> Result<()> {
     let mut beginning = Vec::new();
     File::open(path)?.take(POINTER.len() as u64).read_to_end(&mut beginning)?;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 #[serde(transparent)]
 pub struct Identity(Map<String, Value>);
 
-/// Sizes that the shapes of tensors do not all tell.
+/// Sizes that the shapes of tensors do not fully determine.
 const SIZES: [&str; 6] =
     ["n_heads", "n_layers", "dim", "hidden_dim", "max_position_embeddings", "vocab_size"];
 
@@ -18,7 +18,7 @@ const SIZES: [&str; 6] =
 const RULES: [&str; 3] = ["normalizer", "pre_tokenizer", "model"];
 
 impl Identity {
-    /// Of a DistilBERT's `config.json` and the `tokenizer.json` beside it, as ingest writes them.
+    /// The identity of a DistilBERT's `config.json` and the `tokenizer.json` beside it, as ingest writes them.
     #[must_use]
     pub fn of(config_json: &[u8], tokenizer_json: &[u8]) -> Self {
         let parse = |json| serde_json::from_slice::<Value>(json).unwrap_or_default();
@@ -39,7 +39,7 @@ impl Identity {
         Self(parts)
     }
 
-    /// Refuses weights from `what`, which are of this identity, for a base model of another.
+    /// Refuses weights from `what`, with this identity, for a base model with another identity.
     pub fn check(&self, what: &str, base: &Self) -> Result<()> {
         let null = Value::Null;
         for (key, expected) in &base.0 {

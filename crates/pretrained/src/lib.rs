@@ -1,9 +1,9 @@
-//! The folder of a model, checked and converted: wherever weights are taken from a folder, this reads it.
+//! Reads, checks and converts the folder of a model. All weights from folders go through this crate.
 //!
-//! Whatever the family, what comes out is a `DistilBertForQuestionAnswering` in f32 with DistilBERT's
-//! configuration and tokenizer. A BERT becomes one exactly where every token type is 0, as in DistilBERT.
+//! For every family, the result is a `DistilBertForQuestionAnswering` in f32 with DistilBERT's configuration and
+//! tokenizer. The conversion of a BERT is exact if every token type is 0, as in DistilBERT.
 //!
-//! Not here: models that are computed with (`distilbert`), and fetching (`fetch`).
+//! Not here: running models (`distilbert`), and downloads (`fetch`).
 
 mod config;
 mod error;
@@ -60,7 +60,7 @@ pub fn ingest(folder: &Path, output: &Path, fingerprint: &str) -> Result<Value> 
     model.write_weights(output, fingerprint)
 }
 
-/// The tensors of one file of weights, as they are called there.
+/// The tensors of one weight file, with the names in the file.
 pub fn tensors_of_file(path: &Path) -> Result<NamedTensors> {
     let weight_files = WeightFiles::open_file(path)?;
     let tensors = weight_files
@@ -72,7 +72,7 @@ pub fn tensors_of_file(path: &Path) -> Result<NamedTensors> {
 impl ModelFolder {
     /// Reads configuration and tokenizer in `folder`, and the headers of the weights.
     ///
-    /// A folder that distilburn exported says which hashes its files have: others are refused.
+    /// A folder that distilburn exported lists the hashes of its files; other contents are refused.
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
             return Err(Error::NoModel { path: folder.to_owned() });
@@ -83,7 +83,7 @@ impl ModelFolder {
         }
         let config_json = files::required(folder, "config.json")?;
         let (family, mut config) = DistilBertConfig::from_json(&config_json, &folder.join("config.json"))?;
-        // Sizes are bounded by what the files hold before anything is made of them.
+        // Sizes are checked against the files before anything is allocated.
         let weights = Weights::open(WeightFiles::open(folder)?, family, &config)?;
         let class: Value = serde_json::from_slice(&config_json).unwrap_or_default();
         let tokenizer = TokenizerFiles {
@@ -99,9 +99,9 @@ impl ModelFolder {
         if weights.head_needs_token_types()? {
             tracing::warn!(
                 folder = %folder.display(),
-                "its question answering head was trained with token type 1 for the context. DistilBERT has no token types, \
-                 so the converted model answers differently until it is fine-tuned: run `distilburn run` with it as \
-                 ingest.base_model, or ask the original with transformers"
+                "its question-answering head was trained with token type 1 for the context. DistilBERT has no token types, \
+                 so the converted model answers differently until it is fine-tuned: run `distilburn run` with this model \
+                 as ingest.base_model, or ask the original model with transformers"
             );
         }
         Ok(Self { path: folder.to_owned(), family, config, tokenizer, weights, use_config })
@@ -116,7 +116,7 @@ impl ModelFolder {
         json
     }
 
-    /// `tokenizer.json`, as the next stages will have it.
+    /// `tokenizer.json`, as the next stages will read it.
     #[must_use]
     pub fn tokenizer_json(&self) -> &[u8] {
         &self.tokenizer.tokenizer_json
@@ -134,19 +134,19 @@ impl ModelFolder {
         self.weights.has_qa_head
     }
 
-    /// The file that the weights are in, or the index of those.
+    /// The weight file, or the index of its shards.
     #[must_use]
     pub fn weights_path(&self) -> &Path {
         &self.weights.weight_files.path
     }
 
-    /// How an exported model is to be used; `None` for a folder of another tool.
+    /// How to use an exported model; `None` for a folder of another tool.
     #[must_use]
     pub fn use_config(&self) -> Option<&UseConfig> {
         self.use_config.as_ref()
     }
 
-    /// All tensors by DistilBERT's names.
+    /// All tensors, with DistilBERT's names.
     pub fn tensors(&self) -> Result<NamedTensors> {
         let tensors = self.weights.iter().map(|tensor| {
             let (name, shape, values) = tensor?;
@@ -194,11 +194,11 @@ impl ModelFolder {
         if !weights.dropped.is_empty() {
             tracing::info!(
                 tensors = weights.dropped.join(", "),
-                "question answering has no use for these: dropped"
+                "dropped: question answering does not use these"
             );
         }
         if qa_head {
-            tracing::info!(folder = %path.display(), "the base model has a question answering head already: kept");
+            tracing::info!(folder = %path.display(), "kept: the base model already has a question-answering head");
         }
         let mut types: BTreeMap<&str, usize> = BTreeMap::new();
         for (_, tensor) in weight_files.tensors() {

@@ -1,9 +1,9 @@
-//! The tokenizer's files of a model, as those of a DistilBERT.
+//! Converts the tokenizer's files of a model to those of a DistilBERT.
 //!
-//! What they mean is what transformers makes of them: a `BertTokenizer` takes the vocabulary from `tokenizer.json` or
-//! `vocab.txt`, and case and accents from `tokenizer_config.json`. What is written means the same to distilburn, which
-//! reads `tokenizer.json`, and to transformers: where its named class would leave out a part of `tokenizer.json`,
-//! `tokenizer_class` is the generic one, which takes the file as it is.
+//! They are read as transformers reads them: a `BertTokenizer` takes the vocabulary from `tokenizer.json` or
+//! `vocab.txt`, and case and accents from `tokenizer_config.json`. The written files mean the same to distilburn, which
+//! reads `tokenizer.json`, and to transformers. If transformers' named class would ignore a part of `tokenizer.json`,
+//! `tokenizer_class` is the generic class, which uses the file unchanged.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::config::DistilBertConfig;
 use crate::error::{Error, Result};
 use crate::word_piece::{Flags, word_piece};
 
-/// What a model's folder says of its tokenizer; `None` where there is no such file.
+/// The tokenizer's files in a model's folder; `None` if there is no such file.
 #[derive(Debug, Default)]
 pub struct TokenizerFiles {
     /// `tokenizer.json`.
@@ -25,11 +25,11 @@ pub struct TokenizerFiles {
     pub added_tokens: Option<Vec<u8>>,
     /// `vocab.txt`.
     pub vocab: Option<Vec<u8>>,
-    /// `tokenizer_class` of `config.json`, for folders whose `tokenizer_config.json` says nothing of it.
+    /// `tokenizer_class` of `config.json`, for folders whose `tokenizer_config.json` does not name it.
     pub class: Option<String>,
 }
 
-/// A tokenizer that agrees with its model, as the contents of the files that transformers reads.
+/// A tokenizer that matches its model: the contents of the files that transformers reads.
 #[derive(Debug)]
 pub struct TokenizerAssets {
     /// Without truncation and padding.
@@ -38,10 +38,10 @@ pub struct TokenizerAssets {
     pub tokenizer_config_json: Vec<u8>,
     /// The names of the special tokens.
     pub special_tokens_map_json: Vec<u8>,
-    /// One token per line, in the order of the ids; an empty line where an id has no token.
+    /// One token per line, in the order of the ids; an empty line if an id has no token.
     pub vocab_txt: Vec<u8>,
     pub pad_token_id: u32,
-    /// Ids of `[CLS]` and `[SEP]`, which stand around a pair.
+    /// Ids of `[CLS]` and `[SEP]`, the tokens around a pair.
     pub around_pair: [u32; 2],
 }
 
@@ -75,7 +75,7 @@ const WORD_PIECE_CLASSES: [&str; 17] = [
     "WordPieceTokenizer",
 ];
 
-/// Those that take `tokenizer.json` as it is, whatever it holds.
+/// Classes that use any `tokenizer.json` unchanged.
 const GENERIC_CLASSES: [&str; 2] = ["PreTrainedTokenizer", "TokenizersBackend"];
 
 /// Keys of `tokenizer_config.json`, and of a `BertNormalizer` for the same.
@@ -85,13 +85,13 @@ const FLAGS: [(&str, &str); 3] = [
     ("tokenize_chinese_chars", "handle_chinese_chars"),
 ];
 
-/// What begins a word's first piece in vocabularies of `SentencePiece` and of byte-level BPE.
+/// The mark of a word's first piece in vocabularies of `SentencePiece` and of byte-level BPE.
 const WORD_MARKS: [char; 2] = ['▁', 'Ġ'];
 
 impl TokenizerFiles {
-    /// Makes the tokenizer of a model of `config`; `folder` is for messages.
+    /// Makes the tokenizer for a model with `config`; `folder` is for messages.
     ///
-    /// The model has `config.vocab_size` embeddings: whoever calls has looked.
+    /// The caller has checked that the model has `config.vocab_size` embeddings.
     pub fn into_assets(self, config: &DistilBertConfig, folder: &Path) -> Result<TokenizerAssets> {
         let tokenizer_path = folder.join("tokenizer.json");
         let (vocab_path, config_path) = (folder.join("vocab.txt"), folder.join("tokenizer_config.json"));
@@ -142,8 +142,8 @@ impl TokenizerFiles {
             tracing::warn!(
                 vocabulary = %source.display(),
                 capitals,
-                "tokens with capitals are never used, because texts are lower-cased, as in transformers; for a cased \
-                 model write {{\"do_lower_case\": false}} into tokenizer_config.json"
+                "tokens with capitals are never used, because texts are lower-cased, as in transformers. For a cased model, \
+                 write {{\"do_lower_case\": false}} into tokenizer_config.json"
             );
         }
 
@@ -154,7 +154,7 @@ impl TokenizerFiles {
             written.insert("strip_accents".to_owned(), flags.strip_accents);
             written.insert("tokenize_chinese_chars".to_owned(), flags.handle_chinese_chars);
         } else {
-            // Of the generic class DistilBERT would get token types, which it does not take.
+            // The generic class would pass token types to DistilBERT, which does not accept them.
             written.insert("tokenizer_class".to_owned(), "PreTrainedTokenizerFast".into());
             written.insert("model_input_names".to_owned(), json!(["input_ids", "attention_mask"]));
         }
@@ -211,7 +211,7 @@ impl TokenizerFiles {
         }
     }
 
-    /// The tokenizer of a folder without `tokenizer.json`. Where a token is repeated its last line counts.
+    /// The tokenizer of a folder without `tokenizer.json`. If a token is repeated, its last line counts.
     fn word_piece_of(
         &self,
         lines: &[String],
@@ -230,7 +230,7 @@ impl TokenizerFiles {
                 path = %folder.join("vocab.txt").display(),
                 tokens = repeated.iter().take(5).copied().collect::<Vec<_>>().join(" "),
                 count = repeated.len(),
-                "tokens are repeated: the last line of each counts, as in transformers"
+                "tokens are repeated: the last line of each is used, as in transformers"
             );
         }
         let mut special = Vec::new();
@@ -243,7 +243,7 @@ impl TokenizerFiles {
         }
         let added = self.added_tokens(config, folder)?;
         for token in &added {
-            // In the vocabulary too, or the tokenizers library would count ids of its own.
+            // Also in the vocabulary, or the tokenizers library would assign its own ids.
             let content = token["content"].as_str().unwrap_or_default();
             vocab.entry(content).or_insert_with(|| token["id"].clone());
         }
@@ -306,8 +306,8 @@ fn unreachable_capitals(vocabulary: &[String]) -> Option<usize> {
     (capitals * 100 > vocabulary.len()).then_some(capitals)
 }
 
-/// Case, accents and Chinese characters. A named class takes them from `tokenizer_config.json`, where that says
-/// something of them, and so does what is written.
+/// Case, accents and Chinese characters. A named class takes them from `tokenizer_config.json` if they are set there,
+/// and so do the written files.
 fn normalizer_flags(
     tokenizer: &mut Map<String, Value>,
     config: &Map<String, Value>,
@@ -330,7 +330,7 @@ fn normalizer_flags(
         if is_possible && normalizer[part] != *said {
             tracing::warn!(
                 key, tokenizer_config = %said, tokenizer = %normalizer[part],
-                "tokenizer_config.json and tokenizer.json differ: the former counts, as in transformers"
+                "tokenizer_config.json and tokenizer.json differ: tokenizer_config.json is used, as in transformers"
             );
             normalizer[part] = said.clone();
         }
@@ -342,7 +342,7 @@ fn normalizer_flags(
     })
 }
 
-/// Whether transformers' `DistilBertTokenizer`, which builds its parts anew, comes to the same.
+/// Whether transformers' `DistilBertTokenizer`, which builds its parts itself, gives the same.
 fn is_standard(tokenizer: &Map<String, Value>, special: &[(&str, u64)], flags: &Flags) -> bool {
     let standard = word_piece(Map::new(), special, flags);
     let part = |tokenizer: &Map<String, Value>, key: &str| -> Value {
@@ -359,7 +359,7 @@ fn is_standard(tokenizer: &Map<String, Value>, special: &[(&str, u64)], flags: &
         .all(|key| part(tokenizer, key) == part(&standard, key))
 }
 
-/// Pieces that begin with the mark of another kind of tokenizer: texts would become little but `[UNK]`.
+/// Pieces that begin with the mark of another kind of tokenizer: most of a text would become `[UNK]`.
 fn refuse_other_pieces(vocabulary: &[String], path: &Path) -> Result<()> {
     let marked = |token: &&String| {
         let rest = WORD_MARKS.iter().find_map(|mark| token.strip_prefix(*mark));
@@ -378,8 +378,8 @@ fn refuse_other_pieces(vocabulary: &[String], path: &Path) -> Result<()> {
     })
 }
 
-/// Files of before tokenizers 0.10, that of distilbert-base-uncased among them, do not say what their model is: a
-/// prefix of continued words belongs to WordPiece, and merges do not.
+/// Files from before tokenizers 0.10, such as that of distilbert-base-uncased, do not name their model. WordPiece has a
+/// prefix for continued words, and no merges.
 fn name_model_type(tokenizer: &mut Map<String, Value>) {
     if let Some(model) = tokenizer.get_mut("model").and_then(Value::as_object_mut)
         && !model.contains_key("type")
@@ -390,7 +390,7 @@ fn name_model_type(tokenizer: &mut Map<String, Value>) {
     }
 }
 
-/// Every token by its id: the model's and the added ones. Ids may be left out: nothing becomes them.
+/// Every token by its id: the model's and the added ones. Ids may be missing; no text becomes them.
 fn vocabulary(tokenizer: &Map<String, Value>, path: &Path) -> Result<BTreeMap<u64, String>> {
     let kind = |part, found: &Value, expected| Error::TokenizerKind {
         path: path.to_owned(),
@@ -424,7 +424,7 @@ fn vocabulary(tokenizer: &Map<String, Value>, path: &Path) -> Result<BTreeMap<u6
 
 /// A `vocab.txt` beside a `tokenizer.json` must hold the same tokens.
 fn agrees(lines: &[String], vocabulary: &[String], path: &Path) -> Result<()> {
-    // Added tokens stand behind the vocabulary and are not in the file; of a repeated token the last line counts.
+    // Added tokens follow the vocabulary and are not in the file; for a repeated token, the last line counts.
     let same = |line: &String, token: &String| token.is_empty() || line == token.trim_end();
     let differs = lines.iter().zip(vocabulary).position(|(line, token)| !same(line, token));
     if let Some(id) = differs.or_else(|| (lines.len() > vocabulary.len()).then_some(vocabulary.len())) {

@@ -1,5 +1,5 @@
-//! `training_config.json` of an exported model, as far as it says how to use the model. Export writes it; whoever uses
-//! the folder reads it here.
+//! The part of an exported model's `training_config.json` that says how to use the model. Export writes it; all users
+//! of the folder read it here.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,13 +16,14 @@ pub const TRAINING_CONFIG: &str = "training_config.json";
 /// How to ask the model, and what its files should hash to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UseConfig {
-    /// How contexts were cut.
+    /// How contexts were cut into windows.
     pub windows: WindowConfig,
     /// How answers were chosen.
     pub spans: SpanConfig,
     /// Whether it was trained on questions without an answer, and so can say that there is none.
     pub no_answer: bool,
-    /// What scores are divided by before they become probabilities; evaluate fits it so that those mean what they say.
+    /// The temperature: scores are divided by it before they become probabilities. evaluate fits it so that the
+    /// probabilities are reliable.
     #[serde(default = "unfitted")]
     pub temperature: f64,
     /// BLAKE3 of weights, configuration and tokenizer, by name.
@@ -34,28 +35,28 @@ fn unfitted() -> f64 {
     1.0
 }
 
-/// In tokens.
+/// The windows, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowConfig {
-    /// The most in a window.
+    /// The most tokens in a window.
     pub max_length: usize,
-    /// Shared by neighbouring windows.
+    /// Tokens shared by neighbouring windows.
     pub doc_stride: usize,
 }
 
-/// As in the settings of evaluate.
+/// The selection of spans, as in the settings of evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SpanConfig {
     /// Starts and ends that are paired in each window.
     pub n_best: usize,
     /// Tokens of the longest answer.
     pub max_answer_length: usize,
-    /// By how much the score of no answer must exceed the best answer's.
+    /// By how much the score of "no answer" must exceed the best answer's.
     pub null_threshold: f64,
 }
 
 impl UseConfig {
-    /// What the folder says; `None` where it says nothing of this, as those of other tools.
+    /// What the folder says; `None` if it says nothing, as folders of other tools.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
         let Some(json) = files::read(folder, TRAINING_CONFIG)? else { return Ok(None) };
         let invalid = |source| {
@@ -79,7 +80,7 @@ impl UseConfig {
     /// Compares the files that are read from the folder with their hashes.
     pub(crate) fn verify(&self, folder: &Path) -> Result<()> {
         let hashes = hash_files(folder, &[])?;
-        // Of two weight files one is enough. Without one of the others, defaults would take its place unseen.
+        // One of two weight files is enough. If another file were missing, defaults would silently replace it.
         let is_weights = |name: &str| [".safetensors", ".bin"].iter().any(|ending| name.ends_with(ending));
         let is_read = |name: &str| name == TRAINING_CONFIG || hashes.contains_key(name) || is_weights(name);
         if let Some((name, expected)) = self.files.iter().find(|(name, _)| !is_read(name)) {

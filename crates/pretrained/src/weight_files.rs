@@ -1,7 +1,6 @@
-//! A model's tensors, in whatever files they are: safetensors or `pytorch_model.bin`, whole or in shards.
+//! Reads a model's tensors from safetensors or `pytorch_model.bin`, in one file or in shards.
 //!
-//! What the tensors are for is the business of
-//! [`crate::weights`].
+//! Not here: what the tensors are for ([`crate::weights`]).
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -19,10 +18,10 @@ use crate::files;
 /// Bytes before the header of a safetensors file: its length.
 const LENGTH_BYTES: u64 = 8;
 
-/// The longest header of a safetensors file, as its library has it.
+/// The longest header of a safetensors file, as in its library.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// Bytes of a tensor in memory beside its values; a whole number of elements of any type.
+/// Bytes of a tensor in memory besides its values; a whole number of elements of any type.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// All tensors of a model's folder, by name.
@@ -39,9 +38,9 @@ pub struct WeightFiles {
 pub struct Tensor {
     /// Sizes of its dimensions.
     pub shape: Vec<usize>,
-    /// As safetensors calls the type.
+    /// The type, by its name in safetensors.
     pub dtype_name: String,
-    /// The type, where f32 can be made of it.
+    /// The type, if it can be converted to f32.
     pub dtype: Option<Dtype>,
     file: usize,
 }
@@ -53,12 +52,12 @@ enum Weights {
         first_byte: u64,
         metadata: Metadata,
     },
-    /// Reading moves within the file: one tensor at a time.
+    /// Reading moves the position in the file, so one tensor at a time.
     Pytorch(Mutex<StateDictFile>),
 }
 
 impl WeightFiles {
-    /// Reads the headers of the weights in `folder`: [`fetch::weights_file`] says which those are.
+    /// Reads the headers of the weights in `folder`, which [`fetch::weights_file`] finds.
     pub fn open(folder: &Path) -> Result<Self> {
         let name = fetch::weights_file(folder)
             .ok_or_else(|| Error::NoModelFile { folder: folder.to_owned(), name: "model.safetensors" })?;
@@ -88,7 +87,7 @@ impl WeightFiles {
         if problems.is_empty() { Ok(weight_files) } else { Err(Error::index(&weight_files.path, problems)) }
     }
 
-    /// Reads the header of one file, whole in itself, whatever lies beside it.
+    /// Reads the header of one complete file, and ignores other files beside it.
     pub fn open_file(path: &Path) -> Result<Self> {
         let mut weight_files = Self { path: path.to_owned(), files: Vec::new(), tensors: BTreeMap::new() };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -122,7 +121,7 @@ impl WeightFiles {
 
     /// The elements, row by row, as f32: F16 and BF16 exactly, F64 rounded to nearest.
     ///
-    /// Fails on infinities and NaN: nothing can be learned from there.
+    /// Fails on infinities and NaN, because such weights cannot be trained.
     pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
         let tensor = &self.tensors[name];
         let (file_name, file) = &self.files[tensor.file];
@@ -193,7 +192,7 @@ impl WeightFiles {
         Ok(())
     }
 
-    /// Every tensor stands in the shard that the index says.
+    /// Checks that every tensor is in the shard that the index names.
     fn compare(&self, index: &Value, problems: &mut Vec<String>) {
         let Some(weight_map) = index["weight_map"].as_object() else { return };
         for (name, shard) in weight_map {
@@ -212,7 +211,7 @@ fn lock(file: &Mutex<StateDictFile>) -> MutexGuard<'_, StateDictFile> {
     file.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads the header; the elements stay in the file until they are asked for.
+/// Reads the header; the elements stay in the file until they are needed.
 fn open_safetensors(path: &Path) -> Result<Weights> {
     let unsound = |source| Error::Safetensors { path: path.to_owned(), source: Box::new(source) };
     let mut file = File::open(path)?;

@@ -1,4 +1,4 @@
-//! The tensors of a model, as those of a `DistilBertForQuestionAnswering` in f32.
+//! Converts the tensors of a model to those of a `DistilBertForQuestionAnswering` in f32.
 //!
 //! Every tensor of the file must be known: either it has a place in the model, or it belongs to a head that
 //! question answering does not use. Everything else (missing, surplus, of another shape) is listed, not guessed.
@@ -11,18 +11,18 @@ use std::collections::BTreeMap;
 /// Position embeddings, into which BERT's first token type is added.
 const POSITIONS: &str = "distilbert.embeddings.position_embeddings.weight";
 
-/// Weight files whose tensors are known to fit its configuration.
+/// Weight files whose tensors fit the configuration.
 #[derive(Debug)]
 pub struct Weights {
-    /// Where the values are.
+    /// The files with the values.
     pub weight_files: WeightFiles,
     /// The model's own name and the file's, in the model's order.
     tensors: Vec<(String, String)>,
-    /// BERT's, by its name in the file.
+    /// BERT's token type embeddings, by their name in the file.
     token_types: Option<String>,
     /// Whether the model already has `qa_outputs`.
     pub has_qa_head: bool,
-    /// Tensors of the file that the model has no use for.
+    /// Tensors of the file that the model does not use.
     pub dropped: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ impl Weights {
             tracing::info!(prefix, "every tensor's name begins with this: left off");
         }
         let count = weight_files.tensors().count();
-        // What the file cannot hold is not listed tensor by tensor.
+        // If the file cannot hold all layers, the missing tensors are not listed one by one.
         if config.n_layers > count {
             let needed = TENSORS_OF_A_LAYER.saturating_mul(config.n_layers);
             let problem = format!(
@@ -88,7 +88,7 @@ impl Weights {
                 }
             }
         }
-        // A layer past n_layers has a known name and no place.
+        // A layer past n_layers has a known name but no place.
         problems
             .extend(found.iter().map(|(name, (_, tensor))| format!("surplus: {name} {:?}", tensor.shape)));
         match &token_types {
@@ -108,8 +108,8 @@ impl Weights {
         Ok(Self { weight_files, tensors, token_types, has_qa_head, dropped })
     }
 
-    /// Whether a question answering head learned to read contexts by a token type that differs from the question's,
-    /// which the converted model does not have.
+    /// Whether a question-answering head was trained with another token type for the context than for the question. The
+    /// converted model has no token types.
     pub fn head_needs_token_types(&self) -> Result<bool> {
         let Some(token_types) = self.token_types.as_ref().filter(|_| self.has_qa_head) else {
             return Ok(false);
@@ -137,7 +137,8 @@ impl Weights {
     }
 }
 
-/// What training wrappers (`module.`, `_orig_mod.`, `model.`) put before every name. The family's own prefix stays.
+/// The prefix of all names that a training wrapper added (`module.`, `_orig_mod.`, `model.`). The family's own prefix
+/// stays.
 fn common_prefix(weight_files: &WeightFiles, family: Family) -> String {
     let mut prefix = String::new();
     loop {
@@ -160,7 +161,7 @@ enum Place {
     Model(String),
     /// BERT's token type embeddings, whose first row goes into the positions.
     TokenTypes,
-    /// Of a head, or a constant.
+    /// Dropped: part of another head, or a constant.
     Unused,
     Unknown,
 }

@@ -1,9 +1,9 @@
-//! The `tokenizer.json` that transformers' `BertTokenizer` amounts to: made for folders that have a `vocab.txt` only,
-//! and compared with one that is there.
+//! The `tokenizer.json` that is equivalent to transformers' `BertTokenizer`. It is made for folders that have only a
+//! `vocab.txt`, and compared with an existing one.
 
 use serde_json::{Map, Value, json};
 
-/// What may differ between two of them, beside the vocabulary: the normalizer's settings.
+/// What may differ between two of them besides the vocabulary: the normalizer's settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Flags {
     pub lowercase: Value,
@@ -11,7 +11,7 @@ pub(crate) struct Flags {
     pub handle_chinese_chars: Value,
 }
 
-/// The whole of it; `special` are [`crate::tokenizer::SPECIAL_TOKENS`] with their ids.
+/// The whole file; `special` are [`crate::tokenizer::SPECIAL_TOKENS`] with their ids.
 pub(crate) fn word_piece(
     vocab: Map<String, Value>,
     special: &[(&str, u64)],

@@ -14,11 +14,11 @@ pub enum Error {
     #[diagnostic(help("check that the path is right and that you may read it"))]
     Io(#[from] std::io::Error),
 
-    /// The pickle names something that could be code, or has an instruction that state dicts do not.
+    /// The pickle names something that could be code, or has an instruction that state dicts do not need.
     #[error("{} {what} (byte {at} of {part}), which no state dict needs", path.display())]
     #[diagnostic(help(
-        "nothing of the file was run. If you trust where it is from, load it there and write \
-         `torch.save(model.state_dict(), …)` or model.safetensors; else delete it"
+        "no code of the file was run. If you trust its source, load the model in PyTorch and save it again, as \
+         `torch.save(model.state_dict(), …)` or as model.safetensors; otherwise delete it"
     ))]
     Foreign {
         path: PathBuf,
@@ -26,14 +26,14 @@ pub enum Error {
         what: String,
         /// Where, in bytes.
         at: u64,
-        /// Of what: the file, or an entry of the zip.
+        /// The file, or an entry of the zip.
         part: &'static str,
     },
 
-    /// The file is damaged, or of another form.
+    /// The file is damaged, or has another format.
     #[error("{}: {reason}", path.display())]
     #[diagnostic(help(
-        "it is damaged, was not copied whole, or is no state dict: fetch it again, or write \
+        "it is damaged, incomplete or not a state dict: fetch it again, or save the model again with \
          `torch.save(model.state_dict(), …)`"
     ))]
     Form {
@@ -63,10 +63,10 @@ impl Fault {
     }
 }
 
-/// The longest text of a file that a message repeats.
+/// The most characters of a file's text that a message repeats.
 const BRIEF_CHARS: usize = 100;
 
-/// A text of the file as a message shows it: nothing that a terminal would act on, and not megabytes.
+/// A text of the file for a message: escaped for terminals, and shortened.
 pub(crate) fn brief(text: &str) -> String {
     let mut shown: String = text.chars().take(BRIEF_CHARS).flat_map(char::escape_debug).collect();
     if text.chars().nth(BRIEF_CHARS).is_some() {

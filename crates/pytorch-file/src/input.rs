@@ -1,4 +1,4 @@
-//! Bytes of a pickle: counted, limited, and never promised more memory than there are bytes.
+//! Reads the bytes of a pickle: it counts and limits them, and never allocates more memory than there are bytes.
 
 use std::io::{ErrorKind, Read};
 
@@ -9,7 +9,7 @@ const PICKLE_BYTES: u64 = 16 << 20;
 /// The longest line, which is a module's or a class's name.
 const LINE_BYTES: usize = 256;
 
-/// A reader that knows where it is.
+/// A reader that knows its position.
 pub(crate) struct Input<R> {
     reader: R,
     at: u64,
@@ -40,7 +40,7 @@ impl<R: Read> Input<R> {
     pub(crate) fn bytes(&mut self, len: u64) -> Result<Vec<u8>, Fault> {
         self.advance(len)?;
         let mut bytes = Vec::new();
-        // Grows with what comes: `len` is only what the file says.
+        // Grows with the data, because `len` is only the file's claim.
         (&mut self.reader).take(len).read_to_end(&mut bytes)?;
         if (bytes.len() as u64) < len { Err(truncated()) } else { Ok(bytes) }
     }

@@ -1,6 +1,6 @@
-//! The form of PyTorch before 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles (magic number,
-//! version, facts about the machine, the state dict, the keys of the storages), then each storage as its
-//! number of elements and the elements.
+//! The format of PyTorch before 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles (magic number, version,
+//! facts about the machine, the state dict, the keys of the storages), then each storage as its number of elements and
+//! the elements.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -17,7 +17,7 @@ use crate::unpickle::{Unpickled, unpickle};
 const MAGIC_NUMBER: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const PROTOCOL_VERSION: i128 = 1001;
 
-/// A file whose storages are where and as long as its pickles say.
+/// A file whose storages have the places and lengths that its pickles say.
 #[derive(Debug)]
 pub(crate) struct Legacy {
     file: File,
@@ -56,7 +56,7 @@ impl Legacy {
     /// The bytes of a storage.
     pub(crate) fn storage(&mut self, storage: &Storage) -> Result<Vec<u8>, Fault> {
         let (Some(start), Some(len)) = (self.starts.get(&*storage.key), storage.size_bytes()) else {
-            return Err(Fault::Form(format!("it has no storage {}", brief(&storage.key))));
+            return Err(Fault::Form(format!("storage {} is missing", brief(&storage.key))));
         };
         self.file.seek(SeekFrom::Start(*start))?;
         let mut bytes = Vec::new();
@@ -91,10 +91,10 @@ fn keys(pickle: &Unpickled) -> Result<Vec<&str>, Fault> {
         }),
         other => return Err(Fault::Form(format!("it lists storages by {}, expected a list", other.kind()))),
     };
-    list.collect::<Option<_>>().ok_or_else(|| Fault::Form("a key of its storages is no str".to_owned()))
+    list.collect::<Option<_>>().ok_or_else(|| Fault::Form("a key of its storages is not a str".to_owned()))
 }
 
-/// Steps over the storages, and finds each as long as its tensors say.
+/// Skips over the storages, and checks that each is as long as its tensors say.
 fn starts(
     reader: &mut BufReader<File>,
     mut at: u64,
@@ -140,7 +140,7 @@ fn starts(
         }
     }
     if let Some(missing) = storages.keys().find(|key| !starts.contains_key(**key)) {
-        return Err(Fault::Form(format!("it has no storage {}", brief(missing))));
+        return Err(Fault::Form(format!("storage {} is missing", brief(missing))));
     }
     Ok(starts)
 }

@@ -1,11 +1,10 @@
 //! `pytorch_model.bin`: the state dict of `torch.save`, read and written without PyTorch or Python.
 //!
-//! Two forms are read: the zip of PyTorch 1.6 and later, and the stream of pickles from before. A pickle is a
-//! program; here it is read by a machine that knows the opcodes of a state dict and the few names that one
-//! holds, calls nothing, and refuses everything else by name. What a file claims is checked against what
-//! it holds before memory is taken for it.
+//! It reads two formats: the zip of PyTorch 1.6 and later, and the older stream of pickles. A pickle is a program. The
+//! machine here knows only the opcodes and names of a state dict, calls nothing, and refuses everything else by name. A
+//! file's claims are checked against its contents before memory is allocated.
 //!
-//! Not here: what the tensors are for (ingest, export), safetensors (a library's).
+//! Not here: what the tensors are for (ingest, export), and safetensors (a library).
 
 mod dtype;
 mod error;

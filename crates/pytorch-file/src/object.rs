@@ -38,7 +38,7 @@ pub(crate) enum Object {
     /// Up to 16 bytes: the legacy form's magic number has 10.
     Integer(i128),
     Float,
-    /// Shared: what recalls it copies nothing.
+    /// Shared, so that recalling it copies nothing.
     Text(Arc<str>),
     Global(Global),
     Tuple(Vec<Ref>),
@@ -49,7 +49,7 @@ pub(crate) enum Object {
 }
 
 impl Object {
-    /// Python's name for what it is.
+    /// Python's name for its type.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::None => "None",

@@ -4,12 +4,12 @@
 
 use crate::opcode as op;
 
-/// `module\nname` of what a reader is asked to call.
+/// `module\nname` of the function that a reader should call.
 const ORDERED_DICT: &str = "collections\nOrderedDict";
 const REBUILD_TENSOR: &str = "torch._utils\n_rebuild_tensor_v2";
 const FLOAT_STORAGE: &str = "torch\nFloatStorage";
 
-/// `OrderedDict` of name → contiguous f32 tensor, whose storage is named by its place in the order.
+/// `OrderedDict` of name → contiguous f32 tensor; its storage is named by its index.
 pub(crate) fn state_dict<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u64])>) -> Vec<u8> {
     let mut pickle = Pickle(vec![op::PROTO, 2]);
     pickle.ordered_dict();
@@ -87,7 +87,7 @@ impl Pickle {
         self.op(op::TUPLE);
     }
 
-    /// In the shortest form, as `CPython` does.
+    /// Writes the shortest form, as `CPython` does.
     fn integer(&mut self, value: u64) {
         let bytes = value.to_le_bytes();
         match value {

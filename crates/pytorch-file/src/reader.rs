@@ -1,4 +1,4 @@
-//! A file of either form.
+//! A file in either format.
 
 use std::cell::RefCell;
 use std::io::{Read, Seek};
@@ -20,7 +20,7 @@ pub struct StateDictFile {
     path: PathBuf,
     form: RefCell<Form>,
     tensors: Vec<(String, Tensor)>,
-    /// Storages may be shared: the one read last, by its key.
+    /// The storage that was read last, by its key, because storages may be shared.
     latest: RefCell<Option<(Arc<str>, Vec<u8>)>>,
 }
 
@@ -34,7 +34,7 @@ impl StateDictFile {
     /// Reads names, types, shapes, and where the elements are; nothing of the pickle is called.
     ///
     /// # Errors
-    /// [`Error`], also where a storage is not as long as its tensors say.
+    /// [`Error`], also if a storage is not as long as its tensors say.
     pub fn open(path: &Path) -> Result<Self> {
         // Opening a FIFO would wait for a writer.
         if !fs_err::metadata(path)?.is_file() {
@@ -88,7 +88,7 @@ impl StateDictFile {
         let storage = &tensor.storage;
         let mut latest = self.latest.borrow_mut();
         if latest.as_ref().is_none_or(|(key, _)| *key != storage.key) {
-            // Given back first, so that two storages never stand in memory together.
+            // Freed first, so that two storages are never in memory together.
             *latest = None;
             let bytes = match &mut *self.form.borrow_mut() {
                 Form::Zipped(zipped) => zipped.storage(storage),

@@ -1,4 +1,4 @@
-//! What a pickle built, as a state dict.
+//! Interprets the result of a pickle as a state dict.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::object::Object;
 use crate::tensor::Tensor;
 use crate::unpickle::Unpickled;
 
-/// The tensors by name, in the dict's order; each lies within its storage.
+/// The tensors by name, in the dict's order; each is within its storage.
 pub(crate) fn state_dict(pickle: &Unpickled) -> Result<Vec<(String, Tensor)>, Fault> {
     let Object::Dict(items) = pickle.root() else {
         return Err(Fault::Form(format!("it holds {}, expected a dict of tensors", pickle.root().kind())));

@@ -16,7 +16,7 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// What to say of a file that describes one storage in two ways.
+    /// The message for a file that describes one storage in two ways.
     pub(crate) fn differs_from(&self, other: &Self) -> Fault {
         let [this, that] = [self, other].map(|storage| format!("{} × {}", storage.numel, storage.dtype));
         Fault::Form(format!("storage {} is {that} and {this}", brief(&self.key)))
@@ -52,7 +52,7 @@ impl Tensor {
         &self.shape
     }
 
-    /// Whether it lies within its storage, and has no more elements than that.
+    /// Whether it is within its storage, and has no more elements than the storage.
     pub(crate) fn check(&self, name: &str) -> Result<(), Fault> {
         let says = |what: &str| {
             Fault::Form(format!(
@@ -78,14 +78,14 @@ impl Tensor {
         if last.is_none_or(|last| last >= self.storage.numel) {
             return Err(says("reaches past"));
         }
-        // An expanded tensor: nothing but a few bytes would stand behind any claim.
+        // An expanded tensor: a few bytes could claim any size.
         if numel.is_none_or(|numel| numel > self.storage.numel) {
             return Err(says("repeats the elements of"));
         }
         Ok(())
     }
 
-    /// Its elements, row by row, out of those of its storage. [`Self::check`] holds.
+    /// Its elements, row by row, from those of its storage. [`Self::check`] must have passed.
     pub(crate) fn gather(&self, storage: &[u8]) -> Vec<u8> {
         let size_bytes = self.storage.dtype.size_bytes() as usize;
         let numel: usize = self.shape.iter().product();

@@ -1,8 +1,8 @@
 //! A pickle machine that builds plain data and descriptions of tensors, and calls nothing.
 //!
-//! It knows the opcodes that `torch.load(weights_only=True)` knows of protocol 2
-//! (`torch/_weights_only_unpickler.py`) and, of what a pickle may name, a state dict's parts alone. Objects stand
-//! in one list and refer to each other by index, so that a file's nesting costs no call stack.
+//! It knows the opcodes that `torch.load(weights_only=True)` knows of protocol 2 (`torch/_weights_only_unpickler.py`)
+//! and only the names of a state dict's parts. Objects are in one list and refer to one another by index, so that
+//! nesting in a file needs no call stack.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -16,10 +16,10 @@ use crate::tensor::{Storage, Tensor};
 
 /// The most objects of a pickle: a state dict has about 30 for each tensor.
 const OBJECTS: usize = 1 << 20;
-/// The most numbers and pairs that calls copy out of tuples and lists: a recalled one costs two bytes of the pickle,
+/// The most numbers and pairs that calls copy out of tuples and lists: recalling one takes two bytes of the pickle,
 /// however long it is. A tensor has two for each dimension.
 const COPIED: usize = 1 << 22;
-/// The most dimensions of a tensor: PyTorch computes with 64 at most.
+/// The most dimensions of a tensor: PyTorch supports at most 64.
 const DIMENSIONS: usize = 64;
 /// Arguments that an error lists.
 const LISTED: usize = 8;
@@ -86,8 +86,9 @@ impl Machine {
             op::BINGET | op::LONG_BINGET => {
                 let key = memo_key(opcode == op::BINGET, input)?;
                 let known = self.memo.get(&key);
-                let known = *known
-                    .ok_or_else(|| form(format!("its pickle recalls an object {key} that was never kept")))?;
+                let known = *known.ok_or_else(|| {
+                    form(format!("its pickle refers to the object {key}, which it never stored"))
+                })?;
                 self.stack.push(known);
                 return Ok(true);
             }
@@ -97,7 +98,7 @@ impl Machine {
             }
             op::BUILD => {
                 self.pop()?;
-                // The `_metadata` of an OrderedDict: versions of modules, which nothing here depends on.
+                // The `_metadata` of an OrderedDict: versions of modules, not used here.
                 let top = *self.stack.last().ok_or_else(empty_stack)?;
                 return match &self.objects[top as usize] {
                     Object::Dict(_) => Ok(true),
@@ -168,13 +169,13 @@ impl Machine {
         Ok(())
     }
 
-    /// What a call of one of the known functions would give.
+    /// The result of a call of one of the known functions.
     fn reduce(&mut self) -> Result<Object, Fault> {
         let (arguments, callable) = (self.pop()?, self.pop()?);
         let (Object::Tuple(arguments), Object::Global(callable)) =
             (&self.objects[arguments as usize], &self.objects[callable as usize])
         else {
-            return Err(form("its pickle calls what is no function".to_owned()));
+            return Err(form("its pickle calls an object that is not a function".to_owned()));
         };
         let arguments: Vec<&Object> =
             arguments.iter().take(LISTED).map(|argument| &self.objects[*argument as usize]).collect();
@@ -257,7 +258,7 @@ impl Machine {
     fn storage(&mut self) -> Result<Object, Fault> {
         let id = self.pop()?;
         let Object::Tuple(id) = &self.objects[id as usize] else {
-            return Err(form("its pickle refers to a storage by what is no tuple".to_owned()));
+            return Err(form("its pickle refers to a storage by an object that is not a tuple".to_owned()));
         };
         let id: Vec<&Object> = id.iter().take(LISTED).map(|part| &self.objects[*part as usize]).collect();
         match id.as_slice() {
@@ -290,7 +291,7 @@ impl Machine {
         self.pop_many(1).map(|items| items[0])
     }
 
-    /// From above the last mark.
+    /// The objects above the last mark.
     fn pop_many(&mut self, count: usize) -> Result<Vec<Ref>, Fault> {
         let floor = self.marks.last().copied().unwrap_or(0);
         let start = self.stack.len().checked_sub(count).filter(|start| *start >= floor);
@@ -303,7 +304,7 @@ impl Machine {
     }
 }
 
-/// Python's names for what these are.
+/// Python's names for their types.
 fn kinds(objects: &[&Object]) -> String {
     objects.iter().map(|object| object.kind()).collect::<Vec<_>>().join(", ")
 }
@@ -331,7 +332,7 @@ fn text<R: Read>(len: u32, input: &mut Input<R>) -> Result<Object, Fault> {
 }
 
 fn empty_stack() -> Fault {
-    form("its pickle takes what was never put".to_owned())
+    form("its pickle takes an object from an empty stack".to_owned())
 }
 
 fn form(reason: String) -> Fault {

@@ -1,7 +1,7 @@
 //! Writes the zip of `torch.save`.
 //!
-//! Storages are stored and aligned to 64 bytes, so that `torch.load(mmap=True)` works; `weights_only=True` does
-//! as well. Equal tensors give equal files.
+//! Storages are uncompressed and aligned to 64 bytes, so that `torch.load(mmap=True)` works; `weights_only=True` works
+//! too. Equal tensors give equal files.
 
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -12,9 +12,9 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::pickle;
 
-/// The folder inside the zip; `torch.save` names it after the file, any name will do.
+/// The folder inside the zip. `torch.save` names it after the file, but any name works.
 const FOLDER: &str = "archive";
-/// `kProducedFileFormatVersion` of PyTorch when tensors alone are saved.
+/// `kProducedFileFormatVersion` of PyTorch if only tensors are saved.
 const FORMAT_VERSION: &[u8] = b"3\n";
 /// PyTorch's alignment of storages.
 const ALIGNMENT: u16 = 64;
@@ -30,10 +30,10 @@ pub struct F32Tensor<'a> {
     pub data: &'a [u8],
 }
 
-/// Writes the tensors as a state dict, each in a storage of its own.
+/// Writes the tensors as a state dict, each in its own storage.
 ///
 /// # Errors
-/// What the operating system says; the message names the file.
+/// If the file cannot be written; the message names it.
 pub fn write(path: &Path, tensors: &[F32Tensor<'_>]) -> io::Result<()> {
     let mut zip = ZipWriter::new(FirstError { writer: BufWriter::new(File::create(path)?), error: None });
     let mut entry = |name: &str, data: &[u8]| -> io::Result<()> {
@@ -52,8 +52,8 @@ pub fn write(path: &Path, tensors: &[F32Tensor<'_>]) -> io::Result<()> {
     written.error.map_or(Ok(()), Err)
 }
 
-/// Keeps the first error of a writer for the end, and swallows what comes after it: a `ZipWriter` whose writer fails
-/// complains on stderr by itself when it is dropped.
+/// Keeps the first error of a writer for the end, and ignores all later writes: otherwise a `ZipWriter` whose writer
+/// fails would print to stderr when it is dropped.
 struct FirstError<W> {
     writer: W,
     error: Option<io::Error>,

@@ -57,7 +57,7 @@ impl Zipped {
         Ok((zipped, tensors))
     }
 
-    /// The bytes of a storage, whose CRC the zip library compares on the way.
+    /// The bytes of a storage; the zip library checks their CRC.
     pub(crate) fn storage(&mut self, storage: &Storage) -> Result<Vec<u8>, Fault> {
         let expected = storage.size_bytes().unwrap_or(u64::MAX);
         let bytes = self.entry(&format!("data/{}", storage.key), expected)?;
@@ -68,7 +68,7 @@ impl Zipped {
         Err(Fault::Form(format!("data/{key} has {} bytes, expected {expected}", bytes.len())))
     }
 
-    /// A storage stands uncompressed, as long as it should be.
+    /// Checks that a storage is uncompressed and has the expected length.
     fn check(&mut self, tensor: &str, storage: &Storage) -> Result<(), Fault> {
         let name = format!("data/{}", storage.key);
         let entry = self.zip.by_name(&format!("{}/{name}", self.folder));
@@ -93,9 +93,9 @@ impl Zipped {
         let path = format!("{}/{name}", self.folder);
         let entry = self.zip.by_name(&path).map_err(|error| zip_fault(name, error))?;
         let mut bytes = Vec::new();
-        // Grows with what comes: the size in the directory is only what the file says.
+        // Grows with the data, because the size in the directory is only the file's claim.
         entry.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| match error.kind() {
-            // What the zip library says of a bad checksum, or of an end too early.
+            // The zip library's error for a bad checksum or an early end.
             std::io::ErrorKind::InvalidData
             | std::io::ErrorKind::UnexpectedEof
             | std::io::ErrorKind::Other => Fault::Form(format!("{}: {error}", brief(name))),

@@ -1,4 +1,4 @@
-//! Files that nobody wrote: any bytes give an answer or an error, in bounded memory.
+//! Arbitrary files: any bytes give a result or an error, in bounded memory.
 
 use std::io::Write;
 use std::path::Path;
@@ -50,12 +50,12 @@ fn claims_that_the_bytes_do_not_bear_out_are_refused() {
     // A text of 4 GB, a tuple that was never begun, an object that was never kept.
     insta::assert_snapshot!(state_dict(b"\x80\x02X\xff\xff\xff\xffab"), @"its pickle is longer than 16 MiB");
     insta::assert_snapshot!(state_dict(b"\x80\x02X\xff\xff\x00\x00ab"), @"it ends within its pickle");
-    insta::assert_snapshot!(state_dict(b"\x80\x02t."), @"its pickle takes what was never put");
-    insta::assert_snapshot!(state_dict(b"\x80\x02h\x07."), @"its pickle recalls an object 7 that was never kept");
+    insta::assert_snapshot!(state_dict(b"\x80\x02t."), @"its pickle takes an object from an empty stack");
+    insta::assert_snapshot!(state_dict(b"\x80\x02h\x07."), @"its pickle refers to the object 7, which it never stored");
     insta::assert_snapshot!(state_dict(b"\x80\x02N."), @"it holds None, expected a dict of tensors");
     insta::assert_snapshot!(state_dict(b"\x80\x02}N\x88s."), @"a key of its dict is None, expected a str");
     insta::assert_snapshot!(state_dict(b"\x80\x02ctorch\nFloatStorage\n)R."), @"its pickle gives Storage(F32) the arguments ()");
-    insta::assert_snapshot!(state_dict(b"\x80\x02Nb."), @"its pickle takes what was never put");
+    insta::assert_snapshot!(state_dict(b"\x80\x02Nb."), @"its pickle takes an object from an empty stack");
 }
 
 #[test]

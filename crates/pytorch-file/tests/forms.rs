@@ -1,4 +1,4 @@
-//! Files that PyTorch wrote (`scripts/reference/checkpoints.py`): what they hold, and what is refused of them.
+//! Files that PyTorch wrote (`scripts/reference/checkpoints.py`): what they hold, and which are refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

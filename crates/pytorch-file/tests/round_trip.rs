@@ -1,4 +1,4 @@
-//! What is written here comes back, here and in PyTorch.
+//! Written files can be read back, here and in PyTorch.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Articles, read on a thread of its own while earlier ones are worked on.
+//! Reads articles on its own thread while the caller processes earlier ones.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 use crate::gather::Understood;
 use crate::question::{Article, Qa};
 
-/// Bytes of text after which articles are handed over: enough to make that cheap, few enough to bound memory.
+/// Bytes of text in a batch of articles: enough to make the transfer cheap, few enough to bound memory.
 const BATCH_BYTES: usize = 1 << 18;
 
 /// Batches that may wait.
 const AHEAD: usize = 2;
 
-/// Time between two questions whether to stop.
+/// Time between two checks whether to stop.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// Articles in the order of the files, and after them the error that ended the reading, if one did.
@@ -25,7 +25,7 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 pub struct Articles {
     batches: Receiver<Vec<Article>>,
     batch: vec::IntoIter<Article>,
-    /// `None` once its outcome is known.
+    /// `None` once the thread's result is known.
     reader: Option<JoinHandle<Result<()>>>,
     understood: Arc<Mutex<Vec<Understood>>>,
 }
@@ -51,14 +51,14 @@ impl Articles {
             };
             let outcome =
                 read(&mut visit, &mut |file| notes.lock().unwrap_or_else(PoisonError::into_inner).push(file));
-            // Nobody may want it any more.
+            // The receiver may be gone.
             let _ = sender.send(batch);
             outcome
         });
         Self { batches, batch: Vec::new().into_iter(), reader: Some(reader), understood }
     }
 
-    /// Waits for the next article, however long the reader takes for it; false once `is_stopped` says so.
+    /// Waits for the next article as long as needed; false once `is_stopped` says so.
     pub fn wait(&mut self, is_stopped: &dyn Fn() -> bool) -> bool {
         while self.batch.as_slice().is_empty() {
             match self.batches.recv_timeout(ASK_EVERY) {
@@ -71,7 +71,7 @@ impl Articles {
         !is_stopped()
     }
 
-    /// What each file was taken for, as far as they are read.
+    /// The detected format of each file that has been read.
     #[must_use]
     pub fn understood(&self) -> Vec<Understood> {
         self.understood.lock().unwrap_or_else(PoisonError::into_inner).clone()

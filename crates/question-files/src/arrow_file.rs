@@ -1,6 +1,6 @@
-//! Arrow IPC files, read in record batches, each row as an object of its columns, as Parquet's are.
+//! Reads Arrow IPC files in record batches, each row as an object of its columns, as with Parquet.
 //!
-//! Arrow's reader slices and allocates by positions that the file states: what is stated is held against the file first.
+//! Arrow's reader slices and allocates by positions that the file states, so these are checked against the file first.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -23,8 +23,8 @@ pub(crate) const MAX_BATCH_MIB: u64 = 512;
 /// Footer length and magic.
 const TRAILER_BYTES: u64 = 10;
 
-/// Shows every row of `file` to `take` as an object, with its number from 1; `check` sees the columns first, and those
-/// that `knows` are read.
+/// Passes every row of `file` to `take` as an object, with its number from 1. `check` gets the columns first, and only
+/// columns that `knows` accepts are read.
 pub(super) fn read(
     file: File,
     name: &str,
@@ -32,9 +32,9 @@ pub(super) fn read(
     check: &dyn Fn(&[&str]) -> Result<()>,
     take: &mut dyn FnMut(usize, Map<String, Value>) -> Result<()>,
 ) -> Result<()> {
-    // The library asserts what a damaged file need not keep.
+    // The library has assertions that fail on a damaged file.
     let outcome = catch_unwind(AssertUnwindSafe(|| read_batches(file, name, knows, check, take)));
-    outcome.unwrap_or_else(|_| Err(damaged(name, io::Error::other("it contradicts itself"))))
+    outcome.unwrap_or_else(|_| Err(damaged(name, io::Error::other("its parts contradict one another"))))
 }
 
 fn damaged(name: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -66,7 +66,7 @@ fn read_batches(
 
 /// Refuses messages that reach beyond the file, or are larger than a batch may be.
 fn check_blocks(file: &mut File, file_bytes: u64, name: &str) -> Result<()> {
-    let cut = || damaged(name, io::Error::other("it does not end with a footer, so it is cut short"));
+    let cut = || damaged(name, io::Error::other("it does not end with a footer, so it is incomplete"));
     let footer_end = file_bytes.checked_sub(TRAILER_BYTES).ok_or_else(cut)?;
     let mut bytes_at = |start: u64, bytes: &mut [u8]| {
         file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(bytes)).map_err(|e| Error::io(name, e))
@@ -103,7 +103,7 @@ fn end_of(block: &Block) -> Option<(u64, u64)> {
     Some((u64::try_from(block.offset()).ok()?.checked_add(bytes)?, bytes))
 }
 
-/// The same values in the types that rows are shown in: without dictionaries, with texts as views.
+/// The same values in the types of the rows: without dictionaries, with texts as views.
 fn plain(batch: &RecordBatch) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
     let schema = batch.schema();
     let fields: Vec<FieldRef> = schema.fields().iter().map(plain_field).collect();

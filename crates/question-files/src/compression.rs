@@ -1,4 +1,4 @@
-//! The text in a file, plain, gzip or zstd: which, its first bytes say. What expands beyond what text can is
+//! The text in a file, plain, gzip or zstd; the first bytes tell which. A file that expands more than text can is
 //! refused while it is read.
 
 use std::cell::Cell;
@@ -20,7 +20,7 @@ pub(crate) const MAX_RATIO: u64 = 250;
 /// Below this size the ratio does not matter.
 pub(crate) const FREE_BYTES: u64 = 64 << 20;
 
-/// The largest window of a zstd frame (2^27 bytes), as its command line has it.
+/// The largest window of a zstd frame (2^27 bytes), as in its command-line tool.
 pub(crate) const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// A file's decompressed contents.

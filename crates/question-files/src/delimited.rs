@@ -1,7 +1,7 @@
-//! CSV and TSV with a header, as RFC 4180 has them.
+//! Reads CSV and TSV with a header, by RFC 4180.
 //!
-//! Strict where a reader that forgives would change a text without a word: a quote that is never closed would swallow
-//! the rows behind it, and text behind a closing quote would lose its quotes.
+//! It is strict where a lenient reader would silently change a text: a quote that is never closed would swallow the
+//! following rows, and text after a closing quote would lose its quotes.
 
 use std::io::BufRead;
 
@@ -17,9 +17,9 @@ const MAX_ROW_MIB: usize = 64;
 /// The most fields of a row.
 pub(crate) const MAX_FIELDS: usize = 10_000;
 
-/// What stands between two fields, if `header`, the first line of a text, is that of a table about questions.
+/// The delimiter, if `header`, the first line of a text, belongs to a table of questions.
 ///
-/// `knows` says whether it has a use for a column.
+/// `knows` says whether a column is used.
 pub(crate) fn delimiter(header: &[u8], knows: &dyn Fn(&str) -> bool) -> Option<u8> {
     let line = header.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
     let line = std::str::from_utf8(line).ok()?.trim_end();
@@ -48,7 +48,7 @@ impl<'a, R: BufRead> Records<'a, R> {
         Self { text, name, delimiter, line: 1, fields: Vec::new(), line_end: None }
     }
 
-    /// The next record that is no empty line, and the line that it begins at.
+    /// The next record that is not an empty line, and the line at which it begins.
     pub(crate) fn next(&mut self) -> Result<Option<(usize, Vec<String>)>> {
         loop {
             let begin = self.line;
@@ -77,7 +77,7 @@ impl<'a, R: BufRead> Records<'a, R> {
             Begin,
             Plain,
             Quoted,
-            /// Behind a quote inside quotes.
+            /// After a quote inside quotes.
             Closed,
         }
         self.fields.clear();
@@ -86,7 +86,7 @@ impl<'a, R: BufRead> Records<'a, R> {
             let buffer = self.text.fill_buf().map_err(|source| Error::io(self.name, source))?;
             if buffer.is_empty() {
                 if at == At::Quoted {
-                    return Err(Error::row(self.name, begin, "a quote opens and never closes".to_owned()));
+                    return Err(Error::row(self.name, begin, "a quote is never closed".to_owned()));
                 }
                 if bytes == 0 {
                     return Ok(false);
@@ -113,7 +113,7 @@ impl<'a, R: BufRead> Records<'a, R> {
                         return Err(Error::row(
                             self.name,
                             begin,
-                            "text follows a closing quote: write a quote inside quotes twice".to_owned(),
+                            "text follows a closing quote; inside quotes, write a quote twice".to_owned(),
                         ));
                     }
                     _ if is_end => {
@@ -144,14 +144,14 @@ impl<'a, R: BufRead> Records<'a, R> {
                     name: self.name.to_owned(),
                     what: format!("the row at line {begin}"),
                     limit_mib: MAX_ROW_MIB as u64,
-                    help: "one question a row",
+                    help: "one question per row",
                 });
             }
         }
     }
 }
 
-/// What ends the lines of a text that begins with `start`.
+/// The line end of a text that begins with `start`.
 fn line_end(start: &[u8]) -> u8 {
     let first = start.iter().position(|byte| b"\r\n".contains(byte));
     let is_old =
@@ -159,7 +159,7 @@ fn line_end(start: &[u8]) -> u8 {
     if is_old { b'\r' } else { b'\n' }
 }
 
-/// Shows every row under the header to `take` as an object, with its line; `check` sees the header first.
+/// Passes every row under the header to `take` as an object, with its line. `check` gets the header first.
 pub(crate) fn read(
     mut records: Records<'_, impl BufRead>,
     check: &dyn Fn(&[&str]) -> Result<()>,
@@ -190,7 +190,7 @@ pub(crate) fn read(
     Ok(())
 }
 
-/// A cell's value: places may be JSON, and an empty cell of answers holds none.
+/// A cell's value: offsets may be JSON, and an empty cell of answers means no answers.
 fn cell(column: &str, text: String) -> Value {
     match Field::named(column) {
         Some((Field::Answers | Field::AnswerStart | Field::DetectedAnswers, _)) if text.trim().is_empty() => {

@@ -1,18 +1,18 @@
-//! What can be wrong with a file of questions as a file: its place, its compression, its form.
+//! What can be wrong with a file of questions: its place, its compression, its format.
 
 use std::io;
 
 /// Shorthand of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Writes a Parquet file anew, in small row groups.
+/// Rewrites a Parquet file in small row groups.
 const REWRITE: &str = "python3 -c 'import sys, pandas; pandas.read_parquet(sys.argv[1]).to_parquet(sys.argv[2], row_group_size=1000)'";
 
 /// What is wrong with a file, where, and what to do about it.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum Error {
-    /// Not there, a folder, a pipe.
+    /// A missing file, a folder or a pipe.
     #[error("{name} ({asked_by}) is {found}, expected a file")]
     #[diagnostic(help("check the path that {asked_by} names"))]
     NoFile {
@@ -27,13 +27,13 @@ pub enum Error {
     /// A question to be scored without gold answers.
     #[error("{name}: question {id:?} has no answers, so it cannot be scored")]
     #[diagnostic(help(
-        "name a file with answers; where the context holds none, write an empty list: \"answers\": []"
+        "name a file with answers; for a question without an answer, write an empty list: \"answers\": []"
     ))]
     Unlabelled { name: String, id: String },
 
-    /// A question to be scored stands there twice.
+    /// A question to be scored occurs twice.
     #[error("{name} holds more than one question with the id {id:?}")]
-    #[diagnostic(help("an id stands for one question: keep only the one that counts"))]
+    #[diagnostic(help("keep only one question per id"))]
     DuplicateId { name: String, id: String },
 
     /// Nothing to score.
@@ -53,7 +53,7 @@ pub enum Error {
 
     /// A compressed file is damaged.
     #[error("{name} is not valid {format}")]
-    #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
+    #[diagnostic(help("it is damaged or incomplete: fetch it again"))]
     Damaged {
         /// The file.
         name: String,
@@ -63,9 +63,9 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// A compressed file that is mostly air.
+    /// A compressed file that expands suspiciously.
     #[error(
-        "{name} expands more than {ratio} to 1, which no text does: {compressed_bytes} bytes became {bytes} and go on"
+        "{name} expands more than {ratio} to 1, which no text does: {compressed_bytes} bytes became more than {bytes}"
     )]
     #[diagnostic(help("it is made to fill memory or disk; if you trust it, {remedy}"))]
     Bomb {
@@ -73,15 +73,15 @@ pub enum Error {
         name: String,
         /// The limit.
         ratio: u64,
-        /// Read of the file so far.
+        /// Bytes of the file read so far.
         compressed_bytes: u64,
         /// What they became.
         bytes: u64,
-        /// How to have it read all the same.
+        /// How to read it anyway.
         remedy: &'static str,
     },
 
-    /// A piece that has to be held in memory whole, and is too large for that.
+    /// A piece that must be in memory as a whole, and is too large for that.
     #[error("{name}: {what} is larger than {limit_mib} MiB")]
     #[diagnostic(help("split it: {help}"))]
     TooLarge {
@@ -94,9 +94,9 @@ pub enum Error {
         help: &'static str,
     },
 
-    /// A piece of JSON that takes far more memory than it has bytes.
+    /// A piece of JSON that needs far more memory than it has bytes.
     #[error("{name}: the value at line {line} has {found}")]
-    #[diagnostic(help("split it: put its paragraphs into several articles, or write one question a line"))]
+    #[diagnostic(help("split it: put its paragraphs into several articles, or write one question per line"))]
     Crammed {
         /// The file.
         name: String,
@@ -106,7 +106,7 @@ pub enum Error {
         found: String,
     },
 
-    /// Nothing, or white space alone.
+    /// Nothing, or only white space.
     #[error("{name} is empty")]
     #[diagnostic(help("write or fetch it again: it should hold {what}"))]
     Empty {
@@ -116,17 +116,15 @@ pub enum Error {
         what: &'static str,
     },
 
-    /// What git-lfs leaves where it did not fetch the file.
-    #[error("{name} is a git-lfs pointer, not the file that it stands for")]
-    #[diagnostic(help(
-        "fetch the file: run `git lfs pull` in its repository (`git lfs install` comes once before it)"
-    ))]
+    /// A git-lfs pointer instead of the file.
+    #[error("{name} is a git-lfs pointer, not the file itself")]
+    #[diagnostic(help("fetch the file: run `git lfs install` once, then `git lfs pull` in its repository"))]
     GitLfs {
         /// The file.
         name: String,
     },
 
-    /// A form that another tool turns into one that is read.
+    /// A format that another tool can convert to a supported one.
     #[error("{name} is {found}, expected {what} as JSON, JSON Lines, CSV, Parquet or Arrow")]
     #[diagnostic(help("{help}"))]
     Foreign {
@@ -135,11 +133,11 @@ pub enum Error {
         found: &'static str,
         /// Questions, or predictions.
         what: &'static str,
-        /// The command that turns it into something that is read.
+        /// The command that converts it to a supported format.
         help: String,
     },
 
-    /// No form that is known.
+    /// An unknown format.
     #[error("{name} begins with \"{start}\", expected {what} as JSON, JSON Lines, CSV, Parquet or Arrow")]
     #[diagnostic(help(
         "JSON begins with `{{` or `[`, CSV with a line of column names, Parquet with PAR1; crates/question-files/forms.md \
@@ -166,25 +164,25 @@ pub enum Error {
         column: usize,
         /// What stands there.
         byte: u8,
-        /// What it may be, as iconv calls it.
+        /// The probable encoding, by its name in iconv.
         encoding: &'static str,
     },
 
     /// JSON that ends too early.
     #[error("{name} is cut off at line {line}, column {column}, inside {inside}")]
-    #[diagnostic(help("it was not written or copied whole: fetch it again"))]
+    #[diagnostic(help("the file is incomplete: fetch it again"))]
     Cut {
         /// The file.
         name: String,
         /// Counted from 1; of the decompressed text.
         line: usize,
-        /// Of its last byte, counted from 1.
+        /// The column of its last byte, counted from 1.
         column: usize,
         /// A string, a list and so on.
         inside: String,
     },
 
-    /// JSON that is malformed, or of another form.
+    /// JSON that is malformed, or has another structure.
     #[error("{name}, line {line}, column {column}: {message}")]
     #[diagnostic(help("expected {expected}"))]
     Json {
@@ -211,11 +209,11 @@ pub enum Error {
         name: String,
         /// Its path in the schema.
         column: String,
-        /// Announced for a row group.
+        /// The number of values that a row group announces.
         values: i64,
-        /// Of that row group.
+        /// The rows of that row group.
         rows: i64,
-        /// For these rows and columns.
+        /// The limit for these rows and columns.
         limit: i64,
     },
 
@@ -230,9 +228,9 @@ pub enum Error {
     Pages {
         /// The file.
         name: String,
-        /// Where the limit was met.
+        /// The column at which the limit was exceeded.
         column: String,
-        /// Of all columns that are read.
+        /// The size of the pages of all columns that are read.
         found_mib: u64,
         limit_mib: u64,
     },
@@ -240,8 +238,8 @@ pub enum Error {
     /// A Parquet footer that is larger than that of any table of questions.
     #[error("{name}: its Parquet footer has {found}, the limit is {limit}")]
     #[diagnostic(help(
-        "the file is made to fill memory, or is no table of questions; if you trust it, write the columns that are \
-         needed to a new file"
+        "the file is made to fill memory, or is not a table of questions; if you trust it, copy the columns that you need \
+         to a new file"
     ))]
     Footer {
         /// The file.
@@ -253,7 +251,7 @@ pub enum Error {
 
     /// A Parquet file that its reader does not understand.
     #[error("{name} is not valid Parquet")]
-    #[diagnostic(help("it is damaged or was not copied whole: fetch it again"))]
+    #[diagnostic(help("it is damaged or incomplete: fetch it again"))]
     Parquet {
         /// The file.
         name: String,
@@ -282,17 +280,17 @@ pub enum Error {
         name: String,
         /// What is wrong with them.
         message: String,
-        /// Those that are expected.
+        /// The expected columns.
         columns: &'static str,
     },
 
-    /// A row that says nothing where something is due, or contradicts itself.
+    /// A row that lacks a required value, or contradicts itself.
     #[error("{name}, row {row}: {message}")]
     #[diagnostic(help("fix the row; crates/question-files/forms.md shows every form"))]
     Row {
         /// The file.
         name: String,
-        /// Of Parquet counted from 1, of CSV the line.
+        /// For Parquet, the row counted from 1; for CSV, the line.
         row: usize,
         /// What is wrong.
         message: String,
@@ -308,7 +306,7 @@ pub enum Error {
         place: String,
     },
 
-    /// Another thread, or the operating system, let the reader down.
+    /// The reader's thread failed.
     #[error("the reader of questions stopped: {message}")]
     #[diagnostic(help("please report it with the file that was read"))]
     Reader {
@@ -316,7 +314,7 @@ pub enum Error {
         message: String,
     },
 
-    /// Whoever asked wants no more articles. Never leaves this crate.
+    /// The caller wants no more articles. Never leaves this crate.
     #[doc(hidden)]
     #[error("stopped")]
     Stopped,
@@ -372,7 +370,7 @@ impl Error {
     }
 }
 
-/// What `serde_json` says, without the place, in JSON's words and not in Rust's.
+/// The message of `serde_json`, without the place, in JSON's terms instead of Rust's.
 pub(crate) fn in_words(error: &serde_json::Error) -> String {
     const BEGINNINGS: [(&str, &str); 3] = [
         ("invalid type: sequence", "invalid type: list"),

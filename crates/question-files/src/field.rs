@@ -1,6 +1,6 @@
-//! What a key or column is called, and which part of a question it is.
+//! The names of keys and columns, and which part of a question each one is.
 //!
-//! Only names that mean one thing in every data set that uses them: a wrong guess would be silent.
+//! It has only names that mean one thing in every data set that uses them, because a wrong guess would be silent.
 
 use std::fmt::{self, Write as _};
 
@@ -14,15 +14,15 @@ pub(crate) enum Field {
     Answers,
     AnswerStart,
     IsImpossible,
-    /// The context or the answer: what else is there decides.
+    /// The context or the answer, depending on the other fields.
     Text,
     /// MRQA: the answers at their places in the context.
     DetectedAnswers,
     Qas,
     Paragraphs,
-    /// MRQA: the first line, which is no question.
+    /// MRQA: the first line, which is not a question.
     Header,
-    /// Label Studio: what was labelled.
+    /// Label Studio: the labelled data.
     Data,
     /// Label Studio: the labels.
     Annotations,
@@ -81,7 +81,7 @@ impl Field {
         }
     }
 
-    /// The field that `name` stands for, and whether it is its usual name.
+    /// The field of `name`, and whether this is its usual name.
     pub(crate) fn named(name: &str) -> Option<(Self, bool)> {
         if name.len() > MAX_NAME_BYTES {
             return None;
@@ -100,7 +100,7 @@ impl fmt::Display for Field {
     }
 }
 
-/// Says that `field` is missing among `names`, and which of them is near.
+/// The message that `field` is missing among `names`, and which of them is similar.
 pub(crate) fn missing(field: Field, mut names: Vec<&str>) -> String {
     names.sort_unstable();
     let usual = field.usual();
@@ -120,7 +120,7 @@ pub(crate) fn missing(field: Field, mut names: Vec<&str>) -> String {
     text
 }
 
-/// Whether `name` is that of a place or a number beside a text, not of the text.
+/// Whether `name` names a place or a number, not a text.
 fn says_where(name: &str) -> bool {
     let name = name.to_lowercase();
     ["start", "starts", "end", "ends", "span", "spans", "offset", "offsets", "id", "ids"]
@@ -128,7 +128,7 @@ fn says_where(name: &str) -> bool {
         .any(|end| name.ends_with(end))
 }
 
-/// Whether `name` may be a misspelling of `usual`, or a part of what it means.
+/// Whether `name` may be a misspelling of `usual`, or contain it.
 pub(crate) fn is_near(name: &str, usual: &str) -> bool {
     let name = name.to_lowercase();
     let stem = usual.strip_suffix('s').unwrap_or(usual);

@@ -1,4 +1,4 @@
-//! Which form a file has: its first bytes tell, whatever its name.
+//! Detects the format of a file by its first bytes, whatever its name.
 
 use std::io::{self, BufRead, Seek as _};
 
@@ -13,34 +13,34 @@ use crate::field::Field;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The contents of a file, by their form.
+/// The contents of a file, by format.
 pub(crate) enum Contents {
     Parquet(std::fs::File),
     Arrow(std::fs::File),
     /// One object that holds everything.
     Object(Text),
     List(Text),
-    /// An object a line.
+    /// One object per line.
     Lines(Text),
-    /// A header and rows, with what stands between two fields.
+    /// A header and rows, with the delimiter.
     Table(u8, Text),
 }
 
-/// What is looked for in a file.
+/// What a file is read for.
 pub(crate) struct Wanted {
-    /// Whether a text that begins with `{` has an object a line.
+    /// Whether a text that begins with `{` has one object per line.
     pub(crate) is_line: fn(&[u8]) -> bool,
-    /// Whether a column has a use.
+    /// Whether a column is used.
     pub(crate) knows: fn(&str) -> bool,
     /// What the file should hold, for messages.
     pub(crate) what: &'static str,
 }
 
-/// Opens `file` and looks at its beginning.
+/// Opens `file` and examines its beginning.
 pub(crate) fn contents(file: &QuestionFile, wanted: &Wanted) -> Result<Contents> {
     let name = &file.name;
     let (mut text, is_compressed) = text(file, wanted.what)?;
-    // A buffer of blanks says nothing; what is mostly blanks may be made to fill memory, which reading finds.
+    // A buffer of blanks tells nothing. A file of blanks may be made to fill memory; reading will detect that.
     while is_blank(text.fill_buf().map_err(|source| Error::io(name, source))?) {
         let blanks = text.buffer().len();
         text.consume(blanks);
@@ -78,12 +78,12 @@ fn is_blank(buffer: &[u8]) -> bool {
     !buffer.is_empty() && buffer.trim_ascii_start().is_empty()
 }
 
-/// The text of a regular file behind its byte order mark, and whether it was compressed. What no reader here reads is
+/// The text of a regular file after its byte order mark, and whether it was compressed. Unsupported formats are
 /// refused.
 pub(crate) fn text(file: &QuestionFile, what: &'static str) -> Result<(Text, bool)> {
     let QuestionFile { path, name, asked_by } = file;
     let no_file = |found| Error::NoFile { asked_by, name: name.clone(), found };
-    // Looked at before it is opened: opening a FIFO would wait for its writer.
+    // Checked before it is opened, because opening a FIFO would wait for its writer.
     match fs_err::metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(metadata) if metadata.is_dir() => return Err(no_file("a directory")),
@@ -100,7 +100,7 @@ pub(crate) fn text(file: &QuestionFile, what: &'static str) -> Result<(Text, boo
     Ok((text, is_compressed))
 }
 
-/// Parquet and Arrow are read from several places: what was compressed as a whole goes into a file without a name.
+/// Parquet and Arrow need random access, so a file that was compressed as a whole is decompressed into an unnamed file.
 fn unpacked(text: &mut Text, name: &str) -> Result<std::fs::File> {
     let mut unpack = || {
         let mut file = tempfile::tempfile()?;
@@ -111,7 +111,7 @@ fn unpacked(text: &mut Text, name: &str) -> Result<std::fs::File> {
     unpack().map_err(|source| Error::io(name, source))
 }
 
-/// Refuses forms that another tool turns into one that is read, with the command that does.
+/// Refuses formats that another tool can convert, with the command for it.
 fn refuse_foreign(first: &[u8], name: &str, what: &'static str) -> Result<()> {
     const TAR_MAGIC_AT: usize = 257;
     let begins = |magic: &[u8]| first.starts_with(magic);
@@ -140,8 +140,7 @@ fn refuse_foreign(first: &[u8], name: &str, what: &'static str) -> Result<()> {
         let command = "python3 -c 'import sys, datasets; datasets.Dataset.from_file(sys.argv[1]).to_parquet(sys.argv[2])'";
         ("an Arrow stream", format!("write it as Parquet: `{command} {} NEW.parquet`", file()))
     } else if first.trim_ascii_start().starts_with(b"<") {
-        let help =
-            "it may be the page around the file: fetch the file itself, by its \"raw\" or \"download\" link";
+        let help = "it may be the page that shows the file: fetch the file itself by its \"raw\" or \"download\" link";
         ("a web page or XML", help.to_owned())
     } else if let [byte @ 0xff, 0xfe, ..] | [byte @ 0xfe, 0xff, ..] = first {
         let (line, column, byte) = (1, 1, *byte);
@@ -152,7 +151,7 @@ fn refuse_foreign(first: &[u8], name: &str, what: &'static str) -> Result<()> {
     Err(Error::Foreign { name: name.to_owned(), found, what, help })
 }
 
-/// As an argument of a shell.
+/// Quoted for a shell.
 fn quoted(name: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:@+,".contains(c);
     if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
@@ -164,8 +163,8 @@ fn unknown(start: &[u8], name: &str, what: &'static str) -> Error {
     Error::Form { name: name.to_owned(), start, what }
 }
 
-/// Whether the object that a JSON text begins with has a column of a table under each key: the first that is to hold
-/// a text tells.
+/// Whether the first object of a JSON text has a column of a table under each key; the first key that should hold a
+/// text decides.
 fn is_by_columns(start: &[u8]) -> bool {
     let mut values = keys(start).filter_map(|(key, value)| {
         let (field, _) = Field::named(std::str::from_utf8(key).ok()?)?;
@@ -174,15 +173,14 @@ fn is_by_columns(start: &[u8]) -> bool {
     values.next().is_some_and(|value| b"[{".contains(&value))
 }
 
-/// Whether another object follows the one that a JSON text begins with.
+/// Whether another object follows the first one of a JSON text.
 pub(crate) fn has_second(start: &[u8]) -> bool {
     let mut objects = serde_json::Deserializer::from_slice(start).into_iter::<IgnoredAny>();
     let is_whole = objects.next().is_some_and(|object| object.is_ok());
     is_whole && start[objects.byte_offset()..].trim_ascii_start().starts_with(b"{")
 }
 
-/// The keys of the object that a JSON text begins with, as far as `start` goes, each with the byte that its value
-/// begins with.
+/// The keys of the first object of a JSON text within `start`, each with the first byte of its value.
 pub(crate) fn keys(start: &[u8]) -> impl Iterator<Item = (&[u8], u8)> {
     let (mut depth, mut position) = (0_usize, 0);
     std::iter::from_fn(move || {

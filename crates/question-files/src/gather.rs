@@ -1,5 +1,5 @@
-//! From the objects of a file to articles. Neighbouring rows about the same context become one paragraph, questions
-//! without an id get one, and what was understood is counted.
+//! Turns the objects of a file into articles. Neighbouring rows about the same context become one paragraph, questions
+//! without an id get one, and everything is counted for the log.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -11,16 +11,16 @@ use crate::field::Field;
 use crate::item::{ANY, Asked, Item, QUESTION};
 use crate::question::{Article, Paragraph, Qa};
 
-/// Questions on one context after which it is handed on all the same.
+/// After this many questions, a context is passed on even if more may follow.
 const MAX_QUESTIONS: usize = 4096;
 
-/// Bytes of such questions, likewise.
+/// The same for the bytes of its questions.
 const MAX_QUESTION_BYTES: usize = 1 << 20;
 
-/// Names that the log tells: a line of a file can have a million spellings of `id`.
+/// The most names that the log lists: a line of a file can have a million spellings of `id`.
 const MAX_NAMES: usize = 100;
 
-/// What a file was taken for: a line for the log.
+/// The detected format of a file: a line for the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Understood {
     /// What the user calls the file.
@@ -28,25 +28,25 @@ pub struct Understood {
     /// Its container and what it holds.
     pub form: String,
     pub questions: u64,
-    /// Field ← the name that it has in the file, where that is another.
+    /// Field ← its name in the file, if that differs.
     pub renamed: Vec<String>,
-    /// Names that were passed over, because the field is there under its usual one.
+    /// Names that were ignored, because the field also has its usual name.
     pub ignored: Vec<String>,
-    /// Questions without an id: made from context and question.
+    /// Questions whose id was made from context and question.
     pub made_ids: u64,
-    /// Rows without an id about a context and question that came before.
+    /// Rows without an id that repeat an earlier context and question.
     pub repeats: u64,
-    /// Questions without answers that do not say either that there is none.
+    /// Questions without answers that do not say that there is none.
     pub unlabelled: u64,
     /// Answers without a place in the context.
     pub without_start: u64,
 }
 
 impl Understood {
-    /// Whether everything was there under its usual name.
+    /// Whether all fields had their usual names.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        // Without an id made there is no repeat either.
+        // Without a generated id, there is no repeat either.
         let counts = self.made_ids + self.unlabelled + self.without_start;
         self.renamed.is_empty() && self.ignored.is_empty() && counts == 0
     }
@@ -80,7 +80,7 @@ impl fmt::Display for Understood {
     }
 }
 
-/// How often each pair of context and question without an id was seen, over all files.
+/// How often each pair of context and question without an id occurred, over all files.
 pub(crate) type Seen = HashMap<[u8; 12], u64>;
 
 /// Takes the objects of a file.
@@ -97,7 +97,7 @@ pub(crate) struct Gather<'a, 'b> {
 }
 
 impl<'a, 'b> Gather<'a, 'b> {
-    /// `container` is the file's form: `CSV`.
+    /// `container` is the file's format, such as `CSV`.
     pub(crate) fn new(container: &'static str, seen: &'a mut Seen, visit: Visit<'b>) -> Self {
         Self {
             visit,
@@ -203,7 +203,7 @@ impl<'a, 'b> Gather<'a, 'b> {
         }
     }
 
-    /// Hands the last ones on, and says what the file `name` was.
+    /// Passes the last ones on, and reports the format of the file `name`.
     pub(crate) fn finish(mut self, name: &str) -> Result<Understood> {
         self.flush()?;
         let kinds: Vec<_> = self.kinds.iter().copied().filter(|kind| *kind != self.container).collect();
@@ -217,7 +217,7 @@ impl<'a, 'b> Gather<'a, 'b> {
     }
 }
 
-/// An id that depends on nothing but context and question, and on how often both came before; and whether they did.
+/// An id that depends only on context, question, and how often both occurred before; and whether they did.
 fn made_id(context: &str, question: &str, seen: &mut Seen) -> (String, bool) {
     let mut hasher = blake3::Hasher::new();
     hasher

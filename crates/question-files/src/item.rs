@@ -1,7 +1,7 @@
-//! A question, paragraph, article or labelling task as it stands in a file: any of the names and shapes that people
-//! use. A row of a table comes through here too, as an object.
+//! Reads a question, paragraph, article or labelling task of a file, in any of the names and shapes that people use. A
+//! row of a table is read here too, as an object.
 //!
-//! What contradicts itself or could mean two things is refused; it is never guessed.
+//! Contradictory or ambiguous items are refused, never guessed.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -16,11 +16,11 @@ use crate::json_text::too_many_parts;
 use crate::question::{Answer, Paragraph, Qa};
 use crate::scalar::{AnswerText, Flag, Many, Start, Word};
 
-/// Of a list or a line: an article, a paragraph, a row or a task.
+/// An item of a list or a line: an article, a paragraph, a row or a task.
 pub(crate) const ANY: u8 = 0;
 pub(crate) const PARAGRAPH: u8 = 1;
 pub(crate) const QUESTION: u8 = 2;
-/// What a labelling task is about: no field is required.
+/// The data of a labelling task: no field is required.
 const DATA: u8 = 3;
 
 /// An object of the file at one of the levels above.
@@ -39,11 +39,11 @@ pub(crate) struct Item<const LEVEL: u8> {
     pub(crate) is_task: bool,
     /// Fields under another than the usual name.
     pub(crate) renamed: Vec<(Field, String)>,
-    /// Names of fields that are there under their usual name too.
+    /// Other names of fields that also have their usual name.
     pub(crate) ignored: Vec<(Field, String)>,
 }
 
-/// A question without what an [`Item`] may have beside it; its id may have to be made.
+/// A question without the other fields of an [`Item`]; its id may have to be made.
 pub(crate) struct Asked {
     pub(crate) id: Option<String>,
     pub(crate) qa: Qa,
@@ -130,7 +130,7 @@ impl<'de, const LEVEL: u8> Visitor<'de> for ItemVisitor<LEVEL> {
                 Field::Question => parts.question = map.next_value()?,
                 Field::Answers => {
                     let Whole(Answers(answers)) = map.next_value()?;
-                    // A column of one answer each is left empty where there is none.
+                    // A column with one answer per row is empty if there is none.
                     item.answers = Answers(answers.or(is_one_answer.then(Vec::new)));
                 }
                 Field::AnswerStart => item.starts = Some(map.next_value::<Many<Start>>()?),
@@ -164,7 +164,7 @@ pub(crate) fn check_columns(names: &[&str]) -> Result<(), String> {
     parts.finish().map(drop)
 }
 
-/// A key's field, or its name where that is not the usual one.
+/// A key's field, or its name if that is not the usual one.
 enum Key {
     Usual(Field),
     Synonym(Field, String),
@@ -180,7 +180,7 @@ impl Key {
         }
     }
 
-    /// Its name, if it is what Label Studio calls a control that nobody has named.
+    /// Its name, if it is Label Studio's default name for a control.
     fn label(&self) -> Option<String> {
         match self {
             Self::Other(name) if ["label", "labels"].contains(&name.as_str()) => Some(name.clone()),
@@ -224,7 +224,7 @@ struct Parts<const LEVEL: u8> {
     starts: Option<Many<Start>>,
     text: Option<Value>,
     qid: Option<String>,
-    /// Regions in a column that Label Studio named, with its name.
+    /// Regions in a column named by Label Studio, with its name.
     label: Option<(String, Value)>,
     detected: Answers,
     data: Option<Box<Item<DATA>>>,
@@ -280,7 +280,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
                 if let Some(earlier) = earlier {
                     let other = &self.item.renamed[earlier].1;
                     return Err(format!(
-                        "both `{other}` and `{name}` may be the {field}: call the right one `{field}`"
+                        "both `{other}` and `{name}` may be the {field}: rename the right one to `{field}`"
                     ));
                 }
                 self.item.renamed.push((field, name));
@@ -305,7 +305,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         if let (Some(Many(starts)), Some(answers)) = (self.starts.take(), &mut answers) {
             place(answers, starts)?;
         }
-        // MRQA accepts them all, wherever the context has them.
+        // MRQA accepts all of them, anywhere in the context.
         if let Some(answers) = &mut answers {
             let mut known = HashSet::new();
             if !others.is_empty() {
@@ -334,7 +334,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         }
         let is_question = LEVEL == QUESTION || (LEVEL == ANY && item.question.is_some());
         if is_question && item.answers.is_none() && !self.has_answers() {
-            // Without any answers it is unlabelled; with a misspelt key it would only look so.
+            // Without any answers it is unlabelled; with a misspelt key it would only look unlabelled.
             let mut others = self.others.iter().filter(|name| !name.starts_with("plausible"));
             let is_near = others.any(|name| field::is_near(name, "answers"));
             if is_near || (has_start && item.is_impossible != Some(true)) {
@@ -359,7 +359,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         let mut labels = Vec::new();
         for annotation in annotations.into_iter().filter(|annotation| !annotation.was_cancelled) {
             if annotation.result.is_empty() {
-                // Looked at, and nothing marked: no answer.
+                // The annotator marked nothing: no answer.
                 self.answers.0.get_or_insert_default();
             }
             labels.extend(annotation.result.into_iter().filter(Label::is_answer));
@@ -377,7 +377,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         Ok(())
     }
 
-    /// Keeps what is in a column called `name`, if it is a list of regions.
+    /// Keeps the contents of a column called `name`, if it is a list of regions.
     fn label(&mut self, name: String, value: Value) -> Result<(), String> {
         let is_region = |item: &Value| ["text", "start", "end"].iter().all(|key| item.get(key).is_some());
         if !value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(is_region)) {
@@ -385,7 +385,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         }
         if let Some((other, _)) = &self.label {
             return Err(format!(
-                "both `{other}` and `{name}` may be the answers: call the right one `answers`"
+                "both `{other}` and `{name}` may be the answers: rename the right one to `answers`"
             ));
         }
         self.label = Some((name, value));
@@ -421,7 +421,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
     fn resolve_text(&mut self) -> Result<(), String> {
         let Some(text) = self.text.take() else { return Ok(()) };
         let has_context = self.has(Field::Context);
-        // What may be a misspelt context, or a place of this text in it.
+        // A key that may be a misspelt context, or a place of this text in it.
         let is_doubtful = self.item.question.is_none()
             || self.has(Field::AnswerStart)
             || self.others.iter().any(|name| field::is_near(name, "context"));
@@ -431,7 +431,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
             (false, has_answers) if has_answers || !is_doubtful => Field::Context,
             (false, _) => {
                 return Err(
-                    "`text` may be the context or the answer: call it `context` or `answers`".to_owned()
+                    "`text` may be the context or the answer: rename it to `context` or `answers`".to_owned()
                 );
             }
         };
@@ -454,7 +454,7 @@ impl<const LEVEL: u8> Parts<LEVEL> {
         self.name_of(field).is_some()
     }
 
-    /// What the file calls `field`.
+    /// The file's name for `field`.
     fn name_of(&self, field: Field) -> Option<&str> {
         if self.usual[field as usize] {
             return Some(field.usual());
@@ -472,9 +472,9 @@ impl<const LEVEL: u8> Parts<LEVEL> {
     }
 }
 
-/// Gives every answer its place in the context; `starts` are a column of their own.
+/// Gives every answer its place in the context; `starts` come from a separate column.
 fn place(answers: &mut [Answer], starts: Vec<Start>) -> Result<(), String> {
-    // An answer left empty, or a start left empty: neither says where something is.
+    // An empty answer or an empty start does not give a place.
     if answers.iter().all(Answer::is_empty) || starts.iter().all(|start| start.0.is_none()) {
         return Ok(());
     }
@@ -483,7 +483,7 @@ fn place(answers: &mut [Answer], starts: Vec<Start>) -> Result<(), String> {
     }
     for (answer, Start(start)) in answers.iter_mut().zip(starts) {
         if answer.answer_start.is_some() && answer.answer_start != start {
-            return Err("answer_start stands in `answers` and beside it, and differs".to_owned());
+            return Err("answer_start is both in `answers` and beside it, with different values".to_owned());
         }
         answer.answer_start = start;
     }
@@ -491,10 +491,10 @@ fn place(answers: &mut [Answer], starts: Vec<Start>) -> Result<(), String> {
 }
 
 fn uneven(texts: usize, starts: usize) -> String {
-    format!("{texts} texts and {starts} answer_start, expected as many of one as of the other")
+    format!("{texts} texts and {starts} answer_start, expected equal numbers")
 }
 
-/// The answers of a question in any shape; `None` where the file says nothing.
+/// The answers of a question in any shape; `None` if the file says nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Answers(Option<Vec<Answer>>);
 
@@ -504,7 +504,7 @@ impl<'de> Deserialize<'de> for Answers {
     }
 }
 
-/// All that a field of answers holds: it may be the JSON of a list as a text, as tables have it.
+/// All contents of a field of answers. It may be a JSON list as text, as in tables.
 struct Whole(Answers);
 
 impl<'de> Deserialize<'de> for Whole {
@@ -513,7 +513,7 @@ impl<'de> Deserialize<'de> for Whole {
     }
 }
 
-/// The list or object that `text` is the JSON of; `None` if it is an answer's own text.
+/// The list or object in the JSON `text`; `None` if `text` is an answer itself.
 fn unpacked(text: &str) -> Result<Option<Value>, String> {
     let has_key = |item: &Value| {
         ["text", "answer", "answer_text", "answer_start"].iter().any(|key| item.get(key).is_some())
@@ -572,7 +572,7 @@ impl<'de> Visitor<'de> for AnswersVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Answers, A::Error> {
         let mut answers = Vec::new();
         while let Some(Answers(item)) = items.next_element()? {
-            // Null says what an empty text says.
+            // Null means the same as an empty text.
             answers.extend(item.unwrap_or_else(|| vec![Answer { text: String::new(), answer_start: None }]));
         }
         Ok(Answers(Some(answers)))
@@ -592,10 +592,10 @@ struct AnswerObject {
     text: Many<AnswerText>,
     #[serde(default, alias = "start", alias = "answerStart")]
     answer_start: Option<Many<Start>>,
-    /// Label Studio: the place in the text, where `start` is one in its HTML.
+    /// Label Studio: the place in the text, if `start` is a place in the HTML.
     #[serde(default, rename = "globalOffsets")]
     global_offsets: Option<GlobalOffsets>,
-    /// MRQA: where the text stands, in characters.
+    /// MRQA: the place of the text, in characters.
     #[serde(default)]
     char_spans: Option<Value>,
 }
@@ -608,7 +608,7 @@ impl AnswerObject {
             (Some(Many(starts)), _) => starts,
             (None, Some(spans)) if texts.len() == 1 && !is_columns(&spans) => vec![first_start(&spans)?],
             (None, Some(Value::Array(spans))) => spans.iter().map(first_start).collect::<Result<_, _>>()?,
-            (None, Some(_)) => return Err("char_spans is no list".to_owned()),
+            (None, Some(_)) => return Err("char_spans is not a list".to_owned()),
             (None, None) => {
                 let answers = texts.into_iter().map(|AnswerText(text)| Answer { text, answer_start: None });
                 return Ok(Some(answers.collect()));
@@ -632,7 +632,7 @@ struct GlobalOffsets {
     start: Start,
 }
 
-/// Whether these spans are those of several texts: `[{"start": […], "end": […]}, …]`, as `datasets` keeps them.
+/// Whether these are the spans of several texts: `[{"start": […], "end": […]}, …]`, as in `datasets`.
 fn is_columns(spans: &Value) -> bool {
     spans.get(0).is_some_and(Value::is_object)
 }
@@ -652,7 +652,7 @@ fn first_start(spans: &Value) -> Result<Start, String> {
     }
 }
 
-/// What an annotator did in one sitting.
+/// One annotation by one annotator.
 #[derive(Deserialize)]
 struct Annotation {
     #[serde(default)]
@@ -660,7 +660,7 @@ struct Annotation {
     result: Vec<Label>,
 }
 
-/// What one control of the labelling interface holds.
+/// The result of one control of the labelling interface.
 #[derive(Deserialize)]
 struct Label {
     /// The control's name.
@@ -674,11 +674,11 @@ struct Label {
 }
 
 impl Label {
-    /// Whether it is a marked text or a written one, not a choice or a rating.
+    /// Whether it is a marked or written text, not a choice or a rating.
     fn is_answer(&self) -> bool {
         match self.control_type.as_str() {
             "labels" | "hypertextlabels" | "paragraphlabels" | "textarea" => true,
-            // Of a version that writes no type, or marked without a label.
+            // From a version that writes no type, or marked without a label.
             "" | "text" | "hypertext" => self.value.get("text").or(self.value.get("labels")).is_some(),
             _ => false,
         }
@@ -706,7 +706,7 @@ fn control(labels: &[Label], ignored: &mut Vec<(Field, String)>) -> Result<Optio
         _ => {
             let names: Vec<&str> = names.into_iter().collect();
             return Err(format!(
-                "the controls {} hold texts: call the one with the answers `answer`",
+                "the controls {} hold texts: rename the one with the answers to `answer`",
                 field::in_ticks(&names)
             ));
         }

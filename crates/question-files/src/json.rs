@@ -1,4 +1,4 @@
-//! JSON: SQuAD's own file, a list, or one object a line. One object is in memory at a time.
+//! Reads JSON: SQuAD's own file, a list, or one object per line. One object is in memory at a time.
 
 use std::io::{BufRead, Read as _};
 
@@ -13,7 +13,7 @@ const SQUAD_FORM: &str = "SQuAD v1.1 or v2.0: {\"data\": [{\"title\": …, \"par
 /// The longest line.
 pub(crate) const MAX_LINE_MIB: u64 = 64;
 
-/// Shows every item of the list `data` to `take`.
+/// Passes every item of the list `data` to `take`.
 pub(crate) fn squad<T: DeserializeOwned>(
     text: impl BufRead,
     name: &str,
@@ -42,7 +42,7 @@ pub(crate) fn squad<T: DeserializeOwned>(
     json.end()
 }
 
-/// Shows every item of a list to `take`.
+/// Passes every item of a list to `take`.
 pub(crate) fn list<T: DeserializeOwned>(
     text: impl BufRead,
     expected: Expected<'_>,
@@ -66,7 +66,7 @@ fn items<T: DeserializeOwned>(
     Ok(())
 }
 
-/// Shows the object of every line to `take`.
+/// Passes the object of every line to `take`.
 pub(crate) fn lines<T: DeserializeOwned>(
     mut text: impl BufRead,
     expected: Expected<'_>,
@@ -75,7 +75,7 @@ pub(crate) fn lines<T: DeserializeOwned>(
     let name = expected.name;
     let start = text.fill_buf().map_err(|source| Error::io(name, source))?.trim_ascii_start();
     if start.starts_with(b"{\n") || start.starts_with(b"{\r\n") {
-        // Written over several lines.
+        // The object spans several lines.
         let mut json = JsonText::new(text, expected);
         while json.peek()?.is_some() {
             take(json.value("one object")?)?;
@@ -95,10 +95,10 @@ pub(crate) fn lines<T: DeserializeOwned>(
                 name: name.to_owned(),
                 what: format!("line {number}"),
                 limit_mib: MAX_LINE_MIB,
-                help: "one question a line",
+                help: "one question per line",
             });
         }
-        // Without its end: an error there is one of this line.
+        // Without the line's end, so that an error there belongs to this line.
         let object = line.trim_ascii_end();
         if !object.is_empty() {
             take(parse(object, Place { lines: number - 1, bytes: 0 }, expected)?)?;

@@ -1,6 +1,6 @@
-//! A JSON text, taken value by value: no more than one of them is in memory.
+//! Reads a JSON text value by value; only one value is in memory at a time.
 //!
-//! Where a value ends is found here; whether it is sound, and what it says, is left to `serde_json`.
+//! This finds where a value ends; `serde_json` checks and parses it.
 
 use std::fmt;
 use std::io::BufRead;
@@ -13,14 +13,14 @@ use crate::error::Error;
 /// The largest value: SQuAD's articles have about 100 KB.
 pub(crate) const MAX_VALUE_MIB: usize = 256;
 
-/// Parts of a value, a question with an answer having about twenty: each takes up to 130 bytes of memory, for as few as
-/// one in the file.
+/// The most parts of a value; a question with an answer has about twenty. Each part takes up to 130 bytes of memory,
+/// but may have only one byte in the file.
 pub(crate) const MAX_PARTS: usize = 4_000_000;
 
 /// A text of fewer bytes has too few parts to be counted.
 const UNCOUNTED_BYTES: usize = 1 << 20;
 
-/// How many parts a text has, if it has more than are read: a comma is one, an object five.
+/// How many parts a text has, if that exceeds the limit: a comma counts as one, an object as five.
 pub(crate) fn too_many_parts(text: &[u8]) -> Option<TooManyParts> {
     if text.len() < UNCOUNTED_BYTES {
         return None;
@@ -54,7 +54,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place behind `text`, which begins here.
+    /// The place after `text`, which begins here.
     pub(super) fn behind(self, text: &[u8]) -> Self {
         match memrchr(b'\n', text) {
             None => Self { bytes: self.bytes + text.len(), ..self },
@@ -65,22 +65,22 @@ impl Place {
     }
 }
 
-/// A text of which values are taken.
+/// A text from which values are read.
 pub(super) struct JsonText<'a, R> {
     text: R,
     expected: Expected<'a>,
-    /// Of the next byte.
+    /// The place of the next byte.
     place: Place,
     value: Vec<u8>,
 }
 
 impl<'a, R: BufRead> JsonText<'a, R> {
-    /// Begins at the beginning of `text`.
+    /// Starts at the beginning of `text`.
     pub(super) fn new(text: R, expected: Expected<'a>) -> Self {
         Self { text, expected, place: Place::default(), value: Vec::new() }
     }
 
-    /// The next byte that is no white space; `None` at the end.
+    /// The next byte that is not white space; `None` at the end.
     pub(super) fn peek(&mut self) -> Result<Option<u8>, Error> {
         loop {
             let buffer = self.text.fill_buf().map_err(|source| Error::io(self.expected.name, source))?;
@@ -95,7 +95,7 @@ impl<'a, R: BufRead> JsonText<'a, R> {
         }
     }
 
-    /// Passes `sign`, which must come next; `inside` says of what the text would lack the end without it.
+    /// Skips `sign`, which must come next; `inside` names what would be cut off if the text ended here.
     pub(super) fn sign(&mut self, sign: u8, inside: &'static str) -> Result<(), Error> {
         match self.peek()? {
             Some(found) if found == sign => {
@@ -106,7 +106,7 @@ impl<'a, R: BufRead> JsonText<'a, R> {
         }
     }
 
-    /// Whether an item follows in the list or object that `close` ends; passes `close`, or the comma before an item.
+    /// Whether an item follows in the list or object that `close` ends; skips `close`, or the comma before an item.
     pub(super) fn has_item(&mut self, close: u8, is_first: bool) -> Result<bool, Error> {
         let inside = if close == b']' { "a list" } else { "an object" };
         match self.peek()? {
@@ -123,7 +123,7 @@ impl<'a, R: BufRead> JsonText<'a, R> {
         }
     }
 
-    /// The next value; `what` it is, in case that it is too large.
+    /// The next value; `what` names it in the error if it is too large.
     pub(super) fn value<T: DeserializeOwned>(&mut self, what: &str) -> Result<T, Error> {
         self.peek()?;
         let begin = self.place;
@@ -149,11 +149,11 @@ impl<'a, R: BufRead> JsonText<'a, R> {
         }
     }
 
-    /// Refuses what stands behind the last value.
+    /// Refuses anything after the last value.
     pub(super) fn end(&mut self) -> Result<(), Error> {
         match self.peek()? {
             None => Ok(()),
-            Some(_) => Err(self.error("there is more behind its end".to_owned())),
+            Some(_) => Err(self.error("there is more text after the end".to_owned())),
         }
     }
 
@@ -174,20 +174,20 @@ impl<'a, R: BufRead> JsonText<'a, R> {
     }
 }
 
-/// Finds where a value ends, a piece of text after the other.
+/// Finds where a value ends, one piece of text after another.
 #[derive(Debug, Default)]
 struct ValueEnd {
-    /// Lists and objects that are open.
+    /// The number of open lists and objects.
     depth: usize,
     in_string: bool,
-    /// Whether the next byte stands behind a backslash.
+    /// Whether the next byte follows a backslash.
     is_escaped: bool,
-    /// Whether it is a number or a word, which ends where something else begins.
+    /// Whether it is a number or a word: these end where something else begins.
     is_word: bool,
 }
 
 impl ValueEnd {
-    /// How many bytes of `text` are the value's, and whether the last of them ends it.
+    /// How many bytes of `text` belong to the value, and whether the last of them ends it.
     fn find(&mut self, text: &[u8]) -> (usize, bool) {
         let mut at = 0;
         while let Some(byte) = text.get(at) {
@@ -212,7 +212,7 @@ impl ValueEnd {
                     b'{' | b'[' => self.depth += 1,
                     b'}' | b']' if self.depth > 1 => self.depth -= 1,
                     b'}' | b']' => return (at, true),
-                    // No value begins like this: a matter of `serde_json`.
+                    // No value begins like this; `serde_json` will report it.
                     b',' | b':' if self.depth == 0 => return (at, true),
                     _ => self.is_word = self.depth == 0,
                 }

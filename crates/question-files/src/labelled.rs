@@ -1,4 +1,4 @@
-//! All questions of a file with their gold answers, in memory: what predictions are scored against.
+//! All questions of a file with their gold answers, in memory, to score predictions against.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::{Answer, Article, Error, Paragraph, QuestionFile, Result, articles};
 
-/// A question with the gold answers that have a text; none where the context holds no answer.
+/// A question with the gold answers that have a text; none if the context has no answer.
 pub struct LabelledQuestion {
     pub id: String,
     pub question: String,
-    /// Of its article.
+    /// The title of its article.
     pub title: String,
     pub context: Arc<str>,
     /// Equal for questions about equal contexts, counted from 0.

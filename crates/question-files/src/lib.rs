@@ -1,8 +1,8 @@
-//! Questions in every form that people keep them in, read as a stream.
+//! Reads questions in every supported format, as a stream.
 //!
-//! A file's first bytes tell its form and compression, whatever its name. Articles are read one after the other on a
-//! thread of their own, so that a file may be larger than memory. Whether a question can be used, and where files
-//! come from, is for whoever asks.
+//! A file's first bytes tell its format and compression, whatever its name. A separate thread reads articles one after
+//! another, so that a file may be larger than memory. Not here: whether a question can be used, and where files come
+//! from (the callers).
 
 // For the test modules that are shared with other crates.
 #[cfg(test)]
@@ -47,20 +47,20 @@ pub use crate::labelled::{LabelledQuestion, labelled_questions};
 pub use crate::predictions::predictions;
 pub use crate::question::{Answer, Article, Paragraph, Qa};
 
-/// Takes an article; an error of it ends the reading.
+/// Receives an article; an error ends the reading.
 type Visit<'a> = &'a mut dyn FnMut(Article) -> Result<()>;
 
 /// A file that questions are read from.
 #[derive(Debug, Clone)]
 pub struct QuestionFile {
     pub path: PathBuf,
-    /// What the user calls it: a path, a URL, a file of the Hub.
+    /// The user's name for it: a path, a URL, a file of the Hub.
     pub name: String,
     /// The setting or option that names it.
     pub asked_by: &'static str,
 }
 
-/// Every article of `files`, one file after the other. An error ends the iteration.
+/// Every article of `files`, one file after another. An error ends the iteration.
 #[must_use]
 pub fn articles(files: Vec<QuestionFile>) -> Articles {
     Articles::new(move |visit, understood| {
@@ -90,7 +90,7 @@ pub fn read_ids(path: &Path, asked_by: &'static str) -> Result<Vec<String>> {
 /// The largest context: a novel has about one.
 const MAX_CONTEXT_MIB: usize = 8;
 
-const ROW_FORM: &str = "one object a question: {\"id\": …, \"title\": …, \"context\": …, \"question\": …, \
+const ROW_FORM: &str = "one object per question: {\"id\": …, \"title\": …, \"context\": …, \"question\": …, \
                         \"answers\": {\"text\": […], \"answer_start\": […]}}; crates/question-files/forms.md shows \
                         every form";
 
@@ -133,7 +133,8 @@ fn read(file: &QuestionFile, seen: &mut Seen, visit: Visit<'_>) -> Result<Unders
     gather.finish(name)
 }
 
-/// Whether a JSON text has an object a line and is no SQuAD file: the first key that belongs to one of them decides.
+/// Whether a JSON text has one object per line and is not a SQuAD file: the first key that belongs to either of them
+/// decides.
 fn is_line(start: &[u8]) -> bool {
     let decides = |(key, value): (&[u8], u8)| match key {
         b"version" => Some(false),
@@ -144,7 +145,7 @@ fn is_line(start: &[u8]) -> bool {
     form::keys(start).find_map(decides).unwrap_or(false)
 }
 
-/// No text holds a NUL, and no context is larger than what a stage can end in the middle of.
+/// Checks that no text holds a NUL, and that no context is too large for a stage to be interrupted in time.
 fn check_texts(article: &Article, name: &str) -> Result<()> {
     let refuse = |text: &str, place: &dyn Fn() -> String| {
         if memchr(0, text.as_bytes()).is_some() {

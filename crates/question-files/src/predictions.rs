@@ -17,7 +17,7 @@ use crate::{QuestionFile, arrow_file, delimited, json, parquet};
 const TEXT: &str = "prediction_text";
 
 const OBJECT_FORM: &str = "one object of question id → answer text: {\"5733be28\": \"Denver Broncos\", …}, or objects \
-                           with `id` and `prediction_text`, one a line or in a list";
+                           with `id` and `prediction_text`, one per line or in a list";
 
 const LINE_FORM: &str = "objects with `id` and `prediction_text`: {\"id\": \"5733be28\", \"prediction_text\": \"Denver Broncos\"}";
 

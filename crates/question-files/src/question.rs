@@ -1,6 +1,6 @@
-//! Questions as every form gives them: one meaning, whatever the file looked like.
+//! Questions as all formats give them: the same meaning for every kind of file.
 //!
-//! What a file says is kept; whether a question can be used is for whoever reads it to decide.
+//! It keeps what a file says. Not here: whether a question can be used (the callers decide).
 
 use serde::Serialize;
 use squad::json;
@@ -8,7 +8,7 @@ use squad::json;
 /// An article and its paragraphs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Article {
-    /// Empty where the file gives none.
+    /// Empty if the file gives none.
     pub title: String,
     pub paragraphs: Vec<Paragraph>,
 }
@@ -25,7 +25,7 @@ pub struct Paragraph {
 pub struct Qa {
     pub id: String,
     pub question: String,
-    /// Gold answers; an empty list means that the context holds no answer, and `None` that the file does not say:
+    /// Gold answers. An empty list means that the context has no answer; `None` means that the file does not say, so
     /// the question is unlabelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Vec<Answer>>,
@@ -38,19 +38,19 @@ pub struct Qa {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Answer {
     pub text: String,
-    /// Where it starts in the context, in characters; `None` where the file does not say.
+    /// Where it starts in the context, in characters; `None` if the file does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_start: Option<i32>,
 }
 
 impl Qa {
-    /// The gold answers; none also for an unlabelled question.
+    /// The gold answers; also empty for an unlabelled question.
     #[must_use]
     pub fn answers(&self) -> &[Answer] {
         self.answers.as_deref().unwrap_or_default()
     }
 
-    /// What it takes in memory, about.
+    /// Its approximate size in memory.
     pub(crate) fn text_bytes(&self) -> usize {
         let answers = self.answers().iter().map(|answer| size_of::<Answer>() + answer.text.len());
         self.id.len() + self.question.len() + answers.sum::<usize>()
@@ -64,7 +64,7 @@ impl Qa {
 }
 
 impl Answer {
-    /// Whether its text is nothing but white space.
+    /// Whether its text is only white space.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.text.trim().is_empty()

@@ -1,4 +1,4 @@
-//! Values that files write in more than one type: a number as a text, a flag as 0 or "yes", a list as its only item.
+//! Values that files write in several types: a number as text, a flag as 0 or "yes", a list as its only item.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,13 +6,13 @@ use std::marker::PhantomData;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A text, or a whole number that stands for one.
+/// A text, or a whole number in place of a text.
 pub(crate) struct Word(pub(crate) String);
 
-/// The same, empty where there is none.
+/// The same; empty if there is none.
 pub(crate) struct AnswerText(pub(crate) String);
 
-/// A place in a text; `None` where there is none.
+/// A place in a text; `None` if there is none.
 pub(crate) struct Start(pub(crate) Option<i32>);
 
 /// A boolean; tables have 0 and 1, and texts.
@@ -67,11 +67,11 @@ impl FromScalar for Start {
         match value {
             Scalar::Null => Some(Self(None)),
             Scalar::Integer(number) => i32::try_from(number).ok().map(|start| Self(Some(start))),
-            // What a table of numbers with gaps makes of 4.
+            // A table of numbers with gaps turns 4 into this.
             Scalar::Float(number) => (number.fract() == 0.0 && number.abs() < f64::from(i32::MAX))
                 .then_some(Self(Some(number as i32))),
             Scalar::Text(text) if text.trim().is_empty() => Some(Self(None)),
-            // A place in HTML, `/div[1]/text()[1]`, says nothing about the text.
+            // A place in HTML, such as `/div[1]/text()[1]`, is not a place in the text.
             Scalar::Text(text) if text.starts_with('/') && text.ends_with(']') => Some(Self(None)),
             Scalar::Text(text) => match text.trim().parse::<i32>() {
                 Ok(start) => Some(Self(Some(start))),
@@ -89,7 +89,7 @@ impl FromScalar for Flag {
         match value {
             Scalar::Bool(flag) => Some(Self(flag)),
             Scalar::Integer(number @ (0 | 1)) => Some(Self(number == 1)),
-            // What a table of numbers with gaps makes of them.
+            // A table of numbers with gaps turns them into this.
             Scalar::Float(0.0) => Some(Self(false)),
             Scalar::Float(1.0) => Some(Self(true)),
             Scalar::Text(text) => match text.trim().to_ascii_lowercase().as_str() {

@@ -1,4 +1,4 @@
-//! Every form of the same questions reads the same; every damage is named; nothing makes a reader panic.
+//! Every format of the same questions reads the same, every damage is reported, and nothing makes a reader panic.
 
 use std::fmt::Write as _;
 use std::fs;

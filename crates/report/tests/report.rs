@@ -217,7 +217,7 @@ fn edges_of_the_data_have_pages_too() {
 
     let mut impossible = Data::plain(30);
     impossible.questions.iter_mut().for_each(|question| question.golds.clear());
-    said("all-unanswerable", &impossible, &["answer given where there is none", "no answer</span>"]);
+    said("all-unanswerable", &impossible, &["answer given, but there is none", "no answer</span>"]);
     let mut some = Data::plain(30);
     some.questions.iter_mut().step_by(3).for_each(|question| question.golds.clear());
     some.questions.iter_mut().step_by(6).for_each(|question| question.predicted.clear());

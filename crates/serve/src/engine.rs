@@ -1,4 +1,5 @@
-//! From texts to answers: tokenized here, run by the workers behind the queue, selected here again.
+//! From texts to answers: this tokenizes the texts, the workers behind the queue run the windows, and this selects the
+//! answers.
 
 use std::sync::Arc;
 use std::thread;
@@ -27,7 +28,7 @@ pub(crate) struct Asked {
     pub(crate) contexts: Vec<Arc<str>>,
     /// A question, and the number of its context.
     pub(crate) questions: Vec<(String, usize)>,
-    /// Tokens after which questions are cut off.
+    /// Questions are cut off after this many tokens.
     pub(crate) max_question_len: Option<usize>,
     /// The field of a question, for messages.
     pub(crate) field: fn(usize) -> String,
@@ -54,12 +55,12 @@ impl Engine {
         &self.answerer
     }
 
-    /// Lets the workers end.
+    /// Ends the workers.
     pub(crate) fn close(&self) {
         self.queue.close();
     }
 
-    /// Answers all questions, in order, with the model as `asked_as` is asked.
+    /// Answers all questions, in order, with the settings of `asked_as`.
     pub(crate) async fn answer(
         &self,
         asked: Asked,
@@ -87,7 +88,7 @@ impl Engine {
                 )
             }
         })?;
-        let internal = || Refusal::new(ErrorType::Internal, "the model failed at this request");
+        let internal = || Refusal::new(ErrorType::Internal, "the model failed to answer this request");
         let Ok(replied) = timeout_at(deadline, replied).await else { return Err(late()) };
         let windows = replied.unwrap_or(Err(Failed)).map_err(|Failed| internal())?;
 
@@ -108,7 +109,7 @@ impl Engine {
     }
 }
 
-/// Runs what takes long on a thread of its own.
+/// Runs long work on a separate thread.
 async fn aside<T: Send + 'static>(
     is_small: bool,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
@@ -117,7 +118,9 @@ async fn aside<T: Send + 'static>(
         return work();
     }
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Refusal::new(ErrorType::Internal, "the server failed at this request")))
+    done.unwrap_or_else(|_| {
+        Err(Refusal::new(ErrorType::Internal, "the server failed to answer this request"))
+    })
 }
 
 fn cut(answerer: &Answerer, asked: &Asked) -> Result<(Vec<Cut>, Vec<Window>), Refusal> {
@@ -145,7 +148,7 @@ fn cut(answerer: &Answerer, asked: &Asked) -> Result<(Vec<Cut>, Vec<Window>), Re
     Ok((cuts, all))
 }
 
-/// The beginning of a question of so many tokens.
+/// The first tokens of a question, this many.
 fn shortened(answerer: &Answerer, question: &str, limit: usize) -> Result<String, answerer::Error> {
     let tokens = answerer.tokenize(question)?;
     let Some((_, end)) = tokens.offsets().get(limit - 1).filter(|_| tokens.len() > limit) else {

@@ -17,21 +17,21 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Answerer(#[from] answerer::Error),
-    /// The address is taken, or not of this machine.
+    /// The address is in use, or does not belong to this machine.
     #[error("cannot listen on {address}")]
     #[diagnostic(help(
-        "choose another --port, or 0 for any that is free; --host is an address of this machine"
+        "choose another --port, or 0 for any free port; --host must be an address of this machine"
     ))]
     Listen { address: String, source: std::io::Error },
-    /// A key that is none.
+    /// An empty key.
     #[error("the API key in {origin} is empty")]
-    #[diagnostic(help("write the key into it, or leave it out to serve without one"))]
+    #[diagnostic(help("put the key into it, or remove it to serve without a key"))]
     EmptyKey { origin: String },
     /// The file of the key.
     #[error("the API key cannot be read from {}", path.display())]
     #[diagnostic(help("check the path and its permissions"))]
     Key { path: PathBuf, source: std::io::Error },
-    /// A `--cors-origin` that is no origin.
+    /// A `--cors-origin` that is not an origin.
     #[error("--cors-origin {origin} is not an origin")]
     #[diagnostic(help("an origin has a scheme and a host and no path: https://example.org, or * for all"))]
     Origin { origin: String },

@@ -1,7 +1,7 @@
-//! A model over HTTP: what `huggingface_hub` sends and takes, a batch of questions, a page for people, and what an operator
-//! looks at.
+//! Serves a model over HTTP: a route for `huggingface_hub`, one for batches of questions, a page for people, and routes
+//! for operators.
 //!
-//! Not here: how a model answers (`answerer`). The model's threads are its own; the HTTP threads only hand it windows.
+//! The model has its own threads; the HTTP threads only pass windows to it. Not here: how a model answers (`answerer`).
 
 mod engine;
 mod error;
@@ -26,12 +26,12 @@ pub use error::Error;
 
 /// Answer questions over HTTP
 ///
-/// POST / speaks what `huggingface_hub.InferenceClient(model=URL).question_answering(…)` sends and takes; POST /v1/answers
-/// takes many questions about many contexts; GET / is a page for people, and GET /openapi.json describes the rest: /health,
-/// /ready, /info and /metrics (Prometheus).
+/// POST / is the route of `huggingface_hub.InferenceClient(model=URL).question_answering(…)`. POST /v1/answers takes
+/// many questions about many contexts. GET / is a page to try the model. GET /openapi.json describes all routes, such
+/// as /health, /ready, /info and /metrics (Prometheus).
 ///
-/// An API key is read from --api-key-file or the environment variable `DISTILBURN_API_KEY`; then requests need the header
-/// `Authorization: Bearer KEY`. SIGTERM ends the server once all accepted requests are answered.
+/// If --api-key-file or the environment variable `DISTILBURN_API_KEY` gives an API key, requests need the header
+/// `Authorization: Bearer KEY`. On SIGTERM, the server answers all accepted requests, then exits.
 #[derive(Debug, Parser)]
 // Reached as `distilburn serve`, which its usage shows.
 #[command(name = "distilburn-serve", bin_name = "distilburn serve", version)]
@@ -45,11 +45,11 @@ pub struct Options {
     #[command(flatten)]
     model: ModelOptions,
 
-    /// Address to listen on; 0.0.0.0 for all of this machine
+    /// Address to listen on; 0.0.0.0 for all addresses of this machine
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
 
-    /// Port to listen on; 0 for any that is free
+    /// Port to listen on; 0 for any free port
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
 
@@ -72,35 +72,35 @@ pub struct Options {
     common: CommonOptions,
 }
 
-/// What the server takes on.
+/// Limits of the server.
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {
-    /// Tokens in a batch; a batch starts when a worker is free, full or not
+    /// Maximum tokens in a batch; a batch starts when a worker is free, full or not
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = positive())]
     max_batch_tokens: usize,
 
-    /// Tokens waiting for the model, of each request those of its next four windows; beyond, requests get 429
+    /// Maximum tokens waiting for the model, counting the next four windows of each request; further requests get 429
     #[arg(long, value_name = "N", default_value_t = 12288, value_parser = positive())]
     max_queued_tokens: usize,
 
-    /// Tokens of a request, all windows together
+    /// Maximum tokens of a request, over all its windows
     #[arg(long, value_name = "N", default_value_t = 1 << 17, value_parser = positive())]
     max_request_tokens: usize,
 
-    /// Requests in work at once; beyond, requests get 429
+    /// Maximum requests at a time; further requests get 429
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = positive())]
     max_requests: usize,
 
-    /// Questions in a request
+    /// Maximum questions in a request
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = positive())]
     max_questions: usize,
 
-    /// Bytes of a request
+    /// Maximum bytes of a request
     #[arg(long, value_name = "N", default_value_t = 1 << 20, value_parser = positive())]
     max_bytes: usize,
 
-    /// Seconds for a request, from its first byte to its answer
+    /// Maximum seconds for a request, from its first byte to its answer
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = positive())]
     timeout: usize,
 }

@@ -27,7 +27,7 @@ fn make() -> Value {
     let unauthorized = || refused("An API key is needed");
     let unavailable = || {
         json!({
-            "description": "The model is being loaded, or the server is ending", "content": body(&error),
+            "description": "The model is being loaded, or the server is shutting down", "content": body(&error),
             "headers": { "Retry-After": { "schema": { "type": "string" } } },
         })
     };
@@ -37,8 +37,8 @@ fn make() -> Value {
             "requestBody": { "required": true, "content": body(&request) },
             "responses": {
                 "200": ok(reply), "400": refused("The body is not JSON"), "401": unauthorized(),
-                "408": refused("The body took too long to come"), "413": refused("The body is too large"),
-                "415": refused("The body is not said to be JSON"), "422": refused("A field cannot be used"),
+                "408": refused("The body took too long to arrive"), "413": refused("The body is too large"),
+                "415": refused("The body has no JSON content type"), "422": refused("A field is not valid"),
                 "429": {
                     "description": "The server is full", "content": body(&error),
                     "headers": { "Retry-After": { "schema": { "type": "string" } } },

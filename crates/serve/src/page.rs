@@ -1,4 +1,4 @@
-//! The page for people: three files, which need nothing of the network and are allowed nothing but this server.
+//! The page for people: three files that need no network and may only access this server.
 
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::response::Response;

@@ -1,5 +1,5 @@
-//! The windows that wait for the model. Requests take turns, a few windows each, so that a book does not hold up a sentence; a
-//! batch is taken when a worker is free, full or not; whoever has gone is passed over.
+//! The windows that wait for the model. Requests take turns, a few windows each, so that a book does not hold up a
+//! sentence. A worker takes a batch when it is free, full or not. Requests whose client has disconnected are skipped.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 
 use crate::telemetry;
 
-/// Windows that a request has in one turn. Most questions have no more; with one window a turn, those with three of them waited
-/// three times as long as the queue is.
+/// Windows of a request in one turn. Most questions have no more. With one window per turn, a question with three
+/// windows waited for the queue three times.
 const TURN_WINDOWS: usize = 4;
 
 /// The windows of a request, and their logits as they come.
@@ -35,14 +35,14 @@ struct Progress {
     reply: Option<oneshot::Sender<Reply>>,
 }
 
-/// All windows of a request with their logits, in order, or nothing: the batch of one of them failed.
+/// All windows of a request with their logits, in order, or nothing if the batch of one of them failed.
 pub(crate) type Reply = Result<Vec<(Window, QaLogits)>, Failed>;
 
 /// The model failed at a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failed;
 
-/// Why a request is not taken.
+/// Why a request is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// Others go first.
@@ -79,7 +79,7 @@ pub(crate) struct QueueLimits {
     pub(crate) request: usize,
 }
 
-/// A request and those of its windows that it may run before others have their turn.
+/// A request, and the windows that run in its turn.
 #[derive(Debug)]
 struct Turn {
     request: Arc<Request>,
@@ -132,7 +132,7 @@ impl Request {
         let logits: Option<Vec<QaLogits>> = std::mem::take(&mut progress.logits).into_iter().collect();
         let logits = logits.expect("none is left");
         if let Some(reply) = progress.reply.take() {
-            // Nobody may want it any more.
+            // The client may have disconnected.
             let _ = reply.send(Ok(self.windows.iter().cloned().zip(logits).collect()));
         }
     }
@@ -153,7 +153,7 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request in; dropping the receiver takes it out again.
+    /// Adds a request; dropping the receiver removes it.
     pub(crate) fn push(&self, windows: Vec<Window>) -> Result<oneshot::Receiver<Reply>, Refused> {
         let (reply, replied) = oneshot::channel();
         let left = windows.len();
@@ -181,13 +181,13 @@ impl Queue {
         Ok(replied)
     }
 
-    /// Lets the workers go once nothing waits.
+    /// Ends the workers once nothing waits.
     pub(crate) fn close(&self) {
         self.waiting().is_closed = true;
         self.wake.notify_all();
     }
 
-    /// Runs batches until the queue is closed. A batch that fails fails its own requests alone.
+    /// Runs batches until the queue is closed. If a batch fails, only its own requests fail.
     pub(crate) fn work(&self, model: impl Fn(&[&Window]) -> Vec<QaLogits>) {
         while let Some(batch) = self.next_batch() {
             let windows: Vec<&Window> =
@@ -230,7 +230,7 @@ impl Queue {
 }
 
 impl Waiting {
-    /// The next windows, turn by turn, of at most `max_tokens` together; a longer one alone.
+    /// The next windows, turn by turn, at most `max_tokens` in total; a longer window is a batch of its own.
     fn take_batch(&mut self, max_tokens: usize) -> Vec<Taken> {
         let (mut batch, mut tokens) = (Vec::new(), 0);
         while let Some(mut turn) = self.turns.pop_front() {

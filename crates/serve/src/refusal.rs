@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The body of every reply that is no answer.
+/// The body of every error reply.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Error")]
 pub(crate) struct ErrorBody {
@@ -35,7 +35,7 @@ pub(crate) enum ErrorType {
     Timeout,
 }
 
-/// A reply that is no answer.
+/// An error reply.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     error_type: ErrorType,
@@ -47,7 +47,7 @@ impl Refusal {
         Self { error_type, error: error.into() }
     }
 
-    /// A field with a value that cannot be used.
+    /// A field with an invalid value.
     pub(crate) fn field(name: &str, problem: &str) -> Self {
         Self::new(ErrorType::Validation, format!("{name}: {problem}"))
     }

@@ -1,4 +1,4 @@
-//! The routes: who may use them, what they say, and one log line and one count for each request.
+//! The routes: who may use them, what they return, and a log line and metrics for each request.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,10 +23,10 @@ use crate::speech::{
 };
 use crate::{Error, openapi, page, telemetry};
 
-/// The client has gone before its reply was there: nginx's number for it.
+/// The client disconnected before its reply was ready: nginx's status for this.
 const CLIENT_GONE: u16 = 499;
 
-/// Routes that need no key: the page and what an orchestrator asks.
+/// Routes that need no key: the page, and the probes of an orchestrator.
 const OPEN: [&str; 5] = ["/", "/page.css", "/page.js", "/health", "/ready"];
 
 pub(crate) fn router(app: Arc<App>, origins: &[String]) -> Result<Router, Error> {
@@ -40,11 +40,11 @@ pub(crate) fn router(app: Arc<App>, origins: &[String]) -> Result<Router, Error>
         .route("/info", get(info))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(async || json(openapi::document())))
-        .fallback(async || Refusal::new(ErrorType::NotFound, "no such route: /openapi.json lists them"))
+        .fallback(async || Refusal::new(ErrorType::NotFound, "no such route: /openapi.json lists all routes"))
         .method_not_allowed_fallback(async || {
             Refusal::new(
                 ErrorType::MethodNotAllowed,
-                "this route has another method: /openapi.json lists them",
+                "this route does not accept this method: /openapi.json lists all routes and methods",
             )
         })
         .layer(middleware::from_fn_with_state(Arc::clone(&app), authorize));
@@ -75,7 +75,7 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, Error> {
     Ok(Some(cors.allow_origin(parsed.collect::<Result<Vec<_>, _>>()?)))
 }
 
-/// The route of a path, for counts and logs: paths that clients make up are one.
+/// The route of a path, for metrics and logs: all unknown paths count as one.
 fn route_of(path: &str) -> &'static str {
     const ROUTES: [&str; 9] = [
         "/",
@@ -91,7 +91,7 @@ fn route_of(path: &str) -> &'static str {
     ROUTES.into_iter().find(|route| *route == path).unwrap_or("other")
 }
 
-/// Counts and logs a request when its reply is there, or when it is dropped because the client has gone.
+/// Counts and logs a request when its reply is ready, or when it is dropped because the client disconnected.
 struct Observed {
     route: &'static str,
     method: Method,
@@ -105,7 +105,7 @@ impl Drop for Observed {
         let elapsed = started.elapsed();
         telemetry::request(route, *status, elapsed);
         let ms = (elapsed.as_secs_f64() * 1e4).round() / 10.0;
-        // What an orchestrator asks every few seconds.
+        // An orchestrator asks for these every few seconds.
         if OPEN.contains(route) && *method == Method::GET || *route == "/metrics" {
             tracing::debug!(%method, route, status, ms, "request");
         } else {
@@ -168,10 +168,13 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
     response
 }
 
-/// The model, if it is loaded and takes requests.
+/// The model, if it is loaded and accepts requests.
 fn engine(app: &App) -> Result<&Engine, Refusal> {
     if app.is_draining.load(Ordering::SeqCst) {
-        return Err(Refusal::new(ErrorType::Unavailable, "the server is ending and takes no more requests"));
+        return Err(Refusal::new(
+            ErrorType::Unavailable,
+            "the server is shutting down and accepts no more requests",
+        ));
     }
     let loading = || Refusal::new(ErrorType::Unavailable, "the model is being loaded: try again in a moment");
     app.engine.get().map(Arc::as_ref).ok_or_else(loading)
@@ -189,7 +192,7 @@ async fn accepted(app: &App, request: Request<Body>) -> Result<Accepted, Refusal
     let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     if !media_type.eq_ignore_ascii_case(b"application/json") {
-        // Which also keeps pages of other origins from sending anything unasked.
+        // This also keeps pages of other origins from sending requests without a preflight.
         let error = "send JSON, with the header `Content-Type: application/json`";
         return Err(Refusal::new(ErrorType::UnsupportedMediaType, error));
     }
@@ -202,13 +205,13 @@ async fn accepted(app: &App, request: Request<Body>) -> Result<Accepted, Refusal
     match timeout_at(deadline, to_bytes(body, limit)).await {
         Ok(Ok(body)) => Ok(Accepted { body, deadline }),
         Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::new(ErrorType::Malformed, "the body ends before its length")),
-        Err(_) => Err(Refusal::new(ErrorType::TooSlow, "the body took too long to come")),
+        Ok(Err(_)) => Err(Refusal::new(ErrorType::Malformed, "the body is shorter than its Content-Length")),
+        Err(_) => Err(Refusal::new(ErrorType::TooSlow, "the body took too long to arrive")),
     }
 }
 
 fn is_length_limit(error: &(dyn std::error::Error + 'static)) -> bool {
-    // The type is not exported: its words are.
+    // The type is not exported, so its text is compared.
     error.to_string().contains("length limit") || error.source().is_some_and(is_length_limit)
 }
 
@@ -261,7 +264,7 @@ async fn answers(State(app): State<Arc<App>>, request: Request<Body>) -> Result<
         }
     }
     if parameters.align_to_words.is_some() {
-        return Err(Refusal::field("parameters.align_to_words", "is of POST / alone"));
+        return Err(Refusal::field("parameters.align_to_words", "is accepted only by POST /"));
     }
     let _permit = app.permits.try_acquire().map_err(|_| overloaded())?;
     let engine = engine(&app)?;

@@ -1,4 +1,4 @@
-//! From the first signal to the last: listening, loading, serving, draining.
+//! The life of the server: listening, loading, serving, draining.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,19 +22,19 @@ use crate::queue::QueueLimits;
 use crate::speech::Info;
 use crate::{Error, Limits, Options, routes, telemetry};
 
-/// Time in which a client must send the head of a request, and after which an idle connection is closed.
+/// Time in which a client must send the headers of a request, and after which an idle connection is closed.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Open connections for each request that may be in work; more wait to be accepted.
+/// Open connections per concurrent request; further ones wait to be accepted.
 const CONNECTIONS_PER_REQUEST: usize = 4;
 
-/// How long new requests are still told that the server is draining, so that none meets a closed port unwarned.
+/// How long new requests still get the reply that the server is draining, before the port is closed.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// How long clients may take for the replies that are on their way at the end.
+/// How long clients may take to read the last replies.
 const TAKE_REPLIES: Duration = Duration::from_secs(5);
 
-/// Time between two looks at whether to stop.
+/// Time between two checks whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What all requests share.
@@ -44,7 +44,7 @@ pub(crate) struct App {
     pub(crate) info: OnceLock<Info>,
     pub(crate) is_draining: AtomicBool,
     pub(crate) limits: Limits,
-    /// A permit for each request in work.
+    /// A permit for each request in progress.
     pub(crate) permits: Semaphore,
     pub(crate) api_key: Option<blake3::Hash>,
     pub(crate) log_texts: bool,
@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let router = routes::router(Arc::clone(&app), &options.cors_origin)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Start)?;
     let outcome = runtime.block_on(serve(options, &app, router, &interrupt));
-    // What still runs has had its time.
+    // Requests that still run have had their time.
     runtime.shutdown_background();
     outcome
 }
@@ -102,16 +102,16 @@ async fn serve(
         sleep(LOOK_EVERY).await;
     }
     drain(app).await;
-    // Its receiver is there as long as it accepts.
+    // The receiver exists as long as the server accepts.
     let _ = stop.send(());
     if timeout(TAKE_REPLIES, accepting).await.is_err() {
-        tracing::warn!("some clients have not taken their replies");
+        tracing::warn!("some clients did not read their replies");
     }
     tracing::info!("drained");
     Ok(())
 }
 
-/// Loads the model on a thread of its own; the server says meanwhile that it is loading.
+/// Loads the model on a separate thread; meanwhile the server replies that it is loading.
 fn load(options: &Options, app: Arc<App>) -> thread::JoinHandle<Result<(), answerer::Error>> {
     let (model, common, limits) = (options.model.model.clone(), options.common.clone(), options.limits);
     thread::spawn(move || {
@@ -123,7 +123,7 @@ fn load(options: &Options, app: Arc<App>) -> thread::JoinHandle<Result<(), answe
             request: limits.max_request_tokens,
         };
         let engine = Engine::start(answerer, queue);
-        // The only one who sets them.
+        // Nothing else sets them.
         let _ = (app.info.set(info), app.engine.set(engine));
         Ok(())
     })
@@ -154,7 +154,7 @@ fn info(answerer: &answerer::Answerer, model: Option<&str>, limits: Limits) -> I
     }
 }
 
-/// Serves connections until it is told to let them go, and returns when they have.
+/// Serves connections until it is told to close them, and returns when they are closed.
 async fn accept(
     listener: TcpListener,
     router: Router,
@@ -176,20 +176,20 @@ async fn accept(
             Ok((stream, _)) => {
                 let connection = graceful.watch(connection(stream, router.clone()));
                 tokio::spawn(async move {
-                    // A client that breaks off is its own affair.
+                    // A client that breaks off is not an error of the server.
                     let _ = connection.await;
                     drop(permit);
                 });
             }
             Err(error) => {
-                // Out of file descriptors, say: some connections end meanwhile.
-                tracing::warn!(%error, "a connection cannot be accepted");
+                // For example, out of file descriptors: some connections will end meanwhile.
+                tracing::warn!(%error, "a connection could not be accepted");
                 sleep(Duration::from_millis(100)).await;
             }
         }
     }
     drop(listener);
-    // Idle connections are closed, others once their reply is taken.
+    // Idle connections are closed now, others once their reply is read.
     graceful.shutdown().await;
 }
 
@@ -197,7 +197,7 @@ fn connection(
     stream: TcpStream,
     router: Router,
 ) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
-    // Replies are small and wanted at once.
+    // Replies are small and needed at once.
     let _ = stream.set_nodelay(true);
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -205,7 +205,7 @@ fn connection(
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
 }
 
-/// Answers what was accepted, and tells others to go elsewhere.
+/// Answers the accepted requests, and rejects new ones.
 async fn drain(app: &App) {
     app.is_draining.store(true, Ordering::SeqCst);
     tracing::info!("draining: accepted requests are answered, new ones get 503");
@@ -213,7 +213,7 @@ async fn drain(app: &App) {
     let all = u32::try_from(app.limits.max_requests).unwrap_or(u32::MAX);
     let done = async {
         sleep(FAREWELL).await;
-        // Once every permit is back, no request is in work.
+        // Once every permit is back, no request is in progress.
         app.permits.acquire_many(all).await.map(drop)
     };
     if timeout(patience, done).await.is_err() {
@@ -224,7 +224,7 @@ async fn drain(app: &App) {
     }
 }
 
-/// The key that requests must name: only its hash is kept, which is compared in constant time.
+/// The key that requests must send. Only its hash is kept, and compared in constant time.
 fn api_key(options: &Options) -> Result<Option<blake3::Hash>, Error> {
     let (origin, key) = if let Some(path) = &options.api_key_file {
         let key = fs_err::read_to_string(path).map_err(|source| Error::Key { path: path.clone(), source })?;

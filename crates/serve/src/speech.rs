@@ -1,4 +1,4 @@
-//! What clients say and what they are told: the bodies of requests and replies.
+//! The bodies of requests and replies.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,7 +14,7 @@ use squad::{SpanCandidate, SpanPrediction};
 
 use crate::refusal::{ErrorType, Refusal};
 
-/// The most answers to a question that one can ask for.
+/// The most answers that a client can request for a question.
 const MAX_ANSWERS: usize = 100;
 
 /// `POST /`: what `huggingface_hub.InferenceClient.question_answering` sends.
@@ -39,7 +39,7 @@ pub(crate) struct Inputs {
     pub(crate) context: String,
 }
 
-/// How it is asked; what is left out is as the model's folder says.
+/// Parameters; those that are left out have the values of the model's folder.
 #[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Parameters {
@@ -54,12 +54,12 @@ pub(crate) struct Parameters {
     /// Tokens in a window, the question included
     #[schemars(range(min = 1))]
     pub(crate) max_seq_len: Option<usize>,
-    /// Tokens of the question; what is beyond is cut off
+    /// Tokens of the question; the rest is cut off
     #[schemars(range(min = 1))]
     pub(crate) max_question_len: Option<usize>,
     /// Whether "no answer", an empty text, is an answer
     pub(crate) handle_impossible_answer: Option<bool>,
-    /// Whether answers are made to begin and end with whole words
+    /// Whether answers are extended to whole words
     pub(crate) align_to_words: Option<bool>,
 }
 
@@ -128,7 +128,7 @@ pub(crate) struct BatchAnswer {
     pub(crate) start: Option<usize>,
     /// The character after its last; null for no answer
     pub(crate) end: Option<usize>,
-    /// As many of the best candidates as `top_k` says, best first
+    /// The best candidates, best first; `top_k` sets their number
     pub(crate) n_best: Vec<Candidate>,
 }
 
@@ -148,11 +148,11 @@ pub(crate) struct Candidate {
 /// `GET /info`
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Info {
-    /// Of distilburn
+    /// The version of distilburn
     pub(crate) version: String,
     /// The name of the model's folder
     pub(crate) model: String,
-    /// Of the matrix products
+    /// The precision of the matrix products
     pub(crate) precision: String,
     /// Tokens in a window
     pub(crate) max_length: usize,
@@ -160,7 +160,7 @@ pub(crate) struct Info {
     pub(crate) doc_stride: usize,
     /// Tokens in the longest answer
     pub(crate) max_answer_length: usize,
-    /// Whether the model says where there is no answer
+    /// Whether the model can give no answer
     pub(crate) no_answer: bool,
     pub(crate) max_batch_tokens: usize,
     pub(crate) max_queued_tokens: usize,
@@ -178,7 +178,7 @@ pub(crate) struct Status {
     pub(crate) status: String,
 }
 
-/// Reads a body: 400 for what is no JSON, 422 with the field for what is not as it should be.
+/// Reads a body: 400 if it is not JSON, 422 with the field if a value is not valid.
 pub(crate) fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let Object(parsed) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -198,7 +198,7 @@ fn malformed(error: &serde_json::Error) -> Refusal {
     Refusal::new(ErrorType::Malformed, format!("the body is not valid JSON: {error}"))
 }
 
-/// A value from an object alone: what is derived would also take a list of the fields' values.
+/// A value from an object only: the derived code would also accept a list of the fields' values.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -242,12 +242,12 @@ pub(crate) fn check_text(name: &str, text: &str) -> Result<(), Refusal> {
 }
 
 impl Parameters {
-    /// How many answers are asked for.
+    /// How many answers are requested.
     pub(crate) fn top_k(&self) -> usize {
         self.top_k.unwrap_or(1)
     }
 
-    /// The model, asked as these say.
+    /// The model with these parameters.
     pub(crate) fn ask(&self, answerer: &Answerer) -> Result<Option<Answerer>, Refusal> {
         let at_least_one = |name: &str, value: Option<usize>| match value {
             Some(0) => Err(Refusal::field(&format!("parameters.{name}"), "must be at least 1")),
@@ -286,7 +286,7 @@ impl Parameters {
     }
 }
 
-/// The chosen candidate first, then the others. "empty", with which `run_qa` stands in for no answer, becomes that.
+/// The chosen candidate first, then the others. "empty", `run_qa`'s stand-in for no answer, becomes no answer.
 fn ranked(prediction: SpanPrediction) -> Vec<SpanCandidate> {
     let SpanPrediction { start_char, end_char, n_best, .. } = prediction;
     let is_chosen =
@@ -302,8 +302,8 @@ fn ranked(prediction: SpanPrediction) -> Vec<SpanCandidate> {
 }
 
 impl QuestionReply {
-    /// As transformers' pipeline had it (5.2): answers of equal lower-cased text are one, with the sum of their
-    /// probabilities; a list for `top_k` above 1.
+    /// As in transformers' pipeline (5.2): answers with equal lower-cased text are merged and their probabilities
+    /// added; a list for `top_k` above 1.
     pub(crate) fn new(context: &str, prediction: SpanPrediction, parameters: &Parameters) -> Self {
         let mut answers: Vec<QuestionAnswer> = Vec::new();
         for candidate in ranked(prediction) {

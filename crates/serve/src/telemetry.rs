@@ -1,4 +1,4 @@
-//! What an operator counts: the metrics, by their names.
+//! The metrics for operators.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const SECONDS: [f64; 14] =
 const WINDOWS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 const TOKENS: [f64; 8] = [128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0];
 
-/// Between two times that what was measured is added up; else it would fill memory where nobody asks for it.
+/// The interval of the metrics' upkeep: without it, they would fill memory if nobody reads them.
 pub(crate) const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Sets up the process's metrics.
@@ -34,19 +34,22 @@ pub(crate) fn install() -> PrometheusHandle {
     }
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
-    // An earlier one can only be that of a test in the same process.
+    // An earlier recorder can only come from a test in the same process.
     let _ = metrics::set_global_recorder(recorder);
-    metrics::describe_counter!(REQUESTS, "Requests by route and status; 499: the client has gone");
-    metrics::describe_histogram!(DURATION, "Seconds from the head of a request to its reply");
+    metrics::describe_counter!(
+        REQUESTS,
+        "Requests by route and status; 499: the client closed the connection"
+    );
+    metrics::describe_histogram!(DURATION, "Seconds from the headers of a request to its reply");
     metrics::describe_histogram!(QUEUE, "Seconds that a request waits for the model");
-    metrics::describe_histogram!(TOKENIZE, "Seconds that a request's texts take to become windows");
-    metrics::describe_histogram!(INFERENCE, "Seconds that the model takes for a batch");
+    metrics::describe_histogram!(TOKENIZE, "Seconds to split the texts of a request into windows");
+    metrics::describe_histogram!(INFERENCE, "Seconds that the model needs for a batch");
     metrics::describe_histogram!(BATCH_WINDOWS, "Windows in a batch");
     metrics::describe_histogram!(BATCH_TOKENS, "Tokens in a batch");
-    metrics::describe_gauge!(QUEUED_REQUESTS, "Requests with windows that wait for the model");
+    metrics::describe_gauge!(QUEUED_REQUESTS, "Requests whose windows wait for the model");
     metrics::describe_gauge!(
         QUEUED_TOKENS,
-        "Tokens that wait for the model, of each request those of its next windows"
+        "Tokens that wait for the model, counting the next windows of each request"
     );
     queue_length(0, 0);
     handle

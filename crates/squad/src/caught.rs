@@ -1,5 +1,5 @@
-//! Panics of the tokenizers library, as errors: it asserts what a damaged file need not keep, and its regular
-//! expressions panic where they give up on a text.
+//! Turns panics of the tokenizers library into errors: it has assertions that fail on a damaged file, and its regular
+//! expressions panic if they give up on a text.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -10,7 +10,7 @@ thread_local! {
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `run` returns, or what its panic said, which is then not printed.
+/// What `run` returns, or the message of its panic, which is then not printed.
 pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -21,7 +21,7 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
             }
         }));
     });
-    // Nothing is used any more that it could have left half done but a cache, which is written whole.
+    // After a panic, nothing that may be half done is used, except a cache, which is written atomically.
     let before = IS_CAUGHT.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(run));
     IS_CAUGHT.set(before);

@@ -6,10 +6,10 @@ use thiserror::Error;
 /// The result of this crate's fallible functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// An error of this crate. It knows texts and settings, no files: whoever read those names them.
+/// An error of this crate. It knows texts and settings but no files; the callers name those.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
-    /// The bytes are no `tokenizer.json` of the tokenizers library.
+    /// The bytes are not a `tokenizer.json` of the tokenizers library.
     #[error("the tokenizer does not load")]
     #[diagnostic(help(
         "`tokenizer.json` must be the fast tokenizer's own file, as published with the base model"
@@ -20,9 +20,9 @@ pub enum Error {
         source: tokenizers::Error,
     },
 
-    /// The tokenizer loads but does not put a pair of texts as BERT's does.
+    /// The tokenizer loads but does not combine a pair of texts as BERT's does.
     #[error("the tokenizer's pair template is not `[CLS] question [SEP] context [SEP]` but {found:?}")]
-    #[diagnostic(help("take a base model with a BERT or DistilBERT tokenizer"))]
+    #[diagnostic(help("use a base model with a BERT or DistilBERT tokenizer"))]
     PairTemplate {
         /// The tokens the tokenizer gave for the pair ("a", "a").
         found: Vec<String>,
@@ -31,7 +31,7 @@ pub enum Error {
     /// The tokenizer refused a text.
     #[error("{text:?} cannot be tokenized")]
     #[diagnostic(help(
-        "the tokenizer's vocabulary lacks its unknown token: take the base model's own `tokenizer.json`"
+        "the tokenizer's vocabulary lacks its unknown token: use the base model's own `tokenizer.json`"
     ))]
     Tokenize {
         /// The beginning of the text.
@@ -41,10 +41,10 @@ pub enum Error {
         source: tokenizers::Error,
     },
 
-    /// The tokenizer did not come to an end with a text.
+    /// The tokenizer gave up on a text.
     #[error("the tokenizer gives up on {text:?}: {reason}")]
     #[diagnostic(help(
-        "a pattern of its pre_tokenizer takes too long on this text: shorten the text, or take the base model's own \
+        "a pattern of its pre_tokenizer takes too long on this text: shorten the text, or use the base model's own \
          `tokenizer.json`"
     ))]
     GaveUp {
@@ -54,7 +54,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// No question, however short, leaves a window that moves on.
+    /// Even with the shortest question, windows would not move on.
     #[error(
         "a doc_stride of {doc_stride} and {special_tokens} special tokens leave no room in a max_length of {max_length}"
     )]
@@ -68,16 +68,17 @@ pub enum Error {
         special_tokens: usize,
     },
 
-    /// The question alone fills the window, and only the context may be cut.
+    /// The question alone fills the window; only the context may be cut.
     #[error(
-        "the question {question:?} has {tokens} tokens, a max_length of {max_length} has room for {room} and the context"
+        "the question {question:?} has {tokens} tokens, but a max_length of {max_length} has room for only {room} of \
+         question and context"
     )]
     #[diagnostic(help("raise tokenize-features.max_length to at least {}, or shorten the question", tokens + (max_length - room) + 1))]
     QuestionTooLong {
         /// The beginning of the question.
         question: String,
         tokens: usize,
-        /// What the special tokens leave.
+        /// The room that the special tokens leave.
         room: usize,
         /// The setting `max_length`.
         max_length: usize,
@@ -91,7 +92,7 @@ pub enum Error {
     NoRoomForStride {
         /// The beginning of the question.
         question: String,
-        /// What the question and the special tokens leave for the context.
+        /// The room that the question and the special tokens leave for the context.
         room: usize,
         /// The setting `doc_stride`.
         doc_stride: usize,

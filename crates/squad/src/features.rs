@@ -1,9 +1,9 @@
 //! Questions and contexts as token windows: the features a model reads.
 //!
-//! Equal to `prepare_train_features` and `prepare_validation_features` of transformers' `run_qa.py` with
-//! a fast tokenizer and no padding, at a fraction of the work: a context is tokenised once for all of
-//! its questions, a word once for all texts, and windows are slices of a context's tokens. Running over a whole split, in parallel or not,
-//! is the caller's.
+//! Equal to `prepare_train_features` and `prepare_validation_features` of transformers' `run_qa.py` with a fast
+//! tokenizer and no padding, at a fraction of the work: a context is tokenised once for all of its questions, a word
+//! once for all texts, and windows are slices of a context's tokens. Not here: iterating over a split, in parallel or
+//! not (the callers).
 
 use crate::caught::caught;
 use crate::error::{Error, Result};
@@ -32,12 +32,12 @@ pub struct TokenizedContext {
 pub struct Window {
     /// The tokens, at most `max_length`.
     pub input_ids: Vec<i32>,
-    /// For each token of the context the characters of the context that it stands for, start and end;
-    /// `None` for question and special tokens.
+    /// For each token of the context, the start and end of its characters in the context; `None` for question and
+    /// special tokens.
     pub offset_mapping: Vec<Option<(u32, u32)>>,
-    /// The token that the answer starts with; 0, which is `[CLS]`, where the window does not hold it whole.
+    /// The first token of the answer; 0, which is `[CLS]`, if the window does not hold the whole answer.
     pub start_position: i32,
-    /// The token that the answer ends with, itself included; 0 as for `start_position`.
+    /// The last token of the answer, inclusive; 0 as for `start_position`.
     pub end_position: i32,
 }
 
@@ -50,13 +50,14 @@ struct PairTemplate {
 }
 
 impl FeatureTokenizer {
-    /// Loads a `tokenizer.json`. Truncation and padding that it carries are cleared: windows are cut here.
+    /// Loads a `tokenizer.json`. Its truncation and padding are disabled, because windows are cut here.
     ///
-    /// Fails on a file that does not load, on a tokenizer that does not put pairs as BERT's does, and on
-    /// settings that leave no room for any question.
+    /// Fails if the file does not load, if the tokenizer does not combine pairs as BERT's does, and if the settings
+    /// leave no room for any question.
     pub fn new(tokenizer_json: &[u8], settings: WindowSettings) -> Result<Self> {
-        let (tokenizer, template) = caught(|| load(tokenizer_json))
-            .unwrap_or_else(|_| Err(Error::TokenizerFile { source: "it contradicts itself".into() }))?;
+        let (tokenizer, template) = caught(|| load(tokenizer_json)).unwrap_or_else(|_| {
+            Err(Error::TokenizerFile { source: "its parts contradict one another".into() })
+        })?;
         let texts = Arc::new(TextTokenizer::new(tokenizer));
         Self { texts, settings, template }.checked()
     }
@@ -78,7 +79,7 @@ impl FeatureTokenizer {
         Ok(self)
     }
 
-    /// The id of the token that stands for what the vocabulary does not know.
+    /// The id of the token for words that are not in the vocabulary.
     #[must_use]
     pub fn unknown_id(&self) -> Option<i32> {
         self.texts.unknown_id()
@@ -91,9 +92,9 @@ impl FeatureTokenizer {
 
     /// The windows of one question over its context, in order; at least one. `answer` labels them.
     ///
-    /// Fails on a question that fills a window by itself, or leaves so little of it that windows which
-    /// overlap by `doc_stride` could not move on; the reference fails in the same cases. Where question
-    /// and context fit into one window there is no such question.
+    /// Fails on a question that fills a window by itself, or leaves so little room that windows which overlap by
+    /// `doc_stride` could not move on; the reference fails in the same cases. It never fails if question and context
+    /// fit into one window.
     pub fn windows(
         &self,
         question: &str,
@@ -128,7 +129,7 @@ impl FeatureTokenizer {
     }
 
     fn tokenize_question(&self, question: &str) -> Result<Vec<i32>> {
-        // As run_qa does: some of SQuAD's questions begin with many spaces.
+        // As in run_qa: some of SQuAD's questions begin with many spaces.
         let question = question.trim_start_matches(python::is_space);
         Ok(self.texts.tokenize(question)?.input_ids)
     }
@@ -171,13 +172,13 @@ impl TokenizedContext {
         &self.tokens.input_ids
     }
 
-    /// For each token the characters of the context that it stands for, start and end.
+    /// For each token, the start and end of its characters in the context.
     #[must_use]
     pub fn offsets(&self) -> &[(u32, u32)] {
         &self.tokens.offsets
     }
 
-    /// Whether the context has no tokens: it is empty, or nothing but spaces and control characters.
+    /// Whether the context has no tokens: it is empty, or has only spaces and control characters.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tokens.input_ids.is_empty()
@@ -195,7 +196,7 @@ fn load(tokenizer_json: &[u8]) -> Result<(Tokenizer, PairTemplate)> {
 }
 
 impl PairTemplate {
-    /// What the tokenizer puts around a pair, read off one.
+    /// The tokens that the tokenizer puts around a pair, taken from an example.
     fn of(tokenizer: &Tokenizer) -> Result<Self> {
         let pair = tokenizer.encode(("a", "a"), true).map_err(|source| Error::TokenizerFile { source })?;
         let sequences = pair.get_sequence_ids();
@@ -212,7 +213,7 @@ impl PairTemplate {
             between: special_tokens(question + 1),
             after_context: special_tokens(context + 1),
         };
-        // Positions 0 and "the [SEP] behind the context" in the labels rest on this form.
+        // Positions 0 and "the [SEP] after the context" in the labels depend on this form.
         let form = [&template.before_question, &template.between, &template.after_context].map(Vec::len);
         if form != [1, 1, 1] || question > context {
             return Err(Error::PairTemplate { found: pair.get_tokens().to_vec() });

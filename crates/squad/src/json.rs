@@ -1,5 +1,5 @@
-//! The shape of a SQuAD file, v1.1 and v2.0. What the file says beyond it is ignored; whether starts
-//! and texts fit the context is for whoever reads one to check.
+//! The shape of a SQuAD file, v1.1 and v2.0. Other fields are ignored. Not here: whether starts and texts fit the
+//! context (the callers check it).
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct Dataset {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(expecting = "an article: {\"title\": …, \"paragraphs\": […]}")]
 pub struct Article {
-    /// The article's name; empty where the file gives none.
+    /// The article's name; empty if the file gives none.
     #[serde(default)]
     pub title: String,
     pub paragraphs: Vec<Paragraph>,
@@ -39,10 +39,10 @@ pub struct Qa {
     /// Unique within the file.
     pub id: String,
     pub question: String,
-    /// One answer in the training split, several in the validation split, none where the context
-    /// holds none. A file that leaves the key out may have misspelt it.
+    /// One answer in the training split, several in the validation split, none if the context has none. A file that
+    /// leaves the key out may have misspelt it.
     pub answers: Vec<Answer>,
-    /// v2.0: whether the context holds no answer. v1.1 files do not say, and there it is false.
+    /// v2.0: whether the context has no answer. In v1.1 files the key is missing, which means false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_impossible: bool,
 }
@@ -64,7 +64,7 @@ impl Dataset {
         paragraphs.flat_map(|paragraph| paragraph.qas.iter().map(move |qa| (paragraph, qa)))
     }
 
-    /// Every question's id and answer texts, in the file's order: what [`crate::score`] takes.
+    /// Every question's id and answer texts, in the file's order: the input of [`crate::score`].
     #[must_use]
     pub fn ground_truths<'a>(&'a self) -> Vec<(&'a str, Vec<&'a str>)> {
         let ground_truths = |qa: &'a Qa| {

@@ -1,4 +1,4 @@
-//! Where an answer lies in a window: the start and end position that training aims at.
+//! Where an answer is in a window: the start and end positions that training aims at.
 
 /// The answer that labels a question's windows: the first one of the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct LabelledAnswer<'a> {
 /// The window's first token, `[CLS]`: the label of a window that does not hold the whole answer.
 const CLS: (i32, i32) = (0, 0);
 
-/// The context's part of a window, which is where an answer can be.
+/// The context's part of a window, the only part in which an answer can be.
 pub(crate) struct ContextPart<'a> {
     /// The offsets of its tokens in the context, in characters.
     pub offsets: &'a [(u32, u32)],
@@ -24,12 +24,12 @@ pub(crate) struct ContextPart<'a> {
 
 /// The positions of the answer's first and last token, both in the window's tokens.
 ///
-/// Equal to `prepare_train_features` of transformers' `run_qa.py`, with one oddity of it: an answer
-/// that starts in the window's very last token of context gets the `[SEP]` behind it as its start, since
-/// the search runs on over special tokens, whose offsets are (0, 0).
+/// Equal to `prepare_train_features` of transformers' `run_qa.py`, including one peculiarity: an answer that starts in
+/// the window's very last token of context gets the `[SEP]` after it as its start, because the search continues over
+/// special tokens, whose offsets are (0, 0).
 ///
-/// Where the reference raises an `IndexError` (an answer to an empty context, an empty answer at the
-/// start of the context), the label is `[CLS]`.
+/// If the reference raises an `IndexError` (an answer to an empty context, an empty answer at the start of the
+/// context), the label is `[CLS]`.
 pub(crate) fn positions(part: &ContextPart<'_>, answer: LabelledAnswer<'_>) -> (i32, i32) {
     let start_char = i64::from(answer.start);
     let end_char = start_char + answer.text.chars().count() as i64;
@@ -55,7 +55,7 @@ pub(crate) fn positions(part: &ContextPart<'_>, answer: LabelledAnswer<'_>) -> (
 mod tests {
     use super::*;
 
-    /// [CLS] q [SEP] the red fox [SEP], the context being "the red fox".
+    /// [CLS] q [SEP] the red fox [SEP], with the context "the red fox".
     const OFFSETS: [(u32, u32); 3] = [(0, 3), (4, 7), (8, 11)];
 
     fn label(start: i32, text: &str) -> (i32, i32) {

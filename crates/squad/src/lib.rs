@@ -1,8 +1,8 @@
 //! The extractive question answering task: token windows and their labels, answer normalisation,
 //! exact match and F1, span selection, and the SQuAD file's shape.
 //!
-//! Everything takes slices and returns values: no disk, no Arrow, no model. Each part names the
-//! reference it equals, and `scripts/reference/` makes the numbers it is tested with.
+//! Everything takes slices and returns values: no disk, no Arrow, no model. Each part names its reference, and
+//! `scripts/reference/` makes the numbers that it is tested with.
 
 mod caught;
 mod error;

@@ -15,19 +15,19 @@ pub struct Scoring {
     pub f1_units: F1Units,
 }
 
-/// The two official scripts. They differ where a text normalises to nothing.
+/// The two official scripts. They differ if a text normalises to nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rules {
     /// `evaluate-v1.1.py`: every question has answers; two texts that normalise to nothing match but have F1 0.
     #[default]
     V1,
-    /// `evaluate-v2.0.py`: gold answers that normalise to nothing are dropped, a question without any left is answered
-    /// rightly by the empty text, and F1 of two texts that normalise to nothing is 1.
+    /// `evaluate-v2.0.py`: gold answers that normalise to nothing are dropped, for a question without any left, the
+    /// empty text is right, and F1 of two texts that normalise to nothing is 1.
     V2,
 }
 
 impl Rules {
-    /// The rules for data with so many gold answers for each question: v2.0 if any question has none.
+    /// The rules for data with these numbers of gold answers per question: v2.0 if any question has none.
     #[must_use]
     pub fn of(answers: impl IntoIterator<Item = usize>) -> Self {
         if answers.into_iter().any(|answers| answers == 0) { Self::V2 } else { Self::V1 }
@@ -38,15 +38,15 @@ impl Rules {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum F1Units {
-    /// Words, cut at white space, as the official SQuAD scripts do.
+    /// Words, split at white space, as in the official SQuAD scripts.
     #[default]
     Words,
-    /// Characters of scripts that put no spaces between words, and of Hangul; words of all others. Unicode punctuation
-    /// does not count. It is what MLQA's script (`mixed_segmentation`) does for Chinese.
+    /// Characters of Hangul and of scripts without spaces between words; words of all others. Unicode punctuation does
+    /// not count. MLQA's script (`mixed_segmentation`) does the same for Chinese.
     Characters,
 }
 
-/// What one prediction scores.
+/// The scores of one prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct QuestionScore {
     /// Whether the question has gold answers.
@@ -57,7 +57,7 @@ pub struct QuestionScore {
 }
 
 impl Scoring {
-    /// Scores a prediction against the texts of the gold answers, of which there may be none.
+    /// Scores a prediction against the texts of the gold answers; there may be none.
     #[must_use]
     pub fn score(self, prediction: &str, ground_truths: &[&str]) -> QuestionScore {
         let has_answer = !ground_truths.is_empty();
@@ -141,7 +141,7 @@ fn exact_match(prediction: &str, ground_truths: &[&str]) -> f64 {
     f64::from(u8::from(equal))
 }
 
-/// Adds up the scores of questions, and of those with and without an answer apart.
+/// Adds up the scores of all questions, and separately of those with and without an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
     all: Sums,
@@ -160,9 +160,9 @@ struct Sums {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Means {
     pub questions: usize,
-    /// Per cent; 0 where there are no questions.
+    /// Per cent; 0 if there are no questions.
     pub exact_match: f64,
-    /// Per cent; 0 where there are no questions.
+    /// Per cent; 0 if there are no questions.
     pub f1: f64,
 }
 
@@ -186,13 +186,13 @@ impl Tally {
         }
     }
 
-    /// Of all questions.
+    /// The means of all questions.
     #[must_use]
     pub fn means(&self) -> Means {
         self.all.means()
     }
 
-    /// Of the two parts, where any question has no answer.
+    /// The scores of the two parts, if any question has no answer.
     #[must_use]
     pub fn parts(&self) -> Option<Parts> {
         let parts = Parts { has_answer: self.has_answer.means(), no_answer: self.no_answer.means() };
@@ -211,25 +211,25 @@ impl Sums {
     }
 }
 
-/// What a set of predictions scores against a dataset.
+/// The scores of a set of predictions against a dataset.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Score {
-    /// Questions answered with a ground truth, in percent of all questions.
+    /// Questions answered with a gold answer, in per cent of all questions.
     pub exact_match: f64,
     /// Mean F1 over all questions, in percent.
     pub f1: f64,
     /// Questions in the dataset.
     pub questions: usize,
-    /// The scores of questions with and without an answer, where the dataset has any without.
+    /// The scores of questions with and without an answer, if any question has none.
     pub parts: Option<Parts>,
     /// Questions of the dataset without a prediction; each counts 0.
     pub unanswered: usize,
-    /// Ids that have a prediction but no question, sorted; they count nothing.
+    /// Ids that have a prediction but no question, sorted; they are ignored.
     pub unknown_ids: Vec<String>,
 }
 
-/// Scores predictions (id → text) against a dataset (id, texts of the ground truths), as `evaluate-v2.0.py` does where
-/// any question has no ground truth, else as `evaluate-v1.1.py` does. A dataset without questions scores 0.
+/// Scores predictions (id → text) against a dataset (id, texts of the ground truths), as `evaluate-v2.0.py` does if any
+/// question has no ground truth, else as `evaluate-v1.1.py` does. A dataset without questions scores 0.
 #[must_use]
 pub fn score<S: BuildHasher>(
     dataset: &[(&str, Vec<&str>)],
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!((first.exact_match, first.f1), (100.0, 0.0));
         let dataset = [golds_of_nothing, ("2", vec![]), ("3", vec!["the"])];
         let second = score(&dataset, &said, F1Units::Words);
-        // With one, "the" is dropped: "cat" is left of the first question, and no answer of the third.
+        // With one, "the" is dropped: the first question keeps "cat", and the third has no answer left.
         assert_eq!((second.exact_match, second.f1), (100.0 / 3.0, 100.0 / 3.0));
         let parts = second.parts.unwrap();
         assert_eq!(parts.has_answer, Means { questions: 2, exact_match: 0.0, f1: 0.0 });

@@ -1,12 +1,12 @@
-//! How the official SQuAD scripts make answers comparable, and how MLQA's does for scripts without spaces.
+//! Normalises answers as the official SQuAD scripts do, and as MLQA's script does for scripts without spaces.
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
 use crate::python;
 
-/// Scripts of which every character is a unit of its own: they put no spaces between words, or, as Korean, attach
-/// particles to them.
+/// Scripts in which every character is a unit: they have no spaces between words, or attach particles to words, as
+/// Korean does.
 const UNSPACED: [Script; 8] = [
     Script::Han,
     Script::Hiragana,
@@ -18,8 +18,8 @@ const UNSPACED: [Script; 8] = [
     Script::Myanmar,
 ];
 
-/// Lowercases, removes ASCII punctuation and the articles *a*, *an* and *the*, and joins what is left
-/// with single spaces: `normalize_answer` of the official `evaluate-v1.1.py` and `evaluate-v2.0.py`.
+/// Lowercases, removes ASCII punctuation and the articles *a*, *an* and *the*, and joins the rest with single spaces:
+/// `normalize_answer` of the official `evaluate-v1.1.py` and `evaluate-v2.0.py`.
 #[must_use]
 pub fn normalize_answer(answer: &str) -> String {
     let mut text = answer.to_lowercase();
@@ -38,7 +38,7 @@ pub(crate) fn normalize_for_characters(answer: &str) -> String {
 }
 
 /// The characters of unspaced scripts and the words between them: `mixed_segmentation` of MLQA's script, which knows
-/// Chinese alone.
+/// only Chinese.
 #[must_use]
 pub fn units_of(normalized: &str) -> Vec<&str> {
     let mut units = Vec::new();

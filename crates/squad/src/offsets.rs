@@ -1,5 +1,5 @@
-//! Offsets into a text, in bytes as Rust counts and in characters as SQuAD and Hugging Face count,
-//! as two types, and the one place where they are converted.
+//! Offsets into a text, as two types: in bytes, as Rust counts, and in characters, as SQuAD and Hugging Face count.
+//! Only this module converts them.
 
 /// A place in a text: how many bytes of UTF-8 come before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,8 +59,8 @@ impl<'a> CharIndex<'a> {
         }
     }
 
-    /// The characters from `start` to `end`, as Python's `text[start:end]`: what lies past the end is
-    /// left out, and `end` before `start` is the empty text.
+    /// The characters from `start` to `end`, as in Python's `text[start:end]`: positions past the end are ignored, and
+    /// `end` before `start` gives the empty text.
     #[must_use]
     pub fn slice(&self, start: CharOffset, end: CharOffset) -> &'a str {
         let byte = |offset| self.to_byte(offset).map_or(self.text.len(), |byte| byte.0 as usize);

@@ -1,4 +1,4 @@
-//! Python's notions of a space and of a word, where Rust's differ: the references are Python programs.
+//! Python's definitions of a space and of a word, which differ from Rust's: the references are Python programs.
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 

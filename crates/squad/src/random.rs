@@ -1,6 +1,6 @@
-//! The one pseudorandom generator of distilburn: whatever is drawn anywhere is a function of a seed.
+//! distilburn's only pseudorandom generator: everything that is drawn is a function of a seed.
 //!
-//! Integer arithmetic alone, so the same on every machine and in every version.
+//! It uses only integer arithmetic, so it is the same on every machine and in every version.
 
 /// splitmix64 (Steele, Lea and Flood 2014).
 #[derive(Clone, Debug)]

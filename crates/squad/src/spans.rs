@@ -1,14 +1,14 @@
 //! From start and end logits to an answer: the best pieces of the context.
 //!
-//! Equal to `postprocess_qa_predictions` of transformers' question answering example (`utils_qa.py`) on
-//! f32 logits. Where that leaves the order of equal logits open (`numpy.argsort` is not stable), ours is
-//! that of a stable sort: of equal logits the later token is considered first, and of spans with equal
-//! scores the one considered first ranks first (earlier window, then better start, then better end).
+//! Equal to `postprocess_qa_predictions` of transformers' question-answering example (`utils_qa.py`) on f32 logits. The
+//! reference leaves the order of equal logits open, because `numpy.argsort` is not stable. Here it is that of a stable
+//! sort: of equal logits, the later token is considered first; of spans with equal scores, the one considered first
+//! ranks first (earlier window, then better start, then better end).
 
 use crate::offsets::{CharIndex, CharOffset};
 use std::cmp::Ordering;
 
-/// The answer where there is no span at all.
+/// The answer if there is no span at all.
 const STAND_IN: &str = "empty";
 
 /// How spans are selected; the settings of `[evaluate]`.
@@ -18,12 +18,12 @@ pub struct SpanSettings {
     pub n_best: usize,
     /// The most tokens in an answer.
     pub max_answer_length: usize,
-    /// By how much the score of no answer must exceed the best span's for there to be none; only where
-    /// questions may have none.
+    /// A question is left unanswered if the score of "no answer" exceeds the best span's by more than this. Only used
+    /// if questions may have no answer.
     pub null_threshold: f64,
 }
 
-/// What the model says about one window. Logits may go on past the offsets (padding), and are ignored there.
+/// The model's logits for one window. Logits beyond the offsets (padding) are ignored.
 #[derive(Clone, Copy, Debug)]
 pub struct FeatureLogits<'a> {
     /// The window's offset mapping: characters of the context, `None` for tokens outside of it.
@@ -34,20 +34,20 @@ pub struct FeatureLogits<'a> {
     pub end_logits: &'a [f32],
 }
 
-/// The answer to a question, and the candidates it was chosen from.
+/// The answer to a question, and the candidates that it was chosen from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpanPrediction {
-    /// The answer; empty where there is none.
+    /// The answer; empty if there is none.
     pub text: String,
-    /// Where it starts in the context, in characters; -1 where it is no piece of the context.
+    /// Where it starts in the context, in characters; -1 if it is not part of the context.
     pub start_char: i32,
     /// Where it ends, exclusive; -1 as for `start_char`.
     pub end_char: i32,
-    /// Start logit + end logit; of `[CLS]` where there is no answer.
+    /// Start logit + end logit; those of `[CLS]` if there is no answer.
     pub score: f64,
-    /// The least score of `[CLS]` over the windows, where questions may have no answer.
+    /// The least score of `[CLS]` over the windows, if questions may have no answer.
     pub null_score: Option<f64>,
-    /// The best candidates, best first. May hold one more than `n_best`: no answer, or the stand-in.
+    /// The best candidates, best first. There may be one more than `n_best`: no answer, or the stand-in.
     pub n_best: Vec<SpanCandidate>,
 }
 
@@ -56,7 +56,7 @@ pub struct SpanPrediction {
 pub struct SpanCandidate {
     /// The piece of the context; empty for no answer.
     pub text: String,
-    /// Where it starts in the context, in characters; -1 where it is no piece of the context.
+    /// Where it starts in the context, in characters; -1 if it is not part of the context.
     pub start_char: i32,
     /// Where it ends, exclusive; -1 as for `start_char`.
     pub end_char: i32,
@@ -67,8 +67,8 @@ pub struct SpanCandidate {
 }
 
 impl SpanPrediction {
-    /// Softens (above 1) or sharpens (below 1) the probabilities: softmax over scores / `temperature`. The answer and the
-    /// order of the candidates stay.
+    /// Softens (above 1) or sharpens (below 1) the probabilities: softmax over scores / `temperature`. The answer and
+    /// the order of the candidates stay the same.
     pub fn set_temperature(&mut self, temperature: f64) {
         let greatest = self.n_best.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
         let weight = |candidate: &SpanCandidate| ((candidate.score - greatest) / temperature).exp();
@@ -79,10 +79,9 @@ impl SpanPrediction {
     }
 }
 
-/// Selects the answer to one question from the logits of its windows. `version_2` (SQuAD v2.0) allows
-/// for no answer.
+/// Selects the answer to one question from the logits of its windows. `version_2` (SQuAD v2.0) allows "no answer".
 ///
-/// Where no window offers any span the answer is the word "empty" with score 0, as in the reference.
+/// If no window has any span, the answer is the word "empty" with score 0, as in the reference.
 #[must_use]
 pub fn select_spans(
     context: &str,
@@ -110,7 +109,7 @@ pub fn select_spans(
     }
 }
 
-/// A start and an end that go together. The reference computes in f32, and so do we up to the softmax.
+/// A start and an end that go together. The reference computes in f32, and so does this code up to the softmax.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     place: Place,
@@ -127,7 +126,7 @@ enum Place {
     Context(u32, u32),
     /// No answer.
     Null,
-    /// The reference's stand-in where there is no span at all.
+    /// The reference's stand-in if there is no span at all.
     StandIn,
 }
 
@@ -137,7 +136,7 @@ impl Span {
     }
 }
 
-/// The span of `[CLS]` in the window where its score is least: every window must agree on no answer.
+/// The span of `[CLS]` in the window with its least score: all windows must agree on "no answer".
 fn least_null(features: &[FeatureLogits<'_>]) -> Option<Span> {
     let nulls = features.iter().filter_map(|feature| {
         Some(Span::new(Place::Null, *feature.start_logits.first()?, *feature.end_logits.first()?))
@@ -145,7 +144,7 @@ fn least_null(features: &[FeatureLogits<'_>]) -> Option<Span> {
     nulls.reduce(|least, null| if least.score > null.score { null } else { least })
 }
 
-/// The `n_best` best spans of all windows, best first, and with them no answer where that may be.
+/// The `n_best` best spans of all windows, best first, and "no answer" if that is allowed.
 fn best_spans(features: &[FeatureLogits<'_>], settings: &SpanSettings, null: Option<Span>) -> Vec<Span> {
     let mut spans = Vec::new();
     let (mut starts, mut ends) = (Vec::new(), Vec::new());
@@ -180,8 +179,8 @@ struct Token {
     offsets: (u32, u32),
 }
 
-/// Those of a window's `n` largest logits that belong to the context, largest first. The reference takes
-/// the `n` largest of all tokens before it looks at where they are.
+/// Those of a window's `n` largest logits that belong to the context, largest first. The reference takes the `n`
+/// largest of all tokens before it checks where they are.
 fn best_in_context(logits: &[f32], offset_mapping: &[Option<(u32, u32)>], n: usize, best: &mut Vec<Token>) {
     best.clear();
     best.extend(logits.iter().enumerate().map(|(index, &logit)| Token { index, logit, offsets: (0, 0) }));
@@ -195,7 +194,7 @@ fn best_in_context(logits: &[f32], offset_mapping: &[Option<(u32, u32)>], n: usi
     });
 }
 
-/// The spans with their texts and probabilities, and the stand-in where no span has a text.
+/// The spans with their texts and probabilities, and the stand-in if no span has a text.
 fn candidates(context: &str, spans: &mut Vec<Span>) -> Vec<SpanCandidate> {
     let index = CharIndex::new(context);
     let text = |place| match place {
@@ -234,8 +233,8 @@ fn keep_first<T>(items: &mut Vec<T>, n: usize, compare: impl Fn(&T, &T) -> Order
     items.sort_unstable_by(&compare);
 }
 
-/// Larger first, and NaN before all, as `numpy.argsort` read backwards has it: a model gone wrong shows
-/// in the score instead of passing unseen.
+/// Larger first, and NaN before all, as in a reversed `numpy.argsort`: a diverged model shows in the score instead of
+/// passing unnoticed.
 fn descending(a: f32, b: f32) -> Ordering {
     b.partial_cmp(&a).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
 }

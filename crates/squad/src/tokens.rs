@@ -1,9 +1,9 @@
-//! Text to tokens, each word of a corpus only once.
+//! Turns text into tokens; it tokenises each word of a corpus only once.
 //!
-//! What a BERT tokenizer makes of a text is what it makes of the pieces between its spaces, and before and after
-//! punctuation, one after another: it cleans, lowercases and strips accents character by character, and splits at both.
-//! Pieces are only cut where ASCII meets ASCII, as marks may change what they follow, and never at punctuation of an
-//! added token. Corpora repeat their words, so the pieces' tokens are kept. A tokenizer of any other make gets whole
+//! A BERT tokenizer gives the same tokens for a text as for its pieces, split at spaces and before and after
+//! punctuation: it cleans, lowercases and strips accents character by character, and splits at both. Texts are only
+//! split between two ASCII characters, because marks may change the character before them, and never at punctuation of
+//! an added token. Corpora repeat their words, so the tokens of pieces are cached. Any other tokenizer gets whole
 //! texts.
 
 use crate::caught::caught;
@@ -14,35 +14,35 @@ use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
-/// Pieces kept at most: SQuAD has about 100,000, which take some 15 MB.
+/// The most cached pieces: SQuAD has about 100,000, which take about 15 MB.
 const KEPT_PIECES: usize = 1 << 18;
-/// Longer pieces are rare and do not come again.
+/// Longer pieces are rare and are not repeated.
 const KEPT_PIECE_BYTES: usize = 48;
 
 /// A tokenizer without special tokens, truncation or padding of its own.
 pub(crate) struct TextTokenizer {
     tokenizer: Tokenizer,
-    /// `None` where texts must stay whole.
+    /// `None` if texts must stay whole.
     pieces: Option<Pieces>,
 }
 
-/// How texts are cut, and the tokens of the pieces seen.
+/// How texts are split, and the tokens of the pieces seen.
 struct Pieces {
     cuts: Cuts,
     known: RwLock<HashMap<Box<str>, Piece, RandomState>>,
 }
 
-/// For each byte whether it is punctuation to cut at.
+/// For each byte, whether it is punctuation to split at.
 struct Cuts([bool; 256]);
 
-/// A text's tokens, and the characters of the text that each stands for.
+/// A text's tokens, and the characters of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
     pub input_ids: Vec<i32>,
     pub offsets: Vec<(u32, u32)>,
 }
 
-/// What a piece of text became; offsets count from its beginning.
+/// The tokens of a piece of text; offsets count from its beginning.
 struct Piece {
     chars: u32,
     tokens: Box<[(i32, (u32, u32))]>,
@@ -50,7 +50,7 @@ struct Piece {
 
 /// A piece that is not known yet.
 struct Gap<'a> {
-    /// How many of the known tokens stand before it.
+    /// How many of the known tokens come before it.
     at: usize,
     /// The character of the text that it begins at.
     begin: u32,
@@ -63,7 +63,7 @@ impl TextTokenizer {
         Self { tokenizer, pieces }
     }
 
-    /// The id of the model's token for words that it does not know.
+    /// The id of the model's token for unknown words.
     pub(crate) fn unknown_id(&self) -> Option<i32> {
         let ModelWrapper::WordPiece(model) = self.tokenizer.get_model() else { return None };
         self.tokenizer.token_to_id(&model.unk_token).map(|id| id as i32)
@@ -77,8 +77,8 @@ impl TextTokenizer {
         };
         let mut gaps = Vec::new();
         let mut begin = 0;
-        // Two locks at most for a text, however many its pieces, and neither is held while one is encoded. Nothing that can
-        // panic happens under them.
+        // At most two locks per text, however many pieces it has, and none is held while a piece is encoded. Nothing
+        // under them can panic.
         let kept = pieces.read().unwrap_or_else(PoisonError::into_inner);
         for word in text.split(' ') {
             for piece in cuts.pieces(word) {
@@ -134,14 +134,14 @@ impl TextTokenizer {
 }
 
 impl Tokens {
-    /// Appends a piece that begins at a character of the text; says how many characters it has.
+    /// Appends a piece that begins at a character of the text; returns its number of characters.
     fn push(&mut self, piece: &Piece, begin: u32) -> u32 {
         self.input_ids.extend(piece.tokens.iter().map(|(id, _)| id));
         self.offsets.extend(piece.tokens.iter().map(|(_, (start, end))| (begin + start, begin + end)));
         piece.chars
     }
 
-    /// Appends some of another text's tokens as they are.
+    /// Appends some of another text's tokens unchanged.
     fn append(&mut self, other: &Self, range: Range<usize>) {
         self.input_ids.extend_from_slice(&other.input_ids[range.clone()]);
         self.offsets.extend_from_slice(&other.offsets[range]);
@@ -149,8 +149,8 @@ impl Tokens {
 }
 
 impl Cuts {
-    /// Those of a BERT tokenizer whose added tokens neither hold spaces nor reach for their surroundings; `None` for
-    /// others.
+    /// The pieces for a BERT tokenizer whose added tokens have no spaces and do not depend on their surroundings;
+    /// `None` for others.
     fn of(tokenizer: &Tokenizer) -> Option<Self> {
         let added = tokenizer.get_added_tokens_decoder();
         let is_bert = matches!(tokenizer.get_normalizer(), Some(NormalizerWrapper::BertNormalizer(_)))
@@ -187,7 +187,7 @@ impl Cuts {
     }
 }
 
-/// Enough of a text to find it again.
+/// The beginning of a text, enough to find it.
 pub(crate) fn beginning(text: &str) -> String {
     const SHOWN_CHARS: usize = 60;
     match text.char_indices().nth(SHOWN_CHARS) {

@@ -1,4 +1,4 @@
-//! How a context that is longer than a window is cut into overlapping ones.
+//! Cuts a context that is longer than a window into overlapping windows.
 
 use std::ops::Range;
 
@@ -11,8 +11,8 @@ pub struct WindowSettings {
     pub doc_stride: usize,
 }
 
-/// The windows over one context, as ranges of its tokens: each has `room` tokens and starts
-/// `room - doc_stride` after the one before; the first that reaches the end of the context is the last.
+/// The windows over one context, as ranges of its tokens: each has `room` tokens and starts `room - doc_stride` tokens
+/// after the previous one. The first that reaches the end of the context is the last.
 ///
 /// Equal to `Encoding::truncate` of the tokenizers library. An empty context has one empty window.
 #[derive(Clone, Debug)]
@@ -24,8 +24,8 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// The windows over `context_tokens` tokens. `doc_stride` is less than `room` wherever the context
-    /// does not fit in one window: [`crate::FeatureTokenizer`] has checked.
+    /// The windows over `context_tokens` tokens. `doc_stride` is less than `room` if the context does not fit in one
+    /// window: [`crate::FeatureTokenizer`] has checked that.
     pub(crate) fn new(context_tokens: usize, room: usize, doc_stride: usize) -> Self {
         let step = room.saturating_sub(doc_stride).max(1);
         Self { context_tokens, room, step, next_start: Some(0) }

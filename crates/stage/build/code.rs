@@ -1,9 +1,9 @@
-//! The part of a fingerprint that stands for code: a hash of what a stage's sources compute, not of how they read.
+//! The code's part of a fingerprint: a hash of what a stage's sources compute, independent of comments and layout.
 //!
-//! Rust counts as its tokens, so that comments and layout do not. Docs, lint attributes, the texts of errors
-//! (`#[error]`, `#[diagnostic]`, files called error.rs), of log lines and of `expect`, `#[cfg(test)]` items and
-//! experiment trackers cannot reach an output and are left out. Every other literal counts; C++ counts without its
-//! comments; what is not understood counts byte for byte.
+//! Rust is hashed as tokens, without comments and layout. Docs, lint attributes, the texts of errors (`#[error]`,
+//! `#[diagnostic]`, files called error.rs), of log lines and of `expect`, `#[cfg(test)]` items and experiment trackers
+//! cannot affect an output and are left out. Every other literal counts. C++ is hashed without comments, and any other
+//! file byte for byte.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use std::{fs, iter};
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// Files and folders that no output depends on.
+/// Files and folders that affect no output.
 const LEFT_OUT: [&str; 5] = ["error.rs", "tests", "tests.rs", "snapshots", "trackers"];
-/// The same: experiment trackers are told what happens, and decide nothing.
+/// The same for experiment trackers: they receive events and decide nothing.
 const TRACKERS: &str = "trackers.rs";
-/// Attributes that say something to people or to lints.
+/// Attributes for people or lints.
 const ATTRIBUTES: [&str; 8] = ["allow", "deny", "diagnostic", "doc", "error", "expect", "must_use", "warn"];
 /// tracing's macros.
 const LOGS: [&str; 8] = ["trace", "debug", "info", "warn", "error", "info_span", "debug_span", "span"];
 
-/// The hash of the sources of `names`, folders of `crates`; `seen` is told every file and folder that counts.
+/// The hash of the sources of `names`, folders of `crates`. `seen` is called with every file and folder that counts.
 pub fn hash(crates: &Path, names: &[impl AsRef<str>], seen: &mut dyn FnMut(&Path)) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     for name in names.iter().map(AsRef::as_ref) {
-        // A build script's compiler flags count as well as what they compile.
+        // A build script's compiler flags count, as well as what they compile.
         for part in ["build.rs", "cpp", "src"] {
             let path = crates.join(name).join(part);
             if path.exists() {
@@ -36,7 +36,7 @@ pub fn hash(crates: &Path, names: &[impl AsRef<str>], seen: &mut dyn FnMut(&Path
     Ok(hasher.finalize().to_hex()[..32].to_owned())
 }
 
-/// Adds a file's name, counted from `crates`, and its contents; or those of every file of a folder.
+/// Adds a file's name, relative to `crates`, and its contents; for a folder, those of every file.
 fn add(hasher: &mut blake3::Hasher, path: &Path, name: &str) -> io::Result<()> {
     if path.is_dir() {
         let mut entries: Vec<PathBuf> =
@@ -57,7 +57,7 @@ fn add(hasher: &mut blake3::Hasher, path: &Path, name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// What counts of a file.
+/// The part of a file that counts.
 pub fn canonical(name: &str, contents: Vec<u8>) -> Vec<u8> {
     let text = match String::from_utf8(contents) {
         Ok(text) => text,
@@ -74,7 +74,7 @@ pub fn canonical(name: &str, contents: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// The tokens that compute.
+/// The tokens that affect a result.
 fn code(tokens: TokenStream) -> TokenStream {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut kept: Vec<TokenTree> = Vec::with_capacity(tokens.len());
@@ -106,7 +106,7 @@ fn code(tokens: TokenStream) -> TokenStream {
     kept.into_iter().collect()
 }
 
-/// `#[…]` or `#![…]` at the beginning, and of how many tokens it is.
+/// `#[…]` or `#![…]` at the beginning, and its number of tokens.
 fn attribute(tokens: &[TokenTree]) -> Option<(&Group, usize)> {
     let is =
         |token: &TokenTree, sign: char| matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign);
@@ -132,7 +132,7 @@ fn is_cfg_test(attribute: &Group) -> bool {
     attribute.stream().to_string().replace(' ', "") == "cfg(test)"
 }
 
-/// Of how many tokens the item is that begins here, its other attributes included.
+/// The number of tokens of the item that begins here, including its other attributes.
 fn item_length(tokens: &[TokenTree]) -> usize {
     let mut start = 0;
     while let Some((_, length)) = attribute(&tokens[start..]) {

@@ -1,7 +1,7 @@
-//! Hashes the code that decides each stage's output, and reads the locked versions of the libraries that do, for the
+//! Hashes the code that can change each stage's output, and reads the locked versions of such libraries, for the
 //! declarations in `src/declaration.rs`.
 //!
-//! A stage's code is its own crate and every crate of the workspace that it depends on, as Cargo's manifests say: a new
+//! A stage's code is its own crate and every crate of the workspace that it depends on, by Cargo's manifests, so a new
 //! stage needs no entry here.
 
 mod code;
@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// Crates whose part in an output is the version of its kinds, or the hash of what was fetched.
+/// Crates that are left out, because the version of the table kinds or the hash of the fetched file counts instead.
 const LEFT_OUT: [&str; 3] = ["artifact", "fetch", "stage"];
 
 /// Libraries whose version can change an output.
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// `name` and the crates that it depends on, directly or not, without those that are left out.
+/// `name` and all its dependencies in the workspace, without those that are left out.
 fn closure(crates: &Path, name: &str) -> Result<BTreeSet<String>, Box<dyn Error>> {
     let mut found = BTreeSet::new();
     let mut next = vec![name.to_owned()];

@@ -1,10 +1,10 @@
-//! What a stage would refuse only once its inputs are made, seen while planning.
+//! Checks while planning what a stage could refuse only after its inputs are made.
 
 use artifact::SplitName;
 
 use crate::{Basis, Error, Fetcher, Planned, Workspace, sources};
 
-/// tokenize-features would refuse windows longer than the base model's positions, once ingest is done.
+/// Refuses windows longer than the base model's positions. tokenize-features would refuse them only after ingest.
 pub(crate) fn positions(
     workspace: &Workspace,
     upstream: &[Planned],
@@ -25,7 +25,7 @@ pub(crate) fn positions(
                 loaded.origin("ingest.base_model")
             ),
             remedy: format!(
-                "write a max_length of {positions} or below, and a doc_stride well below that, such as {}",
+                "set max_length to {positions} or less, and doc_stride to much less, such as {}",
                 positions / 4
             ),
         }),
@@ -33,8 +33,8 @@ pub(crate) fn positions(
     }
 }
 
-/// train would refuse it: the learning rate would never reach its peak. How many steps there are is known once the
-/// features are, and at most `train.max_steps` before.
+/// Refuses a warm-up that never ends, which train would refuse later. The number of steps is known once the features
+/// exist; before, only its maximum `train.max_steps` is.
 pub(crate) fn warmup(workspace: &Workspace, upstream: &[Planned], _: &mut Fetcher) -> Result<(), Error> {
     const KEY: &str = "train.warmup_steps";
     let loaded = &workspace.loaded;
@@ -55,6 +55,6 @@ pub(crate) fn warmup(workspace: &Workspace, upstream: &[Planned], _: &mut Fetche
             "{KEY} = {}, but the training has only {steps} steps: the learning rate would never reach its peak",
             train.warmup_steps
         ),
-        remedy: "for so few steps set `train.warmup_ratio = 0.1`, or lower `train.warmup_steps`".to_owned(),
+        remedy: "set `train.warmup_ratio = 0.1`, or lower `train.warmup_steps`".to_owned(),
     })
 }

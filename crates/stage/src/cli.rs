@@ -1,4 +1,4 @@
-//! The options that every binary understands, and how one binary hands them to another.
+//! The options of every binary, and how one binary passes them to another.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -23,19 +23,19 @@ pub struct CommonOptions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsOptions {
-    /// Settings file [default: ./pipeline.toml if there is one, else the built-in settings]
+    /// Settings file [default: ./pipeline.toml if it exists, otherwise the built-in settings]
     ///
-    /// Keys that the file leaves out keep their built-in values. Relative paths in it count from the file.
+    /// Keys that the file leaves out keep their built-in values. Paths in the file are relative to it.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Lay the tables [profile.NAME.…] of the settings file over the others
+    /// Apply the tables [profile.NAME.…] of the settings file on top
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 
     /// Override one setting; repeatable
     ///
-    /// The value is TOML, or else taken as a string: --set train.epochs=1 --set run.device=cpu
+    /// The value is TOML, or else a string: --set train.epochs=1 --set run.device=cpu
     #[arg(long, value_name = "TABLE.KEY=VALUE")]
     pub set: Vec<String>,
 
@@ -47,13 +47,13 @@ pub struct SettingsOptions {
 /// Which model is used.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ModelOptions {
-    /// The model: an exported folder, any DistilBERT or BERT folder with a question answering head, a Hub id, or an artifact
-    /// by its folder or the beginning of its fingerprint [default: the export of these settings]
+    /// The model: an exported folder, any DistilBERT or BERT folder with a question-answering head, a Hub id, or an
+    /// artifact (its folder, or the beginning of its fingerprint) [default: the export of these settings]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 }
 
-/// What is written to stderr; data alone goes to stdout.
+/// What is written to stderr; stdout is only for data.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
@@ -61,18 +61,18 @@ pub struct OutputOptions {
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Say more; twice for everything
+    /// Log more; twice for everything
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Log lines as text, or one JSON object a line
+    /// Log lines as text, or one JSON object per line
     #[arg(
         long,
         value_enum,
         default_value_t,
         value_name = "FORMAT",
         hide_possible_values = true,
-        help = "Form of the log lines: text, or json with one object a line"
+        help = "Format of the log lines: text, or json with one object per line"
     )]
     pub log_format: LogFormat,
 
@@ -83,25 +83,25 @@ pub struct OutputOptions {
         default_value_t,
         value_name = "MODE",
         hide_possible_values = true,
-        help = "Progress: bar, plain lines, none, or auto: a bar on a terminal, else lines"
+        help = "Progress: bar, plain lines, none, or auto (a bar on a terminal, otherwise lines)"
     )]
     pub progress: ProgressMode,
 }
 
-/// Form of the log lines.
+/// Format of the log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 /// Form of progress.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ProgressMode {
-    /// A bar on a terminal, else lines.
+    /// A bar on a terminal, otherwise lines.
     #[default]
     Auto,
     /// A moving bar.
@@ -138,7 +138,7 @@ impl SettingsOptions {
         Request { config: self.config.clone(), profile: self.profile.clone(), set: self.set.clone() }
     }
 
-    /// The same options as words of another command line.
+    /// The same options as arguments of another command line.
     #[must_use]
     pub fn to_args(&self) -> Vec<OsString> {
         let mut args = Vec::new();
@@ -163,7 +163,7 @@ impl SettingsOptions {
 }
 
 impl OutputOptions {
-    /// The same options as words of another command line.
+    /// The same options as arguments of another command line.
     #[must_use]
     pub fn to_args(&self) -> Vec<OsString> {
         let mut args: Vec<OsString> = vec!["-v".into(); usize::from(self.verbose)];
@@ -179,7 +179,7 @@ impl OutputOptions {
         args
     }
 
-    /// What `auto` means here.
+    /// The mode that `auto` stands for in this process.
     #[must_use]
     pub fn progress(&self) -> ProgressMode {
         match self.progress {

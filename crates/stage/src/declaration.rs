@@ -1,8 +1,8 @@
-//! The registry of stages: what each reads and writes, the settings and the code that decide its output.
+//! The registry of stages: what each reads and writes, and the settings and code that can change its output.
 //!
-//! The driver plans from these without linking the stages; a stage binary runs by its own. A new stage is an entry in
-//! [`STAGES`] and a crate of its name. Reading a setting that is not listed in the entry would leave artifacts that look
-//! up to date and are not.
+//! The driver plans from these declarations without linking the stages, and each stage binary uses its own. A new stage
+//! is an entry in [`STAGES`] and a crate of its name. Reading a setting that is not listed in the entry would leave
+//! artifacts that look up to date and are not.
 
 use artifact::Kind;
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ pub struct Declaration {
     pub name: &'static str,
     /// A sentence for `--help`.
     pub about: &'static str,
-    /// What a newcomer needs to know beyond that.
+    /// What a newcomer needs to know in addition.
     pub details: &'static str,
     /// The files it writes, for `--help`.
     pub output: &'static str,
@@ -27,9 +27,9 @@ pub struct Declaration {
     /// The settings, as `table.key`, that can change its output. Devices, threads, paths and log options
     /// are not among them: a store is valid on any machine and in any folder.
     pub settings: &'static [&'static str],
-    /// Settings that count by what they name (a file, a URL, a model) instead of by their value.
+    /// Settings that count by the contents that they name (a file, a URL, a model) instead of by their value.
     pub named_files: &'static [&'static str],
-    /// Looks at what those name.
+    /// Reads what these settings name.
     pub(crate) outside: fn(&Workspace, &mut Fetcher) -> Result<Outside, Error>,
     /// Refuses settings that the stage would refuse only once its inputs are made.
     pub(crate) check: fn(&Workspace, &[Planned], &mut Fetcher) -> Result<(), Error>,
@@ -37,13 +37,13 @@ pub struct Declaration {
     pub libraries: &'static [(&'static str, &'static str)],
     /// The kinds of table it reads or writes.
     pub kinds: &'static [&'static Kind],
-    /// What a run finds of an earlier one that did not finish.
+    /// What happens to the files of an unfinished run.
     pub unfinished: Unfinished,
     /// The span of its log lines.
     pub(crate) span: fn() -> Span,
 }
 
-/// What happens to the files of a run that did not finish.
+/// What happens to the files of an unfinished run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfinished {
     /// The next run starts over; a failed one leaves nothing.
@@ -59,13 +59,13 @@ impl Declaration {
         format!("distilburn-{}", self.name)
     }
 
-    /// The declaration of a stage by name.
+    /// The declaration of the stage with this name.
     #[must_use]
     pub fn of(stage: &str) -> Option<&'static Self> {
         STAGES.into_iter().find(|declaration| declaration.name == stage)
     }
 
-    /// Every stage that its output depends on, in the order in which they run.
+    /// Every stage that its output depends on, in execution order.
     #[must_use]
     pub fn upstream(&self) -> Vec<&'static str> {
         let mut upstream: Vec<&str> = self.inputs.to_vec();
@@ -81,7 +81,7 @@ impl Declaration {
             .collect()
     }
 
-    /// The part of the fingerprint that stands for the code.
+    /// The code's part of the fingerprint.
     #[must_use]
     pub fn code(&self) -> Value {
         let libraries: Map<_, _> =
@@ -99,12 +99,12 @@ impl Declaration {
         found.expect("a stage has a crate of its name, whose main is stage::stage_main").1
     }
 
-    /// Whether a setting counts in its fingerprint, by its value or by what it names.
+    /// Whether a setting counts in its fingerprint, by its value or by the contents that it names.
     pub(crate) fn counts(&self, key: &str) -> bool {
         self.settings.contains(&key) || self.named_files.contains(&key)
     }
 
-    /// The part of the fingerprint that stands for the settings, by `table.key`.
+    /// The settings' part of the fingerprint, by `table.key`.
     #[must_use]
     pub fn settings_read(&self, settings: &Settings) -> Value {
         let all = serde_json::to_value(settings).expect("settings hold no maps with keys other than strings");
@@ -124,12 +124,11 @@ const TCH: (&str, &str) = ("tch", env!("DISTILBURN_LOCKED_TCH"));
 pub static INGEST: Declaration = Declaration {
     name: "ingest",
     about: "Reads question-answering data and a pretrained model into Arrow tables",
-    details: "Data: a corpus that distilburn generates (\"sample\"), or files, URLs and Hub datasets: SQuAD's JSON form \
-              (v1.1, v2.0), or JSON Lines or Parquet in the columns of `datasets`, plain, gzip or zstd. Model: a folder, or \
-              a model of the Hub, with config.json, tokenizer.json or vocab.txt, and model.safetensors or \
-              pytorch_model.bin of a DistilBERT or BERT-family model. HF_ENDPOINT, HF_HOME, HF_TOKEN and \
-              HF_HUB_OFFLINE are honoured.",
-    output: "contexts-….arrow and examples-….arrow of every split, audit.arrow (what is odd about them), \
+    details: "Data: a corpus that distilburn generates (\"sample\"), or files, URLs or Hub datasets. Formats: SQuAD JSON \
+              (v1.1, v2.0), JSON Lines, Parquet and more, plain, gzip or zstd. Model: a folder or a model on the Hub, \
+              with config.json, tokenizer.json or vocab.txt, and model.safetensors or pytorch_model.bin of a DistilBERT \
+              or BERT-family model. ingest reads HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.",
+    output: "contexts-….arrow and examples-….arrow of every split, audit.arrow (findings about them), \
              pretrained.arrow, assets.arrow,",
     inputs: &[],
     settings: &[
@@ -166,8 +165,8 @@ pub static INGEST: Declaration = Declaration {
 pub static TOKENIZE_FEATURES: Declaration = Declaration {
     name: "tokenize-features",
     about: "Cuts questions and contexts into overlapping windows of tokens",
-    details: "One feature per window: token ids, the characters that each token stands for, and where in the window \
-              the answer starts and ends.",
+    details: "Writes one feature per window: its token ids, the characters of each token, and the start and end of the \
+              answer.",
     output: "features-….arrow of every split,",
     inputs: &["ingest"],
     settings: &["tokenize-features.doc_stride", "tokenize-features.max_length"],
@@ -184,10 +183,10 @@ pub static TOKENIZE_FEATURES: Declaration = Declaration {
 pub static TRAIN: Declaration = Declaration {
     name: "train",
     about: "Fine-tunes the model on the training features",
-    details: "After each epoch the validation questions are answered and scored; the best model is kept. Loss, \
-              learning rate and scores stand in history.arrow, speed in timing.arrow and metrics.jsonl. Stopped or \
-              killed, it resumes from its newest checkpoint when it is started again; --force starts over.",
-    output: "weights.arrow (the best model), history.arrow, timing.arrow, metrics.jsonl (live), tensorboard/,",
+    details: "After each epoch, train answers and scores the validation questions, and keeps the best weights. \
+              history.arrow holds loss, learning rate and scores; timing.arrow and metrics.jsonl hold the speed. If \
+              training is stopped or killed, the same command resumes from the newest checkpoint; --force starts over.",
+    output: "weights.arrow (the best weights), history.arrow, timing.arrow, metrics.jsonl (live), tensorboard/,",
     inputs: &["ingest", "tokenize-features"],
     settings: &[
         "evaluate.f1_units",
@@ -235,8 +234,8 @@ pub static TRAIN: Declaration = Declaration {
 pub static EVALUATE: Declaration = Declaration {
     name: "evaluate",
     about: "Answers the validation and test questions and scores exact match and F1, before and after fine-tuning",
-    details: "predictions.json is in the form that SQuAD's official script scores; predictions-….arrow have \
-              the n-best answers with their scores. `distilburn evaluate --model MODEL --dataset FILE` scores a finished \
+    details: "predictions.json has the format of SQuAD's official script; predictions-….arrow hold the n-best answers with \
+              their scores. `distilburn evaluate --model MODEL --dataset FILE` scores a finished \
               model on other questions, outside the store.",
     output: "predictions-….arrow and predictions-base-….arrow of validation and test, predictions.json, profile.arrow (how \
              fast the model answers),",
@@ -270,8 +269,8 @@ pub static EVALUATE: Declaration = Declaration {
 pub static EXPORT: Declaration = Declaration {
     name: "export",
     about: "Writes the fine-tuned model as a Hugging Face model directory",
-    details: "model/ loads with AutoModelForQuestionAnswering and AutoTokenizer. What was written is read back, and \
-              its logits compared, before the stage reports success.",
+    details: "model/ loads with AutoModelForQuestionAnswering and AutoTokenizer. Before it reports success, export reads \
+              the model back and compares its logits.",
     output: "model/ and its listing, files.arrow,",
     inputs: &["ingest", "train", "evaluate"],
     settings: &["export.formats"],
@@ -288,8 +287,8 @@ pub static EXPORT: Declaration = Declaration {
 pub static REPORT: Declaration = Declaration {
     name: "report",
     about: "Writes a page about the evaluation: scores, slices, errors, calibration, data and recipe",
-    details: "report.html is one file that needs no network. report.md has the same in short, for a pull request or the \
-              page of a CI job. No stage reads the report: other slices or another look make it again, and nothing else.",
+    details: "report.html is one file that needs no network. report.md is a short version for a pull request or a CI job's \
+              page. No stage reads the report, so a change of slices or layout re-runs only this stage.",
     output: "report.html, report.md, questions.arrow (slices, category and scores of each question), slices.arrow \
              (scores of each slice),",
     inputs: &["ingest", "tokenize-features", "train", "evaluate"],

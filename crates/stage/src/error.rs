@@ -22,7 +22,7 @@ pub enum Error {
     #[diagnostic(transparent)]
     Artifact(Box<artifact::Error>),
 
-    /// Something does not come over the network.
+    /// A download failed.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Fetch(Box<fetch::Error>),
@@ -31,12 +31,12 @@ pub enum Error {
     #[error("{origin}: {key} = {}: {problem}", path.display())]
     #[diagnostic(help("{remedy}"))]
     NoSource {
-        /// Where the setting stands.
+        /// Where the setting is.
         origin: String,
         key: &'static str,
         /// Its value.
         path: PathBuf,
-        /// What is there instead of what it should be.
+        /// What is there instead.
         problem: &'static str,
         remedy: String,
     },
@@ -45,32 +45,32 @@ pub enum Error {
     #[error("{origin}: {key} cannot be read")]
     #[diagnostic(help("check that the path is right and that you may read it"))]
     ReadSource {
-        /// Where the setting stands.
+        /// Where the setting is.
         origin: String,
         key: &'static str,
         /// Names the file.
         source: std::io::Error,
     },
 
-    /// A file that counts in the fingerprint is not any more what was hashed.
+    /// A file that counts in the fingerprint has changed since it was hashed.
     #[error("{} changed while it was read", path.display())]
-    #[diagnostic(help("run again, once nothing writes to it"))]
+    #[diagnostic(help("run again when nothing else is writing to it"))]
     Changed { path: PathBuf },
 
     /// Settings that a stage would refuse later.
     #[error("{origin}: {message}")]
     #[diagnostic(help("{remedy}"))]
     Unworkable {
-        /// Where the setting stands.
+        /// Where the setting is.
         origin: String,
         /// Key, value and rule.
         message: String,
         remedy: String,
     },
 
-    /// A `--set` for a stage that `--input` brings finished.
-    #[error("--set {set} has no effect: --input {input} brings {stage} as it was made")]
-    #[diagnostic(help("leave one of the two out"))]
+    /// A `--set` for a stage that is already finished because of `--input`.
+    #[error("--set {set} has no effect: with --input {input}, {stage} is already finished")]
+    #[diagnostic(help("remove one of the two"))]
     Overruled {
         set: String,
         input: String,
@@ -108,9 +108,7 @@ pub enum Error {
 
     /// A file where the store's folder should be.
     #[error("the artifact store {} is a file, expected a folder", path.display())]
-    #[diagnostic(help(
-        "name a folder, which need not exist yet, with `--artifacts DIR`, or move the file elsewhere"
-    ))]
+    #[diagnostic(help("name a folder (new or existing) with `--artifacts DIR`, or move the file elsewhere"))]
     StoreIsFile { path: PathBuf },
 
     /// An artifact given by `--input` was made from one that is not in the store.
@@ -165,8 +163,8 @@ pub enum Error {
         expected: String,
     },
 
-    /// `--model` names nothing that there is.
-    #[error("--model {model}: there is no such folder, and it is no id of the Hub")]
+    /// `--model` names nothing that exists.
+    #[error("--model {model} is neither an existing folder nor a Hub id")]
     #[diagnostic(help("name a model's folder, an artifact, or a Hub id: owner/name"))]
     NoSuchModel { model: String },
 
@@ -176,7 +174,7 @@ pub enum Error {
     NotExported { path: PathBuf, stage: String },
 
     /// The beginning of several fingerprints.
-    #[error("--model {prefix}: several exports begin so: {candidates}")]
+    #[error("--model {prefix} matches several exports: {candidates}")]
     #[diagnostic(help("type more digits"))]
     AmbiguousModel { prefix: String, candidates: String },
 
@@ -184,17 +182,17 @@ pub enum Error {
     #[error("signals cannot be caught")]
     Signals(#[source] std::io::Error),
 
-    /// The answer of a command cannot be written.
+    /// The output of a command cannot be written.
     #[error("stdout cannot be written")]
-    #[diagnostic(help("check that the disk that it goes to is not full"))]
+    #[diagnostic(help("if it goes to a file, check that the disk is not full"))]
     Stdout(#[source] std::io::Error),
 
     /// LibTorch found no memory for a step, on a device or on the host.
     #[error("{stage} ran out of memory: {message}")]
     #[diagnostic(help(
         "lower `train.batch_size` and raise `train.gradient_accumulation_steps` by the same factor, or set \
-         `train.gradient_checkpointing = true`; where questions are answered, lower `train.eval_batch_size`. A training keeps \
-         its newest checkpoint"
+         `train.gradient_checkpointing = true`; to answer questions in less memory, lower `train.eval_batch_size`. A training \
+         keeps its newest checkpoint"
     ))]
     OutOfMemory {
         stage: String,
@@ -205,8 +203,8 @@ pub enum Error {
     /// A device that stopped working, or cannot run this build.
     #[error("{stage} lost its device: {message}")]
     #[diagnostic(help(
-        "see `nvidia-smi` and the system's log; `run.device = \"cpu\"` does without. A training keeps its newest checkpoint: the \
-         same command resumes it"
+        "check `nvidia-smi` and the system log, or use the CPU with `run.device = \"cpu\"`. A training keeps its newest \
+         checkpoint: the same command resumes it"
     ))]
     DeviceLost {
         stage: String,
@@ -215,7 +213,7 @@ pub enum Error {
     },
 
     /// The stage panicked.
-    #[error("{stage} stopped at a bug: {message}")]
+    #[error("{stage} stopped because of a bug: {message}")]
     #[diagnostic(help("please report it with the settings and the lines above"))]
     Panicked {
         stage: String,

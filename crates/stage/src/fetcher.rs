@@ -1,5 +1,5 @@
-//! What comes over the network, pinned: the first look at a URL or a Hub revision records its hash or its
-//! commit in the store, and from then on that is what is meant, with the network or without.
+//! Pins remote sources: the first use of a URL or a Hub revision records its hash or commit in the store. From then on
+//! this version is used, with or without network.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Interrupt, Progress, ProgressMode};
 
-/// In the store: what was seen behind each address. Deleting it means looking again.
+/// The file in the store that records the version of each remote source. If it is deleted, versions are looked up
+/// again.
 const RECORDS: &str = ".sources.json";
 
-/// In the store: the files of URLs, named by their SHA-256.
+/// The folder in the store for the files of URLs, named by their SHA-256.
 const DOWNLOADS: &str = ".downloads";
 
-/// Brings files from URLs and from the Hub.
+/// Downloads files from URLs and from the Hub.
 #[derive(Debug)]
 pub struct Fetcher {
     store: PathBuf,
@@ -31,18 +32,18 @@ pub struct Fetcher {
     interrupt: Interrupt,
 }
 
-/// What is recorded, by address.
+/// The records, by URL or Hub revision.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Records {
-    /// By BLAKE3 of the URL, which may hold a password.
+    /// Keyed by the BLAKE3 of the URL, because a URL may hold a password.
     #[serde(default)]
     urls: BTreeMap<String, UrlRecord>,
-    /// By `datasets/owner/name@revision`.
+    /// Keyed by `datasets/owner/name@revision`.
     #[serde(default)]
     hub: BTreeMap<String, Revision>,
 }
 
-/// What was behind a URL.
+/// The record of a URL.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct UrlRecord {
     sha256: Digest,
@@ -65,7 +66,7 @@ impl Fetcher {
         Self { store: store.to_owned(), client, environment, hub, records, progress, interrupt }
     }
 
-    /// The SHA-256 of what is behind `url`: the one recorded, or else that of the file, which is downloaded.
+    /// The SHA-256 of the file behind `url`: the recorded one, or else that of the downloaded file.
     pub(crate) fn pin_url(&mut self, url: &str) -> Result<Digest, Error> {
         match self.records.urls.get(&key(url)) {
             Some(record) => Ok(record.sha256.clone()),
@@ -73,14 +74,14 @@ impl Fetcher {
         }
     }
 
-    /// The file behind `url`, with the hash that is recorded for it.
+    /// The file behind `url`, with its recorded hash.
     pub fn url(&mut self, url: &str) -> Result<PathBuf, Error> {
         let recorded = self.records.urls.get(&key(url)).cloned();
         let path = |sha256: &Digest| self.store.join(DOWNLOADS).join(sha256.hex());
         if let Some(record) = &recorded {
             let path = path(&record.sha256);
             if fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() == record.size_bytes) {
-                // The size alone would let what has changed since it was downloaded count as what its name says.
+                // A check of the size alone would miss a file that has changed since it was downloaded.
                 let (found, expected) = (Digest::sha256(&path)?, record.sha256.clone());
                 if found == expected {
                     return Ok(path);
@@ -118,17 +119,17 @@ impl Fetcher {
         Ok(downloaded.sha256)
     }
 
-    /// The commit that `revision` of `repo` is recorded as, with its files; the Hub is asked where it is not.
+    /// The recorded commit of `revision` of `repo`, with its files; without a record, it asks the Hub.
     pub fn revision(&mut self, repo: &Repo, revision: &str) -> Result<Revision, Error> {
         if let Some(recorded) = self.recorded(repo, revision) {
             return Ok(recorded);
         }
         let key = hub_key(repo, revision);
-        tracing::info!(repo = repo.id, revision, "there is no such path here: asking the Hub");
+        tracing::info!(repo = repo.id, revision, "no such local path: asking the Hub");
         let mut listener = listener(self.progress, self.interrupt.clone());
         let found = self.hub.resolve(repo, revision, &mut listener)?;
         tracing::info!(repo = repo.id, revision, commit = found.commit, "revision of the Hub");
-        // What an incomplete cache holds is not all that the revision has.
+        // An incomplete cache does not have all files of the revision.
         if !self.environment.offline {
             self.record(|records| {
                 records.hub.insert(key, found.clone());
@@ -137,7 +138,7 @@ impl Fetcher {
         Ok(found)
     }
 
-    /// The same where it is recorded.
+    /// The same, if it is recorded.
     pub(crate) fn recorded(&self, repo: &Repo, revision: &str) -> Option<Revision> {
         self.records.hub.get(&hub_key(repo, revision)).cloned()
     }
@@ -154,14 +155,14 @@ impl Fetcher {
         self.hub.snapshot(repo, revision)
     }
 
-    /// Notes something in the store, beside what other processes have noted meanwhile. A store that cannot be
-    /// written to is no reason to stop.
+    /// Records something in the store, and keeps what other processes have recorded meanwhile. A store that cannot be
+    /// written to does not stop the command.
     fn record(&mut self, note: impl FnOnce(&mut Records)) {
         let path = self.store.join(RECORDS);
         self.records = Records::read(&path);
         note(&mut self.records);
         if let Err(error) = self.records.write(&path) {
-            tracing::warn!(%error, "what was fetched is not recorded: the next plan asks the network again");
+            tracing::warn!(%error, "the version could not be recorded: the next plan will use the network again");
         }
     }
 }
@@ -170,12 +171,12 @@ impl Records {
     fn read(path: &Path) -> Self {
         match read_small(path, SMALL_FILE_BYTES) {
             Ok(json) => serde_json::from_slice(&json).unwrap_or_else(|error| {
-                tracing::warn!(path = %path.display(), %error, "the record of sources is damaged and begun anew");
+                tracing::warn!(path = %path.display(), %error, "the record of sources is damaged: starting a new one");
                 Self::default()
             }),
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!(%error, "the record of sources is damaged and begun anew");
+                    tracing::warn!(%error, "the record of sources is damaged: starting a new one");
                 }
                 Self::default()
             }
@@ -196,7 +197,7 @@ fn key(url: &str) -> String {
     blake3::hash(url.as_bytes()).to_hex()[..32].to_owned()
 }
 
-/// Shows a download, and ends it when the process is asked to stop.
+/// Shows the progress of a download, and stops it when the process is asked to stop.
 fn listener(progress: ProgressMode, interrupt: Interrupt) -> impl FnMut(Event<'_>) -> ControlFlow<()> {
     let mut shown: Option<Progress> = None;
     move |event| {

@@ -1,11 +1,11 @@
-//! The `--help` of a stage binary: a newcomer needs nothing else.
+//! The `--help` of a stage binary, complete enough for a newcomer.
 
 use clap::Command;
 
 use crate::Declaration;
 use crate::settings::BUILT_IN;
 
-/// Names the command after the stage, and says what its options alone do not.
+/// Names the command after the stage, and adds what its options do not explain.
 pub(crate) fn add(command: Command, declaration: &Declaration) -> Command {
     let binary = declaration.binary();
     command
@@ -18,12 +18,12 @@ pub(crate) fn add(command: Command, declaration: &Declaration) -> Command {
         .after_long_help(details(declaration))
 }
 
-/// The rest of what a newcomer wants to know.
+/// The rest of what a newcomer needs to know.
 fn details(declaration: &Declaration) -> String {
     let inputs = match declaration.inputs {
-        [] => "The files that its settings name.".to_owned(),
+        [] => "The files that the settings name.".to_owned(),
         stages => format!(
-            "The artifacts of {}, found in the store by the settings, or given with --input.",
+            "The artifacts of {}: those in the store that match the settings, or those given with --input.",
             stages.join(", ")
         ),
     };
@@ -35,8 +35,8 @@ Reads:
   {inputs}
 Writes:
   {output}
-  in artifacts/{name}/FINGERPRINT/, whose path is printed to stdout. The fingerprint is made from the
-  settings below, the inputs and the code, so that a finished artifact is never made twice.
+  in artifacts/{name}/FINGERPRINT/, whose path is printed to stdout. The fingerprint depends on
+  the settings below, the inputs and the code, so a finished artifact is never made twice.
 
 Settings (with their built-in values; change them in a settings file, or with --set):
 
@@ -60,7 +60,7 @@ Exit codes:
     )
 }
 
-/// A table of the built-in settings as it is written, comments included.
+/// The text of a table of the built-in settings, with its comments.
 fn section(table: &str) -> String {
     let header = format!("[{table}]");
     let lines = BUILT_IN.lines().skip_while(|line| *line != header);
@@ -69,7 +69,7 @@ fn section(table: &str) -> String {
         .take_while(|(n, line)| *n == 0 || !line.starts_with('['))
         .map(|(_, line)| line)
         .collect();
-    // What stands above the next table belongs to that one.
+    // Comments above the next table belong to that table.
     while lines.last().is_some_and(|line| line.starts_with('#') || line.is_empty()) {
         lines.pop();
     }

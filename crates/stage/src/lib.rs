@@ -1,9 +1,8 @@
 //! What every stage of distilburn shares: its declaration, the settings, and a `main` around its `run`.
 //!
-//! [`stage_main`] parses the command line, reads the settings, finds the inputs, skips what is finished,
-//! and seals the output with a manifest; the stage itself only reads its inputs and writes its files
-//! through a [`Job`]. The driver plans from the same [`STAGES`] without linking any of them. Nothing
-//! here knows LibTorch, questions or tensors.
+//! [`stage_main`] parses the command line, reads the settings, finds the inputs, skips what is finished, and seals the
+//! output with a manifest; the stage itself only reads its inputs and writes its files through a [`Job`]. The driver
+//! plans from the same [`STAGES`] without linking them. Not here: LibTorch, questions, tensors.
 
 mod check;
 mod cli;

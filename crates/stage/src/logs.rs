@@ -1,4 +1,4 @@
-//! Logs to stderr, as text or JSON lines, stepping aside for progress bars.
+//! Logs to stderr, as text or JSON lines, without disturbing progress bars.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -23,14 +23,14 @@ pub(crate) fn init(options: &OutputOptions) {
         (false, _) => LevelFilter::TRACE,
     };
     let mut filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    // What HTTP libraries log holds whole URLs and headers, and with them passwords and tokens.
+    // The logs of HTTP libraries hold whole URLs and headers, with passwords and tokens.
     for quiet in ["ureq=off", "ureq_proto=off", "rustls=off"] {
         filter = filter.add_directive(quiet.parse().expect("a target and a level"));
     }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Stderr);
-    // It would say on stderr that stderr cannot be written, and panic.
+    // It would try to report on stderr that stderr cannot be written, and panic.
     let builder = builder.log_internal_errors(false);
-    // An earlier subscriber can only be that of a test in the same process.
+    // An earlier subscriber can only come from a test in the same process.
     let _ = match options.log_format {
         LogFormat::Text => {
             let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -42,7 +42,8 @@ pub(crate) fn init(options: &OutputOptions) {
     };
 }
 
-/// `name=value`, and a message alone. Values come from data and servers: they stay on their line, printable.
+/// Writes `name=value`, and messages without a name. Values come from data and servers, so they are made printable and
+/// stay on one line.
 fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     let text = format!("{value:?}");
     let text = printable(&text);
@@ -53,7 +54,7 @@ fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -
     }
 }
 
-/// Seconds since the start: what one wants to know of a run that one watches.
+/// Seconds since the start, which is what matters while watching a run.
 struct Elapsed(Instant);
 
 impl FormatTime for Elapsed {
@@ -62,11 +63,11 @@ impl FormatTime for Elapsed {
     }
 }
 
-/// stderr, with the bars out of the way while a line is written.
+/// stderr; bars are hidden while a line is written.
 struct Stderr;
 
 impl Write for Stderr {
-    /// A line that cannot be written is lost; the work that it tells of is not.
+    /// A line that cannot be written is lost, but the work goes on.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let _ = BARS.suspend(|| io::stderr().write_all(bytes));
         Ok(bytes.len())

@@ -23,7 +23,7 @@ use crate::{
     logs, parse, report,
 };
 
-/// The environment variable by which the driver says which code it planned with.
+/// The environment variable with which the driver passes the code hash that it planned with.
 pub const EXPECTED_CODE: &str = "DISTILBURN_EXPECTED_CODE";
 
 #[derive(Debug, Parser)]
@@ -35,7 +35,7 @@ struct StageOptions {
     #[arg(long, help_heading = "Artifacts")]
     force: bool,
 
-    /// Use this artifact directory as an input instead of the one that the settings lead to; repeatable
+    /// Use this artifact directory as an input instead of the one for these settings; repeatable
     #[arg(long = "input", value_name = "STAGE=DIR", help_heading = "Artifacts")]
     inputs: Vec<Input>,
 
@@ -75,10 +75,10 @@ where
     }
 }
 
-/// The exit code of an error by which a stage says that it was asked to stop.
+/// The exit code of a stage that was asked to stop.
 const INTERRUPTED: u8 = 130;
 
-/// An error of what stands around a stage, or of the stage itself.
+/// An error of the code around a stage, or of the stage itself.
 enum Failure<E> {
     Around(Box<Error>),
     Stage(E),
@@ -127,7 +127,7 @@ fn run_stage<E: ExitKind>(
         && let Ok(Some(artifact)) = workspace.store.find(declaration.name, &own.fingerprint)
         && stale_input(declaration, &artifact, &planned).is_none()
     {
-        // The process that was waited for has made it.
+        // The other process has made it meanwhile.
         tracing::info!(fingerprint = own.fingerprint, "up to date");
         discard(&partial);
         return Ok(print_dir(&artifact)?);
@@ -139,7 +139,7 @@ fn run_stage<E: ExitKind>(
     let interrupt = Interrupt::install()?;
     #[cfg(target_os = "linux")]
     if std::env::var_os(EXPECTED_CODE).is_some() {
-        // Where the driver is killed its stage stops too, in order.
+        // If the driver is killed, its stage also stops, and saves its work.
         use rustix::process::{Signal, set_parent_process_death_signal};
         set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| Error::Signals(error.into()))?;
     }
@@ -171,8 +171,8 @@ fn run_stage<E: ExitKind>(
         }
         if interrupted && options.force && own.artifact.is_some() {
             tracing::warn!(
-                "the artifact that was there before counts without --force, and --force starts over: nothing resumes from \
-                 where this stopped"
+                "the interrupted work is lost: without --force the existing artifact is up to date, and with --force the \
+                 stage starts over"
             );
         }
         return Err(failure);
@@ -190,7 +190,7 @@ fn run_stage<E: ExitKind>(
     Ok(print_dir(&artifact)?)
 }
 
-/// A stage whose driver was killed needs a moment to save its work and end: waits for it, up to a limit.
+/// Waits, up to a limit, for a stage whose driver was killed: it needs a moment to save its work and end.
 fn patiently(begin: impl Fn() -> artifact::Result<Partial>) -> artifact::Result<Partial> {
     const LIMIT: Duration = Duration::from_secs(10);
     let start = Instant::now();
@@ -198,7 +198,7 @@ fn patiently(begin: impl Fn() -> artifact::Result<Partial>) -> artifact::Result<
     loop {
         match begin() {
             Err(artifact::Error::Locked { pid, .. }) if start.elapsed() < LIMIT => {
-                // `plan` and `status` hold the lock of a stage that has ended for an instant, to see that it is free.
+                // `plan` and `status` briefly hold the lock of a stage that has ended, to check that it is free.
                 if start.elapsed() > Duration::from_millis(100) && waits_for.as_ref() != Some(&pid) {
                     tracing::info!(process = pid, "waiting for the process that is writing this artifact");
                     waits_for = Some(pid);
@@ -237,10 +237,10 @@ fn check_inputs(declaration: &Declaration, given: &[Input]) -> Result<(), Error>
     }
 }
 
-/// What was read has to be what was hashed.
+/// The files that were read must be those that were hashed.
 fn check_unchanged(files: &[SeenFile]) -> Result<(), Error> {
     for file in files {
-        // One that is gone has changed too.
+        // A missing file has changed too.
         if !file.is_unchanged().unwrap_or(false) {
             return Err(Error::Changed { path: file.path.clone() });
         }
@@ -273,10 +273,10 @@ fn draft(
     Ok(ManifestDraft { parts: own.parts.clone(), inputs: inputs.collect(), metrics: job.metrics, run })
 }
 
-/// A failed run leaves nothing behind, but where the next one could resume from it.
+/// A failed run leaves nothing behind, unless the next one could resume from it.
 fn discard(partial: &Partial) {
     if let Err(error) = fs_err::remove_dir_all(partial.dir()) {
-        tracing::warn!(%error, "unfinished files stay behind");
+        tracing::warn!(%error, "unfinished files could not be deleted");
     }
 }
 
@@ -289,7 +289,7 @@ fn panicked(declaration: &Declaration, panic: &(dyn Any + Send)) -> Error {
     of_panic(declaration.name.to_owned(), message)
 }
 
-/// LibTorch says in words what went wrong on a device; the rest of its message is its own call stack.
+/// Turns LibTorch's message about a device into an error; the rest of the message is its call stack.
 fn of_panic(stage: String, message: String) -> Error {
     const OUT_OF_MEMORY: [&str; 3] = ["out of memory", "can't allocate memory", "CUDNN_STATUS_ALLOC_FAILED"];
     const DEVICE_LOST: [&str; 3] = ["CUDA error", "CUDA driver", "no kernel image is available"];
@@ -315,7 +315,7 @@ fn print_dir(artifact: &Artifact) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    /// The words of LibTorch 2.9, from `CUDACachingAllocator.cpp`, `CUDAException.cpp` and `alloc_cpu.cpp`.
+    /// The messages of LibTorch 2.9, from `CUDACachingAllocator.cpp`, `CUDAException.cpp` and `alloc_cpu.cpp`.
     #[test]
     fn what_libtorch_says_of_memory_and_devices_is_no_bug() {
         let code = |message: &str| of_panic("train".to_owned(), message.to_owned()).exit_code();

@@ -1,4 +1,4 @@
-//! `main` of the binaries that are no stage: `distilburn` and `distilburn-answer`.
+//! `main` of the binaries that are not stages, such as `distilburn` and `distilburn-answer`.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -26,7 +26,8 @@ where
     })
 }
 
-/// Writes data to stdout, with control characters escaped. A reader that has seen enough, as `head` has, is no error.
+/// Writes data to stdout, with control characters escaped. It is no error if the reader closes the pipe, as `head`
+/// does.
 pub fn print(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(report::printable(text).as_bytes()).and_then(|()| stdout.flush()) {

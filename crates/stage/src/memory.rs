@@ -1,6 +1,6 @@
-//! What this process takes.
+//! The memory of this process.
 
-/// The most memory that this process has had resident; `None` where the system does not say.
+/// The most memory that this process has had resident; `None` if the system does not say.
 #[must_use]
 pub fn peak_memory() -> Option<u64> {
     let status = fs_err::read_to_string("/proc/self/status").ok()?;

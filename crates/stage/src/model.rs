@@ -1,6 +1,6 @@
-//! Where a model lies that a command is told to use: `--model`, or the export that the settings lead to.
+//! Finds the folder of the model that a command should use: `--model`, or the export of the settings.
 //!
-//! Not here: what is in the folder, which is `pretrained`'s to read.
+//! Not here: the contents of the folder (`pretrained`).
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,13 @@ use fetch::{RepoKind, Revision};
 use crate::settings::{BaseModel, HubId, expand_home_of};
 use crate::{EXPORT, Error, Fetcher, Interrupt, Workspace};
 
-/// Digits below which a text is not taken for the beginning of a fingerprint.
+/// The beginning of a fingerprint has at least this many digits.
 const SHORTEST_PREFIX: usize = 4;
 
 impl Workspace {
     /// The folder of the model that `model` names: a model's folder, an artifact that a model was exported from or that
-    /// holds one (by folder, or by the beginning of its fingerprint), or an id of the Hub, whose files are fetched. Without
-    /// one, the export of the present settings. `command` is the one that needs it, for messages.
+    /// holds one (by folder, or by the beginning of its fingerprint), or a Hub id, whose files are downloaded. Without
+    /// one, it is the export of the present settings. `command` is the command that needs the model, for messages.
     pub fn model_folder(&self, model: Option<&str>, command: &str) -> Result<PathBuf, Error> {
         let Some(model) = model else {
             return Ok(self.artifact(&EXPORT, command)?.dir.join(file_name::MODEL));
@@ -56,7 +56,7 @@ impl Workspace {
 }
 
 impl Fetcher {
-    /// The folder of a model; of the Hub's files those that could be read are fetched.
+    /// The folder of a model; for a Hub id, the files that may be read are downloaded.
     pub fn model_folder(&mut self, model: &BaseModel) -> Result<PathBuf, Error> {
         let id = match model {
             BaseModel::Folder(folder) => return Ok(folder.clone()),
@@ -76,14 +76,14 @@ fn is_prefix(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The model of the export whose fingerprint begins with `prefix`, or else of the newest export that was made from an
-/// artifact whose fingerprint does.
+/// The model of the export whose fingerprint begins with `prefix`, or else of the newest export that was made from such
+/// an artifact.
 fn exported(store: &Store, prefix: &str) -> Result<Option<PathBuf>, Error> {
     let Ok(entries) = std::fs::read_dir(store.root().join(EXPORT.name)) else { return Ok(None) };
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let (mut own, mut descended) = (Vec::new(), Vec::new());
     for name in names.filter(|name| !name.starts_with('.')) {
-        // One that cannot be used is no candidate.
+        // An unusable export is not a candidate.
         let Ok(Some(artifact)) = store.find(EXPORT.name, &name) else { continue };
         if name.starts_with(prefix) {
             own.push(artifact);
@@ -103,7 +103,7 @@ fn exported(store: &Store, prefix: &str) -> Result<Option<PathBuf>, Error> {
     Ok(found.map(|artifact| artifact.dir.join(file_name::MODEL)))
 }
 
-/// The weights in the form that is preferred, and the small files beside them.
+/// The weights in the preferred format, and the small files beside them.
 fn of_model(revision: &Revision) -> Vec<&str> {
     let has = |name: &str| revision.files.contains_key(name);
     let weights = |prefix: &str, ending: &str| {

@@ -1,4 +1,5 @@
-//! Parses a command line, and tells people who typed a setting as an option, or a command of other tools, what it is here.
+//! Parses a command line. If someone typed a setting as an option, or a command of another tool, the error says what to
+//! type instead.
 
 use std::process::exit;
 
@@ -7,7 +8,7 @@ use clap::{ArgMatches, Command};
 
 use crate::settings::keys_named;
 
-/// What other tools call options, above all transformers' `run_qa.py`, and what to type instead.
+/// Options of other tools, above all transformers' `run_qa.py`, and what to type instead.
 const OPTIONS: [(&str, &str); 22] = [
     ("adam-epsilon", "train.epsilon"),
     ("base-model", "ingest.base_model"),
@@ -33,13 +34,13 @@ const OPTIONS: [(&str, &str); 22] = [
     ("validation-file", "ingest.validation"),
 ];
 
-/// Commands that people look for, and what does it here.
+/// Commands that people may expect, and what to type instead.
 const COMMANDS: [(&str, &str); 10] = [
     ("eval", "distilburn evaluate"),
     ("fit", "distilburn run --to train"),
     (
         "init",
-        "write a pipeline.toml with what differs from the built-in settings, which `distilburn train --help` lists",
+        "write a pipeline.toml with the settings that you want to change; `distilburn train --help` lists them",
     ),
     ("gc", "distilburn clean"),
     ("list", "distilburn status"),
@@ -50,7 +51,7 @@ const COMMANDS: [(&str, &str); 10] = [
     ("verify", "distilburn status --verify"),
 ];
 
-/// The arguments of this process, or its end with exit code 2.
+/// The arguments of this process; ends the process with exit code 2 if they are wrong.
 pub(crate) fn matches(command: Command) -> ArgMatches {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     command.try_get_matches().unwrap_or_else(|error| {
@@ -76,7 +77,7 @@ pub(crate) fn matches(command: Command) -> ArgMatches {
     })
 }
 
-/// The `--set` that does what an option was meant to, with its value where there is one.
+/// The `--set` that does what the option was meant to do, with its value if there is one.
 fn instead_of_option(option: &str, args: &[String]) -> Option<String> {
     let name = option.strip_prefix("--")?.replace('_', "-");
     let known = OPTIONS.iter().find(|(other, _)| *other == name).map(|(_, setting)| *setting);

@@ -1,7 +1,6 @@
-//! Which artifact each stage would make, and whether it is there.
+//! Plans which artifact each stage would make, and whether it exists.
 //!
-//! Fingerprints follow from settings, code and inputs alone, so the whole chain is known before anything
-//! runs.
+//! Fingerprints depend only on settings, code and inputs, so the whole chain is known before anything runs.
 
 #[cfg(test)]
 mod tests;
@@ -28,18 +27,18 @@ pub struct Planned {
     pub parts: Value,
     /// Where the artifact is, or will be.
     pub dir: PathBuf,
-    /// The artifact, when finished and whole.
+    /// The artifact, if finished and undamaged.
     pub artifact: Option<Artifact>,
-    /// What is wrong with the artifact where it is damaged.
+    /// What is wrong with the artifact, if it is damaged.
     pub damage: Option<String>,
-    /// The input whose results are no longer those that the artifact was made from: it does not count as one.
+    /// The input whose results have changed since the artifact was made; the artifact is then out of date.
     pub stale: Option<&'static str>,
-    /// Why it is this one.
+    /// Why this artifact was chosen.
     pub basis: Basis,
     pub(crate) outside: Outside,
 }
 
-/// What decides which artifact a stage stands for.
+/// What decides which artifact is used for a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Basis {
     /// The settings, through the fingerprint.
@@ -50,7 +49,7 @@ pub enum Basis {
     Lineage(PathBuf),
 }
 
-/// Plans `target` and whatever it needs, in the order in which the stages run.
+/// Plans `target` and all stages that it needs, in execution order.
 pub(crate) fn plan(workspace: &Workspace, target: Option<&Declaration>) -> Result<Vec<Planned>, Error> {
     let given = workspace.given();
     let lineage = lineage(given)?;
@@ -125,8 +124,8 @@ fn from_settings(
     Ok(Planned { declaration, fingerprint, parts, dir, artifact, damage, stale, basis, outside })
 }
 
-/// The first input of `artifact` that has been made again with other results since, or is itself out of date for such
-/// a reason.
+/// The first input of `artifact` that has since been made again with other results, or is itself out of date for this
+/// reason.
 pub(crate) fn stale_input(
     declaration: &Declaration,
     artifact: &Artifact,
@@ -143,7 +142,7 @@ pub(crate) fn stale_input(
     declaration.inputs.iter().find(is_stale).copied()
 }
 
-/// The finished artifact, or what is wrong with it where it is damaged.
+/// The finished artifact, or what is wrong with it if it is damaged.
 fn find(
     workspace: &Workspace,
     stage: &str,
@@ -156,7 +155,7 @@ fn find(
     }
 }
 
-/// Refuses a `--set` for stages that `--input` brings, made with another value: it would change nothing.
+/// Refuses a `--set` that only concerns stages fixed by `--input` and made with another value: it would change nothing.
 fn check_overruled(
     workspace: &Workspace,
     lineage: &BTreeMap<String, (String, PathBuf)>,
@@ -165,7 +164,7 @@ fn check_overruled(
     if given.is_empty() {
         return Ok(());
     }
-    // By which input a stage is fixed.
+    // The input that fixes a stage.
     let fixed = |stage: &str| {
         given.values().find(|artifact| {
             let of = artifact.manifest.stage.as_str();
@@ -176,7 +175,7 @@ fn check_overruled(
         let key = set.split('=').next().unwrap_or_default().trim();
         let readers: Vec<_> = STAGES.into_iter().filter(|stage| stage.counts(key)).collect();
         let inputs: Option<Vec<_>> = readers.iter().map(|stage| fixed(stage.name)).collect();
-        // Where a stage that is not fixed reads it, it has its effect there.
+        // It has an effect if a stage that is not fixed reads it.
         for (stage, input) in readers.into_iter().zip(inputs.unwrap_or_default()) {
             let artifact = match (given.get(stage.name), lineage.get(stage.name)) {
                 (Some(artifact), _) => Some(artifact.clone()),
@@ -202,9 +201,9 @@ fn is_made_with(workspace: &Workspace, stage: &Declaration, key: &str, manifest:
     outside.is_ok_and(|outside| outside.parts.get(name) == manifest.parts["inputs"].get(name))
 }
 
-/// Stage → fingerprint and the given artifact that was made from it, for stages that are not given
-/// themselves. Given artifacts that contradict each other are refused, but for a trained model: it may be
-/// evaluated on other data than it was validated on.
+/// Stage → fingerprint and the given artifact that was made from it, for stages that are not given themselves. Given
+/// artifacts that contradict each other are refused, except for a trained model: it may be evaluated on other data than
+/// it was validated on.
 fn lineage(given: &BTreeMap<String, Artifact>) -> Result<BTreeMap<String, (String, PathBuf)>, Error> {
     let mut lineage: BTreeMap<String, (String, PathBuf)> = BTreeMap::new();
     for artifact in given.values() {
@@ -262,8 +261,8 @@ impl Planned {
         self.artifact.as_ref().ok_or_else(|| {
             let input = self.declaration.name.to_owned();
             let remedy = format!(
-                "make it and all that it is made of with `{}`, or it alone with `{}`; one made elsewhere is given by \
-                 --input {input}=DIR",
+                "make it and its inputs with `{}`, or only it with `{}`; to use one from elsewhere, add --input \
+                 {input}=DIR",
                 workspace.options.command(&format!("distilburn run --to {input}")),
                 workspace.options.command(&self.declaration.binary()),
             );
@@ -278,8 +277,7 @@ impl Planned {
                     stage,
                     damage: damage.clone(),
                     remedy: format!(
-                        "make it again with the settings that it was made with, or name a whole copy of it with \
-                         --input {input}=DIR"
+                        "make it again with the same settings, or name an undamaged copy with --input {input}=DIR"
                     ),
                     input,
                 },
@@ -289,8 +287,8 @@ impl Planned {
         })
     }
 
-    /// The finished artifact with every file compared with its hash: damage that leaves a table readable would show
-    /// nowhere else.
+    /// The finished artifact, with every file compared with its hash: other checks miss damage that leaves a table
+    /// readable.
     pub(crate) fn verified(&self, workspace: &Workspace, needed_by: &str) -> Result<&Artifact, Error> {
         let artifact = self.require(workspace, needed_by)?;
         match artifact.verify() {
@@ -343,7 +341,7 @@ fn compare(what: &str, old: &Value, new: &Value, differences: &mut Vec<String>) 
     }
 }
 
-/// A hash needs no more than its first digits to be told from another.
+/// The first digits of a hash are enough to distinguish it.
 fn short(value: Option<&Value>) -> String {
     match value {
         None => "none".to_owned(),

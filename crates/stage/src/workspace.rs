@@ -1,4 +1,4 @@
-//! Settings and store together: what a command works on.
+//! Settings and store: what a command works on.
 
 use std::collections::BTreeMap;
 use std::sync::Once;
@@ -14,17 +14,17 @@ use crate::{
 /// The settings and the store that the command line names.
 #[derive(Debug)]
 pub struct Workspace {
-    /// Settings, and where they stand.
+    /// Settings, and their places.
     pub loaded: Loaded,
     /// The artifact store.
     pub store: Store,
     /// What was typed, for the commands that messages recommend.
     pub options: SettingsOptions,
-    /// `--force`: an artifact that cannot be used counts as none.
+    /// `--force`: an unusable artifact counts as missing.
     pub force: bool,
     /// How the progress of downloads is shown.
     pub progress: ProgressMode,
-    /// Whether nothing may come over the network.
+    /// Whether the network must not be used.
     pub offline: bool,
     given: BTreeMap<String, Artifact>,
 }
@@ -36,11 +36,13 @@ impl Workspace {
         let loaded = options.request().load()?;
         match &loaded.file {
             Some(file) => tracing::debug!(file = %file.display(), "settings"),
-            // The driver that started this stage has said it already.
+            // The driver that started this stage has logged it already.
             None if std::env::var_os(EXPECTED_CODE).is_some() => {}
-            // Once, also where a command tries several profiles.
+            // Only once, even if a command tries several profiles.
             None => TOLD.call_once(|| {
-                tracing::info!("no pipeline.toml here: built-in settings, paths count from this folder");
+                tracing::info!(
+                    "no pipeline.toml here: using the built-in settings; paths are relative to this folder"
+                );
             }),
         }
         let root = options.artifacts.as_deref().map(expand_home_of);
@@ -72,14 +74,14 @@ impl Workspace {
         plan::plan(self, Some(target))
     }
 
-    /// The finished artifact of a stage under these settings; `needed_by` names who asks, for the error.
+    /// The finished artifact of a stage under these settings; `needed_by` names the caller, for the error.
     pub fn artifact(&self, stage: &Declaration, needed_by: &str) -> Result<Artifact, Error> {
         let planned = self.plan_to(stage)?;
         let last = planned.last().expect("a plan ends with its target");
         last.require(self, needed_by).cloned()
     }
 
-    /// Brings what comes over the network.
+    /// Downloads remote sources.
     pub(crate) fn fetcher(&self, interrupt: Interrupt) -> Fetcher {
         let timeout_s = self.settings().ingest.download_timeout_s;
         Fetcher::new(self.store.root(), timeout_s, self.offline, self.progress, interrupt)

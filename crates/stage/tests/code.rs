@@ -1,4 +1,4 @@
-//! What changes a fingerprint's part for code, and what does not, in a copy of the sources.
+//! What changes the code's part of a fingerprint, and what does not, in a copy of the sources.
 
 #[path = "../build/code.rs"]
 mod code;

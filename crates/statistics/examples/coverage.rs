@@ -1,4 +1,4 @@
-//! How often 95 % intervals hold the truth, by simulation. Prints the table in a few minutes.
+//! Simulates how often 95 % intervals contain the true value. Prints the table in a few minutes.
 //!
 //! ```text
 //! cargo run --release -p distilburn-statistics --example coverage
@@ -8,12 +8,12 @@
 //!
 //! z = √0.15 · u(c) + √0.05 · w(c, s) + √0.45 · v(q) + √0.35 · e(q, s)
 //!
-//! exceeds a threshold, all five being standard normal: the scores of a system are correlated within a cluster by 0.2 on
-//! the scale of z, those of two systems on a question by 0.6. The thresholds set the systems' exact match in per cent. F1
-//! is 1 for a right answer; for a wrong one it is 0 in half of the cases, else uniform between 0.2 and 0.9.
+//! exceeds a threshold. u, w, v and e are standard normal: the scores of a system are correlated within a cluster by
+//! 0.2 on the scale of z, those of two systems on a question by 0.6. The thresholds set the systems' exact match in per
+//! cent. F1 is 1 for a right answer; for a wrong one it is 0 in half of the cases, else uniform between 0.2 and 0.9.
 //!
-//! Each cell is the share of 2,000 runs whose interval holds the true mean, with 1,000 resamples a run: by chance it is off
-//! by 0.5 points (one standard deviation). Exits 1 where a cell is more than 2 points from 95.
+//! Each cell is the share of 2,000 runs whose interval contains the true mean, with 1,000 resamples per run; its
+//! standard error is 0.5 points. Exits with 1 if a cell is more than 2 points from 95.
 
 use std::process::ExitCode;
 
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// In how many runs the interval of each measure holds the truth.
+/// In how many runs the interval of each measure contains the true value.
 fn covered(clusters: u32, exact_matches: [f64; 2]) -> [u64; 4] {
     let [after, before] = exact_matches;
     let f1 = |exact_match: f64| exact_match + (1.0 - exact_match) * F1_OF_WRONG;
@@ -108,13 +108,13 @@ fn simulate(seed: u64, clusters: u32, exact_matches: [f64; 2]) -> Scores {
     scores
 }
 
-/// xorshift64* (Vigna 2016): of another family than the generator under test.
+/// xorshift64* (Vigna 2016), from another family than the generator under test.
 struct Random(u64);
 
 impl Random {
     fn new(seed: u64) -> Self {
         let mut random = Self((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        // Similar seeds begin alike.
+        // Similar seeds give similar first values.
         (0..16).for_each(|_| _ = random.uniform());
         random
     }

@@ -63,7 +63,7 @@ fn timed<T>(what: &str, work: impl Fn() -> T) {
     println!("{what}: {:.2} s", begin.elapsed().as_secs_f64());
 }
 
-/// A number from 0 to 1 that follows from another.
+/// A pseudorandom number from 0 to 1, computed from another number.
 fn scrambled(number: u32) -> f64 {
     let mixed = (number ^ (number >> 15)).wrapping_mul(0x2c1b_3c6d);
     let mixed = (mixed ^ (mixed >> 12)).wrapping_mul(0x297a_2d39);

@@ -1,18 +1,19 @@
-//! Means of scores over slices of the questions, and how certain they are.
+//! Means of scores over slices of the questions, with their uncertainty.
 //!
 //! Questions about one paragraph share its difficulty, so clusters of questions are resampled, never single questions
-//! (Efron and Tibshirani 1993, chapter 8). All measures and slices share one set of draws, which depends on the seed,
-//! the number of clusters and nothing else: two calls with the same seed and clusters can be compared.
+//! (Efron and Tibshirani 1993, chapter 8). All measures and slices share one set of draws, which depends only on the
+//! seed and the number of clusters, so two calls with the same seed and clusters can be compared.
 
 use rayon::prelude::*;
 
 use crate::clusters::Clusters;
 use crate::estimate::{Distribution, Estimate};
 
-/// Resamples that are drawn and evaluated together: their counts per cluster and the sums of a slice stay in the cache.
+/// Resamples that are drawn and evaluated together: their counts per cluster and the sums of a slice fit into the CPU's
+/// cache.
 const BLOCK: usize = 256;
 
-/// The fewest clusters that a bootstrap is trusted with; see [`Bootstrap::estimate`].
+/// The fewest clusters for which a bootstrap is reliable; see [`Bootstrap::estimate`].
 const LEAST_CLUSTERS: usize = 40;
 
 /// The settings of a cluster bootstrap.
@@ -20,7 +21,7 @@ const LEAST_CLUSTERS: usize = 40;
 pub struct Bootstrap {
     /// How many times the clusters are drawn with replacement.
     pub resamples: usize,
-    /// What the draws follow from.
+    /// The seed of the draws.
     pub seed: u64,
 }
 
@@ -63,26 +64,26 @@ impl Bootstrap {
     }
 
     /// Estimates the mean of each measure over each slice: slices × measures. `clusters` holds any id per question
-    /// (its paragraph's, say), a slice the indices of its questions.
+    /// (such as its paragraph's), a slice the indices of its questions.
     ///
     /// The mean is that of the slice's questions, a ratio of sums over clusters. Its sampling distribution comes from
-    /// the bootstrap where at least 40 of the slice's clusters carry information: for a difference, clusters over which it
+    /// the bootstrap if at least 40 of the slice's clusters carry information: for a difference, clusters over which it
     /// does not sum to zero; for a score, both 40 clusters with a question below 1 and 40 with one above 0. It is the
     /// expanded percentile distribution of Hesterberg (2015, "What teachers should know about the bootstrap"):
     /// percentiles are moved outward so that a normal mean gets the interval of its t distribution.
     ///
-    /// Below 40 it is Student's t with clusters − 1 degrees of freedom on the cluster-robust standard error CR2
-    /// (Bell and McCaffrey 2002), on the logit scale for a score, which keeps the interval within 0 and 1. Where all
-    /// questions score 0, or all 1, it is the exact binomial (Clopper and Pearson 1934) with one observation per
-    /// cluster. A slice with a single cluster has a mean and no interval; an empty one has the mean 0.
+    /// Below 40 it is Student's t with clusters − 1 degrees of freedom on the cluster-robust standard error CR2 (Bell
+    /// and McCaffrey 2002), on the logit scale for a score, which keeps the interval within 0 and 1. If all questions
+    /// score 0, or all score 1, it is the exact binomial (Clopper and Pearson 1934) with one observation per cluster. A
+    /// slice with a single cluster has a mean and no interval; an empty one has the mean 0.
     ///
-    /// `cargo run --release -p distilburn-statistics --example coverage` measures how often 95 % intervals hold the
-    /// truth.
+    /// `cargo run --release -p distilburn-statistics --example coverage` measures how often 95 % intervals contain the
+    /// true value.
     ///
     /// # Panics
     ///
-    /// Where there are no resamples, a measure's length is not that of `clusters`, or a slice names a question that is
-    /// not there.
+    /// If there are no resamples, a measure's length is not that of `clusters`, or a slice names a question that does
+    /// not exist.
     #[must_use]
     pub fn estimate(
         self,
@@ -126,7 +127,7 @@ impl Bootstrap {
         let sorted = |column: usize| {
             let mut means: Vec<f64> = blocks.iter().flat_map(|block| block[column]).collect();
             means.truncate(self.resamples);
-            // A resample can miss all clusters of a slice; with 40 of them one in 10¹⁷ does.
+            // A resample can miss all clusters of a slice; with 40 clusters, one in 10¹⁷ does.
             means.retain(|mean| !mean.is_nan());
             means.sort_unstable_by(f64::total_cmp);
             means
@@ -149,7 +150,7 @@ impl Bootstrap {
     }
 }
 
-/// What a slice holds of each cluster.
+/// The part of each cluster in a slice.
 struct SliceSums {
     /// The clusters with questions in the slice.
     clusters: Vec<usize>,
@@ -186,7 +187,7 @@ impl SliceSums {
         Self { columns: columns.collect(), questions, clusters: present }
     }
 
-    /// The means of the resampled columns in a block of resamples; NaN where a resample has no question of the slice.
+    /// The means of the resampled columns in a block of resamples; NaN if a resample has no question of the slice.
     fn resample(&self, counts: &[[u8; BLOCK]]) -> Vec<[f64; BLOCK]> {
         let columns: Vec<&[f64]> = self
             .columns
@@ -261,7 +262,7 @@ struct SplitMix64 {
 }
 
 impl SplitMix64 {
-    /// A stream of its own for each resample, so that draws do not depend on the number of threads.
+    /// A separate stream for each resample, so that draws do not depend on the number of threads.
     fn keyed(seed: u64, resample: u64) -> Self {
         let mixed = Self { state: seed }.next_u64();
         Self { state: Self { state: mixed ^ resample }.next_u64() }

@@ -1,22 +1,22 @@
-//! Whether confidences mean what they say.
+//! Measures whether confidences are reliable.
 
 /// Equal-width bins of confidence.
 const BINS: usize = 15;
 
-/// The answers whose confidence lies in one bin.
+/// The answers whose confidence is in one bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bin {
     pub count: usize,
-    /// Their mean confidence; 0 where there are none.
+    /// Their mean confidence; 0 if there are none.
     pub confidence: f64,
-    /// The mean of their scores; 0 where there are none.
+    /// The mean of their scores; 0 if there are none.
     pub accuracy: f64,
 }
 
 /// Confidence against accuracy, bin by bin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reliability {
-    /// Bin i holds the confidences above i / 15 up to (i + 1) / 15; the first one 0 as well.
+    /// Bin i holds the confidences above i / 15 up to (i + 1) / 15; the first bin also holds 0.
     pub bins: [Bin; BINS],
     /// Expected calibration error: the mean distance between a bin's confidence and accuracy, weighted by count.
     pub expected_calibration_error: f64,
@@ -58,7 +58,7 @@ pub fn brier_score(confidences: &[f64], scores: &[f64]) -> f64 {
     squares.sum::<f64>() / confidences.len().max(1) as f64
 }
 
-/// What answering only the questions of highest confidence would cost in errors.
+/// The error rate if only the questions with the highest confidence are answered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RiskCoverage {
     /// One point per distinct confidence, from the highest down.
@@ -68,7 +68,7 @@ pub struct RiskCoverage {
     pub area: f64,
 }
 
-/// The effect of answering where the confidence is at least `confidence`.
+/// The effect of answering questions with at least this confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RiskCoveragePoint {
     /// The least confidence that is answered.

@@ -1,29 +1,29 @@
-//! Whether the questions of a slice score otherwise than the rest.
+//! Tests whether the questions of a slice score differently from the rest.
 
 use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use crate::clusters::Clusters;
 
-/// The mean score of a slice less that of all other questions.
+/// The mean score of a slice minus that of all other questions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Contrast {
     pub difference: f64,
-    /// Two-sided, of no difference.
+    /// Two-sided p-value of "no difference".
     pub p_value: f64,
 }
 
 impl Contrast {
-    /// Compares the questions of each slice with all others; `clusters` holds any id per question. `None` where the slice
+    /// Compares the questions of each slice with all others; `clusters` holds any id per question. `None` if the slice
     /// or the rest has no questions, or the slice is from a single cluster.
     ///
-    /// The standard error is that of the coefficient of a regression on "is in the slice", robust to clusters (Liang and
-    /// Zeger 1986) with the factor G / (G - 1). Student's t has G - 1 degrees of freedom, G being the clusters of the
-    /// slice: of the two groups it is the smaller one, which decides.
+    /// The standard error is that of the coefficient of a regression on "is in the slice", robust to clusters (Liang
+    /// and Zeger 1986) with the factor G / (G - 1). Student's t has G - 1 degrees of freedom, where G is the number of
+    /// clusters of the slice: the slice is the smaller group, which decides.
     ///
     /// # Panics
     ///
-    /// Where the lengths differ, or a slice names a question that is not there.
+    /// If the lengths differ, or a slice names a question that does not exist.
     #[must_use]
     pub fn with_the_rest(clusters: &[u32], scores: &[f64], slices: &[Vec<usize>]) -> Vec<Option<Self>> {
         assert_eq!(clusters.len(), scores.len(), "one score per question");

@@ -1,5 +1,5 @@
-//! A mean with its sampling distribution: intervals, p-values and equivalence all come from the same one, so that
-//! they agree with each other.
+//! A mean with its sampling distribution. Intervals, p-values and equivalence tests all use this distribution, so they
+//! agree with one another.
 
 use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
 
@@ -8,9 +8,9 @@ use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
 pub struct Estimate {
     /// How many questions the slice has.
     pub questions: usize,
-    /// How many clusters they are from.
+    /// How many clusters these are from.
     pub clusters: usize,
-    /// 0 where there are no questions.
+    /// 0 if there are no questions.
     pub mean: f64,
     /// Cluster-robust (CR2); `None` below two clusters.
     pub standard_error: Option<f64>,
@@ -32,7 +32,7 @@ pub(crate) enum Distribution {
     Resampled(Vec<f64>),
 }
 
-/// A range with both of its ends.
+/// A range, including both ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// The lower end.
@@ -41,10 +41,10 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// Two one-sided tests that a difference lies within a margin (Schuirmann 1987).
+/// Two one-sided tests that a difference is within a margin (Schuirmann 1987).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Equivalence {
-    /// The 90 % interval: within the margin where `p_value` is at most 0.05.
+    /// The 90 % interval: it is within the margin if `p_value` is at most 0.05.
     pub interval: Interval,
     /// The larger of the two one-sided p-values.
     pub p_value: f64,
@@ -58,16 +58,17 @@ impl Estimate {
         Some(Interval { low: self.quantile(tail)?, high: self.quantile(1.0 - tail)? })
     }
 
-    /// The two-sided p-value of "the difference is zero", for a [`crate::Measure::Difference`]: at most 0.05 where the
-    /// 95 % interval leaves zero out. With a bootstrap it is twice the smaller tail (c + 1) / (n + 1), c being the
-    /// resamples of n on the other side of zero (Davison and Hinkley 1997, section 4.2), moved outward as the interval is.
+    /// The two-sided p-value of "the difference is zero", for a [`crate::Measure::Difference`]: at most 0.05 if the 95
+    /// % interval excludes zero. With a bootstrap it is twice the smaller tail (c + 1) / (n + 1), where c of n
+    /// resamples are on the other side of zero (Davison and Hinkley 1997, section 4.2); it is moved outward like the
+    /// interval.
     #[must_use]
     pub fn p_value(&self) -> Option<f64> {
         let (at_most, at_least) = self.tails(0.0)?;
         Some((2.0 * at_most.min(at_least)).min(1.0))
     }
 
-    /// Whether a difference lies strictly between −`margin` and `margin`.
+    /// Whether a difference is strictly between −`margin` and `margin`.
     #[must_use]
     pub fn equivalence(&self, margin: f64) -> Option<Equivalence> {
         let (below, _) = self.tails(-margin)?;
@@ -91,7 +92,7 @@ impl Estimate {
         }
     }
 
-    /// How much of the distribution of a difference lies at or below `value`, and how much at or above it: the one-sided
+    /// The share of the distribution of a difference at or below `value`, and the share at or above it: the one-sided
     /// p-values against "the true difference is at most `value`", and "at least `value`".
     fn tails(&self, value: f64) -> Option<(f64, f64)> {
         match &self.distribution {
@@ -120,7 +121,7 @@ impl Estimate {
         }
     }
 
-    /// The bounds of Clopper and Pearson for no success, and for nothing but successes, in as many trials as clusters.
+    /// The bounds of Clopper and Pearson for no successes, and for only successes, with one trial per cluster.
     fn binomial_quantile(&self, probability: f64) -> f64 {
         let trials = self.clusters as f64;
         let all_right =
@@ -132,15 +133,15 @@ impl Estimate {
         StudentsT::new(0.0, 1.0, self.clusters as f64 - 1.0).expect("two clusters leave a degree of freedom")
     }
 
-    /// By how much a bootstrap of few clusters is too narrow: it divides by n where a variance divides by n - 1.
+    /// By how much a bootstrap of few clusters is too narrow: it divides by n, but a variance divides by n - 1.
     fn inflation(&self) -> f64 {
         let clusters = self.clusters as f64;
         (clusters / (clusters - 1.0)).sqrt()
     }
 }
 
-/// The quantile at rank probability × (n + 1), between ranks interpolated: it excludes a value where that value's tail
-/// (c + 1) / (n + 1) is below the probability.
+/// The quantile at rank probability × (n + 1), interpolated between ranks: it excludes a value if that value's tail (c
+/// + 1) / (n + 1) is below the probability.
 fn quantile_of(sorted: &[f64], probability: f64) -> f64 {
     let last = sorted.len() - 1;
     let rank = (probability * (sorted.len() + 1) as f64 - 1.0).clamp(0.0, last as f64);

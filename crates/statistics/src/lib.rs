@@ -1,10 +1,10 @@
 //! Statistics of per-question scores: intervals, paired tests, calibration, and the thresholds of SQuAD v2.0.
 //!
-//! Everything takes arrays with one entry per question, in the same order, and returns values. Scores are fractions
-//! (0 to 1), not per cent. Nothing here knows of files, tables or texts.
+//! Everything takes arrays with one entry per question, in the same order, and returns values. Scores are fractions (0
+//! to 1), not per cent. Not here: files, tables or texts.
 //!
-//! Inputs must be finite, which is for the caller to check: an estimate from NaN has no interval, other results mean
-//! nothing. Arrays of unequal length panic.
+//! The caller must check that inputs are finite: an estimate from NaN has no interval, and other results are
+//! meaningless. Arrays of unequal length panic.
 
 mod bootstrap;
 mod calibration;

@@ -28,8 +28,8 @@ impl Flips {
     }
 
     /// The exact two-sided test of McNemar (1947): the binomial probability of a split at least as uneven, if gains and
-    /// losses were equally likely; 1 without any. It takes questions as independent; [`crate::Measure::Difference`]
-    /// of the exact matches does not.
+    /// losses were equally likely; 1 without any. It assumes that questions are independent;
+    /// [`crate::Measure::Difference`] of the exact matches does not.
     #[must_use]
     pub fn mcnemar_p_value(self) -> f64 {
         let flips = (self.gained + self.lost) as u64;

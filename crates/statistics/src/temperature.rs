@@ -1,10 +1,10 @@
-//! A temperature that makes confidences mean what they say (Guo et al. 2017).
+//! Fits a temperature that makes confidences reliable (Guo et al. 2017).
 
 use rayon::prelude::*;
 
 use crate::clusters::Clusters;
 
-/// Temperatures are looked for between 1 / 20 and 20.
+/// Temperatures are searched between 1 / 20 and 20.
 const GREATEST_TEMPERATURE: f64 = 20.0;
 /// Temperatures tried before the best one is refined: the likelihood can have more than one peak.
 const GRID: usize = 25;
@@ -16,7 +16,7 @@ const CHUNK: usize = 1024;
 /// The candidates for one question's answer, and which of them the system chose.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice<'a> {
-    /// Scores (logits) of the candidates, "no answer" among them where there is one.
+    /// Scores (logits) of the candidates, including "no answer" if there is one.
     pub scores: &'a [f64],
     /// The index of the chosen candidate.
     pub chosen: usize,
@@ -37,8 +37,8 @@ impl Choice<'_> {
         weight(self.scores[self.chosen]) / self.scores.iter().copied().map(weight).sum::<f64>()
     }
 
-    /// The negative log likelihood of the chosen candidate being right, or wrong, as it is. Finite where the
-    /// confidence is 0 or 1.
+    /// The negative log likelihood that the chosen candidate is right, or that it is wrong, whichever is true. Finite
+    /// even if the confidence is 0 or 1.
     fn loss(&self, temperature: f64) -> f64 {
         let confidence = self.confidence(temperature);
         -if self.is_right { confidence } else { 1.0 - confidence }.max(f64::EPSILON).ln()
@@ -46,8 +46,9 @@ impl Choice<'_> {
 }
 
 /// The temperature that minimises the negative log likelihood of "the chosen answer is right" given the confidence:
-/// that is what a confidence claims, and a question whose candidates are all wrong counts too. Between 1 / 20 and 20;
-/// 1 where all choices are right or all are wrong, which says nothing about how sure to be, and without questions.
+/// that is what a confidence claims. A question whose candidates are all wrong counts too. The result is between 1 / 20
+/// and 20; it is 1 without questions, and if all choices are right or all are wrong, because they do not determine a
+/// temperature.
 #[must_use]
 pub fn fit_temperature(choices: &[Choice<'_>]) -> f64 {
     let right = choices.iter().filter(|choice| choice.is_right).count();
@@ -69,13 +70,14 @@ pub fn fit_temperature(choices: &[Choice<'_>]) -> f64 {
     golden_section((best - step).max(-greatest), (best + step).min(greatest), loss).exp()
 }
 
-/// The confidence of each choice at a temperature that its own cluster had no part in: clusters are dealt in turn to
-/// `folds` folds, and each fold takes the temperature fitted to the others. It shows how well a temperature from this
-/// data calibrates new data; the one to keep is [`fit_temperature`] of all. With one cluster the temperature is 1.
+/// The confidence of each choice at a temperature that was fitted without its own cluster: clusters are dealt in turn
+/// to `folds` folds, and each fold uses the temperature fitted to the others. This shows how well a temperature from
+/// this data calibrates new data; the temperature to keep is [`fit_temperature`] of all. With one cluster the
+/// temperature is 1.
 ///
 /// # Panics
 ///
-/// Where the lengths differ, or there are fewer than two folds.
+/// If the lengths differ, or there are fewer than two folds.
 #[must_use]
 pub fn cross_fitted_confidences(choices: &[Choice<'_>], clusters: &[u32], folds: usize) -> Vec<f64> {
     assert_eq!(choices.len(), clusters.len(), "one cluster per choice");
@@ -90,7 +92,7 @@ pub fn cross_fitted_confidences(choices: &[Choice<'_>], clusters: &[u32], folds:
     choices.iter().zip(fold_of).map(|(choice, fold)| choice.confidence(temperatures[fold])).collect()
 }
 
-/// The minimum of a function with a single one between `low` and `high` (Kiefer 1953).
+/// The minimum of a function that has only one between `low` and `high` (Kiefer 1953).
 fn golden_section(mut low: f64, mut high: f64, function: impl Fn(f64) -> f64) -> f64 {
     let ratio = (5.0_f64.sqrt() - 1.0) / 2.0;
     let (mut left, mut right) = (high - ratio * (high - low), low + ratio * (high - low));

@@ -1,10 +1,10 @@
-//! The no-answer thresholds of SQuAD v2.0: from which probability of "no answer" on a question is left unanswered.
+//! The no-answer thresholds of SQuAD v2.0: the probability of "no answer" above which a question is left unanswered.
 
 /// One question as `evaluate-v2.0.py` sees it before any threshold. Every question must have a prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholded {
-    /// How sure the system is that there is no answer; any monotonic score will do, such as the null score minus the
-    /// best span's.
+    /// How sure the system is that there is no answer; any monotonic score works, such as the null score minus the best
+    /// span's.
     pub no_answer_probability: f64,
     /// Exact match or F1 of the prediction.
     pub score: f64,
@@ -14,7 +14,7 @@ pub struct Thresholded {
     pub gives_answer: bool,
 }
 
-/// The threshold at which the mean score is highest: questions with a greater probability are left unanswered.
+/// The threshold with the highest mean score: questions with a greater probability are left unanswered.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BestThreshold {
     /// Mean score over all questions, 0 to 1; 0 without questions.
@@ -34,7 +34,7 @@ impl Thresholded {
         }
     }
 
-    /// What answering changes, by the script's rule.
+    /// The change of the score if the question is answered, by the script's rule.
     fn gain(&self) -> f64 {
         match (self.has_answer, self.gives_answer) {
             (true, _) => self.score,
@@ -44,16 +44,16 @@ impl Thresholded {
     }
 }
 
-/// Equal to `find_best_thresh` of `evaluate-v2.0.py` (its score divided by 100): the threshold is 0 until answering
-/// improves on leaving everything unanswered, and equal probabilities are taken one by one in the order given. So the
-/// score may not be attainable: see [`attainable_best_threshold`].
+/// Equal to `find_best_thresh` of `evaluate-v2.0.py` (its score divided by 100): the threshold is 0 unless answering
+/// beats leaving everything unanswered, and equal probabilities are taken one by one in the given order. So the score
+/// may be unattainable: see [`attainable_best_threshold`].
 #[must_use]
 pub fn best_threshold(questions: &[Thresholded]) -> BestThreshold {
     best(questions, 0.0, |_, _| false)
 }
 
-/// The best score that a threshold can reach: questions of equal probability are answered together. Where leaving
-/// everything unanswered is best the threshold lies just below the least probability.
+/// The best score that a threshold can reach: questions of equal probability are answered together. If leaving
+/// everything unanswered is best, the threshold is just below the least probability.
 #[must_use]
 pub fn attainable_best_threshold(questions: &[Thresholded]) -> BestThreshold {
     let least = questions.iter().map(|question| question.no_answer_probability).reduce(f64::min);
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!((best_threshold(&[]), attainable_best_threshold(&[])), (nothing, nothing));
     }
 
-    /// Up to how much a sum of 40 terms below 1 differs by its order.
+    /// The largest difference between two orders of summing 40 terms below 1.
     const SUM_TOLERANCE: f64 = 1e-14;
 
     #[test]

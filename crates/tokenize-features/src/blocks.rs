@@ -1,8 +1,8 @@
-//! Examples in blocks, so that threads share the work and each context is still tokenised once.
+//! Divides examples into blocks, so that threads share the work but each context is tokenised only once.
 //!
-//! A data set groups its questions by paragraph: a block never parts neighbours that share a context, so a
-//! context's tokens live as long as the work on its block. Contexts that come up again later are rare, and
-//! only those are kept for the whole split.
+//! A data set groups its questions by paragraph. A block never separates neighbours that share a context, so a
+//! context's tokens live as long as the work on its block. Only contexts that occur again later are kept for the whole
+//! split; they are rare.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use squad::TokenizedContext;
 
-/// Examples in a block, at least: enough to make a hand-over cheap, few enough to keep all threads busy.
+/// The fewest examples in a block: enough to make the transfer cheap, few enough to keep all threads busy.
 const BLOCK_EXAMPLES: usize = 64;
 
 /// How the examples of a split are shared out.
@@ -18,7 +18,7 @@ const BLOCK_EXAMPLES: usize = 64;
 pub struct Blocks {
     /// The examples of each block; together all of them, in order.
     pub ranges: Vec<Range<usize>>,
-    /// The contexts that come up in several places, with their tokens once there are any.
+    /// The contexts that occur in several places, with their tokens once they are known.
     pub recurring: HashMap<u32, OnceLock<TokenizedContext>>,
 }
 

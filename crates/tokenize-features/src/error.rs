@@ -21,7 +21,7 @@ pub enum Error {
     #[diagnostic(transparent)]
     Tokenizer(squad::Error),
 
-    /// ingest's artifact lacks a file of the base model, or has it without what it must say.
+    /// ingest's artifact lacks a file of the base model, or the file lacks a required value.
     #[error("{} holds no usable {name}", path.display())]
     #[diagnostic(help("re-run the `ingest` stage with `--force` to rewrite it"))]
     Asset {
@@ -51,7 +51,7 @@ pub enum Error {
         split: &'static str,
         /// Why.
         source: squad::Error,
-        /// What the cause advises.
+        /// The help text of the cause.
         #[help]
         help: Option<String>,
     },

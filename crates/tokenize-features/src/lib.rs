@@ -1,7 +1,6 @@
-//! The tokenize-features stage: questions and contexts in, windows of tokens out.
+//! The tokenize-features stage: turns questions and contexts into windows of tokens.
 //!
-//! What a window is, is the squad crate's business; this one runs it over every split on all cores and
-//! writes the features as they come.
+//! It processes every split on all cores and writes the features as they come. Not here: what a window is (`squad`).
 
 mod blocks;
 mod error;
@@ -106,12 +105,12 @@ fn threads(job: &Job) -> usize {
     }
 }
 
-/// A share for people.
+/// A share, formatted for people.
 fn percent(share: &Value) -> String {
     format!("{:.2} %", 100.0 * share.as_f64().unwrap_or_default())
 }
 
-/// The base model's tokenizer for windows that the model can read, and how many positions the model has.
+/// The base model's tokenizer, for windows that fit the model, and the model's number of positions.
 fn open_tokenizer(path: &Path, settings: WindowSettings) -> Result<(FeatureTokenizer, usize)> {
     let assets = Assets::open(path)?;
     let asset = |name| assets.get(name).ok_or_else(|| Error::Asset { path: path.to_owned(), name });

@@ -1,14 +1,13 @@
-//! Work on several threads whose results are taken in order, as they come.
+//! Runs work on several threads and passes on the results in order, as they come.
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-/// Results that a thread may be ahead of the consumer: enough to ride out an uneven one, few enough to
-/// bound memory.
+/// How many results a thread may be ahead of the consumer: enough to even out slow ones, few enough to bound memory.
 const AHEAD: usize = 8;
 
-/// Calls `work` for 0, 1, … below `count` on `threads` threads, and `consume` here for each result in that
-/// order while the threads go on. The first error of `consume` ends it.
+/// Calls `work` for 0, 1, … below `count` on `threads` threads, and calls `consume` on this thread for each result in
+/// that order meanwhile. The first error of `consume` ends it.
 ///
 /// Thread t does t, t + threads, …: a fixed share needs no queue, no reordering, and no unbounded buffer
 /// behind a slow piece of work.
@@ -29,7 +28,7 @@ pub fn in_order<T: Send, E>(
                 let (sender, receiver) = sync_channel(AHEAD);
                 scope.spawn(move || {
                     for index in (worker..count).step_by(threads) {
-                        // The consumer is gone after an error: nobody needs the rest.
+                        // The consumer has stopped after an error and does not need the rest.
                         if sender.send(work(index)).is_err() {
                             return;
                         }

@@ -1,4 +1,4 @@
-//! A question in numbers: what its windows at any setting depend on.
+//! The numbers of a question that determine its windows at any setting.
 
 use std::ops::Range;
 
@@ -7,17 +7,17 @@ use squad::{LabelledAnswer, Window, WindowSettings};
 /// `[CLS]` and the two `[SEP]`.
 const SPECIAL_TOKENS: usize = 3;
 
-/// How many tokens a question and its context have, and which of them are the answer.
+/// The numbers of tokens of a question and its context, and which of them are the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuestionTokens {
     pub question: usize,
     pub context: usize,
-    /// The answer's first and last token in the context; `None` where it has none there at any setting.
+    /// The answer's first and last token in the context; `None` if it has none at any setting.
     pub answer: Option<(usize, usize)>,
 }
 
 impl QuestionTokens {
-    /// Read off the windows that were cut at `settings`; nothing is tokenised again.
+    /// Taken from the windows at `settings`; nothing is tokenised again.
     pub fn of(windows: &[Window], settings: WindowSettings, answer: Option<LabelledAnswer<'_>>) -> Self {
         let (first, last) = (&windows[0], &windows[windows.len() - 1]);
         let before_context = first.offset_mapping.iter().position(Option::is_some);
@@ -31,11 +31,11 @@ impl QuestionTokens {
         let labelled =
             windows.iter().zip((0..).step_by(step.max(1))).find(|(window, _)| window.start_position != 0);
         let found = labelled.map(|(window, start)| {
-            // run_qa labels an answer in the last token of a window with the `[SEP]` behind it.
+            // run_qa labels an answer in the last token of a window with the `[SEP]` after it.
             let first = (window.start_position as usize).min(before_context + context_of(window) - 1);
             (start + first - before_context, start + window.end_position as usize - before_context)
         });
-        // An answer longer than the overlap may stand in no window, and yet in one of other settings.
+        // An answer longer than the overlap may be in no window here, but in one at other settings.
         let answer = found.or_else(|| {
             let offsets: Vec<(u32, u32)> = windows
                 .iter()
@@ -50,8 +50,8 @@ impl QuestionTokens {
         Self { question, context, answer }
     }
 
-    /// The windows at other settings, as ranges of the context's tokens; `None` where the question is too long for
-    /// them and the stage would stop.
+    /// The windows at other settings, as ranges of the context's tokens; `None` if the question is too long for them
+    /// and the stage would stop.
     pub fn windows(&self, settings: WindowSettings) -> Option<Vec<Range<usize>>> {
         let room = settings.max_length.checked_sub(SPECIAL_TOKENS + self.question)?;
         if self.context <= room {
@@ -64,7 +64,7 @@ impl QuestionTokens {
         Some((0..count).map(|index| window(index * step)).collect())
     }
 
-    /// The tokens of a window in all.
+    /// The total number of tokens of a window.
     pub fn length(&self, window: &Range<usize>) -> usize {
         SPECIAL_TOKENS + self.question + window.len()
     }
@@ -78,7 +78,7 @@ impl QuestionTokens {
     }
 }
 
-/// The tokens that an answer covers, where the context's tokens reach from its start to its end.
+/// The tokens that an answer covers, if the context's tokens reach from its start to its end.
 fn answer_tokens(offsets: &[(u32, u32)], answer: LabelledAnswer<'_>) -> Option<(usize, usize)> {
     let start = i64::from(answer.start);
     let end = start + answer.text.chars().count() as i64;

@@ -1,4 +1,4 @@
-//! One split: its examples in, its features out, in order.
+//! Turns the examples of one split into features, in order.
 
 use artifact::{Contexts, Example, Examples};
 use squad::{FeatureTokenizer, LabelledAnswer, TokenizedContext, Window};
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ordered::in_order;
 use crate::unknown::OfQuestion;
 
-/// What is read of a split, and its name for messages.
+/// The inputs of a split, and its name for messages.
 #[derive(Debug)]
 pub struct Split {
     /// `train` or `validation`.
@@ -27,15 +27,15 @@ pub struct ExampleWindows<'a> {
     pub example: Example<'a>,
     /// At least one.
     pub windows: Vec<Window>,
-    /// How much of its context and answers the vocabulary does not know.
+    /// How many tokens of its context and answers are not in the vocabulary.
     pub unknown: OfQuestion,
 }
 
 impl Split {
-    /// Cuts all questions into windows on `threads` threads and hands them to `consume` in order.
+    /// Cuts all questions into windows on `threads` threads and passes them to `consume` in order.
     ///
-    /// The windows depend on the split and the tokenizer alone, not on the number of threads. The first error,
-    /// in the order of the examples, ends it, and so does `stop`, which is asked before each question.
+    /// The windows depend only on the split and the tokenizer, not on the number of threads. The first error, in the
+    /// order of the examples, ends it, and so does `stop`, which is checked before each question.
     pub fn tokenize<'a>(
         &'a self,
         tokenizer: &FeatureTokenizer,
@@ -62,10 +62,10 @@ impl Split {
     ) -> (Vec<ExampleWindows<'_>>, Option<Error>) {
         let range = blocks.ranges[block].clone();
         let mut done = Vec::with_capacity(range.len());
-        // The tokens of the context of the example before, which the next one most often shares.
+        // The tokens of the previous example's context; the next example usually has the same.
         let mut latest: Option<(u32, TokenizedContext)> = None;
         for index in range {
-            // One context of many megabytes is minutes of work with its questions.
+            // One context of many megabytes takes minutes with its questions.
             if stop() {
                 return (done, Some(Error::Interrupted));
             }

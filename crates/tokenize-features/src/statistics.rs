@@ -1,5 +1,4 @@
-//! What a split's features are like, and would be at other settings, for choosing `max_length` and `doc_stride` by
-//! evidence.
+//! Statistics of a split's features at the present and other settings, to help choose `max_length` and `doc_stride`.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +7,10 @@ use squad::{LabelledAnswer, Window, WindowSettings};
 
 use crate::question::QuestionTokens;
 
-/// Settings that are compared with the present one, as far as the model has the positions.
+/// Settings that are compared with the present one, if the model has enough positions.
 const ALTERNATIVES: [(usize, usize); 5] = [(128, 64), (256, 128), (320, 128), (384, 128), (512, 128)];
 
-/// Features in a batch of the trainer that pads to the longest of each.
+/// Features per batch of a trainer that pads each batch to its longest.
 const BATCH_FEATURES: u64 = 8;
 
 /// Counted while the features are written.
@@ -19,16 +18,16 @@ const BATCH_FEATURES: u64 = 8;
 pub struct Statistics {
     questions: u64,
     answered: u64,
-    /// How many questions have so many tokens together with their context and the special tokens.
+    /// How many questions have this many tokens, including their context and the special tokens.
     pair_lengths: Lengths,
-    /// Of the features written.
+    /// The figures of the written features.
     present: OfSettings,
-    /// By counting alone.
+    /// Other settings, only counted.
     alternatives: Vec<OfSettings>,
 }
 
 impl Statistics {
-    /// Nothing counted yet. `positions`: those of the model.
+    /// Empty statistics; `positions` are those of the model.
     #[must_use]
     pub fn new(present: WindowSettings, positions: usize) -> Self {
         let alternatives =
@@ -64,7 +63,7 @@ impl Statistics {
         }
     }
 
-    /// For the manifest: what the present settings give, and under `window_settings` all that were compared.
+    /// The metrics for the manifest: those of the present settings, and under `window_settings` all that were compared.
     #[must_use]
     pub fn metrics(&self) -> Value {
         let mut metrics = json!({ "questions": self.questions });
@@ -84,16 +83,16 @@ impl Statistics {
     }
 }
 
-/// What windows of one size are like.
+/// Figures about windows of one size.
 #[derive(Debug)]
 struct OfSettings {
     settings: WindowSettings,
     several_windows: u64,
     lost: u64,
-    /// Questions that the stage would stop at.
+    /// Questions at which the stage would stop.
     too_long: u64,
     lengths: Lengths,
-    /// The batch that is being filled: its features, and the longest of them.
+    /// The batch that is being filled: its number of features, and the longest of them.
     batch: (u64, u64),
     /// Tokens of the full batches, padded to the longest of each.
     batch_room: u64,
@@ -169,7 +168,7 @@ impl Lengths {
         })
     }
 
-    /// The smallest length that at least so many per cent do not exceed; 0 where there is none.
+    /// The smallest length that at least this many per cent do not exceed; 0 if there is none.
     fn percentile(&self, percent: u64) -> usize {
         let wanted = (self.count() * percent).div_ceil(100);
         let mut reached = 0;

@@ -1,4 +1,4 @@
-//! How many tokens the vocabulary has no word for: `[UNK]` in questions, contexts and gold answers.
+//! Counts unknown tokens: `[UNK]` in questions, contexts and gold answers.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use artifact::Example;
 use serde_json::{Value, json};
 use squad::{TokenizedContext, Window};
 
-/// Above this share the vocabulary and the data are of different languages, or the tokenizer is not the model's own.
+/// Above this share, the vocabulary and the data have different languages, or the tokenizer is not the model's own.
 const MOST: f64 = 0.02;
 
 /// Tokens, and how many of them are `[UNK]`.
@@ -36,16 +36,16 @@ impl Count {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OfQuestion {
     context: Count,
-    /// Of all its gold answers.
+    /// The counts of all its gold answers.
     answers: Count,
 }
 
 impl OfQuestion {
-    /// Counts the whole context, and the tokens of it that any gold answer covers, for each of them.
+    /// Counts the whole context, and for each gold answer the tokens that it covers.
     pub fn of(example: &Example<'_>, context: &TokenizedContext, unknown_id: Option<i32>) -> Self {
         let mut answers = Count::default();
         for answer in &example.answers {
-            // -1: an accepted wording that the context does not hold.
+            // -1: an accepted answer that is not in the context.
             let Ok(start) = u32::try_from(answer.start) else { continue };
             let end = start.saturating_add(answer.text.chars().count() as u32);
             let first = context.offsets().partition_point(|token| token.1 <= start);
@@ -62,7 +62,7 @@ pub struct UnknownTokens {
     questions: Count,
     contexts: Count,
     answers: Count,
-    /// Contexts that are counted.
+    /// Contexts that have been counted.
     seen: HashSet<u32>,
 }
 
@@ -70,7 +70,7 @@ impl UnknownTokens {
     /// Counts a question, given one of its windows, and its context unless an earlier question had the same.
     pub fn count(&mut self, context_id: u32, window: &Window, of: OfQuestion, unknown_id: Option<i32>) {
         let question = window.input_ids.iter().zip(&window.offset_mapping).skip(1);
-        // Up to the `[SEP]` behind it; an empty context has a second one right after.
+        // Up to the `[SEP]` after it; an empty context has a second one right after.
         let special_tokens = if window.offset_mapping.iter().any(Option::is_some) { 1 } else { 2 };
         let ids: Vec<i32> = question.take_while(|(_, offset)| offset.is_none()).map(|(id, _)| *id).collect();
         self.questions.add(Count::of(&ids[..ids.len().saturating_sub(special_tokens)], unknown_id));
@@ -94,7 +94,7 @@ impl UnknownTokens {
             .into()
     }
 
-    /// Warns where the vocabulary does not fit the split.
+    /// Warns if the vocabulary does not fit the split.
     pub fn warn(&self, split: &str) {
         if self.parts().iter().all(|(_, count)| count.share() <= MOST) {
             return;
@@ -105,7 +105,8 @@ impl UnknownTokens {
             questions = percent(self.questions),
             contexts = percent(self.contexts),
             answers = percent(self.answers),
-            "the base model's vocabulary does not fit the data: many tokens are [UNK]; use a base model of its language"
+            "the base model's vocabulary does not fit the data: many tokens are [UNK]; use a base model for the language of \
+             the data"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Prints the order in which an epoch takes its features, as JSON: `order FEATURES SEED EPOCH`.
+//! Prints the order of an epoch's features, as JSON: `order FEATURES SEED EPOCH`.
 
 use std::process::ExitCode;
 

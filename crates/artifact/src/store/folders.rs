@@ -1,4 +1,4 @@
-//! The folders of a store, as they are: finished, in the making, or left over; and how one is deleted.
+//! The folders of a store (finished, unfinished or left over), and how one is deleted.
 
 use std::collections::HashSet;
 use std::io;
@@ -12,10 +12,10 @@ use crate::lock::Lock;
 use crate::partial::{OLD_PREFIX, Partial, remove_dir_if_there};
 use crate::{DAMAGED_PREFIX, PARTIAL_PREFIX, Result, SMALL_FILE_BYTES, file_name, read_small};
 
-/// What is being deleted is called so, so that nobody takes what a kill leaves of it for an artifact.
+/// Prefix of folders that are being deleted, so that the remains after a kill are not taken for an artifact.
 const REMOVED_PREFIX: &str = ".removed-";
 
-/// A file of this name in an artifact's folder says that the artifact is not to be deleted.
+/// A file of this name in an artifact's folder protects the artifact from deletion.
 const KEEP: &str = ".keep";
 
 /// One folder of the store.
@@ -28,33 +28,34 @@ pub struct Folder {
     pub dir: PathBuf,
 }
 
-/// What a folder's name says of it.
+/// What a folder is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FolderKind {
     /// An artifact that was finished.
     Finished,
     /// The same, through a symbolic link: its files are elsewhere.
     Linked,
-    /// In the making, or left by an interrupted run.
+    /// In progress, or left by an interrupted run.
     Unfinished,
     /// A damaged artifact that another has replaced.
     Damaged,
-    /// Moved aside while its successor took its place; left only by a kill in that instant.
+    /// Moved aside while its successor took its place; it stays only if the process was killed at that moment.
     Old,
-    /// What an interrupted deletion left.
+    /// The remains of an interrupted deletion.
     Removed,
 }
 
-/// What a folder takes up.
+/// Size and age of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
     pub bytes: u64,
-    /// The last change of a file in it, or of its name.
+    /// The time of the last change of a file in it, or of its name.
     pub changed: SystemTime,
 }
 
 impl Store {
-    /// All folders of all stages, also of those that this build does not know. What distilburn does not name so is left out.
+    /// All folders of all stages, including stages that this build does not know. Folders with other names than
+    /// distilburn's are left out.
     pub fn folders(&self) -> Result<Vec<Folder>> {
         let mut folders = Vec::new();
         for stage in names(self.root())?.into_iter().filter(|name| !name.starts_with('.')) {
@@ -77,7 +78,7 @@ impl Store {
         Ok(folders)
     }
 
-    /// The artifact that a path leads into, as stage and fingerprint; none where it leads elsewhere.
+    /// The artifact that a path leads into, as stage and fingerprint; `None` if it leads elsewhere.
     #[must_use]
     pub fn artifact_around(&self, path: &Path) -> Option<(String, String)> {
         let root = self.root().canonicalize().ok()?;
@@ -88,11 +89,11 @@ impl Store {
         Some((stage, parse(&folder)?.1.to_owned()))
     }
 
-    /// Deletes a folder, unless a process is making the artifact. It loses its name first, so that a process that looks
-    /// for it finds all of it or nothing.
+    /// Deletes a folder, unless a process is writing the artifact. The folder is renamed first, so that another process
+    /// finds all of it or nothing.
     ///
     /// # Errors
-    /// [`crate::Error::Locked`] where it is being made.
+    /// [`crate::Error::Locked`] if a process is writing it.
     pub fn remove(&self, folder: &Folder) -> Result<()> {
         let stage_dir = self.root().join(&folder.stage);
         let partial = Partial::dir_in_store(&stage_dir, &folder.fingerprint);
@@ -127,7 +128,7 @@ impl Folder {
         self.dir.join(KEEP).exists()
     }
 
-    /// What an unfinished one is being made from: the parts of its fingerprint. None where that is not known.
+    /// The parts of the fingerprint of an unfinished artifact: what it is made from. `None` if unknown.
     #[must_use]
     pub fn parts(&self) -> Option<Value> {
         let bytes = read_small(&self.dir.join(file_name::PARTS), SMALL_FILE_BYTES).ok()?;
@@ -135,7 +136,7 @@ impl Folder {
     }
 }
 
-/// What a name in a stage's folder stands for, and the fingerprint in it.
+/// The meaning of a name in a stage's folder, and the fingerprint in it.
 fn parse(name: &str) -> Option<(FolderKind, &str)> {
     let prefixes = [
         (PARTIAL_PREFIX, FolderKind::Unfinished),
@@ -159,7 +160,7 @@ fn parse(name: &str) -> Option<(FolderKind, &str)> {
     is_fingerprint.then_some((kind, fingerprint))
 }
 
-/// The names in a folder, sorted; none where there is no folder.
+/// The names in a folder, sorted; empty if there is no folder.
 fn names(dir: &Path) -> Result<Vec<String>> {
     let mut names = match fs_err::read_dir(dir) {
         Ok(entries) => entries
@@ -172,7 +173,7 @@ fn names(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Adds up a folder's files. Files that go meanwhile, as those of a training do, do not count.
+/// Adds up a folder's files. Files that disappear meanwhile, as those of a training do, do not count.
 fn add(dir: &Path, usage: &mut Usage) -> Result<()> {
     let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     let entries = match fs_err::read_dir(dir) {
@@ -195,19 +196,19 @@ fn add(dir: &Path, usage: &mut Usage) -> Result<()> {
     Ok(())
 }
 
-/// When a folder got its name, which its files are older than.
+/// When a folder got its name; its files are older.
 fn renamed(metadata: &std::fs::Metadata) -> SystemTime {
     use std::os::unix::fs::MetadataExt;
     let seconds = u64::try_from(metadata.ctime()).unwrap_or_default();
     SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds)
 }
 
-/// What an artifact was made from, as the parts of its fingerprint say it.
+/// What an artifact was made from, according to the parts of its fingerprint.
 #[derive(Debug, Default)]
 pub struct References {
     /// Fingerprints of artifacts, and hashes of single files.
     single: HashSet<String>,
-    /// Hashes of the files of folders, a model's say.
+    /// Hashes of the files of folders, such as a model's.
     folders: Vec<Vec<String>>,
 }
 
@@ -235,7 +236,7 @@ impl References {
         }
     }
 
-    /// Whether an artifact is among it: by its fingerprint, or because the files that were read are all in it.
+    /// Whether an artifact is among these inputs: by its fingerprint, or because it holds all files that were read.
     #[must_use]
     pub fn include(&self, fingerprint: &str, manifest: Option<&crate::Manifest>) -> bool {
         let hashes: HashSet<&str> = manifest

@@ -30,7 +30,7 @@ impl Assets {
         Ok(Self { table: Table::open(path, &[&ASSETS])? })
     }
 
-    /// The bytes of a file, `None` where there is none of this name.
+    /// The bytes of a file; `None` if there is no such file.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter().find(|&(found, _)| found == name).map(|(_, data)| data)

@@ -1,4 +1,4 @@
-//! What is odd about the data that came in, a row for each oddity: `audit`.
+//! The findings about the incoming data, one row per finding: `audit`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ mod finding;
 
 pub use finding::{Finding, Outcome, Severity};
 
-/// What is odd about the data: ingest/`audit.arrow`.
+/// The findings about the data: ingest/`audit.arrow`.
 pub static AUDIT: Kind = Kind { name: "audit", version: 1, producer: "ingest", columns };
 
 fn columns() -> Vec<Field> {
@@ -39,31 +39,31 @@ fn columns() -> Vec<Field> {
     ]
 }
 
-/// One finding about one question; what does not apply is `None`.
+/// One finding about one question. Values that do not apply are `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRow {
     /// `train` or `validation`.
     pub split: String,
-    /// Of the question; of a paragraph its first question's.
+    /// The question's id; for a paragraph, that of its first question.
     pub id: String,
     pub finding: Finding,
-    /// What became of the question.
+    /// What happened to the question.
     pub outcome: Outcome,
     /// `id`, `context`, `question` or `answers`.
     pub field: String,
     /// Which of the question's answers, from 0.
     pub answer_index: Option<u32>,
-    /// The answer as the data has it.
+    /// The answer, as in the data.
     pub answer_text: Option<String>,
-    /// Its start as the data has it, in characters.
+    /// Its start, as in the data, in characters.
     pub answer_start: Option<i32>,
-    /// What the context reads where the answer is, or what stands there instead.
+    /// The context's text at the answer's place, or what is there instead.
     pub found_text: Option<String>,
     /// Where the answer is in the context, in characters.
     pub found_start: Option<i32>,
     /// The question that this one repeats.
     pub other_id: Option<String>,
-    /// In words, what the columns do not say.
+    /// A remark in words, about what the columns do not say.
     pub detail: Option<String>,
 }
 

@@ -28,7 +28,7 @@ fn columns() -> Vec<Field> {
 /// A paragraph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context<'a> {
-    /// The article that it is from.
+    /// The article's title.
     pub title: &'a str,
     /// Its text.
     pub context: &'a str,
@@ -75,8 +75,8 @@ impl Contexts {
     ///
     /// # Panics
     ///
-    /// Where there is none, like indexing a slice. [`crate::Examples::check_contexts`] rules that out at once for
-    /// the ids of a table.
+    /// If there is none, like indexing a slice. [`crate::Examples::check_contexts`] rules that out for all ids of a
+    /// table at once.
     #[must_use]
     pub fn get(&self, context_id: u32) -> Context<'_> {
         let (batch, row) = self.table.locate(context_id as usize);

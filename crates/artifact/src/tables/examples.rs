@@ -35,9 +35,9 @@ pub struct Example<'a> {
     pub id: &'a str,
     /// The row of its paragraph in contexts.
     pub context_id: u32,
-    /// The question as the data set has it.
+    /// The question as in the data set.
     pub question: &'a str,
-    /// What annotators marked; may be none.
+    /// The annotators' answers; may be empty.
     pub answers: Vec<Answer<'a>>,
     /// Whether the paragraph does not answer it (`SQuAD` v2.0).
     pub is_impossible: bool,
@@ -46,9 +46,9 @@ pub struct Example<'a> {
 /// A marked answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer<'a> {
-    /// The words, as they stand in the paragraph.
+    /// The text, as in the paragraph.
     pub text: &'a str,
-    /// Where they begin in it, in characters.
+    /// The start in the paragraph, in characters.
     pub start: i32,
 }
 
@@ -80,7 +80,7 @@ impl Examples {
         for batch in &batches {
             if !batch.answer_texts.offsets().lengths().eq(batch.answer_starts.offsets().lengths()) {
                 return Err(
-                    table.damaged("a row has more answer_texts than answer_starts, or fewer".to_owned())
+                    table.damaged("a row has different numbers of answer_texts and answer_starts".to_owned())
                 );
             }
         }
@@ -103,7 +103,7 @@ impl Examples {
     ///
     /// # Panics
     ///
-    /// Where there is none, like indexing a slice.
+    /// If there is none, like indexing a slice.
     #[must_use]
     pub fn get(&self, index: usize) -> Example<'_> {
         let (batch, row) = self.table.locate(index);

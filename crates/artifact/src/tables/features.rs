@@ -43,9 +43,9 @@ pub struct Feature<'a> {
     pub example_index: u32,
     /// `[CLS] question [SEP] part of the context [SEP]`, without padding.
     pub input_ids: &'a [i32],
-    /// Where each token stands in the context.
+    /// The place of each token in the context.
     pub offset_mapping: Offsets<'a>,
-    /// The first token of the answer; that of `[CLS]` where the window does not hold it whole.
+    /// The first token of the answer; `[CLS]` if the window does not hold the whole answer.
     pub start_position: i32,
     /// Its last token, inclusive.
     pub end_position: i32,
@@ -54,9 +54,9 @@ pub struct Feature<'a> {
 /// The place of each token of a window in the context, in characters.
 #[derive(Debug, Clone, Copy)]
 pub struct Offsets<'a> {
-    /// Starts and ends by turns, of this window.
+    /// Alternating starts and ends of this window.
     ends: &'a [i32],
-    /// Of the whole batch; this window's begin at `first`.
+    /// Which offsets of the whole batch are not null; this window's begin at `first`.
     inside: Option<&'a NullBuffer>,
     first: usize,
 }
@@ -74,8 +74,8 @@ impl Offsets<'_> {
         self.ends.is_empty()
     }
 
-    /// Start and end (exclusive) of a token, in characters; `None` for the question, special tokens and beyond
-    /// the window.
+    /// Start and end (exclusive) of a token, in characters; `None` for the question, for special tokens and outside the
+    /// window.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<(u32, u32)> {
         let pair = self.ends.get(2 * index..2 * index + 2)?;
@@ -116,7 +116,7 @@ impl Features {
         let batches: Vec<Batch> = table.batches.iter().map(Batch::new).collect();
         for batch in &batches {
             if !batch.input_ids.offsets().lengths().eq(batch.offset_mapping.offsets().lengths()) {
-                return Err(table.damaged("a row has more input_ids than offsets, or fewer".to_owned()));
+                return Err(table.damaged("a row has different numbers of input_ids and offsets".to_owned()));
             }
         }
         Ok(Self { table, batches })
@@ -138,7 +138,7 @@ impl Features {
     ///
     /// # Panics
     ///
-    /// Where there is none, like indexing a slice.
+    /// If there is none, like indexing a slice.
     #[must_use]
     pub fn get(&self, index: usize) -> Feature<'_> {
         let (batch, row) = self.table.locate(index);

@@ -21,7 +21,7 @@ fn columns() -> Vec<Field> {
 /// A file of an exported model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportedFile {
-    /// Inside the artifact, with `/`.
+    /// The path inside the artifact, with `/`.
     pub path: String,
     /// Its size.
     pub bytes: u64,

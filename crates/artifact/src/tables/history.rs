@@ -54,7 +54,7 @@ impl HistoryKind {
     }
 }
 
-/// A step, or a validation; what does not apply is `None`.
+/// A step, or a validation. Values that do not apply are `None`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryRow {
     /// Steps attempted so far, this one included.
@@ -64,7 +64,7 @@ pub struct HistoryRow {
     pub kind: HistoryKind,
     /// Mean over the features.
     pub loss: f64,
-    /// Of this step.
+    /// The rate of this step.
     pub learning_rate: Option<f64>,
     /// Global L2 norm of the gradients before clipping.
     pub grad_norm: Option<f64>,

@@ -1,4 +1,4 @@
-//! The answer to each question, its rivals and its scores: `predictions`.
+//! The answer to each question, the other candidates and the scores: `predictions`.
 
 use std::path::Path;
 
@@ -44,15 +44,15 @@ fn candidate_fields() -> Fields {
 pub struct Prediction {
     /// The question's.
     pub id: String,
-    /// Empty where it is left unanswered.
+    /// Empty if the question is left unanswered.
     pub prediction_text: String,
-    /// Its first character in the context, -1 where unanswered.
+    /// Its first character in the context; -1 if unanswered.
     pub start_char: i32,
-    /// After its last character, -1 where unanswered.
+    /// The character after its last one; -1 if unanswered.
     pub end_char: i32,
     /// Start logit + end logit.
     pub score: f64,
-    /// The score of no answer, where the data set allows for it.
+    /// The score of "no answer", if the data set allows it.
     pub null_score: Option<f64>,
     /// The best spans, best first.
     pub n_best: Vec<Candidate>,
@@ -64,7 +64,7 @@ pub struct Prediction {
 /// One of the best spans.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// As it stands in the context.
+    /// The text, as in the context.
     pub text: String,
     /// Its first character in the context.
     pub start_char: i32,
@@ -88,7 +88,7 @@ impl Predictions {
         Ok(Self { table: Table::open(path, &[&PREDICTIONS])? })
     }
 
-    /// Checks that there is a prediction for each of so many questions.
+    /// Checks that there are predictions for this many questions.
     pub fn check_length(&self, questions: usize) -> Result<()> {
         if self.len() == questions {
             return Ok(());
@@ -112,7 +112,7 @@ impl Predictions {
     ///
     /// # Panics
     ///
-    /// Where there is none, like indexing a slice.
+    /// If there is none, like indexing a slice.
     #[must_use]
     pub fn get(&self, index: usize) -> Prediction {
         let (batch, row) = self.table.locate(index);

@@ -27,9 +27,9 @@ fn columns() -> Vec<Field> {
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileRow {
-    /// Of MLPerf Inference: `SingleStream`, one question after another, or `Offline`, all of them at once.
+    /// The scenario of MLPerf Inference: `SingleStream`, one question after another, or `Offline`, all of them at once.
     pub scenario: String,
-    /// `end to end`, from text to answer, or `model`, the forward passes alone.
+    /// `end to end`, from text to answer, or `model`, only the forward passes.
     pub scope: String,
     /// `p50_ms`, `p90_ms`, `p99_ms`, `questions_per_s` or `tokens_per_s`.
     pub measure: String,

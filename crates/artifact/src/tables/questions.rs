@@ -1,4 +1,4 @@
-//! What became of each question of an evaluation: `questions`. It holds no text but ids and the names of slices.
+//! The result of each question of an evaluation: `questions`. Its only texts are ids and the names of slices.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::kind::{Kind, column, list_of, nullable};
 use crate::row_writer::{Row, write_rows};
 use crate::table::Table;
 
-/// What became of each question: report/`questions.arrow`.
+/// The result of each question: report/`questions.arrow`.
 pub static QUESTIONS: Kind = Kind { name: "questions", version: 1, producer: "report", columns };
 
 fn columns() -> Vec<Field> {
@@ -28,13 +28,13 @@ fn columns() -> Vec<Field> {
     ]
 }
 
-/// A question. Scores are 0–1, those of the base model before fine-tuning.
+/// A question. Scores are 0–1. Those of the base model are from before fine-tuning.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuestionRow {
     pub id: String,
-    /// As `slicing=value`.
+    /// The slices, as `slicing=value`.
     pub slices: Vec<String>,
-    /// Of a wrong answer.
+    /// The category of a wrong answer.
     pub category: Option<String>,
     pub exact_match: f64,
     pub f1: f64,

@@ -40,7 +40,7 @@ fn columns() -> Vec<Field> {
     columns
 }
 
-/// A mean score in per cent, and its 95 % interval where there is one.
+/// A mean score in per cent, and its 95 % interval if there is one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScoreWithInterval {
     pub mean: f64,
@@ -59,11 +59,11 @@ pub struct SliceRow {
     pub base_exact_match: ScoreWithInterval,
     /// Before fine-tuning.
     pub base_f1: ScoreWithInterval,
-    /// Of "fine-tuning changed nothing in F1"; corrected for the number of slices.
+    /// The p-value of "fine-tuning did not change F1", corrected for the number of slices.
     pub p_value_of_gain: Option<f64>,
-    /// F1 less that of the other questions, in points.
+    /// F1 minus that of the other questions, in points.
     pub difference_from_rest: Option<f64>,
-    /// Of "its F1 is that of the other questions"; corrected for the number of slices.
+    /// The p-value of "its F1 equals that of the other questions", corrected for the number of slices.
     pub p_value_of_rest: Option<f64>,
 }
 

@@ -17,8 +17,7 @@ pub use writer::TensorsWriter;
 pub static TENSORS: Kind = Kind { name: "tensors", version: 1, producer: "ingest", columns };
 /// The best weights of a training: train/`weights.arrow`.
 pub static WEIGHTS: Kind = Kind { name: "weights", version: 1, producer: "train", columns };
-/// What a training resumes from, parameters and optimizer state by name, counters in the metadata:
-/// train/`checkpoints/step-….arrow`.
+/// A checkpoint: weights and optimizer state by name, counters in the metadata: train/`checkpoints/step-….arrow`.
 pub static CHECKPOINT: Kind = Kind { name: "checkpoint", version: 1, producer: "train", columns };
 
 fn columns() -> Vec<Field> {
@@ -33,7 +32,7 @@ fn columns() -> Vec<Field> {
 /// A tensor inside a mapped file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorView<'a> {
-    /// The name that weight files have for it.
+    /// Its name in weight files.
     pub name: &'a str,
     /// `F32`, `F16`, `BF16`, `I64`, … as safetensors spells it.
     pub dtype: &'a str,
@@ -67,7 +66,7 @@ impl TensorView<'_> {
         }
         let expected = match expected {
             Some(bytes) => format!("expected {bytes}"),
-            None => "which is no dtype and shape of safetensors".to_owned(),
+            None => "which is not a dtype and shape of safetensors".to_owned(),
         };
         Err(Error::TensorSize {
             name: self.name.to_owned(),
@@ -79,7 +78,7 @@ impl TensorView<'_> {
     }
 }
 
-/// Bytes of one element, `None` for a type that safetensors does not have.
+/// Bytes of one element; `None` for a type that safetensors does not have.
 fn element_bytes(dtype: &str) -> Option<usize> {
     match dtype {
         "BOOL" | "U8" | "I8" | "F8_E4M3" | "F8_E5M2" => Some(1),
@@ -225,7 +224,7 @@ mod tests {
         }
         writer.push_f32("w", &[1], &[1.0]).unwrap();
         let error = writer.push_f32("w", &[1], &[1.0]).unwrap_err().to_string();
-        assert!(error.ends_with("there already is a tensor `w`"), "{error}");
+        assert!(error.ends_with("there is already a tensor `w`"), "{error}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn columns() -> Vec<Field> {
     ]
 }
 
-/// The time that steps took.
+/// The time of some steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimingRow {
     /// Steps attempted so far.
@@ -35,7 +35,7 @@ pub struct TimingRow {
     pub features: u64,
     /// Tokens since the row before, without padding.
     pub tokens: u64,
-    /// Mean of the steps since the row before.
+    /// Mean over the steps since the row before.
     pub step_ms: f64,
 }
 

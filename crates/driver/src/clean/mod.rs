@@ -1,4 +1,4 @@
-//! `clean`: what the store holds, what of it can go, and deleting that.
+//! `clean`: lists what the store holds and what can be deleted, and deletes it.
 //!
 //! What may be deleted is decided in `verdict`; how a folder is deleted, in `artifact::Store`.
 
@@ -21,17 +21,17 @@ use crate::cli::CleanOptions;
 use crate::running::Running;
 use crate::table::{align, size};
 
-/// A lock of another machine cannot be asked: for so long after the last change, a process may have it.
+/// The state of another machine's lock is unknown: for this long after the last change, a process may hold it.
 const FOREIGN: Duration = Duration::from_hours(24);
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The store, and what becomes of each of its folders.
+/// The store, and what happens to each of its folders.
 struct Survey {
     store: Store,
     entries: Vec<Entry>,
     verdicts: Vec<Verdict>,
-    /// What `--keep 1` would delete in addition, where `--keep` was not typed: folders and bytes.
+    /// What `--keep 1` would delete in addition, if `--keep` was not typed: folders and bytes.
     with_keep: Option<(usize, u64)>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn clean(options: &CleanOptions) -> Result<(), Error> {
     let deleted = if nothing_goes || options.dry_run || !(options.yes || survey.is_agreed(options)?) {
         HashSet::new()
     } else {
-        // The store and the settings may have changed while the question was open.
+        // The store and the settings may have changed while the user was asked.
         let again = Survey::of(options)?;
         let shown: HashSet<&Folder> = survey.going().map(|entry| &entry.folder).collect();
         delete(
@@ -234,7 +234,7 @@ fn look(store: &Store, folder: Folder) -> Result<Entry, Error> {
     Ok(Entry { folder, usage, manifest, fault, running, is_pinned, is_latest })
 }
 
-/// What these settings lead to, and what each profile of their file does as far as that is known without the network.
+/// What these settings use, and what each profile of their file uses, as far as that is known without the network.
 fn wanted(workspace: &Workspace) -> Result<Wanted, Error> {
     let mut wanted = Wanted::default();
     add(&mut wanted, workspace, &workspace.plan()?);
@@ -247,7 +247,9 @@ fn wanted(workspace: &Workspace) -> Result<Wanted, Error> {
         });
         match planned {
             Ok((planned, workspace)) => add(&mut wanted, &workspace, &planned),
-            Err(error) => tracing::debug!(profile, %error, "no plan: it leads to nothing that is here"),
+            Err(error) => {
+                tracing::debug!(profile, %error, "no plan for this profile: its inputs are not here")
+            }
         }
     }
     Ok(wanted)
@@ -260,7 +262,7 @@ fn add(wanted: &mut Wanted, workspace: &Workspace, planned: &[stage::Planned]) {
     name_artifacts(&settings, &workspace.store, &mut wanted.named);
 }
 
-/// Artifacts that a setting leads into, such as `train.init_from` to an exported model of the same store.
+/// Artifacts that a setting names, such as `train.init_from` with an exported model of the same store.
 fn name_artifacts(settings: &Value, store: &Store, named: &mut HashSet<(String, String)>) {
     match settings {
         Value::String(text) => named.extend(store.artifact_around(Path::new(text))),

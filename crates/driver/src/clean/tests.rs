@@ -1,4 +1,4 @@
-//! What may be deleted, case by case, without a file being touched but those of the unfinished.
+//! What may be deleted, case by case. Only the tests of unfinished folders touch files.
 
 use serde_json::json;
 
@@ -210,7 +210,7 @@ fn an_unfinished_artifact_keeps_its_inputs_as_long_as_it_stays() {
     let path = partial.dir().display().to_string();
     assert_eq!(going(&with(8), &Wanted::default(), Some(1)), ["i2", "t1", "t2", "e1", &path]);
     let wanted = Wanted { fingerprints: [fingerprint("p")].into(), ..Wanted::default() };
-    assert_eq!(going(&with(8), &wanted, Some(1)), ["t1", "t2", "e1"], "the settings lead to it");
+    assert_eq!(going(&with(8), &wanted, Some(1)), ["t1", "t2", "e1"], "the settings use it");
     let running = Entry { running: Some(Running::elsewhere(partial.dir())), ..unfinished(8) };
     let entries: Vec<_> = chains().into_iter().chain([running]).collect();
     assert_eq!(going(&entries, &Wanted::default(), Some(1)), ["t1", "t2", "e1"]);

@@ -13,9 +13,9 @@ use crate::running::Running;
 pub(super) struct Entry {
     pub(super) folder: Folder,
     pub(super) usage: Usage,
-    /// Of an artifact, where it can be read.
+    /// The manifest of an artifact, if it can be read.
     pub(super) manifest: Option<Manifest>,
-    /// What an artifact that is finished cannot be used for.
+    /// Why a finished artifact cannot be used.
     pub(super) fault: Option<Fault>,
     pub(super) running: Option<Running>,
     pub(super) is_pinned: bool,
@@ -26,11 +26,11 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
     Damaged(String),
-    /// It may be whole, and this build cannot tell.
+    /// It may be intact, but this build cannot tell.
     Unreadable(String),
 }
 
-/// What becomes of a folder.
+/// What happens to a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     Stays(String),
@@ -40,7 +40,7 @@ pub(super) enum Verdict {
 /// What the settings need.
 #[derive(Default)]
 pub(super) struct Wanted {
-    /// Fingerprints of the artifacts that they lead to.
+    /// Fingerprints of the artifacts that they use.
     pub(super) fingerprints: HashSet<String>,
     /// What these are made from.
     pub(super) references: Vec<References>,
@@ -53,7 +53,7 @@ pub(super) struct Wanted {
 pub(super) struct Rules {
     /// Newest artifacts of each stage that stay; none = all of them.
     pub(super) keep: Option<usize>,
-    /// What is unfinished or damaged stays for so long.
+    /// Unfinished and damaged folders stay for this long.
     pub(super) older_than: Duration,
     pub(super) now: SystemTime,
 }
@@ -63,7 +63,7 @@ impl Entry {
         now.duration_since(self.usage.changed).unwrap_or_default()
     }
 
-    /// When its making began; artifacts of one second are told apart by their last change.
+    /// When the run that made it began; artifacts of the same second are ordered by their last change.
     pub(super) fn started(&self) -> (&str, SystemTime) {
         let started = self.manifest.as_ref().and_then(|manifest| manifest.run.get("started")?.as_str());
         (started.unwrap_or_default(), self.usage.changed)
@@ -73,7 +73,7 @@ impl Entry {
         matches!(self.folder.kind, FolderKind::Finished | FolderKind::Linked) && self.fault.is_none()
     }
 
-    /// What it was made from, for one that can be used or resumed. None where that is not known.
+    /// The inputs of an artifact that can be used or resumed. None if unknown.
     fn references(&self) -> Option<References> {
         let parts = match self.folder.kind {
             FolderKind::Finished | FolderKind::Linked => match (&self.manifest, &self.fault) {
@@ -94,7 +94,7 @@ impl Entry {
     }
 }
 
-/// One verdict for each entry. What something needs that stays, stays too.
+/// One verdict for each entry. An input of anything that stays also stays.
 pub(super) fn decide(entries: &[Entry], wanted: &Wanted, rules: Rules) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> =
         entries.iter().map(|entry| alone(entry, entries, wanted, rules)).collect();
@@ -102,7 +102,7 @@ pub(super) fn decide(entries: &[Entry], wanted: &Wanted, rules: Rules) -> Vec<Ve
         protect(entries, &mut verdicts, |entry| {
             references
                 .include(&entry.folder.fingerprint, entry.manifest.as_ref())
-                .then(|| "an input of what the settings lead to".to_owned())
+                .then(|| "an input of what the settings use".to_owned())
         });
     }
     // Inputs have inputs.
@@ -136,7 +136,7 @@ fn protect(entries: &[Entry], verdicts: &mut [Verdict], reason: impl Fn(&Entry) 
     }
 }
 
-/// Of a folder by itself.
+/// The verdict on a folder by itself.
 fn alone(entry: &Entry, entries: &[Entry], wanted: &Wanted, rules: Rules) -> Verdict {
     use FolderKind::{Damaged, Finished, Linked, Old, Removed, Unfinished};
     let Folder { stage, fingerprint, kind, .. } = &entry.folder;
@@ -158,7 +158,7 @@ fn alone(entry: &Entry, entries: &[Entry], wanted: &Wanted, rules: Rules) -> Ver
     }
     match kind {
         Linked => stays("a symbolic link"),
-        Finished | Unfinished if is_wanted => stays("the settings lead to it"),
+        Finished | Unfinished if is_wanted => stays("the settings use it"),
         Finished => finished(entry, entries, rules),
         Removed => Verdict::Goes("left by an interrupted `distilburn clean`".to_owned()),
         Old if !has_successor(entry, entries) => stays("the only copy of an artifact"),

@@ -22,7 +22,7 @@ pub(super) struct Questions {
     pub(super) ids: Vec<String>,
     pub(super) ground_truths: Vec<Vec<String>>,
     pub(super) contexts: Vec<u32>,
-    /// A number for each article; none where a question has no title.
+    /// A number for each article; none if a question has no title.
     pub(super) articles: Option<Vec<u32>>,
     pub(super) slices: Vec<Vec<Slice>>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Run {
     pub(super) made_from: BTreeMap<String, Value>,
 }
 
-/// Runs that differ in their seed alone, or a single one.
+/// Runs that differ only in their seed, or a single run.
 pub(super) struct Side {
     pub(super) runs: Vec<Run>,
 }
@@ -92,7 +92,7 @@ pub(super) fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), E
     Ok((questions.expect("every side has at least one run"), sides))
 }
 
-/// What a word of the command line names.
+/// One model on the command line.
 enum Named {
     Evaluation(Evaluation),
     Predictions(PathBuf),
@@ -134,7 +134,7 @@ fn predict(model: &str, dataset: &Path, folder: &Path, options: &CompareOptions)
     }
 }
 
-/// The questions of a data set, each in a slice of every slicing but the number of windows, which nobody knows here.
+/// The questions of a data set, each with its slices. The number of windows is unknown here.
 fn of_dataset(path: &Path, own: &OwnSlices) -> Result<Questions, Error> {
     let mut questions = Questions {
         what: format!("questions of {}", path.display()),
@@ -169,7 +169,7 @@ fn of_dataset(path: &Path, own: &OwnSlices) -> Result<Questions, Error> {
     Ok(questions)
 }
 
-/// The number of a text, the next one where it is new.
+/// The number of a text; a new text gets the next number.
 fn number(known: &mut BTreeMap<String, u32>, text: &str) -> u32 {
     let next = known.len() as u32;
     *known.entry(text.to_owned()).or_insert(next)
@@ -183,7 +183,7 @@ fn push_title(articles: &mut Option<Vec<u32>>, titles: &mut BTreeMap<String, u32
     }
 }
 
-/// A file of predictions, scored as `score` does; `name` is whose they are.
+/// A file of predictions, scored as `score` does; `name` is the model's.
 fn of_predictions(
     name: String,
     path: &Path,
@@ -259,7 +259,7 @@ fn of_evaluation(
     Ok((questions, run))
 }
 
-/// Refuses other questions, or the same with other answers.
+/// Refuses other questions, and the same questions with other gold answers.
 fn check_same(questions: &Questions, own: &Questions, name: &str) -> Result<(), Error> {
     let refused =
         |reason: String| Err(Error::NotComparable { a: questions.what.clone(), b: name.to_owned(), reason });

@@ -97,7 +97,7 @@ impl Comparison {
                 Some(equivalence) if equivalence.p_value <= 1.0 - LEVEL => {
                     format!("A and B are equivalent within {MARGIN} points of F1")
                 }
-                _ => "no difference in F1 is shown, and none is ruled out".to_owned(),
+                _ => "no difference in F1 is shown, but a difference is not ruled out".to_owned(),
             },
             None => "all questions are about one context: nothing can be said about others".to_owned(),
         }

@@ -23,7 +23,7 @@ struct Found {
 
 type Findings = BTreeMap<Finding, Found>;
 
-/// The table at `path` in words; `summary` is the manifest's, where there is one.
+/// The table at `path` in words; `summary` is that of the manifest, if there is one.
 pub(super) fn text(path: &Path, summary: Option<&Value>, examples: usize) -> Result<String, Error> {
     let findings = read(path, examples)?;
     let mut text = "audit:\n".to_owned();
@@ -145,7 +145,7 @@ fn figures(summary: &Value) -> String {
     text
 }
 
-/// An example on a line, or on two where there is a remark.
+/// An example on one line, or on two if there is a remark.
 fn example(row: &AuditRow) -> String {
     let mut line = format!("  {:10}  {}", row.split, shorten(&row.id, TEXT_CHARACTERS));
     let place = |text: &Option<String>, start: Option<i32>| {

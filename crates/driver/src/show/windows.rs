@@ -1,4 +1,4 @@
-//! `show` of features: what windows of the present size give, and of others would.
+//! `show` of features: figures for windows of the present size and of others.
 
 use std::fmt::Write;
 
@@ -7,11 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::table::{columns, grouped};
 
-/// Where tokenize-features puts the comparison among the metrics of a split, and the share of words that the vocabulary
-/// lacks.
+/// The keys of the comparison, and of the share of unknown tokens, among the metrics of a split.
 const METRICS: [&str; 2] = ["window_settings", "unknown_tokens"];
 
-/// Takes the comparisons out of the metrics and puts them into tables, one for each split that has one.
+/// Moves the comparisons from the metrics into tables, one for each split that has one.
 pub(super) fn take(manifest: &Manifest, metrics: &mut Map<String, Value>) -> String {
     let mut text = String::new();
     for split in SplitName::ALL {

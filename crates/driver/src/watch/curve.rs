@@ -3,11 +3,11 @@
 /// `global_step` and a value.
 pub(super) type Point = (f64, f64);
 
-/// What is left of the smoothed value after one step; `+` and `-` go through these.
+/// The weights of the old smoothed value at each step; `+` and `-` switch between these.
 pub(super) const SMOOTHINGS: [f64; 7] = [0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99];
 
-/// An exponential mean with Adam's correction for its start. Points may be any number of steps apart: the result does
-/// not depend on how many of them were logged.
+/// An exponential mean, with Adam's bias correction at its start. Points may be any number of steps apart: the result
+/// does not depend on how many of them were logged.
 pub(super) fn smoothed(points: &[Point], smoothing: f64) -> Vec<Point> {
     let (mut sum, mut weight) = (0.0, 0.0);
     let mut earlier: Option<f64> = None;
@@ -31,13 +31,13 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// With a tick at every 1, 2, 2.5 or 5 times a power of ten, so that there are few of them.
+    /// An axis with a tick at every 1, 2, 2.5 or 5 times a power of ten, so that there are few of them.
     pub(super) fn to(highest: f64) -> Self {
         const INTERVALS: f64 = 4.0;
         let highest = if highest.is_finite() && highest > 0.0 { highest } else { 1.0 };
         let power = 10_f64.powf((highest / INTERVALS).log10().floor());
         let candidates = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * power);
-        // A rounding error more than the whole is not worth another tick.
+        // A rounding error above the end does not need another tick.
         let enough = |tick: &f64| *tick * INTERVALS >= highest * (1.0 - 1e-9);
         let tick = candidates.into_iter().find(enough).unwrap_or(10.0 * power);
         let count = (highest / tick - 1e-9).ceil();
@@ -46,7 +46,7 @@ impl Scale {
     }
 }
 
-/// A number of an axis, as short as it can be told.
+/// A number of an axis, as short as possible.
 pub(super) fn label(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),

@@ -14,12 +14,12 @@ use crate::running::last_line;
 pub(super) enum Wanted {
     /// The training that was worked on last in the store of this root.
     NewestOf(PathBuf),
-    /// An artifact, finished or in the making, its `metrics.jsonl`, or a store.
+    /// An artifact, finished or in progress, its `metrics.jsonl`, or a store.
     At(PathBuf),
 }
 
 impl Wanted {
-    /// The folder, or none where no training has begun yet.
+    /// The folder, or none if no training has begun yet.
     pub(super) fn find(&self) -> Result<Option<PathBuf>, Error> {
         let path = match self {
             Self::NewestOf(root) => return newest(&root.join("train"), |_| true),
@@ -54,20 +54,20 @@ impl Wanted {
         }
     }
 
-    /// What to say where there is nothing.
+    /// The message if there is no training.
     pub(super) fn nothing(&self) -> Error {
         let (Self::NewestOf(path) | Self::At(path)) = self;
         Error::NoTraining { path: path.clone() }
     }
 
-    /// Where a training is waited for.
+    /// The folder in which a training is expected.
     pub(super) fn path(&self) -> &Path {
         let (Self::NewestOf(path) | Self::At(path)) = self;
         path
     }
 }
 
-/// The training folder in `folder` whose lines are newest, among those whose name is asked for.
+/// The training folder in `folder` with the newest lines, among those with a matching name.
 fn newest(folder: &Path, asked_for: impl Fn(&str) -> bool) -> Result<Option<PathBuf>, Error> {
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
@@ -79,7 +79,7 @@ fn newest(folder: &Path, asked_for: impl Fn(&str) -> bool) -> Result<Option<Path
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        // The store keeps other hidden folders for a moment.
+        // The store has other hidden folders for short times.
         if name.starts_with('.') && !name.starts_with(PARTIAL_PREFIX) || !asked_for(&name) {
             continue;
         }

@@ -1,7 +1,7 @@
 //! `watch`: a running or finished training, from its files alone.
 //!
-//! Nothing is asked of the training and nothing is locked: it neither knows nor minds. `find` says which folder
-//! is meant, `training` reads it, `view` draws it, `plain` puts it into words.
+//! It locks nothing and does not affect the training. `find` finds the folder, `training` reads it, `view` draws it,
+//! and `plain` prints it as text.
 
 mod curve;
 mod find;

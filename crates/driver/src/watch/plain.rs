@@ -14,7 +14,7 @@ pub(super) fn text(training: &Training) -> String {
     let mut text =
         format!("train {}: {}\n{}\n", training.name(), training.state.as_str(), training.dir.display());
     let Some(last) = &training.last else {
-        text.push_str("model and data are being loaded\n");
+        text.push_str("loading the model and the data\n");
         return text;
     };
     let step = training.step.as_ref().unwrap_or(last);
@@ -41,7 +41,7 @@ pub(super) fn text(training: &Training) -> String {
     add("best F1", Some(best.unwrap_or_else(|| "no validation yet".to_owned())));
     let _ = write!(text, "{}", align(&rows));
     if training.state == State::Stopped {
-        text.push_str("the command that started it goes on with it\n");
+        text.push_str("the command that started it resumes it\n");
     }
     text
 }

@@ -1,4 +1,4 @@
-//! The terminal: keys, size, and when to look at the files again.
+//! The terminal: keys, size, and when to read the files again.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -13,18 +13,18 @@ use super::training::{State, Training};
 use super::view::{View, draw_waiting};
 use crate::Error;
 
-/// Between two looks at the files.
+/// The time between two reads of the files.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The smoothing that `metrics.jsonl` has.
 const FIRST_SMOOTHING: usize = 4;
 
-/// The exit code where a signal ended it.
+/// The exit code if a signal ended it.
 const INTERRUPTED: u8 = 130;
 
 /// Draws until `q` is pressed.
 pub(super) fn show(wanted: &Wanted) -> Result<ExitCode, Error> {
-    // What is wrong with the path is said before the screen changes.
+    // Errors about the path are reported before the screen changes.
     let training = look(wanted, None)?;
     let interrupt = Interrupt::install()?;
     let mut terminal = ratatui::try_init()?;
@@ -65,7 +65,7 @@ impl Screen<'_> {
         }
     }
 
-    /// Obeys a key; true for those that end it.
+    /// Handles a key; true if it ends the program.
     fn quits(&mut self, key: KeyEvent) -> bool {
         if key.kind == KeyEventKind::Release {
             return false;
@@ -81,8 +81,8 @@ impl Screen<'_> {
     }
 }
 
-/// Reads the training anew. While one runs it stays on the screen, whatever else begins in the same store; a finished
-/// one does not change.
+/// Reads the training again. A running training stays on the screen, even if another begins in the same store. A
+/// finished one does not change.
 fn look(wanted: &Wanted, shown: Option<Training>) -> Result<Option<Training>, Error> {
     let stays = shown.as_ref().filter(|training| training.state == State::Running && training.dir.is_dir());
     let dir = match stays {

@@ -84,7 +84,7 @@ fn no_size_and_no_training_makes_it_panic() {
 #[test]
 fn without_a_terminal_it_is_told_in_words() {
     assert_snapshot!(plain::text(&training(30, State::Stopped)));
-    assert!(plain::text(&training(0, State::Running)).contains("are being loaded"));
+    assert!(plain::text(&training(0, State::Running)).contains("loading the model"));
 }
 
 #[test]

@@ -10,12 +10,12 @@ use super::curve::Point;
 use crate::Error;
 use crate::running::{Running, last_line};
 
-/// Where a training stands.
+/// The state of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// A process is at it.
+    /// A process is running it.
     Running,
-    /// None is, and it is not finished: the same command goes on with it.
+    /// No process is, and it is not finished: the same command resumes it.
     Stopped,
     /// Its artifact is sealed.
     Finished,
@@ -39,12 +39,12 @@ pub(super) struct Validation {
     pub(super) f1: f64,
 }
 
-/// A training as its files have it at one moment.
+/// The state of a training at one moment, from its files.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Training {
     pub(super) dir: PathBuf,
     pub(super) state: State,
-    /// Since the last line was written.
+    /// The time since the last line was written.
     pub(super) age: Option<Duration>,
     /// The newest line of all.
     pub(super) last: Option<LiveRow>,
@@ -57,8 +57,8 @@ pub(super) struct Training {
 }
 
 impl Training {
-    /// Reads the folder. A finished training has every step in `history.arrow`; before that, the lines have one of
-    /// `train.log_every_steps`.
+    /// Reads the folder. A finished training has every step in `history.arrow`; before that, there is a line every
+    /// `train.log_every_steps` steps.
     pub(super) fn read(dir: &Path) -> Result<Self, Error> {
         let rows = match artifact::read_live(&dir.join(file_name::METRICS)) {
             Ok(rows) => rows,
@@ -100,7 +100,7 @@ impl Training {
         }
     }
 
-    /// The folder's name without what marks it as unfinished; fingerprints in their short form.
+    /// The folder's name without the prefix of unfinished ones; fingerprints are shortened.
     pub(super) fn name(&self) -> String {
         let name = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
         let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -109,7 +109,7 @@ impl Training {
         if is_fingerprint { name[..12].to_owned() } else { name.to_owned() }
     }
 
-    /// The validation with the highest F1, the earliest of equals.
+    /// The validation with the highest F1; the earliest if several are equal.
     pub(super) fn best(&self) -> Option<&Validation> {
         self.validations.iter().rev().max_by(|a, b| a.f1.total_cmp(&b.f1))
     }
@@ -119,7 +119,7 @@ impl Training {
         self.last.as_ref().map_or(0, |row| row.global_step.saturating_sub(row.optimizer_step))
     }
 
-    /// Seconds that are left: the estimate of the last step's line, less what has passed since.
+    /// Seconds left: the estimate of the last step's line, minus the time since then.
     pub(super) fn eta(&self) -> Option<Duration> {
         let at_last_line = Duration::try_from_secs_f64(self.step.as_ref()?.eta_s?).ok()?;
         (self.state == State::Running).then(|| at_last_line.saturating_sub(self.age.unwrap_or_default()))
@@ -131,7 +131,7 @@ fn age(dir: &Path) -> Option<Duration> {
 }
 
 fn state(dir: &Path) -> State {
-    // Sealed, but under its name only after the rename.
+    // Sealed, but not renamed yet.
     let is_partial = dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PARTIAL_PREFIX));
     if !is_partial && dir.join(file_name::MANIFEST).is_file() {
         State::Finished

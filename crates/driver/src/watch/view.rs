@@ -26,16 +26,16 @@ const EXACT_MATCH: Color = Color::Magenta;
 /// Rows of the header, its frame included.
 const HEADER: u16 = 6;
 
-/// Rows below which a chart shows nothing that one could read.
+/// With fewer rows, a chart is unreadable.
 const LEAST_CHART: u16 = 7;
 
-/// Columns from which charts stand side by side.
+/// From this many columns on, charts are side by side.
 const WIDE: u16 = 72;
 
-/// What is drawn, whatever the terminal's size.
+/// The state to draw, independent of the terminal's size.
 pub(super) struct View<'a> {
     pub(super) training: &'a Training,
-    /// How much of the smoothed loss is left after one more step.
+    /// The weight of the old smoothed loss at each step.
     pub(super) smoothing: f64,
 }
 
@@ -63,7 +63,7 @@ impl View<'_> {
         frame.render_widget(block, area);
         let rows: [Rect; 4] = Layout::vertical([Constraint::Length(1); 4]).areas(inner);
         let Some(last) = &training.last else {
-            frame.render_widget(Paragraph::new("model and data are being loaded …").dim(), rows[0]);
+            frame.render_widget(Paragraph::new("loading the model and the data …").dim(), rows[0]);
             return;
         };
         frame.render_widget(self.progress(last), rows[0]);
@@ -144,7 +144,7 @@ impl View<'_> {
             self.score_chart(frame, below);
             return;
         }
-        // In the order of what one wants to see, as many as there is room for.
+        // The most important first, as many as there is room for.
         let draws: [fn(&Self, &mut Frame<'_>, Rect); 3] =
             [Self::loss_chart, Self::score_chart, Self::rate_chart];
         let wide = area.width >= WIDE;
@@ -181,7 +181,7 @@ impl View<'_> {
         let shown = vec![
             curve(&exact_match, "EM", EXACT_MATCH),
             curve(&f1, "F1", F1),
-            // A single validation has no line.
+            // A single validation makes no line.
             dots(&exact_match, EXACT_MATCH),
             dots(&f1, F1),
         ];
@@ -231,7 +231,7 @@ impl View<'_> {
             (State::Finished, _) | (_, None) => String::new(),
             (State::Running, Some(age)) => format!("last line {} ago ", in_words(age)),
             (State::Stopped, Some(age)) => {
-                format!("stopped {} ago; the same command goes on ", in_words(age))
+                format!("stopped {} ago; the same command resumes it ", in_words(age))
             }
         };
         let age = Line::from(age).dim().right_aligned();
@@ -251,7 +251,7 @@ pub(super) fn draw_waiting(frame: &mut Frame<'_>, path: &Path) {
         Line::from(path.display().to_string()).dim(),
         Line::from(""),
         Line::from(vec!["start one with ".into(), "distilburn run".fg(LOSS), " in another terminal;".into()]),
-        Line::from("it shows up here by itself"),
+        Line::from("it will appear here"),
         Line::from(""),
         Line::from(vec!["q".bold(), " quit".dim()]),
     ];
@@ -272,7 +272,7 @@ fn curve<'a>(points: &'a [Point], name: &'a str, colour: Color) -> Dataset<'a> {
     if name.is_empty() { curve } else { curve.name(name) }
 }
 
-/// Names and values that there are, in one line.
+/// The names and values that exist, in one line.
 fn numbers(values: &[(&str, Option<String>, Color)]) -> Line<'static> {
     let mut line = Line::default();
     for (name, value, colour) in values {
@@ -289,7 +289,7 @@ pub(super) fn thousands(value: f64) -> String {
     grouped(value.round() as u64)
 }
 
-/// A time for people: whole seconds, or the driver's usual form.
+/// A duration for people: whole seconds, or the driver's usual form.
 pub(super) fn in_words(time: Duration) -> String {
     if time < Duration::from_mins(1) {
         format!("{} s", time.as_secs())

@@ -106,6 +106,6 @@ fn a_missing_score_is_named() {
     let error = Facts::new(manifests.each_ref(), "5").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the manifest of evaluate 44444444444444444444444444444444 is another version's: missing field `base_f1`"
+        "the manifest of evaluate 44444444444444444444444444444444 was written by another version: missing field `base_f1`"
     );
 }

@@ -1,7 +1,7 @@
-//! Answers whose edges fall into a word or into a token.
+//! Finds answers that start or end inside a word or a token.
 //!
-//! Words are those of Unicode's default segmentation (UAX #29), which knows no words in Chinese, Japanese and Thai:
-//! there, only tokens are cut. Only the word around an edge is tokenised: a BERT tokenizer splits at spaces, ASCII
+//! Words are those of Unicode's default segmentation (UAX #29), which has no words for Chinese, Japanese and Thai:
+//! there, only tokens are checked. Only the word around an edge is tokenised: a BERT tokenizer splits at spaces, ASCII
 //! punctuation and ideographs first.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::error::Result;
 
-/// Characters on either side of an edge that are looked at. WordPiece gives up on words of more than 100.
+/// Characters on either side of an edge that are examined. WordPiece gives up on words of more than 100.
 const REACH: usize = 128;
 
 /// Finds edges that cut something.
@@ -43,9 +43,9 @@ pub(super) enum What {
 }
 
 impl Boundaries {
-    /// For the tokenizer of the base model in `folder`, which is for messages.
+    /// Uses the tokenizer of the base model; `folder` is for messages.
     pub fn new(tokenizer_json: &[u8], folder: &Path) -> Result<Self> {
-        // Contexts are tokenised here, not cut: any setting that is valid does.
+        // Contexts are only tokenised here, not cut into windows, so any valid setting will do.
         let settings = WindowSettings { max_length: 384, doc_stride: 128 };
         match FeatureTokenizer::new(tokenizer_json, settings) {
             Ok(tokenizer) => Ok(Self { tokenizer }),
@@ -57,7 +57,7 @@ impl Boundaries {
         }
     }
 
-    /// What the edges of the answer at `start`, of `chars` characters, cut.
+    /// What the edges of the answer of `chars` characters at `start` cut.
     pub fn cut<'a>(
         &self,
         context: &'a str,
@@ -76,7 +76,7 @@ impl Boundaries {
                 continue;
             }
             let apostrophe = |character| matches!(character, '\'' | '\u{2019}');
-            // "Institute's" is the Institute's: what an apostrophe joins is no cut.
+            // In "Institute's", an edge at the apostrophe is not a cut.
             let word = if apostrophe(left) || apostrophe(right) { None } else { word(before, after) };
             if let Some((from, to)) = word {
                 let text = &context[from..to];
@@ -94,7 +94,7 @@ impl Boundaries {
         Ok(cuts)
     }
 
-    /// The token that the edge between two texts cuts: its characters before and behind the edge.
+    /// The token that the edge between two texts cuts: its characters before and after the edge.
     fn token(&self, before: &str, after: &str) -> Result<Option<(u32, u32)>> {
         let (start, end) = around(before, after, splits);
         let piece = [&before[start..], &after[..end]].concat();
@@ -125,7 +125,7 @@ fn around(before: &str, after: &str, splits: fn(char) -> bool) -> (usize, usize)
     (start.map_or(before.len(), |(at, _)| at), end.map_or_else(reach, |(at, _)| at))
 }
 
-/// Whether a BERT tokenizer splits before and behind a character, whatever stands there.
+/// Whether a BERT tokenizer always splits before and after a character.
 fn splits(character: char) -> bool {
     character.is_whitespace()
         || character.is_ascii_punctuation()

@@ -1,7 +1,7 @@
-//! What is odd about the data, one question at a time.
+//! Examines the data, one question at a time.
 //!
-//! Findings go to `audit.arrow` as they come; what is kept of a text is its hashes, its question's id and its
-//! length. The audit changes nothing: which questions are used is decided in [`crate::check`].
+//! Findings go to `audit.arrow` as they come. Of each text, only its hashes, its question's id and its length are kept.
+//! The audit changes nothing: [`crate::check`] decides which questions are used.
 
 mod boundaries;
 mod normal;
@@ -26,21 +26,21 @@ pub use self::normal::Normalizer;
 use crate::error::Result;
 use crate::verdict::{Verdict, has_edge_space};
 
-/// Characters of a context beyond which it is a finding: some 2,000 tokens, nine windows of 384 by 128.
+/// A context with more characters is a finding: about 2,000 tokens, nine windows of 384 / 128.
 const OVERSIZED_CONTEXT: u32 = 10_000;
-/// Characters of a question beyond which it is one: some 60 tokens, a sixth of a window.
+/// A question with more characters is a finding: about 60 tokens, a sixth of a window.
 const OVERSIZED_QUESTION: u32 = 300;
-/// Characters of an answer beyond which it is one: more than the 30 tokens that `evaluate` looks for.
+/// An answer with more characters is a finding: more than the 30 tokens that `evaluate` considers.
 const OVERSIZED_ANSWER: u32 = 200;
 
-/// One context in so many that a split shares with an earlier one is worth a warning.
+/// Warn if a split shares more than one context in this many with an earlier split.
 const LEAK_PERCENT: u64 = 100;
 
 /// The audit of all splits, training first, test last.
 pub struct Audit {
     writer: AuditWriter,
     boundaries: Boundaries,
-    /// What the splits before asked, which this one may leak from: training, then validation.
+    /// What the earlier splits asked, to check this split for leaks: training, then validation.
     earlier: Vec<Asked>,
     summaries: Map<String, Value>,
 }
@@ -56,7 +56,7 @@ impl Audit {
         })
     }
 
-    /// Begins a split. The first one is what later ones leak from.
+    /// Begins a split. Later splits are checked for leaks from the first one.
     pub fn split(&mut self, name: &'static str) -> SplitAudit<'_> {
         let rows = Rows::new(name, &mut self.writer);
         SplitAudit {
@@ -76,7 +76,7 @@ impl Audit {
     }
 }
 
-/// The audit of a split under way.
+/// The audit of the present split.
 pub struct SplitAudit<'a> {
     rows: Rows<'a>,
     boundaries: &'a Boundaries,
@@ -86,23 +86,23 @@ pub struct SplitAudit<'a> {
     summaries: &'a mut Map<String, Value>,
 }
 
-/// A paragraph whose questions are coming.
+/// The paragraph of the next questions.
 pub struct Paragraph<'a> {
     text: &'a str,
     context: &'a CharIndex<'a>,
     hashes: Hashes,
-    /// Whether a question of it has been seen: until then there is no id to report it by.
+    /// Whether a question about it has been seen: before that, there is no id to report it by.
     opened: bool,
 }
 
 impl SplitAudit<'_> {
-    /// Begins a paragraph. One that comes again, as in data with a context in every record, counts once.
+    /// Begins a paragraph. A repeated paragraph, as in data with a context in every record, counts once.
     #[must_use]
     pub fn paragraph<'a>(&mut self, text: &'a str, context: &'a CharIndex<'a>) -> Paragraph<'a> {
         Paragraph { text, context, hashes: self.summary.normal.hashes(text), opened: false }
     }
 
-    /// Takes in a question of the paragraph, with what the rules say of it.
+    /// Adds a question about the paragraph, with the verdict of the rules.
     pub fn question(&mut self, paragraph: &mut Paragraph<'_>, qa: &Qa, verdict: &Verdict<'_>) -> Result<()> {
         let number = self.asked.number(&qa.id);
         if !std::mem::replace(&mut paragraph.opened, true) {
@@ -122,7 +122,7 @@ impl SplitAudit<'_> {
         self.answers(paragraph, qa, verdict)
     }
 
-    /// Ends the split, and says what whoever runs it should know.
+    /// Ends the split, and logs warnings for the user.
     pub fn finish(self) {
         let Self { rows, earlier, asked, summary, summaries, .. } = self;
         let split = rows.split;
@@ -134,7 +134,7 @@ impl SplitAudit<'_> {
                 contexts,
                 in_train,
                 questions_in_train = of(Finding::QuestionInTrain),
-                "contexts are training contexts too: the scores will be better than the model is"
+                "contexts are also in the training data: the scores will be too high"
             );
         }
         let in_validation = of(Finding::ContextInValidation);
@@ -143,8 +143,7 @@ impl SplitAudit<'_> {
                 split,
                 contexts,
                 in_validation,
-                "contexts are validation contexts too, and validation chooses the weights: the scores may be better than the \
-                 model is"
+                "contexts are also in the validation data, which chooses the weights: the scores may be too high"
             );
         }
         if let Some((script, share)) = summary.unspaced_script() {
@@ -152,15 +151,14 @@ impl SplitAudit<'_> {
                 split,
                 script,
                 contexts = %format!("{:.0} %", 100.0 * share),
-                "is written without spaces between words, by which F1 counts; `--set evaluate.f1_units=characters` \
-                 counts its characters"
+                "has no spaces between words, but F1 counts words; `--set evaluate.f1_units=characters` counts characters"
             );
         }
         summaries.insert(split.to_owned(), summary.to_json(&rows.counts));
         earlier.push(asked);
     }
 
-    /// The findings about a paragraph as such.
+    /// The findings about a paragraph itself.
     fn open(&mut self, paragraph: &Paragraph<'_>, qa: &Qa, number: u32) -> Result<()> {
         if self.asked.contexts.note(paragraph.hashes, number).is_some() {
             return Ok(());
@@ -201,7 +199,7 @@ impl SplitAudit<'_> {
         }
     }
 
-    /// Lengths and edges of the answers, where they are after any move; equal ones once.
+    /// Lengths and edges of the answers, at their places after any move; equal answers count once.
     fn answers(&mut self, paragraph: &Paragraph<'_>, qa: &Qa, verdict: &Verdict<'_>) -> Result<()> {
         let moves = if let Verdict::Realigned(moves) = verdict { &moves[..] } else { &[] };
         for (answer_index, answer) in qa.answers().iter().enumerate() {

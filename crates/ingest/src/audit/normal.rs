@@ -1,4 +1,4 @@
-//! Texts as hashes: as they are, and without what does not make another question of one.
+//! Hashes of texts: of the exact text, and of a normal form without differences that do not matter.
 
 use std::hash::BuildHasher as _;
 
@@ -10,21 +10,21 @@ use unicode_normalization::char::is_combining_mark;
 /// A text's two hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hashes {
-    /// Of its letters and digits in NFKC and lower case, with one space between words.
+    /// The hash of its letters and digits in NFKC and lower case, with one space between words.
     pub normal: u64,
-    /// Of its bytes.
+    /// The hash of its bytes.
     pub exact: u64,
 }
 
 impl Hashes {
-    /// Of the pair of this text and another.
+    /// The hashes of the pair of this text and another.
     pub fn of(self, other: Self) -> Self {
         let pair = |a: u64, b: u64| FixedState::default().hash_one((a, b));
         Self { normal: pair(self.normal, other.normal), exact: pair(self.exact, other.exact) }
     }
 }
 
-/// For each byte what it is in a normal form: itself, in lower case; 0 for what parts words.
+/// The normal form of each byte: itself, in lower case; 0 for bytes that separate words.
 const IN_WORDS: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -54,7 +54,7 @@ impl Normalizer {
         if text.is_ascii() {
             self.ascii(text);
         } else {
-            // Nothing composes across a space, so that words can be taken one by one, most of them ASCII.
+            // Nothing composes across a space, so words can be normalised one by one; most are ASCII.
             let mut rest = text;
             while let Some(end) = memchr(b' ', rest.as_bytes()) {
                 self.word(&rest[..end]);
@@ -62,7 +62,7 @@ impl Normalizer {
             }
             self.word(rest);
         }
-        // A text of signs alone equals none but itself.
+        // A text of only signs equals only itself.
         if self.buffer.is_empty() {
             self.buffer.extend(text.trim().bytes());
         }
@@ -104,7 +104,7 @@ impl Normalizer {
     }
 }
 
-/// The same in every run; a text made to collide with another costs a wrong finding, no question.
+/// The same in every run. A text made to collide with another causes a wrong finding, but loses no question.
 fn hash(bytes: &[u8]) -> u64 {
     FixedState::default().hash_one(bytes)
 }

@@ -1,4 +1,4 @@
-//! What was asked before: hashes of contexts, questions and their pairs, and whose they were.
+//! What was asked before: hashes of contexts, questions and their pairs, with the questions' ids.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -37,7 +37,7 @@ impl Asked {
     }
 }
 
-/// Texts that were seen, by the first question of each normal form.
+/// Texts seen so far, with the first question of each normal form.
 #[derive(Debug, Default)]
 pub(super) struct Seen(HashMap<u64, First, FixedState>);
 
@@ -53,7 +53,7 @@ struct First {
 pub(super) struct Repeat {
     /// The question that had it first.
     pub number: u32,
-    /// Whether that was to the letter.
+    /// Whether the text was identical.
     pub exact: bool,
 }
 
@@ -63,7 +63,7 @@ impl Seen {
         self.0.get(&hashes.normal).map(|first| first.repeat(hashes))
     }
 
-    /// The same, and remembers it where not.
+    /// The same, and remembers the text if it is new.
     pub fn note(&mut self, hashes: Hashes, number: u32) -> Option<Repeat> {
         match self.0.entry(hashes.normal) {
             Entry::Occupied(first) => Some(first.get().repeat(hashes)),

@@ -83,7 +83,7 @@ impl<'a> Rows<'a> {
         self.push(row)
     }
 
-    /// A context or question that `asked` has already.
+    /// A context or question that is already in `asked`.
     pub fn repeat(
         &mut self,
         qa: &Qa,

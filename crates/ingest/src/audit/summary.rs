@@ -1,9 +1,9 @@
 //! The figures of a split: lengths, scripts and languages, for the manifest.
 //!
-//! A context's script is that of most of its letters (Unicode's Script property): certain. Its language is
-//! whatlang's guess from its beginning, of the first contexts and then of a sample: good for "is this the language
-//! that I think", not for single short texts or close relatives. A guess that whatlang itself doubts counts as
-//! `unsure`.
+//! A context's script is that of most of its letters (Unicode's Script property). Its language is a guess by whatlang
+//! from its beginning, for the first contexts and then for a sample. This answers "is this the language that I
+//! expect?", but is not reliable for single short texts or closely related languages. A guess that whatlang itself
+//! doubts counts as `unsure`.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use unicode_script::{Script, UnicodeScript as _};
 use super::normal::Normalizer;
 use crate::verdict::Verdict;
 
-/// Contexts whose language is guessed, each; after them, one in [`LANGUAGE_SAMPLE`].
+/// The language of each of this many contexts is guessed; after them, that of one in [`LANGUAGE_SAMPLE`].
 const LANGUAGE_FIRST: u64 = 128;
 const LANGUAGE_SAMPLE: u64 = 128;
-/// Bytes of a context that the guess goes by.
+/// Bytes of a context that the guess uses.
 const LANGUAGE_BYTES: usize = 400;
 
 /// Scripts written without spaces between words, and Hangul, whose words take suffixes: F1 is counted in characters
@@ -43,7 +43,7 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Takes in a context that is new.
+    /// Adds a new context.
     pub fn context(&mut self, text: &str, chars: u32) {
         let number = self.context_chars.count;
         self.context_chars.push(chars);
@@ -57,7 +57,7 @@ impl Summary {
         }
     }
 
-    /// Takes in a question.
+    /// Adds a question.
     pub fn question(&mut self, qa: &Qa, chars: u32, verdict: &Verdict<'_>) {
         self.questions += 1;
         match verdict {
@@ -74,7 +74,7 @@ impl Summary {
         *self.question_scripts.entry(script(&qa.question)).or_default() += 1;
     }
 
-    /// Takes in an answer.
+    /// Adds an answer.
     pub fn answer(&mut self, chars: u32) {
         self.answer_chars.push(chars);
     }
@@ -84,9 +84,9 @@ impl Summary {
         self.context_chars.count
     }
 
-    /// The most frequent script whose words no spaces part, and its share of the contexts, where that is large.
+    /// The most frequent script without spaces between words, and its share of the contexts, if that is large.
     pub fn unspaced_script(&self) -> Option<(&'static str, f64)> {
-        /// Below, the other contexts decide the score.
+        /// Below this share, the other contexts decide the score.
         const SHARE: f64 = 0.1;
         let unspaced = self.context_scripts.iter().filter(|(script, _)| UNSPACED.contains(script));
         let all: u64 = unspaced.clone().map(|(_, contexts)| contexts).sum();
@@ -120,7 +120,7 @@ impl Summary {
     }
 }
 
-/// How many texts have which length.
+/// The number of texts of each length.
 #[derive(Debug, Default)]
 struct Lengths {
     count: u64,
@@ -133,7 +133,7 @@ impl Lengths {
         *self.by_length.entry(length).or_default() += 1;
     }
 
-    /// Lengths at least as great as those of this share of the texts (nearest rank).
+    /// The lengths that this share of the texts do not exceed (nearest rank).
     fn percentile(&self, percent: u64) -> u32 {
         let rank = (self.count * percent).div_ceil(100).max(1);
         let mut seen = 0;
@@ -159,7 +159,7 @@ impl Lengths {
     }
 }
 
-/// The script of most of a text's letters, by its Unicode name; `none` where there are none.
+/// The script of most of a text's letters, by its Unicode name; `none` without letters.
 fn script(text: &str) -> &'static str {
     if text.is_ascii() {
         let has_letters = text.bytes().any(|byte| byte.is_ascii_alphabetic());

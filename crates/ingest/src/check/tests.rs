@@ -58,9 +58,9 @@ fn every_rule_names_what_it_found() {
         "after": answer "here" starts at character 2147483647, outside its context of 20 characters
         "shifted": answer "cät" is not at character 5 of its context, which reads "ät "
         "over the end": answer "here and there" is not at character 16 of its context, which reads "here"
-        "impossible": it is_impossible and has answers
+        "impossible": is_impossible is true, but it has answers
         … and 1 more
-      help: correct them, or read them as questions without an answer with `--set ingest.plausible_answers=ignore`; `--set ingest.on_invalid=skip` leaves them out
+      help: correct them, or read them as questions without an answer with `--set ingest.plausible_answers=ignore`, or leave them out with `--set ingest.on_invalid=skip`
     "#);
 }
 

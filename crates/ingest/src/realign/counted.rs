@@ -7,11 +7,11 @@ use unicode_normalization::char::{canonical_combining_class, compose};
 pub(super) struct Count {
     /// In words, for the audit.
     pub name: &'static str,
-    /// What a cluster counts, given the character before it.
+    /// The count of a cluster, given the character before it.
     of: fn(&str, Option<char>) -> usize,
 }
 
-/// All of them but characters.
+/// All of them except characters.
 pub(super) const COUNTS: [Count; 9] = [
     Count { name: "counted in UTF-16 code units", of: |cluster, _| cluster.encode_utf16().count() },
     Count { name: "counted in bytes", of: |cluster, _| cluster.len() },
@@ -36,12 +36,12 @@ pub(super) const COUNTS: [Count; 9] = [
     },
 ];
 
-/// The character of `text` that comes after `offset` as `count` counts; none where it falls into a cluster.
+/// The character of `text` after `offset` by the count of `count`; none if the offset is inside a cluster.
 pub(super) fn to_character(offset: u32, text: &str, count: &Count) -> Option<u32> {
     let (mut counted, mut characters, mut before) = (0, 0, None);
     for cluster in clusters(text) {
         let here = (count.of)(cluster, before);
-        // Where a cluster counts nothing, the offset means what follows it.
+        // If a cluster counts 0, the offset means the character after it.
         if counted == offset as usize && here > 0 {
             return Some(characters);
         }

@@ -1,12 +1,12 @@
-//! A text without what drifts: compatibility forms decomposed (NFKD), lower case, one space for many, nothing
-//! invisible; with the way back to its characters.
+//! A text without incidental differences: compatibility forms decomposed (NFKD), lower case, single spaces, no
+//! invisible characters. It keeps the way back to the original characters.
 
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
 /// A folded text.
 pub(super) struct Folded {
     characters: Vec<char>,
-    /// The character of the text that each is from.
+    /// The original character of each.
     from: Vec<u32>,
 }
 
@@ -34,8 +34,8 @@ impl Folded {
         Self { characters, from }
     }
 
-    /// Where `text` stands in this one, first and last character of each place, the latter excluded. Never cuts
-    /// a character in two, nor a letter from its marks.
+    /// The places of `text` in this one: first character and the one after the last. It never cuts a character in two,
+    /// or a letter from its marks.
     pub(super) fn occurrences(&self, text: &str) -> Vec<(u32, u32)> {
         let needle = Self::new(text.trim()).characters;
         let (Some(first), length) = (needle.first(), needle.len()) else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! An account: one paragraph about one invented subject, and where its facts stand.
+//! An account: one paragraph about one invented subject, and the places of its facts.
 
 use super::Split;
 use super::domains::{Domain, Relation, Topic};
@@ -6,7 +6,7 @@ use super::random::Random;
 use super::template::choose;
 use super::vocabulary::{Kind, root, value};
 
-/// Facts are of this year or later, what an introduction mentions is of an earlier one.
+/// Facts have this year or a later one; years in an introduction are earlier.
 const EARLIEST_YEAR: u32 = 1780;
 
 /// A paragraph that introduces a subject and states the four facts of one of its topics.
@@ -23,7 +23,7 @@ pub(super) struct Fact {
     pub(super) text: String,
     pub(super) start: usize,
     relation: &'static Relation,
-    /// Which of the relation's words the text has.
+    /// The relation's word that the text uses.
     word: usize,
 }
 
@@ -69,7 +69,7 @@ impl Account {
 }
 
 impl Fact {
-    /// Appends the sentence that states it.
+    /// Appends the sentence that states the fact.
     fn tell(&mut self, split: Split, text: &mut String, random: &mut Random) {
         let (word, _) = self.relation.words[self.word];
         let wording = choose(random.pick(self.relation.told.of(split)), random).replace("{word}", word);
@@ -81,7 +81,7 @@ impl Fact {
     }
 }
 
-/// The first text of `draw` that resembles none of those `taken`; it is one of them now.
+/// The first text of `draw` that resembles none of those in `taken`; it is added to them.
 fn unlike(taken: &mut Vec<String>, mut draw: impl FnMut() -> String) -> String {
     loop {
         let text = draw();

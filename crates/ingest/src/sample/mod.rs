@@ -1,8 +1,8 @@
-//! The default data: a question answering corpus in SQuAD's form that distilburn makes up itself.
+//! The default data: a question-answering corpus in SQuAD's form that distilburn generates.
 //!
-//! Every paragraph tells of an invented company, expedition, ship or school, and asks for its facts. The
-//! validation split has its own names, its own sentences and its own question wordings. The corpus is a
-//! function of the seed and the same bytes on every platform.
+//! Every paragraph tells of an invented company, expedition, ship or school, and asks for its facts. The validation
+//! split has its own names, its own sentences and its own question wordings. The corpus depends only on the seed, and
+//! has the same bytes on every platform.
 
 mod account;
 mod domains;
@@ -28,7 +28,7 @@ pub struct Sample {
     pub validation: Dataset,
 }
 
-/// Makes the corpus that belongs to `seed`.
+/// Makes the corpus of `seed`.
 #[must_use]
 pub fn generate(seed: u64) -> Sample {
     Sample { train: write_split(Split::Train, seed), validation: write_split(Split::Validation, seed) }
@@ -61,8 +61,7 @@ impl Split {
 const QUESTIONS_PER_ACCOUNT: usize = 4;
 /// Questions on each account of a chronicle, which has one of every domain.
 const QUESTIONS_PER_CHRONICLED_ACCOUNT: usize = 1;
-/// Sentences about the country after each account of a chronicle: with them it has more tokens than a window
-/// holds.
+/// Sentences about the country after each account of a chronicle: they make it longer than a window.
 const BACKGROUND_SENTENCES: usize = 3;
 
 fn write_split(split: Split, seed: u64) -> Dataset {

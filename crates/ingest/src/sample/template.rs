@@ -15,7 +15,7 @@ pub(super) fn choose(template: &str, random: &mut Random) -> String {
     chosen + rest
 }
 
-/// What stands before, within and after the first pair of brackets.
+/// The texts before, within and after the first pair of brackets.
 fn bracketed(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('[')?;
     let (within, after) = rest.split_once(']')?;

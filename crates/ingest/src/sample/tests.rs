@@ -1,5 +1,5 @@
-//! What the corpus promises: the same bytes for a seed, answers where they are said to stand, distractors of
-//! the answer's kind, and a validation split that shares no name, sentence or question wording with training.
+//! What the corpus promises: the same bytes for a seed, answers at their offsets, distractors of the answer's kind, and
+//! a validation split that shares no name, sentence or question wording with training.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,7 @@ use super::words::{
     CRAFTS, GIVEN_NAMES, MANNERS, MONTHS, PLACE_ENDINGS, ROOTS, SUBJECT_ENDINGS, SURNAME_ENDINGS, Words,
 };
 
-/// What kind of thing an answer is.
+/// The kind of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Person,

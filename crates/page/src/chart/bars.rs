@@ -13,12 +13,12 @@ pub struct Bar {
     pub count: u64,
 }
 
-/// A bar for each count; shares are those of their sum.
+/// A bar for each count; shares are relative to the sum.
 pub struct BarChart<'a> {
     pub id: &'a str,
     pub title: &'a str,
     pub description: &'a str,
-    /// What is counted, as a column is called: "errors".
+    /// The column's name for what is counted, such as "errors".
     pub of: &'a str,
     pub bars: &'a [Bar],
 }

@@ -1,4 +1,4 @@
-//! Scores of several groups with their intervals, and what they were before.
+//! Scores of several groups with their intervals, and the scores before.
 
 use maud::{Markup, html};
 
@@ -22,9 +22,9 @@ pub struct IntervalChart<'a> {
     pub title: &'a str,
     pub description: &'a str,
     pub rows: &'a [IntervalRow],
-    /// That of all questions, drawn through all rows.
+    /// The score of all questions, drawn through all rows.
     pub overall: f64,
-    /// The numbers, which the caller has more of.
+    /// The table of numbers; the caller has more of them.
     pub numbers: Table<'a>,
 }
 
@@ -69,7 +69,7 @@ impl IntervalChart<'_> {
 }
 
 impl IntervalRow {
-    /// What a screen reader says of it.
+    /// The description for a screen reader.
     #[must_use]
     pub fn in_words(&self) -> String {
         let interval =

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{Figure, Scale, WIDTH, axes, path, raw, round};
 use crate::Table;
 
-/// Rows of the table beneath; what is between them is in the artifacts.
+/// Rows of the table beneath; the artifacts have the values in between.
 const ROWS: usize = 25;
 
 /// How a series looks, in colour and in grey.
@@ -34,7 +34,7 @@ impl Look {
         }
     }
 
-    /// What stands at a point.
+    /// The mark at a point.
     pub(super) fn mark(self, x: f64, y: f64) -> Markup {
         let (x, y) = (round(x), round(y));
         match self {
@@ -52,7 +52,7 @@ impl Look {
 pub struct Axis<'a> {
     pub name: &'a str,
     pub format: fn(f64) -> String,
-    /// Without one it takes in all points, and 0.
+    /// Without one, the axis covers all points and 0.
     pub range: Option<(f64, f64)>,
 }
 
@@ -107,13 +107,13 @@ impl LineChart<'_> {
         .render()
     }
 
-    /// The numbers at some of the places where there are any, the last one included.
+    /// The numbers at some of the places that have any, including the last.
     fn rows(&self) -> Vec<Vec<Markup>> {
         let mut places: Vec<f64> =
             self.lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).collect();
         places.sort_by(f64::total_cmp);
         places.dedup();
-        // The points of the shortest line are few, and matter.
+        // The shortest line has few points, and they matter.
         let few = self.lines.iter().filter(|line| line.points.len() <= ROWS);
         let few: Vec<f64> = few.flat_map(|line| line.points.iter().map(|point| point.0)).collect();
         let every = places.len().div_ceil(ROWS).max(1);

@@ -1,7 +1,7 @@
 //! Charts as SVG, each with a title, a description and its numbers in a table beneath.
 //!
-//! All are as wide as a telephone, so that their letters are as large as the text around them everywhere; a page puts
-//! several side by side. Colours, and what differs in grey (dashes, hollow marks), come from the style sheet by class.
+//! All are as wide as a telephone, so that their letters are as large as the surrounding text on every screen; a page
+//! puts several side by side. The style sheet sets colours by class, and dashes and hollow marks for grey prints.
 
 mod bars;
 mod intervals;
@@ -19,7 +19,7 @@ use maud::{Markup, PreEscaped, html};
 
 use crate::Table;
 
-/// Of every chart, in its own units.
+/// The size of every chart, in its own units.
 const WIDTH: f64 = 360.0;
 
 /// A chart with what it says in words.
@@ -30,7 +30,7 @@ struct Figure<'a> {
     description: &'a str,
     height: f64,
     drawing: Markup,
-    /// Names of what is drawn, with how it looks.
+    /// The names of the series, with their looks.
     legend: &'a [(&'a str, Look)],
     numbers: Table<'a>,
 }
@@ -56,7 +56,7 @@ impl Figure<'_> {
     }
 }
 
-/// What the marks of a chart stand for.
+/// What the marks of a chart mean.
 #[must_use]
 pub fn key(names: &[(&str, Look)]) -> Markup {
     html! { ul.legend { @for (name, look) in names {
@@ -85,7 +85,7 @@ impl Scale {
     }
 }
 
-/// Round numbers within a range, about as many as asked for.
+/// Round numbers within a range, about as many as requested.
 fn ticks((low, high): (f64, f64), about: usize) -> Vec<f64> {
     let rough = (high - low) / about.max(1) as f64;
     if !(rough.is_finite() && rough > 0.0) {
@@ -94,7 +94,7 @@ fn ticks((low, high): (f64, f64), about: usize) -> Vec<f64> {
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|step| *step >= rough);
     let step = step.unwrap_or(10.0 * power);
-    // Rounding, or 0.30000000000000004 becomes a label.
+    // Rounded, or 0.30000000000000004 becomes a label.
     let tick = |index: f64| (index * step * 1e12).round() / 1e12;
     let (first, last) = ((low / step).ceil(), (high / step + 1e-9).floor());
     (0..=(last - first).max(0.0) as usize).map(|index| tick(first + index as f64)).collect()
@@ -119,9 +119,9 @@ fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-/// The letters that fit into so many units of width.
+/// The number of letters that fit into this width.
 fn fitting(text: &str, width: f64) -> String {
-    /// Of a letter, on average, at the size of labels.
+    /// The average width of a letter, at the size of labels.
     const LETTER: f64 = 7.2;
     crate::text::shortened(text, (width / LETTER) as usize)
 }

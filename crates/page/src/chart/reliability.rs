@@ -1,4 +1,4 @@
-//! Whether confidences mean what they say.
+//! Shows whether confidences are reliable.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::{Figure, Look, Scale, WIDTH, axes, path, round};
 use crate::Table;
 use crate::number::grouped;
 
-/// The answers whose confidence lies in one bin; shares, 0 to 1.
+/// The answers whose confidence is in one bin; shares, 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub struct ReliabilityBin {
     pub count: u64,
@@ -19,7 +19,7 @@ pub struct ReliabilityChart<'a> {
     pub id: &'a str,
     pub title: &'a str,
     pub description: &'a str,
-    /// From no confidence to full confidence; equally wide.
+    /// Bins of equal width, from no confidence to full confidence.
     pub bins: &'a [ReliabilityBin],
 }
 
@@ -27,7 +27,7 @@ impl ReliabilityChart<'_> {
     #[must_use]
     pub fn render(&self) -> Markup {
         const HEIGHT: f64 = 318.0;
-        /// Of the counts under the chart.
+        /// The height of the counts under the chart.
         const COUNTS: f64 = 44.0;
         let percent = |value: f64| format!("{:.0} %", 100.0 * value);
         let x = Scale { from: (0.0, 1.0), to: (48.0, WIDTH - 10.0) };

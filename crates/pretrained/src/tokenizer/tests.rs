@@ -174,7 +174,7 @@ fn more_embeddings_than_tokens_are_accepted_and_fewer_are_not() {
     insta::assert_snapshot!(
         message(&files().into_assets(&config(7), Path::new("model")).unwrap_err(), Path::new("/nowhere")), @r"
       model: the tokenizer has 8 tokens, config.json says vocab_size 7
-      help: tokenizer and weights must be of the same model: fetch all files of the folder again
+      help: the tokenizer and the weights must come from the same model: fetch all files of the folder again
     "
     );
 }
@@ -235,7 +235,7 @@ fn tokenizers_that_are_not_word_piece_are_refused() {
     }
     insta::assert_snapshot!(said("word_tokenizer_type", "mecab").unwrap(), @r#"
       model/tokenizer_config.json: word_tokenizer_type is "mecab", expected basic
-      help: distilburn tokenizes as BERT does (WordPiece), and would cut texts otherwise than this model expects: choose another model; if its tokenizer.json is WordPiece, write "PreTrainedTokenizerFast" there
+      help: distilburn supports only BERT's WordPiece tokenizer: choose another model. If its tokenizer.json is WordPiece, write "PreTrainedTokenizerFast" there
     "#);
     assert!(said("subword_tokenizer_type", "character").unwrap().contains("expected wordpiece"));
     let of_config = TokenizerFiles { class: Some("BertJapaneseTokenizer".to_owned()), ..files() };
@@ -243,8 +243,8 @@ fn tokenizers_that_are_not_word_piece_are_refused() {
 
     let pieces = VOCAB.replace("cat", "▁cat").replace("the", "▁the");
     insta::assert_snapshot!(assets(TokenizerFiles { vocab: Some(pieces.into()), ..files() }).unwrap_err(), @r#"
-      model/vocab.txt: 2 of 8 tokens begin with '▁', as in "▁cat": they are pieces of another tokenizer than WordPiece
-      help: distilburn tokenizes as BERT does (WordPiece): choose another model
+      model/vocab.txt: 2 of 8 tokens begin with '▁', as in "▁cat": this is not a WordPiece vocabulary
+      help: distilburn supports only BERT's WordPiece tokenizer: choose another model
     "#);
 }
 
@@ -257,7 +257,7 @@ fn a_token_with_a_line_break_is_refused() {
     });
     insta::assert_snapshot!(assets(broken).unwrap_err(), @r#"
       model/tokenizer.json: token "c\nat" holds a line break
-      help: vocab.txt could not hold it, and every id behind it would shift: choose another model
+      help: vocab.txt has one token per line, so every later id would shift: choose another model
     "#);
 }
 
@@ -267,7 +267,7 @@ fn files_that_disagree_are_refused() {
     let both = TokenizerFiles { vocab: Some(other.into()), ..tokenizer(|_| ()) };
     insta::assert_snapshot!(assets(both).unwrap_err(), @r#"
       model/vocab.txt, line 6: "dog", where tokenizer.json has "cat"
-      help: both must be of the same model: fetch the model again, or delete vocab.txt
+      help: both must come from the same model: fetch the model again, or delete vocab.txt
     "#);
     insta::assert_snapshot!(assets(tokenizer(|t| t["model"]["vocab"]["the"] = 6.into())).unwrap_err(), @r#"
       model/tokenizer.json: token "the" has the id 6; each token needs an id of its own
@@ -290,7 +290,7 @@ fn files_that_disagree_are_refused() {
     }
     insta::assert_snapshot!(assets(TokenizerFiles::default()).unwrap_err(), @r"
       model holds neither tokenizer.json nor vocab.txt
-      help: copy them from where config.json and model.safetensors are from
+      help: copy one of them from the source of config.json and model.safetensors
     ");
     let no_mask = VOCAB.replace("[MASK]", "mask");
     insta::assert_snapshot!(assets(TokenizerFiles { vocab: Some(no_mask.into()), ..files() }).unwrap_err(), @r"

@@ -173,9 +173,9 @@ fn more_layers_than_the_file_can_hold_are_refused_without_listing_them() {
     let weight_files = WeightFiles::open(folder.path()).unwrap();
     let error = Weights::open(weight_files, Family::Bert, &config).unwrap_err();
     insta::assert_snapshot!(message(&error, folder.path()), @r"
-      model.safetensors: 1 tensors do not fit a bert model of its config.json
+      model.safetensors: 1 tensors do not match the bert model of its config.json
         missing: config.json says 2000000 layers, which have 32000000 tensors; the file has 38
-      help: config.json and the weights must be of the same model: fetch both again
+      help: config.json and the weights must come from the same model: fetch both again
     ");
 }
 
@@ -232,7 +232,7 @@ fn tensors_that_do_not_fit_are_listed() {
     tensors.push(("qa_outputs.weight".to_owned(), vec![3, 4], vec![0.0; 12]));
     tensors[0].1 = vec![4, 5];
     insta::assert_snapshot!(open(&tensors, Family::Bert).unwrap_err(), @r"
-      model.safetensors: 7 tensors do not fit a bert model of its config.json
+      model.safetensors: 7 tensors do not match the bert model of its config.json
         surplus: adapter.weight [1]
         mis-shaped: distilbert.embeddings.word_embeddings.weight [4, 5], expected [5, 4]
         missing: distilbert.transformer.layer.1.output_layer_norm.weight [4]
@@ -240,7 +240,7 @@ fn tensors_that_do_not_fit_are_listed() {
         mis-shaped: qa_outputs.weight [3, 4], expected [2, 4]
         missing: qa_outputs.bias [2]
         surplus: distilbert.transformer.layer.2.ffn.lin2.bias [4]
-      help: config.json and the weights must be of the same model: fetch both again
+      help: config.json and the weights must come from the same model: fetch both again
     ");
 }
 
@@ -250,7 +250,7 @@ fn a_damaged_file_is_named() {
     insta::assert_snapshot!(read(&data[..data.len() - 4], Family::Bert).unwrap_err(), @r"
       model.safetensors is not a valid safetensors file
       cause: incomplete metadata, file not fully covered
-      help: it is damaged or was not copied whole: fetch it again
+      help: it is damaged or incomplete: fetch it again
     ");
 }
 

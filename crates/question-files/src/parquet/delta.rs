@@ -1,23 +1,23 @@
-//! How many bytes the texts of a delta-encoded page are: a few bytes can claim billions of texts, and each text can
-//! repeat all of the one before.
+//! Computes how many bytes the texts of a delta-encoded page have: a few bytes can claim billions of texts, and each
+//! text can repeat all of the one before.
 //!
 //! <https://parquet.apache.org/docs/file-format/data-pages/encodings/>
 
-/// What a length takes once it is decoded.
+/// The memory of a decoded length.
 const LENGTH_BYTES: u64 = 4;
 
-/// Texts of a page: those of writers have some thousands.
+/// The most texts of a page: writers put some thousands into one.
 const MAX_TEXTS: u64 = 8 << 20;
 
-/// What the lengths of `DELTA_LENGTH_BYTE_ARRAY` take; the texts themselves stand in the page as they are. `None` where
-/// it has more than `values`.
+/// The memory of the lengths of `DELTA_LENGTH_BYTE_ARRAY`; the texts themselves are in the page. `None` if it has more
+/// than `values`.
 pub(super) fn texts(page: &[u8], values: u32) -> Option<u64> {
     let count = Packed::begin(page)?.left;
     (count <= MAX_TEXTS.min(values.into())).then_some(count * LENGTH_BYTES)
 }
 
-/// What the texts of `DELTA_BYTE_ARRAY` and their lengths take: each is the beginning of the one before and a rest.
-/// `None` where it has more than `values`, or borrows more than there is.
+/// The memory of the texts of `DELTA_BYTE_ARRAY` and their lengths: each text is the beginning of the previous one and
+/// a rest. `None` if it has more than `values`, or takes more from the previous text than there is.
 pub(super) fn prefixed_texts(page: &[u8], values: u32) -> Option<u64> {
     let mut prefixes = Packed::begin(page)?;
     let count = prefixes.left;
@@ -53,10 +53,10 @@ struct Packed<'a> {
     value: i64,
     is_first: bool,
     smallest: i64,
-    /// Bits of each number, for the miniblocks of this block that are not begun.
+    /// Bits of each number, for the miniblocks of this block that are not yet begun.
     widths: &'a [u8],
     width: usize,
-    /// Numbers of this miniblock that are taken, and all that it has.
+    /// Numbers of this miniblock that have been read, and how many it has.
     taken: usize,
     numbers: &'a [u8],
 }
@@ -89,7 +89,7 @@ impl<'a> Packed<'a> {
         Some(packed)
     }
 
-    /// The next number. Behind the last, `bytes` are what follows: miniblocks that nothing is left for have no bytes.
+    /// The next number. After the last, `bytes` is the rest: miniblocks without numbers have no bytes.
     fn next(&mut self) -> Option<i64> {
         self.left = self.left.checked_sub(1)?;
         if !std::mem::take(&mut self.is_first) {
@@ -143,6 +143,6 @@ fn bits(bytes: &[u8], at: usize, width: usize) -> u64 {
     let rest = bytes.get(at / 8..).unwrap_or_default();
     let length = rest.len().min(8);
     eight[..length].copy_from_slice(&rest[..length]);
-    // At most 7 + 32 bits are wanted of these 64.
+    // At most 7 + 32 of these 64 bits are needed.
     u64::from_le_bytes(eight) >> (at % 8) & ((1 << width) - 1)
 }

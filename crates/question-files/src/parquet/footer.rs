@@ -1,7 +1,6 @@
-//! What a Parquet file says of itself, at its end: whether that is small enough to be read, and whether what it announces
-//! is.
+//! Checks the footer of a Parquet file: that it is small enough to be read, and that what it announces is.
 //!
-//! Announcements may lie. What the pages bring is compared with them when they are read.
+//! Announcements may be false, so they are compared with the pages when these are read.
 
 use std::fs::File;
 use std::io;
@@ -19,23 +18,23 @@ use crate::error::{Error, Result};
 pub(crate) const MAX_FOOTER_MIB: u64 = 16;
 pub(crate) const MAX_STRUCTS: usize = 500_000;
 
-/// Columns inside each other, and columns of questions with all that is inside.
+/// The depth of nested columns, and the number of columns of questions, nested ones included.
 const MAX_DEPTH: usize = 32;
 const MAX_COLUMNS: usize = 1_000;
 
-/// Values of one column, on average for each row of a row group, and beside those in any row group: a page of 2 KB can
-/// hold 60 million equal answers.
+/// The most values of one column: on average per row of a row group, plus a constant for any row group. A page of 2 KB
+/// can hold 60 million equal answers.
 const MAX_VALUES_A_ROW: i64 = 1_000;
 const FREE_VALUES: i64 = 10_000;
 
-/// Values beyond the first of a row, over all columns of a row group: one row may have them all.
+/// The most values beyond the first of a row, over all columns of a row group: one row may have all of them.
 pub(crate) const MAX_FURTHER_VALUES: i64 = 8 << 20;
 
-/// Looks at the footer before the library makes anything of it. Returns the size of the file.
+/// Checks the footer before the library parses it. Returns the size of the file.
 pub(super) fn check_size(file: &File, name: &str) -> Result<u64> {
     const END_BYTES: u64 = 8;
     let io = |source| Error::io(name, source);
-    let cut = || damaged(name, io::Error::other("it does not end as Parquet does"));
+    let cut = || damaged(name, io::Error::other("it does not end like a Parquet file"));
     let file_bytes = file.metadata().map_err(io)?.len();
     let mut end = [0; END_BYTES as usize];
     let end_at = file_bytes.checked_sub(END_BYTES).ok_or_else(cut)?;
@@ -55,7 +54,7 @@ pub(super) fn check_size(file: &File, name: &str) -> Result<u64> {
     let not_sound = |_| damaged(name, io::Error::other("its footer contradicts itself"));
     let Footer { structs, depth } = Footer::parse(&footer).map_err(not_sound)?;
     for (found, limit, what) in
-        [(structs, MAX_STRUCTS, "structs"), (depth, MAX_DEPTH, "levels of columns inside each other")]
+        [(structs, MAX_STRUCTS, "structs"), (depth, MAX_DEPTH, "levels of nested columns")]
     {
         if found > limit {
             return Err(Error::Footer {
@@ -68,7 +67,7 @@ pub(super) fn check_size(file: &File, name: &str) -> Result<u64> {
     Ok(file_bytes)
 }
 
-/// Looks at what is announced for the columns that are read.
+/// Checks what is announced for the columns that are read.
 pub(super) fn check_columns(metadata: &ParquetMetaData, wanted: &ProjectionMask, name: &str) -> Result<()> {
     let schema = metadata.file_metadata().schema_descr();
     let columns: Vec<usize> =
@@ -85,7 +84,7 @@ pub(super) fn check_columns(metadata: &ParquetMetaData, wanted: &ProjectionMask,
         let path = schema.column(*column).path().string();
         return Err(Error::Columns {
             name: name.to_owned(),
-            message: format!("column {path} has the type FIXED_LEN_BYTE_ARRAY, which no question has"),
+            message: format!("column {path} has the type FIXED_LEN_BYTE_ARRAY, which is not supported"),
             columns: "id, context, question, answers and answer_start",
         });
     }

@@ -1,7 +1,7 @@
-//! Parquet, read in record batches, each row as an object of its columns.
+//! Reads Parquet in record batches, each row as an object of its columns.
 //!
-//! Texts are views into pages: a text that a million rows refer to is in memory once. What footer and pages may claim
-//! is limited in `footer` and `pages`.
+//! Texts are views into pages: a text that a million rows refer to is in memory once. `footer` and `pages` limit what a
+//! file may claim.
 
 mod delta;
 mod footer;
@@ -33,23 +33,23 @@ pub(crate) use self::{
 /// Rows in memory at once.
 const BATCH_ROWS: usize = 64;
 
-/// Values and texts of one row, as of a line of JSON.
+/// The most values and text bytes of one row, as for a line of JSON.
 pub(crate) const MAX_ROW_VALUES: usize = 250_000;
 const MAX_ROW_MIB: usize = 64;
 
-/// What pages may become for each byte of them, and rows for each byte of the file, as for other compression; and beside
-/// that for any file.
+/// How far pages may expand relative to their bytes, and rows relative to the file, as for other compression; plus a
+/// constant for any file.
 const MAX_RATIO: u64 = compression::MAX_RATIO;
 const FREE_BYTES: u64 = compression::FREE_BYTES;
 
 const BOMB_REMEDY: &str =
     "write it as JSON Lines: `pandas.read_parquet(FILE).to_json(NEW, orient=\"records\", lines=True)`";
 
-/// What a row takes without its texts.
+/// The memory of a row without its texts.
 const ROW_BYTES: u64 = 64;
 
-/// Shows every row of `file` to `take` as an object, with its number from 1; `check` sees the columns first, and those
-/// that `knows` are read.
+/// Passes every row of `file` to `take` as an object, with its number from 1. `check` gets the columns first, and only
+/// columns that `knows` accepts are read.
 pub(super) fn read(
     file: File,
     name: &str,
@@ -57,9 +57,9 @@ pub(super) fn read(
     check: &dyn Fn(&[&str]) -> Result<()>,
     take: &mut dyn FnMut(usize, Map<String, Value>) -> Result<()>,
 ) -> Result<()> {
-    // The library asserts what a damaged file need not keep.
+    // The library has assertions that fail on a damaged file.
     let outcome = catch_unwind(AssertUnwindSafe(|| read_groups(file, name, knows, check, take)));
-    outcome.unwrap_or_else(|_| Err(damaged(name, io::Error::other("it contradicts itself"))))
+    outcome.unwrap_or_else(|_| Err(damaged(name, io::Error::other("its parts contradict one another"))))
 }
 
 fn damaged(name: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -74,7 +74,7 @@ fn read_groups(
     take: &mut dyn FnMut(usize, Map<String, Value>) -> Result<()>,
 ) -> Result<()> {
     let file_bytes = footer::check_size(&file, name)?;
-    // Arrow's own schema beside Parquet's says nothing that is needed here.
+    // Arrow's own schema beside Parquet's is not needed here.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(name, error))?;
     check(&metadata.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>())?;
@@ -121,11 +121,11 @@ fn view_field(field: &FieldRef) -> FieldRef {
     views(&Fields::from(vec![Arc::clone(field)]))[0].clone()
 }
 
-/// What was shown of a file so far.
+/// What has been read of a file so far.
 pub(crate) struct Rows<'a> {
     name: &'a str,
     number: usize,
-    /// What the rows became.
+    /// The size of the rows.
     bytes: u64,
     file_bytes: u64,
 }
@@ -175,20 +175,20 @@ impl<'a> Rows<'a> {
                 name: self.name.to_owned(),
                 what: format!("row {}", self.number),
                 limit_mib: MAX_ROW_MIB as u64,
-                help: "one question a row",
+                help: "one question per row",
             },
             Refused::Value(message) => Error::row(self.name, self.number, format!("{column}: {message}")),
         }
     }
 }
 
-/// Whether the text is the very one of the row before: it was counted there.
+/// Whether the text is the same object as in the previous row, where it was counted.
 fn repeats(column: &dyn Array, row: usize) -> bool {
     let Some(texts) = column.as_string_view_opt() else { return false };
     row > 0 && texts.views()[row] == texts.views()[row - 1]
 }
 
-/// What a row may still have.
+/// What a row may still use.
 struct Left {
     values: usize,
     bytes: usize,
@@ -196,7 +196,7 @@ struct Left {
 
 /// Why a value is not read.
 enum Refused {
-    /// The row's texts together.
+    /// All texts of the row.
     TooLarge,
     Value(String),
 }
@@ -214,7 +214,7 @@ impl Left {
     }
 }
 
-/// A value as JSON has it.
+/// A value as JSON.
 fn cell(array: &dyn Array, row: usize, left: &mut Left) -> std::result::Result<Value, Refused> {
     left.value()?;
     if array.data_type().is_null() || array.is_null(row) {
@@ -246,9 +246,9 @@ fn cell(array: &dyn Array, row: usize, left: &mut Left) -> std::result::Result<V
         found if found.is_floating() => {
             let number = as_type(&DataType::Float64)?.as_primitive::<Float64Type>().value(0);
             serde_json::Number::from_f64(number)
-                .ok_or_else(|| Refused::Value(format!("{number} is not a number that is read")))?
+                .ok_or_else(|| Refused::Value(format!("{number} is not a supported number")))?
                 .into()
         }
-        found => return Err(Refused::Value(format!("a value of type {found}, which no question has"))),
+        found => return Err(Refused::Value(format!("a value of type {found}, which is not supported"))),
     })
 }

@@ -1,7 +1,7 @@
-//! The pages of a Parquet file, looked at before they are decompressed and again before they are decoded.
+//! Checks the pages of a Parquet file before they are decompressed, and again before they are decoded.
 //!
-//! The library allocates what headers claim and decodes what pages expand to. Here every claim is compared with the
-//! file and with a limit first. What the values say is for whoever reads them.
+//! The library allocates what headers claim and decodes what pages expand to. Here, every claim is first compared with
+//! the file and with a limit. Not here: what the values mean.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,15 +30,15 @@ const MAX_HEADER_BYTES: usize = 16 << 20;
 /// What a byte of deflate can become at most.
 const GZIP_RATIO: u64 = 1032;
 
-/// A gzipped page that cannot become more than this needs no look inside.
+/// A gzipped page that cannot become larger than this need not be examined.
 const SMALL_PAGE_BYTES: u64 = 64 << 20;
 
-/// What is in memory of all columns, and what was read of the file so far.
+/// The memory of all columns, and what has been read of the file so far.
 #[derive(Debug, Default)]
 struct Usage {
     /// Dictionaries and pages that are decoded from.
     held_bytes: u64,
-    /// Pages that rows of the batch at hand were decoded from before.
+    /// Pages from which earlier rows of the present batch were decoded.
     passed_bytes: u64,
     read_bytes: u64,
     became_bytes: u64,
@@ -59,12 +59,12 @@ impl Pages {
         Self { file: Arc::new(file), name: name.into(), usage: Arc::default() }
     }
 
-    /// To be called when a batch of rows is done with.
+    /// Call this when a batch of rows is finished.
     pub(super) fn batch_is_done(&self) {
         self.usage().passed_bytes = 0;
     }
 
-    /// To be called when a row group is done with.
+    /// Call this when a row group is finished.
     pub(super) fn row_group_is_done(&self) {
         let mut usage = self.usage();
         (usage.passed_bytes, usage.held_bytes) = (0, 0);
@@ -75,14 +75,14 @@ impl Pages {
         self.usage().refusal.take()
     }
 
-    /// Ends the reading with `error`, for which the library's own error has no place.
+    /// Ends the reading with `error`, which the library's own error cannot carry.
     fn refuse(&self, error: Error) -> ParquetError {
         self.usage().refusal = Some(error);
         ParquetError::General("refused".to_owned())
     }
 
     fn contradiction(&self, what: &str) -> ParquetError {
-        let what = io::Error::other(format!("it contradicts itself: {what}"));
+        let what = io::Error::other(format!("its parts contradict one another: {what}"));
         self.refuse(damaged(&self.name, what))
     }
 
@@ -91,7 +91,7 @@ impl Pages {
     }
 }
 
-/// One row group, whose pages are looked at.
+/// One row group, whose pages are checked.
 pub(super) struct RowGroup<'a> {
     pub(super) pages: &'a Pages,
     pub(super) metadata: &'a ParquetMetaData,
@@ -166,17 +166,17 @@ struct Checked {
     inner: SerializedPageReader<File>,
     pages: Pages,
     column: Column,
-    /// Of the next header in the file.
+    /// The place of the next header in the file.
     at: u64,
     end: u64,
-    /// That the footer has announced and no page has brought.
+    /// Values that the footer has announced and no page has given yet.
     values_left: i64,
     dictionary_bytes: u64,
     page_bytes: u64,
 }
 
 impl Checked {
-    /// Looks at the header of the next page.
+    /// Checks the header of the next page.
     fn check_header(&mut self) -> Result<()> {
         while self.at < self.end {
             let (header, length) = self.header()?;
@@ -208,12 +208,12 @@ impl Checked {
                 Err(Broken::Short) if read == wanted && wanted < left.min(MAX_HEADER_BYTES) => {
                     buffer.resize(buffer.len() * 4, 0);
                 }
-                Err(_) => return Err(self.pages.contradiction("a page has no sound header")),
+                Err(_) => return Err(self.pages.contradiction("a page has no valid header")),
             }
         }
     }
 
-    /// Charges what reading the page takes.
+    /// Counts the memory for reading the page.
     fn count(&mut self, header: &PageHeader, read_bytes: u64, bytes: u64) -> Result<()> {
         let values = u64::from(header.values.max(0).cast_unsigned());
         let is_dictionary = header.kind == PageHeader::DICTIONARY;
@@ -223,7 +223,7 @@ impl Checked {
                 return Err(self.pages.contradiction("a column has more values than its metadata says"));
             }
         }
-        // Where each entry lies is noted in 16 bytes.
+        // The place of each entry takes 16 bytes.
         let held = if is_dictionary { bytes.saturating_add(values * 16) } else { bytes };
         let mut usage = self.pages.usage();
         let before = if is_dictionary { &mut self.dictionary_bytes } else { &mut self.page_bytes };
@@ -262,7 +262,7 @@ impl Checked {
         }))
     }
 
-    /// Of two codecs the library takes whatever comes out, however much.
+    /// With two codecs, the library accepts output of any size.
     fn check_inflated(&self, body: u64, compressed: u64, uncompressed: u64) -> Result<()> {
         const LZ4_FRAME_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
         const LZ4_RATIO: u64 = 255;
@@ -271,7 +271,7 @@ impl Checked {
             Compression::GZIP(_) if compressed * GZIP_RATIO > SMALL_PAGE_BYTES => {
                 let bytes = io::BufReader::with_capacity(1 << 16, Part { file, at: body, left: compressed });
                 let mut out = MultiGzDecoder::new(bytes).take(uncompressed + 1);
-                // What is not sound is for the library to say.
+                // The library reports invalid data.
                 io::copy(&mut out, &mut io::sink()).is_ok_and(|bytes| bytes > uncompressed)
             }
             Compression::LZ4 if compressed * LZ4_RATIO > MAX_PAGES_MIB << 20 => {
@@ -287,7 +287,7 @@ impl Checked {
         }
     }
 
-    /// Looks into a page that is about to be decoded.
+    /// Checks a page that is about to be decoded.
     fn check_page(&mut self, page: &Page) -> Result<()> {
         let (values, encoding, buffer) = match page {
             Page::DataPage { buf, num_values, encoding, rep_level_encoding, def_level_encoding, .. } => {
@@ -319,14 +319,14 @@ impl Checked {
             _ => return Ok(()),
         };
         let expanded = expanded
-            .ok_or_else(|| self.pages.contradiction("the lengths of a page's texts are not sound"))?;
+            .ok_or_else(|| self.pages.contradiction("the lengths of a page's texts are not valid"))?;
         self.pages.usage().held_bytes += expanded;
         self.page_bytes += expanded;
         self.check_memory()
     }
 }
 
-/// What stands behind the levels of a page of version 1.
+/// The part after the levels of a page of version 1.
 fn without_levels(page: &[u8], values: u32, highest: i16, encoding: Encoding) -> Option<&[u8]> {
     if highest == 0 {
         return Some(page);

@@ -3,7 +3,7 @@
 //!
 //! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
 
-/// Structs, lists and maps inside each other: Parquet's own have about eight.
+/// The depth of nested structs, lists and maps: Parquet's own have about eight.
 const MAX_DEPTH: usize = 32;
 
 const STOP: u8 = 0;
@@ -21,7 +21,7 @@ const MAP: u8 = 11;
 const STRUCT: u8 = 12;
 const UUID: u8 = 13;
 
-/// Why bytes are not what they should be.
+/// Why bytes are not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Broken {
     /// They end inside a value.
@@ -37,7 +37,7 @@ pub(super) struct PageHeader {
     pub(super) kind: i32,
     pub(super) uncompressed_bytes: i32,
     pub(super) compressed_bytes: i32,
-    /// Nulls included; of a dictionary its entries.
+    /// Nulls included; for a dictionary, its entries.
     pub(super) values: i32,
 }
 
@@ -70,12 +70,12 @@ impl PageHeader {
     }
 }
 
-/// What a footer is made of.
+/// What a footer consists of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Footer {
-    /// Of everything: columns, row groups, statistics.
+    /// The structs of everything: columns, row groups, statistics.
     pub(super) structs: usize,
-    /// Of the schema: columns inside each other.
+    /// The depth of the schema: nested columns.
     pub(super) depth: usize,
 }
 
@@ -134,7 +134,7 @@ impl<'a> Input<'a> {
         Self { bytes, structs: 0 }
     }
 
-    /// Shows every field of a struct to `take`, with number and type; what it does not take is passed over.
+    /// Passes every field of a struct to `take`, with number and type; skips what it does not take.
     fn fields(
         &mut self,
         depth: usize,
@@ -190,7 +190,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Inside a list a truth value is a byte: every item costs one at least.
+    /// Inside a list, a truth value is a byte, so every item takes at least one.
     fn skip_item(&mut self, kind: u8, depth: usize) -> Result<()> {
         match kind {
             TRUE | FALSE => self.pass(1),

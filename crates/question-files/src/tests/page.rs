@@ -1,4 +1,4 @@
-//! `forms.md` says what is so: every example on it is read.
+//! Checks `forms.md`: every example on it is read.
 
 use super::*;
 use crate::parquet;

@@ -1,4 +1,4 @@
-//! Names and shapes of the same questions, and what may not be guessed.
+//! Names and shapes of the same questions, and ambiguous ones that must not be guessed.
 
 use arrow::array::{Int32Array, ListArray, NullArray, RecordBatch, StringArray, StructArray};
 use arrow::buffer::OffsetBuffer;

@@ -1,5 +1,5 @@
-//! Files made to fill memory, or never to end. Each is read in a process of its own that has 1 GiB of address space, and
-//! is refused with a message that says why.
+//! Files made to fill memory, or never to end. Each is read in its own process with 1 GiB of address space, and is
+//! refused with a message that says why.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -135,7 +135,7 @@ fn sound_files_of_this_kind_are_read() {
 fn values_beyond_number_are_refused_whoever_announces_them() {
     insta::assert_snapshot!(said(&many_answers(150_000_000, 150_000_000)), @"data: column answers has 150000000 values in 1 rows, the limit is 11000");
     // The footer announces few; the page's own header says the truth.
-    insta::assert_snapshot!(said(&many_answers(1, 150_000_000)), @"data is not valid Parquet: it contradicts itself: a column has more values than its metadata says");
+    insta::assert_snapshot!(said(&many_answers(1, 150_000_000)), @"data is not valid Parquet: its parts contradict one another: a column has more values than its metadata says");
     // Within what a row group may have, and still too many for one row.
     let (count, rows) = (8_388_000, 8_400);
     let repetition = levels(&[(1, 0), (count - 1, 1), (rows - 1, 0)]);
@@ -146,7 +146,7 @@ fn values_beyond_number_are_refused_whoever_announces_them() {
     insta::assert_snapshot!(said(&with(rows as i32, answers)), @"data, row 1: answers: the row has more than 250000 values");
     // Two billion rows in 300 bytes.
     let rows = i32::MAX;
-    insta::assert_snapshot!(said(&with(rows, column("title", rows, b"T"))), @"data expands more than 250 to 1, which no text does: 362 bytes became 67199408 and go on");
+    insta::assert_snapshot!(said(&with(rows, column("title", rows, b"T"))), @"data expands more than 250 to 1, which no text does: 362 bytes became more than 67199408");
 }
 
 #[test]
@@ -171,18 +171,18 @@ fn pages_that_expand_to_gigabytes_are_refused_before_they_do() {
     };
     let bytes = 1_500_000_000;
     let zeros = zstd(io::repeat(0).take(bytes));
-    insta::assert_snapshot!(title(ZSTD, Page::data(1, PLAIN, zeros).becomes(bytes as usize)), @"data expands more than 250 to 1, which no text does: 45901 bytes became 1500000027 and go on");
+    insta::assert_snapshot!(title(ZSTD, Page::data(1, PLAIN, zeros).becomes(bytes as usize)), @"data expands more than 250 to 1, which no text does: 45901 bytes became more than 1500000027");
     let claim = Page::data(1, PLAIN, vec![0; 100]).becomes(i32::MAX as usize);
-    insta::assert_snapshot!(title(SNAPPY, claim.clone()), @"data expands more than 250 to 1, which no text does: 205 bytes became 2147483674 and go on");
+    insta::assert_snapshot!(title(SNAPPY, claim.clone()), @"data expands more than 250 to 1, which no text does: 205 bytes became more than 2147483674");
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     io::copy(&mut io::repeat(0).take(bytes), &mut gzip).unwrap();
     let page = Page::data(1, PLAIN, gzip.finish().unwrap()).becomes(MIB);
-    insta::assert_snapshot!(title(GZIP, page), @"data is not valid Parquet: it contradicts itself: a page becomes larger than its header says");
+    insta::assert_snapshot!(title(GZIP, page), @"data is not valid Parquet: its parts contradict one another: a page becomes larger than its header says");
     // Of two billion entries that are not there, and of a page that is longer than the file.
     insta::assert_snapshot!(title(SNAPPY, Page { values: i32::MAX, ..Page::data(1, PLAIN, vec![0; 100]) }), @"data: pages of 32768 MiB are needed at once at column title, the limit is 256 MiB");
     let page = Page { compressed_bytes: i32::MAX, ..Page::data(1, PLAIN, vec![0; 100]) };
     let pages = Column { extra_bytes: 1 << 40, ..Column::text("title", 1, vec![page]) };
-    insta::assert_snapshot!(said(&with(1, pages)), @"data is not valid Parquet: it contradicts itself: a page is larger than its column");
+    insta::assert_snapshot!(said(&with(1, pages)), @"data is not valid Parquet: its parts contradict one another: a page is larger than its column");
     // Each page is small enough; one row has a hundred of them.
     let text = random_text(7 * MIB / 100).repeat(100);
     let body = [levels(&[(1, 1)]), levels(&[(1, 1)]), plain(&text)].concat();
@@ -196,9 +196,9 @@ fn lengths_that_are_coded_as_differences_are_counted() {
     let title = |rows: i32, encoding, body| {
         said(&with(rows, Column::text("title", rows.into(), vec![Page::data(rows, encoding, body)])))
     };
-    insta::assert_snapshot!(title(1, DELTA_LENGTH_BYTE_ARRAY, equal_numbers(2_000_000_000, 0)), @"data is not valid Parquet: it contradicts itself: the lengths of a page's texts are not sound");
+    insta::assert_snapshot!(title(1, DELTA_LENGTH_BYTE_ARRAY, equal_numbers(2_000_000_000, 0)), @"data is not valid Parquet: its parts contradict one another: the lengths of a page's texts are not valid");
     let both = [equal_numbers(2_000_000_000, 0), equal_numbers(2_000_000_000, 0)].concat();
-    insta::assert_snapshot!(title(1, DELTA_BYTE_ARRAY, both), @"data is not valid Parquet: it contradicts itself: the lengths of a page's texts are not sound");
+    insta::assert_snapshot!(title(1, DELTA_BYTE_ARRAY, both), @"data is not valid Parquet: its parts contradict one another: the lengths of a page's texts are not valid");
     // A text of 8 MiB, and 999 that repeat all of it.
     let length = 8 * MIB;
     let mut prefixes = vec![length as i64; 1_000];
@@ -215,7 +215,7 @@ fn schemas_without_end_are_refused() {
         let groups = (0..levels).map(|_| group("answers", 1));
         groups.chain([leaf("answers")]).collect()
     };
-    insta::assert_snapshot!(said(&schema_file(deep(100_000))), @"data: its Parquet footer has 100001 levels of columns inside each other, the limit is 32");
+    insta::assert_snapshot!(said(&schema_file(deep(100_000))), @"data: its Parquet footer has 100001 levels of nested columns, the limit is 32");
     let wide = |columns: i32| {
         let texts = ["context", "question"].map(leaf).into_iter();
         let inner = (0..columns).map(|_| leaf("text"));
@@ -236,7 +236,7 @@ fn schemas_without_end_are_refused() {
         presence: Presence::Optional,
         ..Column::text("title", 64, vec![Page::data(64, PLAIN, levels(&[(64, 0)]))])
     };
-    insta::assert_snapshot!(said(&with(64, fixed)), @"data: column title has the type FIXED_LEN_BYTE_ARRAY, which no question has");
+    insta::assert_snapshot!(said(&with(64, fixed)), @"data: column title has the type FIXED_LEN_BYTE_ARRAY, which is not supported");
 }
 
 #[test]

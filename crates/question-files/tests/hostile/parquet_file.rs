@@ -1,4 +1,4 @@
-//! Parquet files written by hand, page by page, so that every claim in them can be a lie.
+//! Parquet files written by hand, page by page, so that every claim in them can be false.
 
 /// Physical types, encodings and codecs, as the format numbers them.
 pub const BYTE_ARRAY: i32 = 6;

@@ -1,4 +1,4 @@
-//! Windows and labels against Hugging Face's fast tokenizer, and what must hold for any text.
+//! Windows and labels against Hugging Face's fast tokenizer, and properties that hold for any text.
 
 use super::{cases, root};
 use distilburn_squad::{Error, FeatureTokenizer, LabelledAnswer, Window, WindowSettings};
@@ -114,7 +114,7 @@ fn every_error_says_what_to_do() {
       help: `tokenizer.json` must be the fast tokenizer's own file, as published with the base model
     a doc_stride of 128 and 3 special tokens leave no room in a max_length of 131
       help: set tokenize-features.doc_stride below 128, or raise max_length
-    the question "why why why why why why why why why why why why why why why …" has 40 tokens, a max_length of 32 has room for 29 and the context
+    the question "why why why why why why why why why why why why why why why …" has 40 tokens, but a max_length of 32 has room for only 29 of question and context
       help: raise tokenize-features.max_length to at least 44, or shorten the question
     the question "why why why why why why why why why why " leaves 19 tokens for the context, no more than the doc_stride of 20
       help: set tokenize-features.doc_stride below 19, or raise max_length by at least 2

@@ -1,4 +1,4 @@
-//! This crate against the references it names; `tests/fixtures/README.md` says how those were made.
+//! This crate against its references; `tests/fixtures/README.md` says how those were made.
 
 mod features;
 mod metrics;

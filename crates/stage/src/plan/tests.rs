@@ -216,8 +216,8 @@ fn a_missing_input_names_the_command_that_makes_it() {
         error.to_string().starts_with("tokenize-features needs ingest, which has not been made"),
         "{error}"
     );
-    assert!(help.contains("made of with `distilburn run --to ingest --config "), "{help}");
-    assert!(help.contains("alone with `distilburn-ingest --config "), "{help}");
+    assert!(help.contains("its inputs with `distilburn run --to ingest --config "), "{help}");
+    assert!(help.contains("only it with `distilburn-ingest --config "), "{help}");
 }
 
 #[test]

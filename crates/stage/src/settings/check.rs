@@ -1,4 +1,4 @@
-//! Ranges, and rules between settings: what a key's type cannot say.
+//! Checks ranges and rules between settings, which types cannot express.
 
 use toml::Value;
 
@@ -52,8 +52,7 @@ impl Check<'_> {
                 }
                 Source::Sample => continue,
                 Source::Share(_) if key != "ingest.validation" => {
-                    let remedy =
-                        "name its questions; only ingest.validation can be a share of the training data";
+                    let remedy = "name a source of questions; only ingest.validation can be a share of the training data";
                     return Err(self.error(key, "cannot be a share of the training data", remedy));
                 }
                 Source::Share(percent) if *percent > 0.0 && *percent < 100.0 => continue,
@@ -66,7 +65,7 @@ impl Check<'_> {
                 match location {
                     Location::File(path) if path.as_os_str().is_empty() => {
                         let remedy =
-                            "use \"sample\", a path, a URL or a dataset of the Hub: \"rajpurkar/squad\"";
+                            "use \"sample\", a path, a URL or a dataset on the Hub: \"rajpurkar/squad\"";
                         return Err(self.error(key, "is empty", remedy));
                     }
                     Location::Url(url) if !fetch::is_allowed(url) => {
@@ -97,11 +96,11 @@ impl Check<'_> {
         }
         match &ingest.base_model {
             BaseModel::Folder(path) if path.as_os_str().is_empty() => {
-                let remedy = "write a folder, or a model of the Hub: \"distilbert-base-uncased\"";
+                let remedy = "name a folder, or a model on the Hub: \"distilbert-base-uncased\"";
                 return Err(self.error("ingest.base_model", "is empty", remedy));
             }
             BaseModel::Folder(path) if path.to_string_lossy().contains("://") => {
-                let remedy = "write a folder, or the model's id on the Hub: \"distilbert-base-uncased\"";
+                let remedy = "name a folder, or the model's id on the Hub: \"distilbert-base-uncased\"";
                 return Err(self.error("ingest.base_model", "is an address", remedy));
             }
             _ => {}
@@ -110,10 +109,10 @@ impl Check<'_> {
         self.at_most("ingest.download_timeout_s", ingest.download_timeout_s, 3600)
     }
 
-    /// The generated corpus beside data of one's own.
+    /// The generated corpus together with the user's own data.
     fn generated(&self, other: &str) -> String {
         let (value, origin) = &self.values[other];
-        format!("is the generated corpus, which does not belong with {other} = {value} ({origin})")
+        format!("is the generated corpus, which cannot be combined with {other} = {value} ({origin})")
     }
 
     fn windows(&self, settings: &Settings) -> Result<(), SettingsError> {
@@ -130,8 +129,9 @@ impl Check<'_> {
             let (length, origin) = &self.values["tokenize-features.max_length"];
             let rule =
                 format!("leaves no room for new tokens in windows of max_length = {length} ({origin})");
-            let remedy =
-                format!("write a doc_stride below {room}: max_length less [CLS], two [SEP] and the question");
+            let remedy = format!(
+                "set doc_stride below {room}, which is max_length less [CLS], two [SEP] and the question"
+            );
             return Err(self.error("tokenize-features.doc_stride", &rule, &remedy));
         }
         Ok(())
@@ -156,7 +156,7 @@ impl Check<'_> {
             return Err(self.error(
                 "train.warmup_ratio",
                 "must be in 0 ≤ ratio < 1",
-                "0.1 is usual; 0 leaves it to warmup_steps",
+                "0.1 is usual; with 0, warmup_steps applies",
             ));
         }
         if !(train.layerwise_lr_decay > 0.0 && train.layerwise_lr_decay <= 1.0) {
@@ -196,7 +196,7 @@ impl Check<'_> {
         let uri = train.mlflow_uri.as_str();
         if !(uri.is_empty() || ["http://", "https://"].iter().any(|scheme| uri.starts_with(scheme))) {
             let remedy = "write it as \"http://localhost:5000\"; \"\" switches it off";
-            return Err(self.error("train.mlflow_uri", "is no address of a server", remedy));
+            return Err(self.error("train.mlflow_uri", "is not the address of a server", remedy));
         }
         if train.mlflow_experiment.trim().is_empty() {
             let remedy = "\"distilburn\" is the built-in one";
@@ -247,10 +247,10 @@ impl Check<'_> {
         }
     }
 
-    /// Numbers that no machine could serve would end in a panic somewhere below.
+    /// Numbers that are too large for any machine would cause a panic later.
     fn at_most(&self, key: &str, value: u64, limit: u64) -> Result<(), SettingsError> {
         if value > limit {
-            Err(self.error(key, &format!("is more than {limit}"), "write a number that fits the machine"))
+            Err(self.error(key, &format!("is more than {limit}"), "write a number that suits this machine"))
         } else {
             Ok(())
         }
@@ -266,7 +266,7 @@ impl Check<'_> {
     }
 }
 
-/// A value as messages show it: a URL without what opens it.
+/// A value for messages: a URL without credentials.
 fn redacted(value: &Value) -> Value {
     match value {
         Value::String(text) if text.contains("://") => Value::String(fetch::redacted(text)),

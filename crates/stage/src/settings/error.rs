@@ -14,7 +14,8 @@ pub enum SettingsError {
     /// `--config` names no file.
     #[error("--config {} {}", path.display(), if path.is_dir() { "is a folder, expected a settings file" } else { "does not exist" })]
     #[diagnostic(help(
-        "name an existing file with --config, or leave it out to use ./pipeline.toml, or else the built-in settings"
+        "name an existing file with --config. Without it, distilburn uses ./pipeline.toml if it exists, or else the \
+         built-in settings"
     ))]
     NoFile { path: PathBuf },
 
@@ -34,15 +35,15 @@ pub enum SettingsError {
         message: String,
     },
 
-    /// A table was expected and something else stands there.
-    #[error("{origin}: `{name}` stands outside of a table")]
-    #[diagnostic(help("settings stand in tables: {tables}, and the same under [profile.NAME.…]"))]
+    /// Something other than a table in the place of a table.
+    #[error("{origin}: `{name}` is outside of a table")]
+    #[diagnostic(help("settings belong in tables: {tables}, or the same tables under [profile.NAME.…]"))]
     #[expect(private_interfaces, reason = "callers only print it")]
     NotATable {
         origin: Origin,
         /// What stands there.
         name: String,
-        /// Those that there are.
+        /// The existing tables.
         tables: String,
     },
 

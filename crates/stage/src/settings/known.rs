@@ -1,4 +1,4 @@
-//! The keys that there are, after the built-in settings: unknown ones and wrong types are refused here.
+//! The known keys, from the built-in settings. Unknown keys and wrong types are refused here.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ impl Known<'_> {
             (_, Value::String(word)) if may_be_auto => word == "auto",
             (_, Value::Array(found)) if is_source => !found.is_empty() && found.iter().all(Value::is_str),
             (Value::Float(_), Value::Integer(_)) => true,
-            // Every whole-numbered setting counts something.
+            // Every integer setting is a count.
             (Value::Integer(_), Value::Integer(value)) => *value >= 0,
             (Value::Array(of), Value::Array(found)) => match of.first() {
                 Some(Value::Float(_)) => found.iter().all(|value| value.is_float() || value.is_integer()),
@@ -104,7 +104,7 @@ impl Known<'_> {
         let parsed =
             toml::from_str::<Table>(&format!("value = {text}")).ok().filter(|table| table.len() == 1);
         let value = parsed.and_then(|mut table| table.remove("value"));
-        // A folder may be called 2024: where a string is due, what was typed is one.
+        // A folder may be called 2024: if a string is expected, the typed text is one.
         let wants_string = self.defaults.get(path.trim()).is_some_and(|(default, _)| default.is_str());
         let value = match value {
             Some(value) if value.is_str() || !wants_string => value,
@@ -128,10 +128,10 @@ pub(crate) fn keys_named(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// The known name that is most like `name`, if one is near.
+/// The known name that is most similar to `name`, if one is similar enough.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
-    // A third of the letters may differ; `name` as a part of a longer key counts as near, too.
+    // A third of the letters may differ; a longer key that contains `name` also counts as similar.
     let near =
         |other: &&str| distance(other) <= name.len().div_ceil(3) || (name.len() >= 4 && other.contains(name));
     known.filter(near).min_by_key(|other| distance(other))
@@ -149,7 +149,7 @@ fn in_words(default: &Value) -> &'static str {
     }
 }
 
-/// The stage whose `--help` has the key: those of [run] stand with train's.
+/// The stage whose `--help` has the key; train's has those of [run].
 pub(super) fn help_of(key: &str) -> &str {
     match key.split_once('.') {
         Some(("run", _)) | None => "train",

@@ -1,6 +1,6 @@
-//! One settings text as a flat list of keys with the place each stands at.
+//! Parses one settings text into a flat list of keys with their places.
 //!
-//! Knows TOML and where things are written; what a value means is not its business.
+//! It knows TOML and places. Not here: what a value means.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,16 +18,16 @@ pub(crate) const BUILT_IN: &str = include_str!("../../../../pipeline.toml");
 /// Settings that name a [`Source`](super::Source): a path among other things.
 pub(super) const SOURCES: [&str; 3] = ["ingest.train", "ingest.validation", "ingest.test"];
 
-/// Settings that are a number, or are chosen where "auto" stands.
+/// Settings that are a number, or "auto" to let distilburn choose.
 pub(super) const NUMBERS_OR_AUTO: [&str; 1] = ["evaluate.null_threshold"];
 
-/// The value in force of every `table.key`, with its origin.
+/// The effective value of every `table.key`, with its origin.
 pub(super) type Values = BTreeMap<String, (Value, Origin)>;
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// In the `pipeline.toml` that is built in.
+    /// In the built-in `pipeline.toml`.
     BuiltIn { line: usize },
     /// In a settings file.
     File { path: PathBuf, line: usize },
@@ -64,7 +64,7 @@ impl Entry {
     }
 }
 
-/// The text of a settings file, or the built-in one where `path` is none.
+/// The text of a settings file, or the built-in text if `path` is none.
 pub(super) struct Text<'a> {
     pub(super) path: Option<PathBuf>,
     pub(super) text: &'a str,

@@ -1,4 +1,4 @@
-//! Lays the layers over each other: built-in tables, the settings file, its profile, `--set`.
+//! Merges the layers: built-in tables, the settings file, its profile, `--set`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use super::layers::{BUILT_IN, Entry, Origin, SOURCES, Text, Values};
 use super::{Settings, SettingsError, check, source};
 use crate::python_package;
 
-/// The file that is read when none is named.
+/// The file that is read if none is named.
 const DEFAULT_FILE: &str = "pipeline.toml";
 
-/// Settings whose value is a path: relative ones count from where they are written.
+/// Settings whose value is a path; relative paths are relative to the place where they are written.
 const PATHS: [&str; 3] = ["ingest.train_ids", "ingest.validation_ids", "train.init_from"];
 
 /// The setting whose values are paths.
@@ -37,27 +37,27 @@ pub struct Request {
     pub set: Vec<String>,
 }
 
-/// Settings and where they came from.
+/// Settings and their origins.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// Every setting, paths resolved.
     pub settings: Settings,
-    /// The file that was read; none = the built-in settings alone.
+    /// The file that was read; none = only the built-in settings.
     pub file: Option<PathBuf>,
     /// The profiles that the file has.
     pub profiles: BTreeSet<String>,
-    /// Where each `table.key` stands, as `file:line`.
+    /// The place of each `table.key`, as `file:line`.
     pub(crate) origins: BTreeMap<String, String>,
 }
 
 impl Loaded {
-    /// The folder that the default store lies in: that of the settings file.
+    /// The folder of the default store: that of the settings file.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
     }
 
-    /// Where a setting stands, for messages.
+    /// The place of a setting, for messages.
     #[must_use]
     pub fn origin(&self, key: &str) -> &str {
         self.origins.get(key).map_or("settings", String::as_str)
@@ -135,13 +135,13 @@ fn of_profile(entries: &[Entry], name: &str, file: Option<&Path>) -> Result<Valu
                 format!("the built-in pipeline.toml has it: copy its [profile.{name}.…] tables into the file")
             }
             "" => format!("write its tables into the file, for example [profile.{name}.train]"),
-            there => format!("there is: {there}"),
+            there => format!("the profiles are: {there}"),
         },
     })
 }
 
-/// Relative paths count from the file they stand in; those on the command line, and the built-in ones,
-/// from the working directory.
+/// Paths in a file are relative to that file; those on the command line, and the built-in ones, are relative to the
+/// working directory.
 fn resolve_paths(values: &mut Values) {
     let folder = |origin: &Origin| match origin {
         Origin::File { path, .. } => Some(path.parent().unwrap_or(Path::new("")).to_owned()),
@@ -183,7 +183,7 @@ fn resolve_paths(values: &mut Values) {
     }
 }
 
-/// The default base model is in a Python package where distilburn was installed with one.
+/// If the default base model was installed as a Python package beside distilburn, it is there.
 fn use_installed_base_model(values: &mut Values, package: Option<PathBuf>) {
     let Some((Value::String(path), _)) = values.get_mut(BASE_MODEL) else { return };
     if Path::new(path).ends_with(SETUP_BASE_MODEL)
@@ -209,7 +209,7 @@ fn deserialize(values: &Values) -> Result<Settings, SettingsError> {
         SettingsError::Value {
             origin: origin.clone(),
             message: format!("{key} = {value}: {}", error.inner().message()),
-            remedy: format!("`distilburn {} --help` says what each of its keys takes", help_of(key)),
+            remedy: format!("`distilburn {} --help` lists the values of each key", help_of(key)),
         }
     })
 }

@@ -1,7 +1,7 @@
 //! Every setting of every stage, as the stages read them.
 //!
-//! The values come from `pipeline.toml`, which is also built in and so is the only place where defaults
-//! stand; `load` lays the layers over each other and `check` looks at what no single key can know.
+//! The values come from `pipeline.toml`. It is also built in, so it is the only place with defaults. `load` merges the
+//! layers, and `check` checks rules between keys.
 
 mod check;
 mod error;
@@ -41,18 +41,18 @@ pub struct Settings {
     pub report: Report,
 }
 
-/// Settings that are not one stage's own.
+/// Settings that several stages share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// What people call it; empty = nothing.
+    /// A name for people; empty = none.
     pub name: String,
-    /// Seeds the fresh head, the order of the features and dropout.
+    /// Seeds the new head, the order of the features and dropout.
     pub seed: u64,
     /// `auto`, `cpu`, `cuda:N` or `mps`, as typed.
     pub device: String,
     /// Type of the matrix products.
     pub precision: PrecisionChoice,
-    /// Whether fp16 may run on a CPU, which has no use for it.
+    /// Whether fp16 may run on a CPU, where it is no faster.
     pub allow_slow_precision: bool,
     /// CPU threads; 0 = all cores.
     pub threads: usize,
@@ -74,7 +74,7 @@ pub struct Ingest {
     pub max_train_examples: usize,
     /// Validation questions to keep; 0 = all.
     pub max_validation_examples: usize,
-    /// Which ones, where not all are kept.
+    /// Which ones, if not all are kept.
     pub subset: Subset,
     /// Seeds the generated corpus and the random subset.
     pub seed: u64,
@@ -86,7 +86,7 @@ pub struct Ingest {
     pub validation_ids: Option<PathBuf>,
     /// What to do with a question that breaks the rules.
     pub on_invalid: OnInvalid,
-    /// What to do with the answers of a question that is said to have none.
+    /// What to do with the answers of a question that is marked as impossible.
     pub plausible_answers: PlausibleAnswers,
     /// Seconds that a server may be silent.
     pub download_timeout_s: u64,
@@ -110,17 +110,17 @@ pub struct Train {
     pub max_steps: u64,
     /// Features per forward and backward pass.
     pub batch_size: usize,
-    /// Features per forward pass where nothing is learned.
+    /// Features per forward pass outside of training.
     pub eval_batch_size: usize,
     /// Batches averaged into one optimizer step.
     pub gradient_accumulation_steps: usize,
     /// Peak rate of `AdamW`.
     pub learning_rate: f64,
-    /// Optimizer steps in which the rate climbs to its peak.
+    /// Optimizer steps over which the rate climbs to its peak.
     pub warmup_steps: u64,
-    /// The same as a share of all steps; above 0 it goes before `warmup_steps`.
+    /// The same as a share of all steps; above 0, it takes precedence over `warmup_steps`.
     pub warmup_ratio: f64,
-    /// How the rate falls afterwards.
+    /// How the rate falls after the warm-up.
     pub schedule: Schedule,
     /// `AdamW`'s decoupled decay; biases and `LayerNorm`s are exempt.
     pub weight_decay: f64,
@@ -130,18 +130,18 @@ pub struct Train {
     pub epsilon: f64,
     /// Global L2 norm that gradients are clipped to; 0 = never.
     pub max_grad_norm: f64,
-    /// Whether the backward pass computes the encoder layers again instead of keeping what they made.
+    /// Whether the backward pass recomputes the encoder layers instead of keeping their activations.
     pub gradient_checkpointing: bool,
-    /// Beginnings of the names of parameters that stay as they are.
+    /// Prefixes of the names of weights that are not trained.
     pub freeze: Vec<String>,
-    /// What the learning rate is multiplied by from one layer to the one below; 1 = the same rate everywhere.
+    /// The factor by which the learning rate changes from one layer to the one below; 1 = the same rate everywhere.
     pub layerwise_lr_decay: f64,
     /// A trained model to start from instead of the base model.
     #[serde(with = "optional_path")]
     pub init_from: Option<PathBuf>,
-    /// Optimizer steps between two validations; 0 = after each epoch alone.
+    /// Optimizer steps between two validations; 0 = only after each epoch.
     pub eval_every_steps: u64,
-    /// Which score decides what the best model is.
+    /// The score that chooses the best weights.
     pub metric_for_best: Metric,
     /// Validations in a row without a better score after which training ends; 0 = never.
     pub early_stopping_patience: u64,
@@ -151,11 +151,11 @@ pub struct Train {
     pub checkpoint_every_steps: u64,
     /// Checkpoints that are kept.
     pub keep_checkpoints: usize,
-    /// Minutes after which training stops and can be gone on with; 0 = never.
+    /// Minutes after which training stops, ready to resume; 0 = never.
     pub max_minutes: f64,
     /// Address of an `MLflow` server; empty = none.
     pub mlflow_uri: String,
-    /// The experiment that the run goes into.
+    /// The `MLflow` experiment of the run.
     pub mlflow_experiment: String,
 }
 
@@ -199,13 +199,14 @@ pub struct Export {
 /// The page about an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Slices of one's own: name → a file of question ids, one a line. `errors`, `compare` and `--require` know them too.
+    /// The user's own slices: name → a file of question ids, one per line. `errors`, `compare` and `--require` know
+    /// them too.
     pub slices: BTreeMap<String, PathBuf>,
     /// Whether contexts, questions and answers are shown.
     pub texts: bool,
 }
 
-/// The type that matrix products shall be computed in.
+/// The data type of matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PrecisionChoice {
@@ -220,7 +221,7 @@ pub enum PrecisionChoice {
 }
 
 impl PrecisionChoice {
-    /// The word that stands in the settings.
+    /// The word in the settings.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -238,7 +239,7 @@ impl fmt::Display for PrecisionChoice {
     }
 }
 
-/// Which questions are kept where not all are.
+/// Which questions are kept if not all are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subset {
@@ -248,7 +249,7 @@ pub enum Subset {
     First,
 }
 
-/// What becomes of a question that breaks the rules.
+/// What happens to a question that breaks the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnInvalid {
@@ -256,17 +257,17 @@ pub enum OnInvalid {
     Error,
     /// Leave them out and count them.
     Skip,
-    /// Move answers to where they are, if that is beyond doubt; leave out the rest and count both.
+    /// Move answers to their places, if these are beyond doubt; leave out the rest and count both.
     Realign,
 }
 
-/// What becomes of answers under `is_impossible: true`.
+/// What happens to answers under `is_impossible: true`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlausibleAnswers {
     /// The question breaks the rules.
     Error,
-    /// They do not count: the question has no answer.
+    /// They are ignored: the question has no answer.
     Ignore,
 }
 
@@ -278,7 +279,7 @@ pub enum Schedule {
     Linear,
     /// Along half a cosine to 0 at the last step.
     Cosine,
-    /// Not at all.
+    /// The rate does not fall.
     Constant,
 }
 

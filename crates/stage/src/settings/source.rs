@@ -1,8 +1,7 @@
-//! Where data and models come from, as one writes it in a setting: a path, several, a glob, a URL, or an id of
-//! the Hugging Face Hub.
+//! Where data and models come from, as written in a setting: one path or several, a pattern, a URL, or a Hub id.
 //!
-//! What a text means shows in the text alone, except that an existing path takes precedence over a pattern and
-//! over a Hub id; see [`Location::parse`].
+//! The text alone decides what it means, except that an existing path takes precedence over a pattern and over a Hub
+//! id; see [`Location::parse`].
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,9 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Source {
     /// The corpus that distilburn generates.
     Sample,
-    /// So many per cent of the training contexts, set aside for validation: `"10%"`.
+    /// This many per cent of the training contexts, set aside for validation: `"10%"`.
     Share(f64),
-    /// One place, or several one after the other.
+    /// One place, or several in order.
     At(Vec<Location>),
 }
 
@@ -26,9 +25,9 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     File(PathBuf),
-    /// Every file that fits a pattern, in the order of their names.
+    /// Every file that matches a pattern, in the order of their names.
     Glob(String),
-    /// `https://…`, or `http://` of this machine.
+    /// `https://…`, or `http://` on this machine.
     Url(String),
     /// A dataset of the Hub.
     Hub(HubId),
@@ -37,7 +36,7 @@ pub enum Location {
 /// A repository of the Hub at a revision: `owner/name@revision`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubId {
-    /// `owner/name`; the Hub's oldest have a name alone.
+    /// `owner/name`; the Hub's oldest repositories have only a name.
     pub id: String,
     /// A branch, a tag or a commit.
     pub revision: String,
@@ -51,13 +50,13 @@ pub enum BaseModel {
     Hub(HubId),
 }
 
-/// Endings by which `a/b.json` is a path and no Hub id.
+/// Suffixes that make `a/b.json` a path and not a Hub id.
 const DATA_ENDINGS: [&str; 7] = [".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst", ".txt"];
 
 impl Location {
-    /// Reads what one writes. `owner/name` without an ending of a data file, and whatever has an `@revision`
-    /// behind it, is a Hub id; a path that could be mistaken for one starts with `./`. A text with `*`, `?` or `[` is a
-    /// pattern unless a file of that name exists.
+    /// Parses a source. `owner/name` without the suffix of a data file is a Hub id, and so is any text with an
+    /// `@revision` at its end. A path that could be mistaken for one must start with `./`. A text with `*`, `?` or `[`
+    /// is a pattern unless a file of that name exists.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         if text.contains("://") {
@@ -74,7 +73,7 @@ impl Location {
 }
 
 impl HubId {
-    /// Reads `name`, `owner/name` or either with `@revision`; `None` where it cannot be one.
+    /// Parses `name` or `owner/name`, optionally with `@revision`; `None` if it cannot be one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if DATA_ENDINGS.iter().any(|ending| text.ends_with(ending)) {
@@ -97,7 +96,7 @@ impl HubId {
     }
 }
 
-/// `~` and `~/…` with the home folder in the place of `~`, as a shell would have it.
+/// Replaces the `~` of `~` and `~/…` by the home folder, as a shell does.
 pub(crate) fn expand_home(text: &str) -> String {
     let rest = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
     match (rest, std::env::home_dir()) {
@@ -116,8 +115,8 @@ fn percent(text: &str) -> Option<f64> {
     text.strip_suffix('%')?.trim().parse().ok()
 }
 
-/// The text of a path that counts from `folder` (none = the working directory), so that it is read as one
-/// again. What is no path stays as it is: a Hub id does, unless there is a file or folder of that name.
+/// The text of a path relative to `folder` (none = the working directory), in a form that parses as a path again.
+/// Anything else stays the same, such as a Hub id, unless there is a file or folder of that name.
 pub(super) fn resolve(text: &str, folder: Option<&Path>, is_model: bool) -> String {
     if text.is_empty() || !is_model && (text == "sample" || percent(text).is_some()) {
         return text.to_owned();
@@ -211,7 +210,7 @@ impl<'de> Deserialize<'de> for Source {
             Texts::Several(texts) => texts,
         };
         if let Some(text) = texts.iter().find(|text| *text == "sample" || percent(text).is_some()) {
-            return Err(D::Error::custom(format!("\"{text}\" stands alone, not in a list")));
+            return Err(D::Error::custom(format!("\"{text}\" cannot be part of a list")));
         }
         Ok(Self::At(texts.iter().map(|text| Location::parse(text)).collect()))
     }
@@ -319,7 +318,7 @@ mod tests {
         assert_eq!(resolved("https://x/y"), "https://x/y");
         assert_eq!(resolved("*.json"), folder.path().join("*.json").display().to_string());
         assert_eq!(resolve("models/mine", Some(Path::new("relative")), true), "models/mine");
-        // The crate's own folder is where its tests run.
+        // Tests run in the crate's own folder.
         assert_eq!(resolve("src/settings", None, true), "./src/settings");
         assert_eq!(resolve("settings", Some(Path::new("src")), true), "./src/settings");
     }

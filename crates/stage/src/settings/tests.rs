@@ -1,4 +1,4 @@
-//! What is accepted, and the words of every refusal.
+//! What is accepted, and the message of every refusal.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! BLAKE3 of files, remembered in the store so that a plan does not read gigabytes.
+//! BLAKE3 hashes of files, cached in the store so that a plan does not read gigabytes.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -14,7 +14,7 @@ use super::{did_you_mean, unreadable};
 use crate::Error;
 use crate::settings::Loaded;
 
-/// Hashes by place, and which files were asked for.
+/// Hashes by path, and which files were requested.
 pub(super) struct Hashes {
     path: PathBuf,
     known: BTreeMap<String, Remembered>,
@@ -22,16 +22,16 @@ pub(super) struct Hashes {
     seen: Vec<SeenFile>,
 }
 
-/// What `.hashes.json` holds. A wrong hash would name an artifact after data that it was not made from, so a file
-/// whose checksum fails is dropped: that only costs reading the files again.
+/// The contents of `.hashes.json`. A wrong hash would name an artifact after data that it was not made from. So if the
+/// checksum fails, the cache is dropped, and the files are read again.
 #[derive(Serialize, Deserialize)]
 struct Memory {
     files: BTreeMap<String, Remembered>,
-    /// Of `files`.
+    /// The checksum of `files`.
     checksum: String,
 }
 
-/// A file's hash, and what it looked like when it was taken.
+/// A file's hash, and the file's size, times and inode at that moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Remembered {
     #[serde(flatten)]
@@ -39,8 +39,8 @@ struct Remembered {
     blake3: String,
 }
 
-/// What tells a file from another one in its place. `cp -p` sets the size and time of modification of the one that it
-/// replaces; the time of change is the system's own.
+/// What distinguishes a file from another one in its place. `cp -p` can keep size and modification time; only the
+/// system sets the change time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     size_bytes: u64,
@@ -60,7 +60,7 @@ impl Stamp {
         }
     }
 
-    /// A file changed just now may change again without its times moving.
+    /// A file that has just changed may change again within the resolution of its times.
     fn is_settled(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let newest = self.modified.0.max(self.changed.0);
@@ -78,7 +78,7 @@ pub(crate) struct SeenFile {
 }
 
 impl SeenFile {
-    /// Whether it still is what was hashed.
+    /// Whether it is still the file that was hashed.
     pub(crate) fn is_unchanged(&self) -> io::Result<bool> {
         Ok(Stamp::of(&fs_err::metadata(&self.path)?) == self.stamp
             && (self.was_settled || hash(&self.path)? == self.blake3))
@@ -107,10 +107,10 @@ impl Hashes {
                 let share = share.and_then(|text| text.rsplit('/').next()?.parse::<f64>().ok());
                 let share = share.map(|number| {
                     let percent = if number < 1.0 { 100.0 * number } else { number };
-                    format!("for a share of the training contexts write it with its sign: \"{percent}%\"")
+                    format!("for a share of the training contexts, write it with the % sign: \"{percent}%\"")
                 });
                 let remedy = share.or_else(|| did_you_mean(path)).unwrap_or_else(|| {
-                    format!("write the path of a file there, or on the command line: --set {key}=FILE")
+                    format!("write the path of a file there or on the command line: --set {key}=FILE")
                 });
                 (problem, remedy)
             };
@@ -121,7 +121,7 @@ impl Hashes {
     }
 
     fn hash(&mut self, path: &Path) -> io::Result<String> {
-        // Keyed by a hash: a store holds no path of the machine it was made on.
+        // Keyed by a hash, because a store holds no paths of the machine that it was made on.
         let absolute = std::path::absolute(path)?;
         let place = blake3::hash(absolute.as_os_str().as_encoded_bytes()).to_hex().to_string();
         let stamp = Stamp::of(&fs_err::metadata(path)?);
@@ -141,8 +141,7 @@ impl Hashes {
         Ok(blake3)
     }
 
-    /// Writes the memory, and returns the files that were asked for. A store that cannot be written to is no reason to
-    /// stop a plan.
+    /// Writes the cache, and returns the requested files. A store that cannot be written to does not stop a plan.
     pub(super) fn close(self) -> Vec<SeenFile> {
         if self.is_changed {
             let memory = Memory { checksum: checksum(&self.known), files: self.known };
@@ -151,7 +150,7 @@ impl Hashes {
                 artifact::replace_cache_file(&self.path, &serde_json::to_vec_pretty(&memory)?)
             };
             if let Err(error) = write() {
-                tracing::debug!(%error, "hashes of the input files are not remembered");
+                tracing::debug!(%error, "the hashes of the input files could not be cached");
             }
         }
         self.seen

@@ -1,4 +1,4 @@
-//! Files are told apart by more than size and time of modification.
+//! Files are distinguished by more than size and modification time.
 
 use std::fs::{self, File, FileTimes};
 use std::path::Path;

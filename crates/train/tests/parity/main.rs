@@ -1,6 +1,6 @@
-//! Logits, gradients and a loss curve against PyTorch: the model on the whole, and the training step on the
-//! whole (packing, loss, gradients, clipping, `AdamW`, schedule), for three models. The tolerances are the
-//! design's: what f32 leaves where the order of summation differs.
+//! Logits, gradients and a loss curve against PyTorch: the whole model, and the whole training step (packing, loss,
+//! gradients, clipping, `AdamW`, schedule), for three models. The tolerances are the design's: the differences in f32
+//! if the order of summation differs.
 
 mod groups;
 mod memory;

@@ -1,4 +1,4 @@
-//! Accumulation and recomputation change the memory that a step takes, not what it learns.
+//! Accumulation and recomputation change the memory of a step, not its result.
 
 use distilbert::{Activations, Autocast, DistilBertForQuestionAnswering, Parameter};
 use distilburn_train::{AdamW, MicroBatch, Step, TrainFeature, train_step};

@@ -1,4 +1,4 @@
-//! Streams windows to disk, a batch at a time through the same buffers.
+//! Streams windows to disk, one batch at a time, and reuses the buffers.
 
 use std::mem;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::{FEATURES, end_field, offset_field};
 use crate::Result;
 use crate::table_writer::{BATCH_ROWS, TableWriter};
 
-/// A window to write: [`super::Feature`] with its offsets as they are when made.
+/// A window to write: [`super::Feature`] with its offsets as they are computed.
 #[derive(Debug, Clone, Copy)]
 pub struct FeatureRow<'a> {
     /// The row of its question in examples.
@@ -32,9 +32,9 @@ pub struct FeaturesWriter {
     table: TableWriter,
     example_index: Vec<u32>,
     input_ids: Vec<i32>,
-    /// Where the tokens of each row begin, and of the last one end: of `input_ids` and of `ends` alike.
+    /// Where the tokens of each row begin, and where those of the last row end; the same for `input_ids` and `ends`.
     row_offsets: Vec<i32>,
-    /// Starts and ends by turns.
+    /// Alternating starts and ends.
     ends: Vec<i32>,
     inside: BooleanBufferBuilder,
     start_positions: Vec<i32>,
@@ -56,7 +56,7 @@ impl FeaturesWriter {
         })
     }
 
-    /// Adds a window. Refuses one with another number of offsets than tokens.
+    /// Adds a window. Refuses one whose numbers of offsets and tokens differ.
     pub fn push(&mut self, feature: &FeatureRow<'_>) -> Result<()> {
         let (tokens, offsets) = (feature.input_ids.len(), feature.offset_mapping.len());
         if tokens != offsets {
@@ -123,7 +123,7 @@ impl FeaturesWriter {
     }
 }
 
-/// The allocation of a written column, for the next batch: the arrays that shared it are gone by now.
+/// The allocation of a written column, reused for the next batch: the arrays that shared it are gone by now.
 fn emptied<T: ArrowNativeType>(column: Buffer) -> Vec<T> {
     let mut values = column.into_vec().unwrap_or_default();
     values.clear();

@@ -1,4 +1,4 @@
-//! Writes tensors one after the other; no more than a few are in memory.
+//! Writes tensors one after the other; only a few are in memory at a time.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -48,8 +48,8 @@ impl TensorsWriter {
         })
     }
 
-    /// Adds a tensor: little-endian bytes, rows first. Refuses a second one of the same name and data of another
-    /// length than dtype and shape say.
+    /// Adds a tensor: little-endian bytes, rows first. Refuses a second tensor of the same name, and data whose length
+    /// does not match dtype and shape.
     pub fn push(&mut self, name: &str, dtype: &str, shape: &[i64], data: &[u8]) -> Result<()> {
         TensorView { name, dtype, shape: shape.to_vec(), data }.check()?;
         self.begin(name, dtype, shape)?;
@@ -75,7 +75,7 @@ impl TensorsWriter {
 
     fn begin(&mut self, name: &str, dtype: &str, shape: &[i64]) -> Result<()> {
         if !self.names.insert(name.to_owned()) {
-            return Err(self.table.bad_row(self.name.len(), format!("there already is a tensor `{name}`")));
+            return Err(self.table.bad_row(self.name.len(), format!("there is already a tensor `{name}`")));
         }
         self.name.append_value(name);
         self.dtype.append_value(dtype);
@@ -84,7 +84,7 @@ impl TensorsWriter {
         Ok(())
     }
 
-    /// Writes the tensors at hand once their data has this many bytes.
+    /// Pending tensors are written once their data has this many bytes.
     fn flush_if(&mut self, bytes: usize) -> Result<()> {
         if self.name.is_empty() || self.data.values_slice().len() < bytes {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Sentences about the country around, which state no fact that is asked for: they make a chronicle long.
+//! Sentences about the surrounding country. They state no fact that is asked for, and make a chronicle long.
 
 use super::Wordings;
 

@@ -1,9 +1,8 @@
 //! What accounts are about: for each domain its topics, and for each topic four facts of one kind.
 //!
-//! A question is answered by telling the four relations of a topic apart. Each relation has four words for
-//! itself. In the validation split the text takes one of the first two and the question one of the others; in
-//! training both take any, and often the same. Without such easy cases a small model only learns to guess
-//! among the four.
+//! To answer a question, a model must distinguish the four relations of a topic. Each relation has four words. In the
+//! validation split the text takes one of the first two and the question one of the others; in training both use any
+//! word, often the same one. Without such easy cases, a small model only learns to guess among the four.
 
 mod background;
 mod company;
@@ -20,10 +19,10 @@ pub(super) use background::BACKGROUND;
 /// Every domain.
 pub(super) const DOMAINS: &[Domain] = &[company::COMPANY, expedition::EXPEDITION, ship::SHIP, school::SCHOOL];
 
-/// Out of so many training questions, one takes the text's word on purpose. (The others may by chance.)
+/// One in this many training questions uses the text's word on purpose. (Others may do so by chance.)
 const SAME_WORD_ONCE_IN: usize = 2;
 
-/// A sort of subject, and what can be told of it. All texts are templates.
+/// A kind of subject, and what can be said about it. All texts are templates.
 pub(super) struct Domain {
     /// The subject's own name, from its `{root}`.
     pub(super) name: &'static str,
@@ -41,16 +40,16 @@ pub(super) struct Topic {
     pub(super) relations: [Relation; 4],
 }
 
-/// What a fact says of the subject.
+/// What a fact says about the subject.
 pub(super) struct Relation {
     /// Sentences with the `{value}` and a `{word}`.
     pub(super) told: Wordings,
-    /// Each as a sentence has it, and as a question has it.
+    /// Each word in the form for a sentence, and in the form for a question.
     pub(super) words: [(&'static str, &'static str); 4],
 }
 
 impl Relation {
-    /// The index of the word that a text of `split` takes.
+    /// The index of the word that a text of `split` uses.
     pub(super) fn told_word(&self, split: Split, random: &mut Random) -> usize {
         random.below(match split {
             Split::Train => self.words.len(),
@@ -58,7 +57,7 @@ impl Relation {
         })
     }
 
-    /// The index of the word that a question of `split` takes about a text with the word `told`.
+    /// The index of the word that a question of `split` uses about a text with the word `told`.
     pub(super) fn asked_word(&self, told: usize, split: Split, random: &mut Random) -> usize {
         let all = self.words.len();
         match split {
