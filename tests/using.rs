@@ -263,8 +263,8 @@ fn a_question_that_cannot_be_asked_stands_in_its_place_with_the_reason() {
     assert!(said.code == Some(3) && said.stderr.contains("two questions have the id \"7\""), "{said:?}");
     fs::write(bench.path("questions.jsonl"), &lines).unwrap();
     for (line, code, says) in [
-        ("--output a.csv", 2, "the name says no form of output"),
-        ("--output - --shard 1/2", 2, "--shard does not go with --output -"),
+        ("--output a.csv", 2, "unknown output format"),
+        ("--output - --shard 1/2", 2, "--shard cannot be used with --output -"),
         ("--output a.json --shard 3/2", 2, "expected I/N"),
         ("missing.json --output a.json", 3, "missing.json (FILE) is missing"),
     ] {

@@ -19,13 +19,13 @@ use crate::Error;
 /// So many texts take long enough for progress.
 const SHOW_PROGRESS_OF: usize = 20;
 
-/// Answer questions about a text, or about all texts of a folder
+/// Answer questions about a text, or about all texts in a folder
 ///
 /// The answer goes to stdout: a piece of the text, or "(no answer)" from a model that was trained on questions without one.
-/// On a terminal it comes with its probability among the candidates, and the line and sentence that it stands in.
+/// On a terminal, ask also prints its probability among the candidates, its line and its sentence.
 ///
-/// Texts are files, the .txt and .md files of folders, stdin (-, or what is piped in), or --context. Of several texts the
-/// best answer is shown. Without a question, each line of stdin is one until Ctrl-D, and the model stays loaded.
+/// Texts come from files, the .txt and .md files of folders, stdin (- or a pipe), or --context. With several texts, the best
+/// answer is shown. Without a question, each line of stdin is a question until Ctrl-D, and the model stays loaded.
 ///
 /// Without --model, the newest export of `distilburn run` with the same options answers. Windows and the choice of answers
 /// are the model's own, as its `training_config.json` says; `--set` overrides them: `tokenize-features.max_length` and
@@ -41,7 +41,7 @@ Examples:
 pub struct AskOptions {
     /// The question, unless --question or --questions gives it, and the files or folders to find the answer in
     ///
-    /// If the first names an existing file or folder, there is no question, and stdin is asked for them.
+    /// If the first word is an existing file or folder, questions are read from stdin.
     #[arg(value_name = "QUESTION|FILE")]
     words: Vec<String>,
 
@@ -49,7 +49,7 @@ pub struct AskOptions {
     #[arg(long, short = 'Q', value_name = "TEXT", conflicts_with = "questions")]
     question: Option<String>,
 
-    /// Read questions from FILE, one a line
+    /// Read questions from FILE, one per line
     #[arg(long, value_name = "FILE")]
     questions: Option<PathBuf>,
 
@@ -73,7 +73,7 @@ pub struct AskOptions {
     )]
     top: usize,
 
-    /// One JSON object for each question on stdout
+    /// Print one JSON object per question
     #[arg(long)]
     json: bool,
 

@@ -22,7 +22,7 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(help("check the path and its permissions"))]
     Io(#[from] std::io::Error),
-    /// A question or a text without a letter in it.
+    /// A question or a text that is empty.
     #[error("the {what} is empty")]
     #[diagnostic(help("give it text: distilburn ask \"Who …?\" article.txt"))]
     Empty {
@@ -41,7 +41,7 @@ pub enum Error {
     #[diagnostic(help("name the files, or convert them to text: for PDF, `pdftotext FILE.pdf`"))]
     NoTexts { folder: PathBuf },
     /// Questions and the text from the same stdin.
-    #[error("stdin cannot give both the text and the questions")]
+    #[error("stdin cannot provide both the text and the questions")]
     #[diagnostic(help("type the question: distilburn ask \"Who …?\" -"))]
     StdinTwice,
     /// Questions that cannot be read.
@@ -51,25 +51,23 @@ pub enum Error {
     /// A question of the data set that this model cannot be asked.
     #[error("question {id:?}")]
     #[diagnostic(help(
-        "take it out of the file, or ask with larger windows: --set tokenize-features.max_length=512"
+        "remove it from the file, or use larger windows: --set tokenize-features.max_length=512"
     ))]
     Question { id: String, source: Box<answerer::Error> },
     /// Files without a question.
-    #[error("the files hold no question")]
-    #[diagnostic(help("crates/question-files/forms.md shows the forms of questions"))]
+    #[error("the files hold no questions")]
+    #[diagnostic(help("see crates/question-files/forms.md for the formats"))]
     NoQuestions,
     /// An id that two questions have.
     #[error("two questions have the id {id:?}")]
-    #[diagnostic(help(
-        "an id stands for one question: give each its own, or leave out the ids, and they are made"
-    ))]
+    #[diagnostic(help("give each question its own id, or leave out all ids: distilburn then makes them"))]
     DuplicateId { id: String },
     /// An output whose name says no form.
-    #[error("{}: the name says no form of output", path.display())]
+    #[error("{}: unknown output format", path.display())]
     #[diagnostic(help("name a .json, .jsonl, .parquet or .arrow file, or - for JSON Lines on stdout"))]
     Form { path: PathBuf },
     /// What does not go together with an output on stdout.
-    #[error("{what} does not go with --output -")]
+    #[error("{what} cannot be used with --output -")]
     #[diagnostic(help("name a file: --output answers.parquet"))]
     OnStdout { what: &'static str },
     /// Parts of other questions, of another model, or of other settings.
@@ -83,7 +81,7 @@ pub enum Error {
     #[diagnostic(help("start over with --force, or delete its folder"))]
     DamagedJob { path: PathBuf },
     /// A part that is not what was written.
-    #[error("{} is damaged: it is not sealed with the hash of its lines", path.display())]
+    #[error("{} is damaged: its hash is missing or wrong", path.display())]
     #[diagnostic(help(
         "delete it, and repeat the command that made it: only its questions are answered again"
     ))]
@@ -96,10 +94,10 @@ pub enum Error {
     ))]
     NoParts { folder: PathBuf },
     /// `merge` before all jobs are done.
-    #[error("{questions} of {of} questions have no answer yet. Of {parts} parts are missing:\n{missing}")]
+    #[error("{questions} of {of} questions have no answer yet. Missing of {parts} parts:\n{missing}")]
     #[diagnostic(help(
-        "run the shards that are not done again: of N shards, shard P mod N + 1 answers part P. Without --shard, \
-         `distilburn predict` answers all that are missing"
+        "run the unfinished shards again (shard P mod N + 1 of N answers part P), or `distilburn predict` without --shard \
+         for all that are missing"
     ))]
     PartsMissing { questions: u64, of: u64, parts: u64, missing: Listing },
     /// `merge` of a part that two folders have.
@@ -108,7 +106,7 @@ pub enum Error {
     PartTwice { first: PathBuf, second: PathBuf },
     /// An input that was written to.
     #[error("{} changed while its questions were answered", path.display())]
-    #[diagnostic(help("start over with --force, once nothing writes to it"))]
+    #[diagnostic(help("run again with --force when nothing else is writing to it"))]
     Changed { path: PathBuf },
     /// Parquet or Arrow that cannot be written.
     #[error("the output cannot be written")]
@@ -116,7 +114,7 @@ pub enum Error {
     Table { source: Box<dyn std::error::Error + Send + Sync> },
     /// SIGINT or SIGTERM.
     #[error("interrupted{}", kept.as_ref().map_or_else(String::new, |kept| format!("; the answers so far are in {}", kept.display())))]
-    #[diagnostic(help("run the same command to go on"))]
+    #[diagnostic(help("run the same command to resume"))]
     Interrupted {
         /// The folder of parts.
         kept: Option<PathBuf>,

@@ -33,7 +33,7 @@ pub struct EvaluateOptions {
     #[arg(long, value_name = "FILE")]
     dataset: PathBuf,
 
-    /// One JSON object on stdout, with all digits
+    /// Print one JSON object, with unrounded numbers
     #[arg(long)]
     json: bool,
 

@@ -33,9 +33,9 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Answer questions about a text, or about all texts of a folder
+    /// Answer questions about a text, or about all texts in a folder
     Ask(AskOptions),
-    /// Answer all questions of files
+    /// Answer all questions in files
     Predict(PredictOptions),
     /// Join the parts of `predict --shard`
     Merge(MergeOptions),

@@ -10,22 +10,22 @@ use crate::predict::{Folder, Output, collect, summarize};
 
 /// Join the parts of `predict --shard`
 ///
-/// Checks that all parts are there, none twice, and that they are of the same questions, model, settings and code.
+/// Checks that no part is missing or duplicate, and that all have the same questions, model, settings and code.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   distilburn merge answers.parquet                       of jobs that all had --output answers.parquet
   distilburn merge answers.parquet one.parquet.parts two.parquet.parts")]
 pub struct MergeOptions {
-    /// What the answers go into, as for `predict`
+    /// The output file, as for `predict`
     #[arg(value_name = "OUTPUT")]
     output: PathBuf,
 
-    /// Folders of parts, which are kept [default: OUTPUT.parts, which is removed in the end]
+    /// Folders of parts; they are kept [default: OUTPUT.parts, which is removed at the end]
     #[arg(value_name = "PARTS")]
     folders: Vec<PathBuf>,
 
-    /// A summary as one JSON object on stdout
+    /// Print a summary as one JSON object
     #[arg(long)]
     json: bool,
 

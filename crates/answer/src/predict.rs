@@ -26,18 +26,18 @@ use crate::Error;
 pub(crate) use self::job::{Folder, Job};
 pub(crate) use self::output::Output;
 
-/// Answer all questions of files
+/// Answer all questions in files
 ///
 /// FILEs are SQuAD JSON, JSON Lines, CSV, Parquet, Arrow or another form that ingest reads, with or without answers, plain or
 /// compressed; crates/question-files/forms.md shows them all. Their questions are read as a stream.
 ///
-/// The name of the output says its form: .json is one object of question id → answer text, which SQuAD's script and
-/// `distilburn score` read; .jsonl, .parquet and .arrow also have places, scores and probabilities. A question that cannot be
-/// asked, such as one that is longer than a window, gets no answer and says why in the column `error`. Where the files have
-/// answers, the predictions are scored.
+/// The name of the output chooses its format: .json is one object of question id → answer text, which SQuAD's script and
+/// `distilburn score` read; .jsonl, .parquet and .arrow also have positions, scores and probabilities. A question that cannot
+/// be asked, such as one that is longer than a window, gets no answer; the column `error` says why. If the files hold answers,
+/// the predictions are scored.
 ///
-/// Answers are kept in parts, in a folder beside the output, and joined at the end. The same command after a kill goes on
-/// where it was, and ends with the same bytes.
+/// Answers are kept in parts, in a folder beside the output, and joined at the end. After a kill, the same command resumes and
+/// gives the same bytes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -58,7 +58,7 @@ pub struct PredictOptions {
     #[command(flatten)]
     model: ModelOptions,
 
-    /// Answer one of N shares of the questions, for jobs side by side; `distilburn merge` joins them
+    /// Answer one of N shares of the questions, for parallel jobs; `distilburn merge` joins them
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
 
@@ -66,7 +66,7 @@ pub struct PredictOptions {
     #[arg(long)]
     force: bool,
 
-    /// A summary as one JSON object on stdout
+    /// Print a summary as one JSON object
     #[arg(long)]
     json: bool,
 
@@ -138,7 +138,7 @@ pub(crate) fn run(options: &PredictOptions) -> Result<(), Error> {
     if let Some(shard) = options.shard {
         tracing::info!(
             %shard, parts = parts.len(), of = job.census.parts(), folder = %folder.path.display(),
-            "shard is done; once all are, `distilburn merge` joins their parts"
+            "shard finished; when all are finished, join them with `distilburn merge`"
         );
         return Ok(());
     }
@@ -341,7 +341,7 @@ pub(crate) fn summarize(totals: &Totals, output: &Path, as_json: bool) -> Result
     if totals.refused > 0 {
         tracing::warn!(
             questions = totals.refused,
-            "could not be asked and have no answer; the column `error` says why"
+            "questions could not be asked and have no answer; the column `error` says why"
         );
     }
     if !as_json {

@@ -38,7 +38,7 @@ pub enum Error {
     NoTokenizer,
     /// SIGINT or SIGTERM.
     #[error("evaluation was interrupted")]
-    #[diagnostic(help("run the same command to start it again"))]
+    #[diagnostic(help("run the same command to start again"))]
     Interrupted,
 }
 

@@ -1,5 +1,5 @@
-//! The evaluate stage: trained weights and features in, predictions and scores of validation and test out; the same
-//! of the base model, with the head that training began with.
+//! The evaluate stage: computes predictions and scores of validation and test from trained weights and features, and the same
+//! for the base model, with the head that training began with.
 //!
 //! Not here: how spans are selected and scored (`squad`), how batches are run (`answerer`), the statistics of the scores
 //! (`analysis`).

@@ -1,4 +1,4 @@
-//! The report stage: an evaluation and what it was made from in, a page about it out.
+//! The report stage: turns an evaluation and its inputs into a page.
 //!
 //! `figures` computes, `sections` and `markdown` show. Not here: what slices and categories are (`analysis`), how certain a
 //! number is (`statistics`), how a page looks (`page`).

@@ -99,7 +99,7 @@ fn risk_coverage(figures: &Figures) -> Markup {
         id: "risk-coverage",
         title: "Wrong answers by share answered",
         description: &format!(
-            "Answering the half of the questions that it is surest of, {} of the answers are wrong; answering all, {}.",
+            "If it answers only the half that it is surest of, {} of the answers are wrong; if it answers all, {}.",
             percent(at(0.5)),
             percent(at(1.0))
         ),

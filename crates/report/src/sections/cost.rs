@@ -78,7 +78,7 @@ fn speed(inputs: &Inputs) -> Markup {
         p {
             "Training without its validations took " (duration(elapsed_ms as u64)) ": " (per_second(total(|row| row.features)))
             " windows and " (per_second(total(|row| row.tokens))) " tokens a second, "
-            (format!("{:.0}", steps[steps.len() / 2])) " ms for a step in the middle of all."
+            (format!("{:.0}", steps[steps.len() / 2])) " ms for the median step."
         }
     }
 }

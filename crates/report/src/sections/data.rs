@@ -55,7 +55,7 @@ fn windows(ingest: &Manifest, features: &Manifest) -> Markup {
         window("tokens in a window, median", |window| grouped(window.length_percentiles.p50)),
         window("tokens in a window, 99th percentile", |window| grouped(window.length_percentiles.p99)),
         window("questions in several windows", |window| percent(window.questions_in_several_windows_share)),
-        window("answers that no window holds", |window| percent(window.answers_lost_share)),
+        window("answers that are complete in no window", |window| percent(window.answers_lost_share)),
         window("padding, if batches had a fixed length", |window| {
             percent(window.padding_share_at_max_length)
         }),
@@ -106,7 +106,7 @@ fn lengths(inputs: &Inputs) -> Markup {
         id: "lengths",
         title: "Tokens in a window",
         description: &format!(
-            "Share of the windows by length, from so many tokens to {width} more. {}.",
+            "Share of the windows by length, in steps of {width} tokens. {}.",
             most.join("; ")
         ),
         x: Axis { name: "tokens", format: |tokens| grouped(tokens.round() as u64), range: None },
@@ -143,7 +143,7 @@ fn audit(ingest: &Manifest) -> Markup {
     let head: Vec<&str> =
         ["finding", "severity"].into_iter().chain(splits.iter().map(|split| split.as_str())).collect();
     html! {
-        (Table { caption: "Findings, the gravest first", head: &head, words: 2, rows }.render())
+        (Table { caption: "Findings, the most severe first", head: &head, words: 2, rows }.render())
         p.quiet { code { "distilburn show ingest" } " has examples of each." }
     }
 }

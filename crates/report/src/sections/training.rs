@@ -29,14 +29,14 @@ pub(super) fn render(inputs: &Inputs) -> Markup {
             (grouped(training.steps)) " steps. The weights are those after step " (grouped(training.best_step))
             ", where F1 on validation was " (format!("{:.1}", training.f1)) "."
             @if training.steps > training.optimizer_steps {
-                " In " (grouped(training.steps - training.optimizer_steps)) " steps the gradients overflowed, and nothing was learned."
+                " In " (grouped(training.steps - training.optimizer_steps)) " steps the gradients overflowed, and the weights did not change."
             }
         }
         div.charts {
             (LineChart {
                 id: "loss",
                 title: "Loss",
-                description: &format!("Training loss goes {loss_ends}; the means of stretches of the training."),
+                description: &format!("Training loss goes {loss_ends}; each point is the mean over a part of the training."),
                 x: step_axis(),
                 y: Axis { name: "cross-entropy", format: short, range: None },
                 lines: &[
@@ -75,7 +75,7 @@ fn finite(point: (f64, f64)) -> Option<(f64, f64)> {
     point.1.is_finite().then_some(point)
 }
 
-/// The means of stretches of equal length.
+/// Means over parts of equal length.
 fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let mean = |stretch: &[(f64, f64)]| {
         let sum = stretch.iter().map(|point| point.1).sum::<f64>();
