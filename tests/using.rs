@@ -98,7 +98,7 @@ fn what_cannot_be_asked_is_refused_with_what_to_type() {
         (vec!["Who?"], 2, "the text is empty"),
         (vec!["Who?", "none"], 3, "none holds no .txt or .md file"),
         (vec!["Who?", "missing.txt"], 3, "missing.txt"),
-        (vec!["-"], 2, "stdin cannot give both"),
+        (vec!["-"], 2, "stdin cannot provide both"),
         (vec![" ", "--context", "The cat."], 2, "the question is empty"),
     ] {
         let said = ask(&bench, &words, "");
