@@ -13,8 +13,8 @@ fn attention_inputs() -> [Tensor<2>; 3] {
     [tensor([17, 12], 1), tensor([17, 12], 2), tensor([17, 12], 3)]
 }
 
-fn options(dropout: Option<Dropout>) -> AttentionOptions {
-    AttentionOptions { cu_seqlens: Arc::from([0, 5, 6, 17]), n_heads: 3, dropout }
+pub(crate) fn options(dropout: Option<Dropout>) -> AttentionOptions {
+    AttentionOptions { dropout, ..AttentionOptions::new(Arc::from([0, 5, 6, 17]), 3) }
 }
 
 /// Attention of each sequence on its own, with given masks of kept probabilities.
@@ -73,7 +73,7 @@ fn attention_dropout_masks_probabilities_alike_in_forward_and_backward() {
 
 /// Lengths on both sides of the multiples of 32 that attention on the host works in.
 fn uneven_options(dropout: Option<Dropout>) -> AttentionOptions {
-    AttentionOptions { cu_seqlens: Arc::from([0, 1, 32, 64, 97, 167]), n_heads: 3, dropout }
+    AttentionOptions { dropout, ..AttentionOptions::new(Arc::from([0, 1, 32, 64, 97, 167]), 3) }
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn heads_wider_than_every_sequence_is_long_have_the_gradients_of_f32() {
         let attend = |compute| {
             let [q, k, v] = [&q, &k, &v].map(|x| x.clone().cast(compute));
             let dropout = Some(Dropout { p: 0.2, seed: 3 });
-            let options = AttentionOptions { cu_seqlens: cu_seqlens.clone().into(), n_heads: 2, dropout };
+            let options = AttentionOptions { dropout, ..AttentionOptions::new(cu_seqlens.clone().into(), 2) };
             kernels::packed_attention(q, k, v, options).cast(DType::F32)
         };
         let leaves: [&dyn Leaf; 3] = [&q, &k, &v];

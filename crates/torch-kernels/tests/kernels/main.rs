@@ -3,6 +3,7 @@
 #![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 
 mod attention;
+mod device_path;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use distilburn_torch_kernels as kernels;

@@ -32,9 +32,9 @@ fn linear_is_its_default_for(tokens: usize, dim_in: usize, dim_out: usize, compu
         LibTorch::float_transpose(LibTorch::float_cast(torch([dim_in, dim_out], 2), DType::F16.into())),
     ];
     for (input, weight) in inputs.iter().flat_map(|input| weights.iter().map(move |weight| (input, weight))) {
-        let alone = LibTorch::autocast_linear(input.clone(), weight.clone(), bias.clone(), compute);
+        let alone = LibTorch::autocast_linear(input.clone(), weight.clone(), bias.clone(), compute.into());
         let (out, saved) =
-            LibTorch::autocast_linear_forward(input.clone(), weight.clone(), bias.clone(), compute);
+            LibTorch::autocast_linear_forward(input.clone(), weight.clone(), bias.clone(), compute.into());
         let (plain, plain_saved) = linear::<LibTorch>(input.clone(), weight.clone(), bias.clone(), compute);
         assert_eq!([out.dtype(), plain.dtype()], [compute; 2]);
         compare([out, alone], [plain.clone(), plain], tolerance);
