@@ -31,7 +31,7 @@ pub use kernels::{
     Update,
 };
 pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
-pub use path::on_device_path;
+pub use path::{on_device_path, test_device};
 pub use threads::{
     cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, libtorch_version, set_own_threads, set_threads,
     threads,

@@ -1,6 +1,8 @@
 //! Which path a tensor takes: the host's, by `cpp/`, or a device's, by LibTorch's operations.
 //!
-//! Tests force the device's path on the host, where `cpp/stand_in.cpp` attends in place of the kernels for CUDA.
+//! Tests run on the device that they are told to. They force the device's path on the host, where `cpp/stand_in.cpp` attends in place of the kernels for CUDA.
+
+#![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 
 use std::cell::Cell;
 
@@ -18,6 +20,21 @@ pub(crate) fn on_host(tensor: &Tensor) -> bool {
 /// Whether copies of parameters in type `kind` are kept beside `tensor`: the host rounds them while it reads them.
 pub(crate) fn keeps_copies(tensor: &Tensor, kind: Kind) -> bool {
     kind != Kind::Float && !on_host(tensor)
+}
+
+/// The device that tests run on: the one that `DISTILBURN_TEST_DEVICE` names ("cuda:0"), else the host.
+#[doc(hidden)]
+#[must_use]
+pub fn test_device() -> burn::tensor::Device {
+    use burn::tensor::Device;
+    match std::env::var("DISTILBURN_TEST_DEVICE").as_deref() {
+        Err(_) | Ok("" | "cpu") => Device::libtorch(),
+        Ok("mps") => Device::libtorch_mps(),
+        Ok(name) => {
+            let index = name.strip_prefix("cuda:").and_then(|index| index.parse::<usize>().ok());
+            Device::libtorch_cuda(index.expect("DISTILBURN_TEST_DEVICE is cpu, mps or cuda:N"))
+        }
+    }
 }
 
 /// Runs `f` with the calling thread's host tensors on the device's path. For tests; the environment variable

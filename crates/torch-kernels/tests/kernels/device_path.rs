@@ -1,6 +1,6 @@
 //! What devices run, on the host: see `on_device_path`.
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use distilburn_torch_kernels as kernels;
 use kernels::{Compute, Copies, Dropout, Handle, on_device_path};
 
@@ -71,6 +71,10 @@ fn products_of_kept_copies_are_those_of_the_parameters_they_were_filled_from() {
         assert_ne!(after[0], before[0]);
         compare(after, attended(None), BF16_TOLERANCE);
     });
-    let layer = (Handle::from_burn(tensor::<2>([4, 4], 1)), Handle::from_burn(tensor::<1>([4], 2)));
+    let host = Device::libtorch();
+    let layer = (
+        Handle::from_burn(Tensor::<2>::ones([4, 4], &host)),
+        Handle::from_burn(Tensor::<1>::ones([4], &host)),
+    );
     assert!(Copies::of(&[layer], DType::BF16).is_none(), "the host keeps none");
 }

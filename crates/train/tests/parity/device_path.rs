@@ -1,12 +1,12 @@
 //! What a step on a GPU asks of LibTorch, asked of it on the host: its values against the host's own path, its bits after a
 //! restart, and how many operations there are.
 //!
-//! Attention on CUDA has a stand-in here. That the kernels for CUDA compute the same is the matter of their trial.
+//! Attention on CUDA has a stand-in on the host. With `DISTILBURN_TEST_DEVICE` all but the count run on that device. That the kernels for CUDA compute the same is the matter of their trial.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use distilbert::{Autocast, Config, DistilBertForQuestionAnswering, ModelCopies, Parameter};
 use distilburn_train::{AdamW, OptimizerSettings, Step, TrainFeature, train_step};
 use torch_kernels::{Dropout, counted, on_device_path};
@@ -14,14 +14,14 @@ use torch_kernels::{Dropout, counted, on_device_path};
 use crate::memory::{assert_recomputed_layers_end_at_the_same_bits, bits};
 use crate::precision::apart;
 use crate::reference::{Batch, Generated, Reference};
-use crate::{device, generated, model, scalar};
+use crate::{device, generated, host, model_on, scalar};
 
 /// Sums of a few hundred f32 terms in another order.
 const F32: f64 = 1e-5;
 /// f16 has 11 significant bits; a few roundings follow each other, at other places in query, key and value.
-const F16: f64 = 1e-2;
+const F16: f64 = 3e-3;
 /// bf16 has 8.
-const BF16: f64 = 8e-2;
+const BF16: f64 = 2e-2;
 
 const RATE: f64 = 1e-3;
 const LOSS_SCALE: f64 = 256.0;
@@ -35,8 +35,8 @@ struct Training {
 }
 
 impl Training {
-    fn new(reference: &Reference, autocast: Autocast) -> Self {
-        let model = model(reference, &generated(reference));
+    fn new(device: &Device, reference: &Reference, autocast: Autocast) -> Self {
+        let model = model_on(device, reference, &generated(reference));
         let optimizer = AdamW::new(model.parameters(), model.config().n_layers, reference.optimizer());
         Self { copies: model.copies(autocast), model, optimizer, autocast }
     }
@@ -77,13 +77,13 @@ fn steps_learn_what_steps_of_the_host_learn() {
     let reference = Reference::open("tiny");
     let batches = reference.batches();
     for (autocast, tolerance) in [(Autocast::FP32, F32), (Autocast::BF16, BF16), (Autocast::FP16, F16)] {
-        let three = || {
-            let mut training = Training::new(&reference, autocast);
+        let three = |device: Device| {
+            let mut training = Training::new(&device, &reference, autocast);
             let step = |index: usize| training.step(&batches[index % batches.len()].features(), None);
             let steps: Vec<_> = (0..3).map(step).collect();
             (steps, training.copies.is_some())
         };
-        let ((found, device), (expected, host)) = (on_device_path(three), three());
+        let ((found, device), (expected, host)) = (on_device_path(|| three(device())), three(host()));
         assert_eq!((device, host), (autocast != Autocast::FP32, false), "{autocast:?}: copies");
         for ((loss, gradients), (expected_loss, expected)) in found.iter().zip(&expected) {
             let of_loss = (loss / expected_loss - 1.0).abs();
@@ -100,15 +100,15 @@ fn a_training_that_resumes_ends_at_the_same_bits() {
     let batches = reference.batches();
     for autocast in [Autocast::FP32, Autocast::BF16, Autocast::FP16] {
         on_device_path(|| {
-            let mut whole = Training::new(&reference, autocast);
+            let mut whole = Training::new(&device(), &reference, autocast);
             let losses = whole.steps(&batches, 0..6);
 
-            let mut first = Training::new(&reference, autocast);
+            let mut first = Training::new(&device(), &reference, autocast);
             first.steps(&batches, 0..3);
             // What LibTorch's generator does in between is of no matter.
             let ones = Tensor::ones([3, 5], &device().without_autodiff());
             drop(torch_kernels::dropout(ones, Dropout { p: 0.5, seed: 99 }));
-            let mut second = Training::new(&reference, autocast);
+            let mut second = Training::new(&device(), &reference, autocast);
             for (to, from) in second.optimizer.restore(3).iter_mut().zip(first.optimizer.states()) {
                 to.param.handle.copy_from(&from.param.handle.to_vec());
                 to.exp_avg.copy_from(&from.exp_avg.to_vec());
@@ -119,7 +119,7 @@ fn a_training_that_resumes_ends_at_the_same_bits() {
             assert_eq!(bits(&second.model.parameters()), bits(&whole.model.parameters()), "{autocast:?}");
 
             // Or all this would hold without dropout too.
-            let without = Training::new(&reference, autocast).step(&batches[0].features(), None).0;
+            let without = Training::new(&device(), &reference, autocast).step(&batches[0].features(), None).0;
             assert!((without - losses[0]).abs() > 1e-4, "{autocast:?}: {without}");
         });
     }
@@ -140,7 +140,7 @@ fn operations(batch_size: usize) -> BTreeMap<String, usize> {
         "hidden_dim": 32}"#;
     let config = Config::from_json(config).unwrap();
     let weights = Generated { config: config.clone(), scale: 0.2 };
-    let model = DistilBertForQuestionAnswering::new(&config, &weights, &device()).unwrap();
+    let model = DistilBertForQuestionAnswering::new(&config, &weights, &host()).unwrap();
     let settings = OptimizerSettings {
         betas: [0.9, 0.999],
         epsilon: 1e-8,

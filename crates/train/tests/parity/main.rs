@@ -25,13 +25,21 @@ const CURVE: f64 = 1e-4;
 /// these 20 steps, and two roundings may go opposite ways.
 const BF16_CURVE: f64 = 4e-3;
 
-#[expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 fn device() -> Device {
+    torch_kernels::test_device().autodiff()
+}
+
+#[expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
+fn host() -> Device {
     Device::libtorch().autodiff()
 }
 
 fn model(reference: &Reference, weights: &dyn Weights) -> DistilBertForQuestionAnswering {
-    DistilBertForQuestionAnswering::new(&reference.config(), weights, &device()).unwrap()
+    model_on(&device(), reference, weights)
+}
+
+fn model_on(device: &Device, reference: &Reference, weights: &dyn Weights) -> DistilBertForQuestionAnswering {
+    DistilBertForQuestionAnswering::new(&reference.config(), weights, device).unwrap()
 }
 
 fn generated(reference: &Reference) -> Generated {

@@ -139,8 +139,9 @@ fn batch<'a>(cu_seqlens: &'a Tensor, sequences: &[Sequence], options: &Attention
     Batch { cu_seqlens, longest, dropout: options.dropout }
 }
 
-/// (tokens, dim) → a view (tokens, `n_heads`, `d_head`)
+/// (tokens, dim) → a view (tokens, `n_heads`, `d_head`) of rows that lie whole in memory, as columns of a wider tensor do
 fn heads(tensor: &Tensor, options: &AttentionOptions) -> Tensor {
+    let tensor = if tensor.stride()[1] == 1 { tensor.shallow_clone() } else { tensor.contiguous() };
     let (size, n_heads) = (tensor.size(), options.n_heads as i64);
     tensor.view([size[0], n_heads, size[1] / n_heads])
 }

@@ -106,8 +106,12 @@ fn products_are_exact_for(sizes: [usize; 3], weight_dtype: DType, input_dtype: D
     let mut saved_weights = Vec::new();
     for (weight, bias, grad) in layers.clone() {
         spoil_memory(sizes);
-        let (out, saved) =
-            LibTorch::autocast_linear_forward(input.clone(), weight.clone(), bias.clone(), DType::BF16);
+        let (out, saved) = LibTorch::autocast_linear_forward(
+            input.clone(),
+            weight.clone(),
+            bias.clone(),
+            DType::BF16.into(),
+        );
         let (plain, plain_saved) = linear::<LibTorch>(input.clone(), weight, bias, DType::F32);
         assert_equal(out, plain, sizes);
         saved_weights.push(saved[1].clone());
