@@ -33,8 +33,8 @@ pub use kernels::{
 pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
 pub use path::{on_device_path, test_device};
 pub use threads::{
-    cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, libtorch_version, set_own_threads, set_threads,
-    threads,
+    cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, is_built_with_cuda, libtorch_version,
+    set_own_threads, set_threads, threads,
 };
 
 /// `input` × `weight`ᵀ + `bias`, computed and returned in the type of `compute`. The gradient of `bias` is f32; that of `weight` is

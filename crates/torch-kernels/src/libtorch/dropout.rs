@@ -23,11 +23,11 @@ pub(super) fn drop_elements(input: &Tensor, dropout: Dropout) -> Tensor {
 /// The output, and the mask where the backward pass does not draw it again: on a device, whose generator is set to the seed,
 /// so that masks differ from one kind of device to another.
 pub(super) fn forward(input: &Tensor, dropout: Dropout) -> (Tensor, Option<Tensor>) {
+    // The generator is the process's.
+    static SEEDED: Mutex<()> = Mutex::new(());
     if on_host(input) {
         return (drop_elements(input, dropout), None);
     }
-    // The generator is the process's.
-    static SEEDED: Mutex<()> = Mutex::new(());
     let _seeded = SEEDED.lock().unwrap_or_else(PoisonError::into_inner);
     tch::manual_seed(dropout.seed as i64);
     let (out, mask) = input.native_dropout(dropout.p, true);

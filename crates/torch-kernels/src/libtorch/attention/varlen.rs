@@ -100,12 +100,11 @@ fn attend(
     sequences: &[Sequence],
     options: &AttentionOptions,
 ) -> Result<(Tensor, Vec<Tensor>), String> {
-    let cu_seqlens = match &options.on_device {
-        Some(uploaded) => uploaded.tensor().shallow_clone(),
-        None => {
-            let ends = sequences.iter().map(|sequence| sequence.tokens.end as i64);
-            ffi::upload(&std::iter::once(0).chain(ends).collect::<Vec<_>>(), qkv[0]).to_kind(Kind::Int)
-        }
+    let cu_seqlens = if let Some(uploaded) = &options.on_device {
+        uploaded.tensor().shallow_clone()
+    } else {
+        let ends = sequences.iter().map(|sequence| sequence.tokens.end as i64);
+        ffi::upload(&std::iter::once(0).chain(ends).collect::<Vec<_>>(), qkv[0]).to_kind(Kind::Int)
     };
     let heads = qkv.map(|tensor| heads(tensor, options));
     let [out, logsumexp, first_state, second_state] =
