@@ -2,23 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 18] = [
     "attention",
     "attention_heads",
     "attention_rows",
     "blocks",
     "brgemm",
+    "count",
     "dropout",
     "error",
-    "flash",
     "layer_norm",
     "linear",
     "memory",
     "optimizer",
     "pack",
+    "stand_in",
     "store",
     "threads",
     "upload",
+    "varlen",
 ];
 
 const SUPPORTED: [&str; 3] = ["2.9", "2.10", "2.11"];

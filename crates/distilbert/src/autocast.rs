@@ -5,7 +5,7 @@
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, FloatDType, Tensor};
-use torch_kernels::AttentionOptions;
+use torch_kernels::{AttentionOptions, Compute, Copies};
 
 use crate::config::Config;
 use crate::layers::{LayerNorm, Linear};
@@ -32,9 +32,17 @@ impl Autocast {
         model.map(&mut Narrow { path: Vec::new(), compute: self.compute.into() })
     }
 
+    pub(crate) fn dtype(self) -> DType {
+        self.compute
+    }
+
     /// (tokens, in) → (tokens, out) in the compute type
-    pub(crate) fn linear(self, layer: &Linear, input: Tensor<2>) -> Tensor<2> {
-        torch_kernels::linear(input, layer.weight.val(), layer.bias.val(), self.compute)
+    pub(crate) fn linear(self, layer: &Linear, copies: Option<&Copies>, input: Tensor<2>) -> Tensor<2> {
+        torch_kernels::linear(input, layer.weight.val(), layer.bias.val(), self.with(copies))
+    }
+
+    fn with(self, copies: Option<&Copies>) -> Compute {
+        Compute { dtype: self.compute, copies: copies.cloned() }
     }
 
     /// Attention among the projections of `input` to query, key and value.
@@ -43,11 +51,12 @@ impl Autocast {
     pub(crate) fn self_attention(
         self,
         qkv: [&Linear; 3],
+        copies: Option<&Copies>,
         input: Tensor<2>,
         options: AttentionOptions,
     ) -> Tensor<2> {
         let parameters = qkv.map(|layer| (layer.weight.val(), layer.bias.val()));
-        torch_kernels::self_attention(input, parameters, options, self.compute)
+        torch_kernels::self_attention(input, parameters, options, self.with(copies))
     }
 
     /// (tokens, dim) → (tokens, dim) in f32

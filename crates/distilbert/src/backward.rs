@@ -9,7 +9,7 @@ use burn::tensor::{Gradients, Tensor};
 
 use crate::loss::{QaTargets, qa_loss};
 use crate::model::{Mode, Pass};
-use crate::{Autocast, DistilBertForQuestionAnswering, PackedBatch, Parameter};
+use crate::{Autocast, DistilBertForQuestionAnswering, ModelCopies, PackedBatch, Parameter};
 
 /// What a forward pass keeps for the backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub struct LossInput<'a> {
     pub features: usize,
     /// The precision.
     pub autocast: Autocast,
+    /// [`DistilBertForQuestionAnswering::copies`] of the precision, filled since the last update; without them every pass
+    /// brings the parameters to the compute type.
+    pub copies: Option<&'a ModelCopies>,
     /// With dropout or without.
     pub mode: Mode,
     /// What the loss is multiplied by before the backward pass, so that no float16 gradient vanishes.
@@ -44,10 +47,16 @@ impl DistilBertForQuestionAnswering {
     /// the trainable [`Self::parameters`].
     #[must_use]
     pub fn loss_and_gradients(&self, input: &LossInput<'_>) -> (Tensor<1>, Vec<Parameter>) {
-        let pass = Pass { batch: input.batch, autocast: input.autocast, mode: input.mode };
+        let pass = Pass {
+            batch: input.batch,
+            uploaded: self.upload(input.batch, Some(input.targets)),
+            autocast: input.autocast,
+            copies: input.copies,
+            mode: input.mode,
+        };
         let (loss, gradients) = match input.activations {
             Activations::Keep => {
-                let loss = loss_of(self.forward(input.batch, input.autocast, input.mode), input);
+                let loss = loss_of(self.logits(&pass), &pass, input);
                 let gradients = backward(loss.clone(), input);
                 (loss, vec![gradients])
             }
@@ -66,7 +75,7 @@ impl DistilBertForQuestionAnswering {
         }
 
         let hidden = hidden.autodiff().require_grad();
-        let loss = loss_of(self.score(pass, hidden.clone()), input);
+        let loss = loss_of(self.score(pass, hidden.clone()), pass, input);
         let mut all = vec![backward(loss.clone(), input)];
         let mut grad = grad_of(&hidden, &all[0]);
         let lowest = self.lowest_trainable_depth();
@@ -95,8 +104,9 @@ impl DistilBertForQuestionAnswering {
     }
 }
 
-fn loss_of(logits: Tensor<2>, input: &LossInput<'_>) -> Tensor<1> {
-    qa_loss(logits, input.batch, input.targets, input.features)
+fn loss_of(logits: Tensor<2>, pass: &Pass<'_>, input: &LossInput<'_>) -> Tensor<1> {
+    let targets = pass.uploaded.of_loss.as_ref().expect("uploaded with the batch");
+    qa_loss(logits, input.batch, targets, input.features)
 }
 
 fn backward(loss: Tensor<1>, input: &LossInput<'_>) -> Gradients {

@@ -54,14 +54,15 @@ pub enum Error {
     },
     /// A precision that the device cannot run, or only very slowly.
     #[error("precision {precision} is not available on {device}: {reason}")]
-    #[diagnostic(help("set `run.precision` to \"auto\", \"fp32\" or \"bf16\"{}", .hint))]
+    #[diagnostic(help("set `run.precision` to {instead}"))]
     Precision {
         /// As it stands in the settings.
         precision: String,
         /// The device it was asked of.
         device: String,
-        reason: String,
-        hint: &'static str,
+        reason: &'static str,
+        /// What to set.
+        instead: &'static str,
     },
 }
 

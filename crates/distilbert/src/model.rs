@@ -16,10 +16,12 @@ use torch_kernels::{AttentionOptions, Dropout};
 
 use crate::Error;
 use crate::autocast::Autocast;
-use crate::batch::PackedBatch;
+use crate::batch::{PackedBatch, Uploaded};
 use crate::config::Config;
+use crate::copies::{LayerCopies, ModelCopies, copies_of};
 use crate::head::{QA_HEAD_BIAS, QA_HEAD_WEIGHT};
 use crate::layers::{LayerNorm, Linear};
+use crate::loss::QaTargets;
 use crate::parameters::{Weights, load};
 
 /// Whether dropout applies, and what its masks are drawn from.
@@ -134,10 +136,34 @@ impl DistilBertForQuestionAnswering {
     /// `batch` → (tokens, 2)
     #[must_use]
     pub fn forward(&self, batch: &PackedBatch, autocast: Autocast, mode: Mode) -> Tensor<2> {
-        let pass = Pass { batch, autocast, mode };
+        self.logits(&Pass { batch, uploaded: self.upload(batch, None), autocast, copies: None, mode })
+    }
+
+    /// Copies of the linear layers' parameters in `autocast`'s type, where the device multiplies with such.
+    #[must_use]
+    pub fn copies(&self, autocast: Autocast) -> Option<ModelCopies> {
+        let of = |layers: &[&Linear]| copies_of(layers, autocast.dtype());
+        let layers =
+            self.distilbert.transformer.layer.iter().map(|TransformerBlock { attention, ffn, .. }| {
+                Some(LayerCopies {
+                    qkv: of(&[&attention.q_lin, &attention.k_lin, &attention.v_lin])?,
+                    out_lin: of(&[&attention.out_lin])?,
+                    lin1: of(&[&ffn.lin1])?,
+                    lin2: of(&[&ffn.lin2])?,
+                })
+            });
+        Some(ModelCopies { layers: layers.collect::<Option<_>>()?, qa_outputs: of(&[&self.qa_outputs])? })
+    }
+
+    pub(crate) fn upload(&self, batch: &PackedBatch, targets: Option<&QaTargets>) -> Uploaded {
+        batch.upload(&self.distilbert.embeddings.word_embeddings.weight.val(), targets)
+    }
+
+    /// → (tokens, 2), in f32
+    pub(crate) fn logits(&self, pass: &Pass<'_>) -> Tensor<2> {
         let hidden = (0..self.config.n_layers)
-            .fold(self.embed(&pass), |hidden, layer| self.encode_layer(&pass, layer, hidden));
-        self.score(&pass, hidden)
+            .fold(self.embed(pass), |hidden, layer| self.encode_layer(pass, layer, hidden));
+        self.score(pass, hidden)
     }
 
     /// → (tokens, dim), the first layer's input
@@ -153,7 +179,8 @@ impl DistilBertForQuestionAnswering {
     /// (tokens, dim) → (tokens, 2), in f32
     pub(crate) fn score(&self, pass: &Pass<'_>, hidden: Tensor<2>) -> Tensor<2> {
         let hidden = pass.dropout(hidden, self.config.qa_dropout, Site::QuestionAnswering);
-        pass.autocast.to_f32(pass.autocast.linear(&self.qa_outputs, hidden))
+        let copies = pass.copies.map(|copies| &copies.qa_outputs);
+        pass.autocast.to_f32(pass.autocast.linear(&self.qa_outputs, copies, hidden))
     }
 }
 
@@ -161,9 +188,8 @@ impl Embeddings {
     /// → (tokens, dim)
     fn forward(&self, pass: &Pass<'_>, config: &Config) -> Tensor<2> {
         let (words, positions) = (self.word_embeddings.weight.val(), self.position_embeddings.weight.val());
-        let (ids, places) = (pass.batch.input_ids(&words), pass.batch.positions(&positions));
-        let words = torch_kernels::embedding(words, ids);
-        let positions = torch_kernels::embedding(positions, places);
+        let words = torch_kernels::embedding(words, pass.uploaded.input_ids.clone());
+        let positions = torch_kernels::embedding(positions, pass.uploaded.positions.clone());
         let hidden = Autocast::layer_norm(&self.LayerNorm, words + positions);
         pass.dropout(hidden, config.dropout, Site::Embeddings)
     }
@@ -184,27 +210,34 @@ impl MultiHeadSelfAttention {
     /// (tokens, dim) → (tokens, dim) in the compute type
     fn forward(&self, pass: &Pass<'_>, config: &Config, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
         let options = AttentionOptions {
-            cu_seqlens: pass.batch.cu_seqlens().clone(),
-            n_heads: config.n_heads,
+            on_device: Some(pass.uploaded.cu_seqlens.clone()),
             dropout: pass.dropout_at(config.attention_dropout, Site::Attention(layer)),
+            ..AttentionOptions::new(pass.batch.cu_seqlens().clone(), config.n_heads)
         };
         let qkv = [&self.q_lin, &self.k_lin, &self.v_lin];
-        pass.autocast.linear(&self.out_lin, pass.autocast.self_attention(qkv, hidden, options))
+        let copies = pass.copies_of(layer);
+        let attended = pass.autocast.self_attention(qkv, copies.map(|copies| &copies.qkv), hidden, options);
+        pass.autocast.linear(&self.out_lin, copies.map(|copies| &copies.out_lin), attended)
     }
 }
 
 impl FeedForward {
     /// (tokens, dim) → (tokens, dim) in the compute type
     fn forward(&self, pass: &Pass<'_>, config: &Config, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
-        let wide = torch_kernels::gelu(pass.autocast.linear(&self.lin1, hidden));
-        pass.dropout(pass.autocast.linear(&self.lin2, wide), config.dropout, Site::FeedForward(layer))
+        let copies = pass.copies_of(layer);
+        let wide = pass.autocast.linear(&self.lin1, copies.map(|copies| &copies.lin1), hidden);
+        let narrow =
+            pass.autocast.linear(&self.lin2, copies.map(|copies| &copies.lin2), torch_kernels::gelu(wide));
+        pass.dropout(narrow, config.dropout, Site::FeedForward(layer))
     }
 }
 
 /// What every layer of one forward pass shares.
 pub(crate) struct Pass<'a> {
     pub(crate) batch: &'a PackedBatch,
+    pub(crate) uploaded: Uploaded,
     pub(crate) autocast: Autocast,
+    pub(crate) copies: Option<&'a ModelCopies>,
     pub(crate) mode: Mode,
 }
 
@@ -218,6 +251,10 @@ enum Site {
 }
 
 impl Pass<'_> {
+    fn copies_of(&self, layer: u64) -> Option<&LayerCopies> {
+        self.copies.map(|copies| &copies.layers[layer as usize])
+    }
+
     fn dropout(&self, input: Tensor<2>, p: f64, site: Site) -> Tensor<2> {
         match self.dropout_at(p, site) {
             Some(dropout) => torch_kernels::dropout(input, dropout),

@@ -31,7 +31,7 @@ pub struct RuntimeOptions<'a> {
     pub precision: &'a str,
     /// CPU threads; 0 = all cores.
     pub threads: usize,
-    /// Whether fp16 may be computed where it brings nothing but its rounding: on a CPU.
+    /// Whether a half type may be computed where it is slow: fp16 on a CPU, bf16 on a GPU without it.
     pub allow_slow_precision: bool,
 }
 
@@ -53,8 +53,8 @@ impl Runtime {
     pub fn new(options: RuntimeOptions<'_>) -> Result<Self, Error> {
         torch_kernels::keep_freed_memory();
         torch_kernels::set_threads(threads_of(options.threads, torch_kernels::threads()));
-        let (device, device_name) = choose_device(options.device)?;
-        let precision = choose_precision(options, &device_name)?;
+        let (device, device_name) = choose_device(options.device, Found::now())?;
+        let precision = choose_precision(options, &device_name, &torch_kernels::cuda_has_bf16)?;
         if options.device == "auto" && device_name == "cpu" && has_nvidia_gpu(Path::new("/")) {
             tracing::warn!(
                 "this machine has an NVIDIA GPU, which this LibTorch cannot use: to train on it, `pip install \
@@ -168,50 +168,82 @@ fn has_nvidia_gpu(root: &Path) -> bool {
     ["dev/nvidia0", "proc/driver/nvidia/version"].iter().any(|path| root.join(path).exists())
 }
 
-fn choose_device(name: &str) -> Result<(Device, String), Error> {
-    let cuda_devices = torch_kernels::cuda_devices();
+/// What LibTorch says of the machine.
+#[derive(Clone, Copy)]
+struct Found {
+    cuda_devices: usize,
+    /// Whether LibTorch is a build for CUDA; without a device of it, the driver is at fault.
+    built_with_cuda: bool,
+    mps: bool,
+}
+
+impl Found {
+    fn now() -> Self {
+        Self {
+            cuda_devices: torch_kernels::cuda_devices(),
+            built_with_cuda: torch_kernels::is_built_with_cuda(),
+            mps: torch_kernels::has_mps(),
+        }
+    }
+}
+
+fn choose_device(name: &str, found: Found) -> Result<(Device, String), Error> {
+    let Found { cuda_devices, built_with_cuda, mps } = found;
     let unavailable = |reason: String, hint| Err(Error::Device { device: name.to_owned(), reason, hint });
     match name {
         "auto" if cuda_devices > 0 => Ok((Device::libtorch_cuda(0_usize), "cuda:0".to_owned())),
         "auto" | "cpu" => Ok((Device::libtorch(), "cpu".to_owned())),
-        "mps" if torch_kernels::has_mps() => Ok((Device::libtorch_mps(), name.to_owned())),
+        "mps" if mps => Ok((Device::libtorch_mps(), name.to_owned())),
         "mps" => unavailable("this LibTorch has no Metal support".to_owned(), ""),
         _ => match name.strip_prefix("cuda:").and_then(|index| index.parse::<usize>().ok()) {
             Some(index) if index < cuda_devices => Ok((Device::libtorch_cuda(index), name.to_owned())),
+            Some(_) if cuda_devices == 0 && built_with_cuda => unavailable(
+                "LibTorch finds no GPU through the NVIDIA driver".to_owned(),
+                "; for a GPU, see that `nvidia-smi` lists it, and that its driver is 525 or later, as CUDA 12 needs",
+            ),
             Some(_) if cuda_devices == 0 => unavailable(
                 "this LibTorch sees no CUDA device".to_owned(),
                 "; for a GPU, `pip install 'distilburn[cuda]'`, or in a clone run `scripts/setup --cuda` and rebuild",
             ),
+            Some(_) if cuda_devices == 1 => {
+                unavailable("this machine has one, cuda:0".to_owned(), ", or to \"cuda:0\"")
+            }
             Some(_) => unavailable(format!("this machine has {cuda_devices}, counted from 0"), ""),
             None => unavailable("expected auto, cpu, cuda:N or mps".to_owned(), ""),
         },
     }
 }
 
-fn choose_precision(options: RuntimeOptions<'_>, device: &str) -> Result<Precision, Error> {
-    let refuse = |reason: &str, hint| {
-        Err(Error::Precision {
-            precision: options.precision.to_owned(),
-            device: device.to_owned(),
-            reason: reason.to_owned(),
-            hint,
-        })
+/// `has_bf16` says whether CUDA device N has bfloat16 in its matrix units.
+fn choose_precision(
+    options: RuntimeOptions<'_>,
+    device: &str,
+    has_bf16: &dyn Fn(usize) -> bool,
+) -> Result<Precision, Error> {
+    let refuse = |reason, instead| {
+        let (precision, device) = (options.precision.to_owned(), device.to_owned());
+        Err(Error::Precision { precision, device, reason, instead })
     };
+    let cuda: Option<usize> = device.strip_prefix("cuda:").and_then(|index| index.parse().ok());
     match options.precision {
         "fp32" => Ok(Precision::Fp32),
+        "bf16" if cuda.is_some_and(|index| !has_bf16(index)) && !options.allow_slow_precision => refuse(
+            "its matrix units have no bfloat16, which begins with compute capability 8.0",
+            "\"auto\", \"fp16\" or \"fp32\", or `run.allow_slow_precision` to true to try it all the same",
+        ),
         "bf16" => Ok(Precision::Bf16),
         "fp16" if device == "cpu" && !options.allow_slow_precision => refuse(
             "it is no faster there than fp32, and less exact",
-            ", or `run.allow_slow_precision` to true to try it all the same",
+            "\"auto\", \"fp32\" or \"bf16\", or `run.allow_slow_precision` to true to try it all the same",
         ),
         "fp16" => Ok(Precision::Fp16),
-        "auto" => Ok(match device.strip_prefix("cuda:").and_then(|index| index.parse().ok()) {
-            Some(index) if torch_kernels::cuda_has_bf16(index) => Precision::Bf16,
+        "auto" => Ok(match cuda {
+            Some(index) if has_bf16(index) => Precision::Bf16,
             Some(_) => Precision::Fp16,
             None if device == "cpu" && cpu_has_bf16() => Precision::Bf16,
             None => Precision::Fp32,
         }),
-        _ => refuse("expected auto, fp32, bf16 or fp16", ""),
+        _ => refuse("expected auto, fp32, bf16 or fp16", "\"auto\", \"fp32\" or \"bf16\""),
     }
 }
 
@@ -226,7 +258,39 @@ mod tests {
 
     fn on_cpu(precision: &str, allow_slow_precision: bool) -> Result<Precision, Error> {
         let options = RuntimeOptions { device: "cpu", precision, threads: 0, allow_slow_precision };
-        choose_precision(options, "cpu")
+        choose_precision(options, "cpu", &|_| unreachable!("no CUDA device"))
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_refused_with_its_cause() {
+        let refusal = |name, cuda_devices, built_with_cuda| {
+            let error = choose_device(name, Found { cuda_devices, built_with_cuda, mps: false }).unwrap_err();
+            assert!(error.is_device(), "{error}");
+            let help = miette::Diagnostic::help(&error).unwrap().to_string();
+            format!("{error}; {help}")
+        };
+        assert!(
+            refusal("cuda:1", 1, true)
+                .contains("has one, cuda:0; set `run.device` to \"cpu\" or \"auto\", or to \"cuda:0\"")
+        );
+        assert!(refusal("cuda:2", 2, true).contains("has 2, counted from 0"));
+        assert!(refusal("cuda:0", 0, true).contains("driver is 525 or later"));
+        assert!(refusal("cuda:0", 0, false).contains("scripts/setup --cuda"));
+        assert!(refusal("gpu", 1, true).contains("expected auto, cpu, cuda:N or mps"));
+    }
+
+    #[test]
+    fn bf16_is_refused_where_the_gpu_lacks_it_and_auto_takes_fp16() {
+        let on_cuda = |precision, allow_slow_precision, has_bf16: bool| {
+            let options = RuntimeOptions { device: "cuda:0", precision, threads: 0, allow_slow_precision };
+            choose_precision(options, "cuda:0", &|_| has_bf16)
+        };
+        let error = on_cuda("bf16", false, false).unwrap_err();
+        assert!(error.is_device(), "{error}");
+        assert_eq!(on_cuda("bf16", true, false).unwrap(), Precision::Bf16);
+        assert_eq!(on_cuda("bf16", false, true).unwrap(), Precision::Bf16);
+        assert_eq!(on_cuda("auto", false, false).unwrap(), Precision::Fp16);
+        assert_eq!(on_cuda("auto", false, true).unwrap(), Precision::Bf16);
     }
 
     #[test]

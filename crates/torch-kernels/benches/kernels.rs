@@ -80,7 +80,7 @@ fn linear(compute: DType) {
         &format!("linear {compute:?}"),
         || {
             let (input, weight, bias) = inputs();
-            let (out, saved) = LibTorch::autocast_linear_forward(input, weight, bias, compute);
+            let (out, saved) = LibTorch::autocast_linear_forward(input, weight, bias, compute.into());
             black_box((out, LibTorch::autocast_linear_backward(grad.clone(), saved, DType::F32)));
         },
         || {
@@ -94,7 +94,7 @@ fn linear(compute: DType) {
 fn attention(compute: DType) {
     let cu_seqlens: Arc<[usize]> = (0..=8).map(|index| index * (146 + 4 * index)).collect();
     assert_eq!(cu_seqlens[8], TOKENS);
-    let options = AttentionOptions { cu_seqlens, n_heads: N_HEADS, dropout: Some(DROPOUT) };
+    let options = AttentionOptions { dropout: Some(DROPOUT), ..AttentionOptions::new(cu_seqlens, N_HEADS) };
     let qkv = [(); 3].map(|()| cast(tensor(&[TOKENS, DIM]), compute));
     let grad = cast(tensor(&[TOKENS, DIM]), compute);
     compare(

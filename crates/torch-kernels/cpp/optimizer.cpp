@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
+#include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/_foreach_div.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
@@ -165,10 +166,10 @@ extern "C" {
 
 // The 2-norm of all tensors together, as torch.nn.utils.clip_grad_norm_ takes it, in float. On the host some may be
 // bfloat16.
-char* distilburn_global_norm(at::Tensor** norm, at::Tensor** tensors, int64_t count) {
+char* distilburn_global_norm(at::Tensor** norm, at::Tensor** tensors, int64_t count, bool on_host) {
   return guarded([&] {
     TORCH_CHECK(count > 0, "norm: of no tensors");
-    if (tensors[0]->is_cpu()) {
+    if (on_host) {
       norm[0] = new at::Tensor(host_norm(tensors, count));
       return;
     }
@@ -195,10 +196,10 @@ char* distilburn_unscale(at::Tensor** found_inf, at::Tensor** tensors, int64_t c
 // as they are; on a device, ATen checks shapes and types and stores the divided gradients.
 char* distilburn_adamw(at::Tensor** params, at::Tensor** grads, at::Tensor** exp_avgs, at::Tensor** exp_avg_sqs,
                        int64_t count, double learning_rate, double beta1, double beta2, double weight_decay,
-                       double epsilon, double step, at::Tensor* grad_scale) {
+                       double epsilon, double step, at::Tensor* grad_scale, bool on_host) {
   return guarded([&] {
     if (count == 0) return;
-    if (params[0]->is_cpu()) {
+    if (on_host) {
       const auto one_minus = [](double x) { return static_cast<float>(1.0 - x); };
       const AdamWFactors factors{1.0f / grad_scale->item<float>(),
                                  one_minus(learning_rate * weight_decay),
@@ -224,6 +225,13 @@ char* distilburn_adamw(at::Tensor** params, at::Tensor** grads, at::Tensor** exp
     at::_fused_adamw_(parameters, gradients, borrow(exp_avgs, count), borrow(exp_avg_sqs, count), {}, steps,
                       learning_rate, beta1, beta2, weight_decay, epsilon, /*amsgrad=*/false, /*maximize=*/false, scale,
                       std::nullopt);
+  });
+}
+
+// Overwrites each target with its source, in the target's type: on a device in one go.
+char* distilburn_copy_all(at::Tensor** targets, at::Tensor** sources, int64_t count) {
+  return guarded([&] {
+    if (count > 0) at::_foreach_copy_(borrow(targets, count), borrow(sources, count));
   });
 }
 

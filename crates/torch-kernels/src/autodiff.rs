@@ -5,10 +5,11 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::tensor::{BoolTensor, FloatTensor, IntTensor};
 use burn::backend::{Autodiff, TensorMetadata};
 use burn::tensor::DType;
 
+use crate::copies::Compute;
 use crate::kernels::{Attended, AttentionOptions, Dropout, KernelGradients, Kernels};
 
 impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
@@ -16,7 +17,7 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        compute: DType,
+        compute: Compute,
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), weight.node(), bias.node()];
         let input_dtype = input.dtype();
@@ -56,7 +57,7 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         value_weight: FloatTensor<Self>,
         value_bias: FloatTensor<Self>,
         options: AttentionOptions,
-        compute: DType,
+        compute: Compute,
     ) -> FloatTensor<Self> {
         let input_dtype = input.dtype();
         let tensors = [input, query_weight, query_bias, key_weight, key_bias, value_weight, value_bias];
@@ -102,9 +103,9 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
 
     fn counter_dropout(input: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self> {
         let nodes = [input.node()];
-        let out = B::counter_dropout(input.into_primitive(), dropout);
+        let (out, mask) = B::counter_dropout_forward(input.into_primitive(), dropout);
         match Backward::<B, 1>::prepare::<C>(DropElements, nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(dropout, out),
+            OpsKind::Tracked(prep) => prep.finish((mask, dropout), out),
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }
@@ -207,14 +208,15 @@ impl<B: KernelGradients> Backward<B, 1> for Gelu {
 struct DropElements;
 
 impl<B: KernelGradients> Backward<B, 1> for DropElements {
-    type State = Dropout;
+    type State = (Option<BoolTensor<B>>, Dropout);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (mask, dropout) = ops.state;
         let grad = grads.consume::<B>(&ops.node);
         register::<B, 1>(
             grads,
             ops.parents.map(|parent| parent.map(|node| node.id)),
-            [B::counter_dropout(grad, ops.state)],
+            [B::counter_dropout_backward(grad, mask, dropout)],
         );
     }
 }

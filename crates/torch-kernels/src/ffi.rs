@@ -7,9 +7,10 @@
 #![expect(unsafe_code, reason = "calls into cpp/: each block says why it holds")]
 
 mod attention;
-mod flash;
+mod count;
 mod linear;
 mod optimizer;
+mod varlen;
 
 use std::ffi::{CStr, c_char};
 
@@ -17,9 +18,10 @@ use tch::Tensor;
 use torch_sys::C_tensor;
 
 pub(crate) use attention::{Division, attention_backward, attention_forward, brgemm_multiplies};
-pub(crate) use flash::{Batch, flash_backward, flash_forward, upload};
+pub(crate) use count::counted;
 pub(crate) use linear::{linear_forward, linear_input_gradient, linear_weight_gradient};
-pub(crate) use optimizer::{adamw, global_norm, unscale};
+pub(crate) use optimizer::{adamw, copy_all, global_norm, unscale};
+pub(crate) use varlen::{Batch, Varlen, upload, varlen_backward, varlen_forward};
 
 unsafe extern "C" {
     fn distilburn_keep_tensor_memory() -> *mut c_char;

@@ -8,7 +8,7 @@ use burn_tch::TchTensor;
 
 use crate::ffi;
 
-/// A float tensor's storage on LibTorch, of any rank.
+/// A tensor's storage on LibTorch, of any rank.
 ///
 /// The optimizer updates weights through handles, in place: the model's own tensors share the storage and
 /// need not be rebuilt. Nothing may keep a graph over the old values across an update.
@@ -16,6 +16,14 @@ use crate::ffi;
 pub struct Handle(tch::Tensor);
 
 impl Handle {
+    pub(crate) fn new(tensor: tch::Tensor) -> Self {
+        Self(tensor)
+    }
+
+    pub(crate) fn tensor(&self) -> &tch::Tensor {
+        &self.0
+    }
+
     pub(crate) fn from_primitive(primitive: TchTensor) -> Self {
         Self(primitive.tensor)
     }
@@ -96,11 +104,28 @@ impl Clone for Handle {
     }
 }
 
-/// Integers on the device of `beside`. What a GPU has still to do is not waited for, as Burn's own way would.
-///
-/// → (values)
+/// Lists of integers, and `cu_seqlens` as [`AttentionOptions`](crate::AttentionOptions) takes it, on the device of `beside`,
+/// in one upload. What a GPU has still to do is not waited for, as Burn's own way would.
 #[must_use]
-pub fn upload<const D: usize>(values: &[i64], beside: &Tensor<D>) -> Tensor<1, Int> {
-    let uploaded = ffi::upload(values, &Handle::from_burn(beside.clone()).0);
-    Tensor::from_primitive::<LibTorch>(TchTensor::new(uploaded))
+pub fn upload<const D: usize>(
+    lists: &[&[i64]],
+    cu_seqlens: &[usize],
+    beside: &Tensor<D>,
+) -> (Vec<Tensor<1, Int>>, Handle) {
+    // Two numbers of 32 bits in each of 64.
+    let pairs = cu_seqlens.chunks(2).map(|pair| {
+        let [low, high] = [pair[0], pair.get(1).copied().unwrap_or(0)].map(|end| (end as u32).to_le_bytes());
+        i64::from_ne_bytes([low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]])
+    });
+    let values: Vec<i64> = lists.iter().flat_map(|list| list.iter().copied()).chain(pairs).collect();
+    let uploaded = ffi::upload(&values, &Handle::from_burn(beside.clone()).0);
+    let mut first = 0;
+    let tensors = lists.iter().map(|list| {
+        let part = uploaded.narrow(0, first, list.len() as i64);
+        first += list.len() as i64;
+        Tensor::from_primitive::<LibTorch>(TchTensor::new(part))
+    });
+    let tensors = tensors.collect();
+    let pairs = uploaded.narrow(0, first, uploaded.size()[0] - first);
+    (tensors, Handle(pairs.view_dtype(tch::Kind::Int).narrow(0, 0, cu_seqlens.len() as i64)))
 }

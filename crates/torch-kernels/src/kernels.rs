@@ -9,16 +9,18 @@ mod optimizer;
 use std::ops::Range;
 use std::sync::Arc;
 
-use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::tensor::{BoolTensor, FloatTensor, IntTensor};
 use burn::backend::{Backend, backend_extension};
 use burn::tensor::DType;
 
+use crate::copies::Compute;
+use crate::handle::Handle;
 use crate::plain;
 
 pub use optimizer::{OptimizerKernels, Update};
 
-/// Dropout with probability `p`, drawn from `seed` and the element's index alone: there is no random state. That of
-/// attention on CUDA is drawn by `FlashAttention`'s own generator, which starts at `seed`.
+/// Dropout with probability `p`, drawn from `seed` alone: there is no random state. On the host an element's draw is a function
+/// of the seed and its index; on a device LibTorch's generator draws, which starts at `seed`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
     /// Probability of zeroing an element, in [0, 1).
@@ -39,6 +41,8 @@ impl Dropout {
 pub struct AttentionOptions {
     /// `cu_seqlens`: sequence i holds tokens `cu_seqlens[i]..cu_seqlens[i + 1]`.
     pub cu_seqlens: Arc<[usize]>,
+    /// The same as [`upload`](crate::upload) returns it, for a device; where it is missing it is uploaded at each use.
+    pub on_device: Option<Handle>,
     /// Number of heads; divides dim.
     pub n_heads: usize,
     /// Dropout on the attention probabilities.
@@ -46,6 +50,12 @@ pub struct AttentionOptions {
 }
 
 impl AttentionOptions {
+    /// Without dropout.
+    #[must_use]
+    pub fn new(cu_seqlens: Arc<[usize]>, n_heads: usize) -> Self {
+        Self { cu_seqlens, on_device: None, n_heads, dropout: None }
+    }
+
     /// The sequences of a batch of `tokens`, but for empty ones.
     pub(crate) fn sequences(&self, tokens: usize) -> Vec<Sequence> {
         let bounds = &self.cu_seqlens;
@@ -77,20 +87,21 @@ pub(crate) struct Sequence {
 #[expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 mod dispatch {
     use super::{
-        AttentionOptions, Backend, DType, Dropout, FloatTensor, IntTensor, backend_extension, plain,
+        AttentionOptions, Backend, Compute, Dropout, FloatTensor, IntTensor, backend_extension, plain,
+        self_attention,
     };
 
     /// Operations that Burn lacks or takes apart under autodiff.
     #[backend_extension(LibTorch, Autodiff)]
     pub trait Kernels: Backend {
-        /// `input` × `weight`ᵀ + `bias`, computed and returned in `compute`.
+        /// `input` × `weight`ᵀ + `bias`, computed and returned in the type of `compute`.
         fn autocast_linear(
             input: FloatTensor<Self>,
             weight: FloatTensor<Self>,
             bias: FloatTensor<Self>,
-            compute: DType,
+            compute: Compute,
         ) -> FloatTensor<Self> {
-            plain::linear::<Self>(input, weight, bias, compute).0
+            plain::linear::<Self>(input, weight, bias, compute.dtype).0
         }
         /// Self-attention within each sequence of a packed batch.
         fn packed_attention(
@@ -111,13 +122,10 @@ mod dispatch {
             value_weight: FloatTensor<Self>,
             value_bias: FloatTensor<Self>,
             options: AttentionOptions,
-            compute: DType,
+            compute: Compute,
         ) -> FloatTensor<Self> {
-            let input = plain::cast::<Self>(input, compute);
-            let query = Self::autocast_linear(input.clone(), query_weight, query_bias, compute);
-            let key = Self::autocast_linear(input.clone(), key_weight, key_bias, compute);
-            let value = Self::autocast_linear(input, value_weight, value_bias, compute);
-            Self::packed_attention(query, key, value, options)
+            let parameters = [(query_weight, query_bias), (key_weight, key_bias), (value_weight, value_bias)];
+            self_attention::<Self>(input, parameters, options, compute.dtype)
         }
         /// Layer normalisation over the last dimension.
         fn fused_layer_norm(
@@ -153,9 +161,9 @@ pub trait KernelGradients: Kernels {
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        compute: DType,
+        compute: Compute,
     ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]) {
-        plain::linear::<Self>(input, weight, bias, compute)
+        plain::linear::<Self>(input, weight, bias, compute.dtype)
     }
     /// Gradients of input (in `input_dtype`), weight (in `compute` where that has f32's range and the optimizer takes it, else
     /// in f32) and bias (in f32).
@@ -186,31 +194,22 @@ pub trait KernelGradients: Kernels {
     }
     /// Returns the output and what the backward pass takes.
     fn self_attention_forward(
-        mut input: FloatTensor<Self>,
+        input: FloatTensor<Self>,
         parameters: [(FloatTensor<Self>, FloatTensor<Self>); 3],
         options: &AttentionOptions,
-        compute: DType,
+        compute: Compute,
     ) -> (FloatTensor<Self>, Attended<Self>) {
-        let [(query, query_weight), (key, key_weight), (value, value_weight)] =
-            parameters.map(|(weight, bias)| {
-                let (out, [cast, weight]) =
-                    Self::autocast_linear_forward(input.clone(), weight, bias, compute);
-                // The next takes it as it is in `compute`.
-                input = cast;
-                (out, weight)
-            });
-        let qkv = [query, key, value];
-        let (out, kept) = Self::packed_attention_forward(&qkv, options);
-        (out, Attended { input, weights: [query_weight, key_weight, value_weight], qkv, kept })
+        self_attention_forward::<Self>(input, parameters, options, &compute)
     }
     /// Gradients of the input (in `input_dtype`) that three linear layers share, and of their parameters, in the types of
     /// `autocast_linear_backward`.
     fn shared_linear_backward(
         grads: [FloatTensor<Self>; 3],
         input: FloatTensor<Self>,
-        weights: [FloatTensor<Self>; 3],
+        weights: Vec<FloatTensor<Self>>,
         input_dtype: DType,
     ) -> SharedLinearGradients<Self> {
+        let weights = <[_; 3]>::try_from(weights).expect("the weights of three layers");
         let ([query, key, value], [query_weight, key_weight, value_weight]) = (grads, weights);
         let layers = [(query, query_weight), (key, key_weight), (value, value_weight)];
         let mut of_input = Vec::with_capacity(layers.len());
@@ -254,6 +253,21 @@ pub trait KernelGradients: Kernels {
     fn fused_gelu_backward(grad: FloatTensor<Self>, input: FloatTensor<Self>) -> FloatTensor<Self> {
         plain::gelu_backward::<Self>(grad, input)
     }
+    /// Returns the output, and the mask where the backward pass does not draw it again.
+    fn counter_dropout_forward(
+        input: FloatTensor<Self>,
+        dropout: Dropout,
+    ) -> (FloatTensor<Self>, Option<BoolTensor<Self>>) {
+        (Self::counter_dropout(input, dropout), None)
+    }
+    /// Gradient of dropout's input.
+    fn counter_dropout_backward(
+        grad: FloatTensor<Self>,
+        _mask: Option<BoolTensor<Self>>,
+        dropout: Dropout,
+    ) -> FloatTensor<Self> {
+        Self::counter_dropout(grad, dropout)
+    }
     /// Gradient of an embedding's weight, dense.
     fn embedding_rows_backward(
         grad: FloatTensor<Self>,
@@ -264,13 +278,47 @@ pub trait KernelGradients: Kernels {
     }
 }
 
+/// Three linear layers, then attention.
+pub(crate) fn self_attention<B: Kernels>(
+    input: FloatTensor<B>,
+    parameters: [(FloatTensor<B>, FloatTensor<B>); 3],
+    options: AttentionOptions,
+    compute: DType,
+) -> FloatTensor<B> {
+    let input = plain::cast::<B>(input, compute);
+    let [query, key, value] =
+        parameters.map(|(weight, bias)| B::autocast_linear(input.clone(), weight, bias, compute.into()));
+    B::packed_attention(query, key, value, options)
+}
+
+/// The same, with what the backward pass takes.
+pub(crate) fn self_attention_forward<B: KernelGradients>(
+    mut input: FloatTensor<B>,
+    parameters: [(FloatTensor<B>, FloatTensor<B>); 3],
+    options: &AttentionOptions,
+    compute: &Compute,
+) -> (FloatTensor<B>, Attended<B>) {
+    let mut weights = Vec::with_capacity(parameters.len());
+    let qkv = parameters.map(|(weight, bias)| {
+        let compute = Compute::from(compute.dtype);
+        let (out, [cast, weight]) = B::autocast_linear_forward(input.clone(), weight, bias, compute);
+        // The next takes it as it is in the compute type.
+        input = cast;
+        weights.push(weight);
+        out
+    });
+    let (out, kept) = B::packed_attention_forward(&qkv, options);
+    (out, Attended { input, weights, qkv, kept })
+}
+
 /// What the backward pass of self-attention takes.
 #[derive(Clone, Debug)]
 pub struct Attended<B: Backend> {
     /// The input, in the compute type.
     pub input: FloatTensor<B>,
-    /// The weights of query, key and value, as `autocast_linear_forward` returns them.
-    pub weights: [FloatTensor<B>; 3],
+    /// The weights of query, key and value, as `autocast_linear_forward` returns them, or where the backend keeps copies of
+    /// parameters, all three as one.
+    pub weights: Vec<FloatTensor<B>>,
     /// Query, key and value.
     pub qkv: [FloatTensor<B>; 3],
     /// What `packed_attention_forward` returns besides.

@@ -7,20 +7,23 @@
 
 mod allocator;
 mod autodiff;
+mod copies;
 mod cuda;
 mod ffi;
 mod handle;
 mod kernels;
 mod libtorch;
 mod optimizer;
+mod path;
 pub mod plain;
 mod products;
 mod threads;
 
 use burn::backend::Dispatch;
-use burn::tensor::{DType, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 
 pub use allocator::{keep_few_sizes, keep_freed_memory};
+pub use copies::{Compute, Copies};
 pub use cuda::load_cuda;
 pub use handle::{Handle, upload};
 pub use kernels::{
@@ -28,24 +31,30 @@ pub use kernels::{
     Update,
 };
 pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
+pub use path::{on_device_path, test_device};
 pub use threads::{
-    cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, libtorch_version, set_own_threads, set_threads,
-    threads,
+    cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, is_built_with_cuda, libtorch_version,
+    set_own_threads, set_threads, threads,
 };
 
-/// `input` × `weight`ᵀ + `bias`, computed and returned in `compute`. The gradient of `bias` is f32; that of `weight` is
+/// `input` × `weight`ᵀ + `bias`, computed and returned in the type of `compute`. The gradient of `bias` is f32; that of `weight` is
 /// bfloat16 where it was computed so on the host (`global_norm` and `adamw` take both), f32 otherwise.
 ///
 /// `input` (tokens, in) with `weight` (out, in) and `bias` (out) → (tokens, out)
 #[must_use]
-pub fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, compute: DType) -> Tensor<2> {
+pub fn linear(
+    input: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    compute: impl Into<Compute>,
+) -> Tensor<2> {
     let [_, dim_in] = input.dims();
     assert_eq!(weight.dims()[1], dim_in, "linear: weight (out, in) against input (tokens, in)");
     Tensor::from_dispatch(Dispatch::autocast_linear(
         input.into_dispatch(),
         weight.into_dispatch(),
         bias.into_dispatch(),
-        compute,
+        compute.into(),
     ))
 }
 
@@ -79,7 +88,7 @@ pub fn self_attention(
     input: Tensor<2>,
     [query, key, value]: [(Tensor<2>, Tensor<1>); 3],
     options: AttentionOptions,
-    compute: DType,
+    compute: impl Into<Compute>,
 ) -> Tensor<2> {
     let [_, dim] = input.dims();
     assert_eq!(dim % options.n_heads, 0, "n_heads divides dim");
@@ -95,7 +104,7 @@ pub fn self_attention(
         value.0.into_dispatch(),
         value.1.into_dispatch(),
         options,
-        compute,
+        compute.into(),
     ))
 }
 
@@ -116,6 +125,12 @@ pub fn layer_norm(input: Tensor<2>, weight: Tensor<1>, bias: Tensor<1>, epsilon:
 #[must_use]
 pub fn gelu(input: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::fused_gelu(input.into_dispatch()))
+}
+
+/// What `f` returns, and how often the calling thread asked LibTorch for each operation while it ran. For tests.
+#[doc(hidden)]
+pub fn counted<T>(f: impl FnOnce() -> T) -> (T, std::collections::BTreeMap<String, usize>) {
+    ffi::counted(f)
 }
 
 /// Zeroes elements with probability p and divides the others by 1 − p.

@@ -8,20 +8,24 @@ mod linear;
 mod optimizer;
 
 use burn::backend::LibTorch;
-use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::tensor::{BoolTensor, FloatTensor, IntTensor};
 use burn::tensor::DType;
 use burn_tch::TchTensor;
 use tch::{Kind, Tensor};
 
+use crate::copies::Compute;
 use crate::ffi;
-use crate::kernels::{AttentionOptions, Dropout, KernelGradients, Kernels, SharedLinearGradients};
+use crate::kernels::{
+    Attended, AttentionOptions, Dropout, KernelGradients, Kernels, SharedLinearGradients, self_attention,
+    self_attention_forward,
+};
 
 impl Kernels for LibTorch {
     fn autocast_linear(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        compute: DType,
+        compute: Compute,
     ) -> FloatTensor<Self> {
         Self::autocast_linear_forward(input, weight, bias, compute).0
     }
@@ -33,6 +37,25 @@ impl Kernels for LibTorch {
         options: AttentionOptions,
     ) -> FloatTensor<Self> {
         TchTensor::new(attention::infer([&query.tensor, &key.tensor, &value.tensor], &options))
+    }
+
+    fn self_attention(
+        input: FloatTensor<Self>,
+        query_weight: FloatTensor<Self>,
+        query_bias: FloatTensor<Self>,
+        key_weight: FloatTensor<Self>,
+        key_bias: FloatTensor<Self>,
+        value_weight: FloatTensor<Self>,
+        value_bias: FloatTensor<Self>,
+        options: AttentionOptions,
+        compute: Compute,
+    ) -> FloatTensor<Self> {
+        if let Some(copies) = &compute.copies {
+            let (_, qkv) = linear::joined_forward(&input.tensor, copies);
+            return TchTensor::new(attention::infer(qkv.each_ref(), &options));
+        }
+        let parameters = [(query_weight, query_bias), (key_weight, key_bias), (value_weight, value_bias)];
+        self_attention::<Self>(input, parameters, options, compute.dtype)
     }
 
     fn fused_layer_norm(
@@ -49,7 +72,7 @@ impl Kernels for LibTorch {
     }
 
     fn counter_dropout(input: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self> {
-        TchTensor::new(dropout::drop_elements(&input.tensor, dropout))
+        TchTensor::new(dropout::forward(&input.tensor, dropout).0)
     }
 }
 
@@ -58,9 +81,9 @@ impl KernelGradients for LibTorch {
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        compute: DType,
+        compute: Compute,
     ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]) {
-        let (out, saved) = linear::forward(&input.tensor, &weight.tensor, &bias.tensor, kind_of(compute));
+        let (out, saved) = linear::forward(&input.tensor, &weight.tensor, &bias.tensor, &compute);
         let [saved_input, saved_weight] = saved;
         // Either may be what was given: Burn is not to write into it for its own.
         let saved_input = TchTensor::from_existing(saved_input, input.storage);
@@ -79,18 +102,45 @@ impl KernelGradients for LibTorch {
         [input, weight, bias].map(TchTensor::new)
     }
 
+    fn self_attention_forward(
+        input: FloatTensor<Self>,
+        parameters: [(FloatTensor<Self>, FloatTensor<Self>); 3],
+        options: &AttentionOptions,
+        compute: Compute,
+    ) -> (FloatTensor<Self>, Attended<Self>) {
+        let Some(copies) = &compute.copies else {
+            return self_attention_forward::<Self>(input, parameters, options, &compute);
+        };
+        let (narrow, qkv) = linear::joined_forward(&input.tensor, copies);
+        let (out, kept) = attention::forward(qkv.each_ref(), options);
+        let out = TchTensor::new(out);
+        // Some may be the output or the input itself: Burn is not to write into them for its own.
+        let kept = kept.into_iter().map(|tensor| TchTensor::from_existing(tensor, out.storage.clone()));
+        let attended = Attended {
+            input: TchTensor::from_existing(narrow, input.storage),
+            weights: vec![copies.weight.to_primitive()],
+            qkv: qkv.map(TchTensor::new),
+            kept: kept.collect(),
+        };
+        (out, attended)
+    }
+
     fn shared_linear_backward(
         grads: [FloatTensor<Self>; 3],
         input: FloatTensor<Self>,
-        weights: [FloatTensor<Self>; 3],
+        weights: Vec<FloatTensor<Self>>,
         input_dtype: DType,
     ) -> SharedLinearGradients<Self> {
-        let (input, parameters) = linear::backward(
-            grads.each_ref().map(|grad| &grad.tensor),
-            &input.tensor,
-            weights.each_ref().map(|weight| &weight.tensor),
-            kind_of(input_dtype),
-        );
+        let kind = kind_of(input_dtype);
+        let grads = grads.each_ref().map(|grad| &grad.tensor);
+        let (input, parameters) = match weights.as_slice() {
+            [joined] => linear::joined_backward(grads, &input.tensor, &joined.tensor, kind),
+            [query, key, value] => {
+                let weights = [query, key, value].map(|weight| &weight.tensor);
+                linear::backward(grads, &input.tensor, weights, kind)
+            }
+            _ => unreachable!("weights of three layers, or one of all"),
+        };
         let parameters = parameters.map(|(weight, bias)| (TchTensor::new(weight), TchTensor::new(bias)));
         SharedLinearGradients { input: TchTensor::new(input), parameters }
     }
@@ -140,6 +190,22 @@ impl KernelGradients for LibTorch {
 
     fn fused_gelu_backward(grad: FloatTensor<Self>, input: FloatTensor<Self>) -> FloatTensor<Self> {
         TchTensor::new(input.tensor.gelu_backward(&grad.tensor, "none"))
+    }
+
+    fn counter_dropout_forward(
+        input: FloatTensor<Self>,
+        dropout: Dropout,
+    ) -> (FloatTensor<Self>, Option<BoolTensor<Self>>) {
+        let (out, mask) = dropout::forward(&input.tensor, dropout);
+        (TchTensor::new(out), mask.map(TchTensor::new))
+    }
+
+    fn counter_dropout_backward(
+        grad: FloatTensor<Self>,
+        mask: Option<BoolTensor<Self>>,
+        dropout: Dropout,
+    ) -> FloatTensor<Self> {
+        TchTensor::new(dropout::backward(&grad.tensor, mask.as_ref().map(|mask| &mask.tensor), dropout))
     }
 
     fn embedding_rows_backward(

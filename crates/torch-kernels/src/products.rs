@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use tch::{Device, Kind, Tensor};
 
 use crate::ffi;
+use crate::path::on_host;
 
 /// (rows, in) × `weight`ᵀ (in, out) + `bias`, all of one type → (rows, out) in that type
 pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
@@ -36,7 +37,7 @@ pub(crate) fn scaled_bmm(a: &Tensor, b: &Tensor, alpha: f64) -> Tensor {
 /// `product` of the factors in their own type, or of the widened ones, rounded to it.
 fn rounded<const N: usize>(factors: [&Tensor; N], product: impl Fn([&Tensor; N]) -> Tensor) -> Tensor {
     let kind = factors[0].kind();
-    if factors[0].device() != Device::Cpu || cpu_multiplies(kind) {
+    if !on_host(factors[0]) || cpu_multiplies(kind) {
         return product(factors);
     }
     let wide = factors.map(|factor| factor.to_kind(Kind::Float));

@@ -28,6 +28,12 @@ pub fn cuda_devices() -> usize {
     if tch::utils::has_cuda() { tch::Cuda::device_count() as usize } else { 0 }
 }
 
+/// Whether this build of LibTorch is one for CUDA, whatever the driver of this machine.
+#[must_use]
+pub fn is_built_with_cuda() -> bool {
+    tch::utils::has_cudart()
+}
+
 /// Whether this build of LibTorch can use Apple's Metal Performance Shaders.
 #[must_use]
 pub fn has_mps() -> bool {

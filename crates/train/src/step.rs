@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use distilbert::{
-    Activations, Autocast, DistilBertForQuestionAnswering, DropoutSeed, LossInput, Mode, PackedBatch,
-    Parameter, QaTargets,
+    Activations, Autocast, DistilBertForQuestionAnswering, DropoutSeed, LossInput, Mode, ModelCopies,
+    PackedBatch, Parameter, QaTargets,
 };
 
 use crate::data::TrainFeature;
@@ -54,8 +54,14 @@ impl Step {
 
 /// Forward and backward over all batches of one step. Returns the mean loss over its features, on the device,
 /// and the gradients of `loss_scale` times that mean.
+///
+/// `copies` are those of the model in the step's precision, filled since its last update, where it has any.
 #[must_use]
-pub fn train_step(model: &DistilBertForQuestionAnswering, step: &Step) -> (Tensor<1>, Vec<Parameter>) {
+pub fn train_step(
+    model: &DistilBertForQuestionAnswering,
+    copies: Option<&ModelCopies>,
+    step: &Step,
+) -> (Tensor<1>, Vec<Parameter>) {
     let features: usize = step.micro_batches.iter().map(|micro_batch| micro_batch.batch.features()).sum();
     let losses = step.micro_batches.iter().enumerate().map(|(micro_step, micro_batch)| {
         let mode = step.dropout.map_or(Mode::Inference, |(seed, global_step)| {
@@ -66,6 +72,7 @@ pub fn train_step(model: &DistilBertForQuestionAnswering, step: &Step) -> (Tenso
             targets: &micro_batch.targets,
             features,
             autocast: step.autocast,
+            copies,
             mode,
             loss_scale: step.loss_scale,
             activations: step.activations,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use answerer::Split;
 use artifact::{CheckpointName, TrainMetrics, file_name};
-use distilbert::{DistilBertForQuestionAnswering, Precision, Runtime};
+use distilbert::{DistilBertForQuestionAnswering, ModelCopies, Precision, Runtime};
 use stage::Job;
 
 use crate::Error;
@@ -45,6 +45,7 @@ pub(crate) struct Trainer<'a> {
     subject: Subject<'a>,
     recipe: Recipe,
     optimizer: AdamW,
+    copies: Option<ModelCopies>,
     counters: Counters,
     unread: Vec<Unread>,
     records: Records,
@@ -79,6 +80,8 @@ impl<'a> Trainer<'a> {
                 "resuming from a checkpoint"
             );
         }
+        // Of the weights that the checkpoint brought.
+        let copies = subject.model.copies(subject.runtime.autocast());
         checkpoints.note_start(counters.global_step)?;
         let facts = RunFacts {
             settings: &job.settings,
@@ -88,7 +91,18 @@ impl<'a> Trainer<'a> {
         };
         let records = Records::resume(&facts, history, (recipe.total_steps, recipe.epochs))?;
         let (unread, resumed_from) = (Vec::new(), counters.name());
-        Ok(Self { subject, recipe, optimizer, counters, unread, records, checkpoints, stop, resumed_from })
+        Ok(Self {
+            subject,
+            recipe,
+            optimizer,
+            copies,
+            counters,
+            unread,
+            records,
+            checkpoints,
+            stop,
+            resumed_from,
+        })
     }
 
     /// Trains to the end of the schedule, or until it is asked to stop, and leaves the best model behind.

@@ -7,12 +7,14 @@ use torch_sys::C_tensor;
 
 use super::{check, pointer, pointers};
 use crate::optimizer::AdamWOptions;
+use crate::path::on_host;
 
 unsafe extern "C" {
     fn distilburn_global_norm(
         norm: *mut *mut C_tensor,
         tensors: *mut *mut C_tensor,
         count: i64,
+        on_host: bool,
     ) -> *mut c_char;
     fn distilburn_unscale(
         found_inf: *mut *mut C_tensor,
@@ -33,6 +35,12 @@ unsafe extern "C" {
         epsilon: f64,
         step: f64,
         grad_scale: *mut C_tensor,
+        on_host: bool,
+    ) -> *mut c_char;
+    fn distilburn_copy_all(
+        targets: *mut *mut C_tensor,
+        sources: *mut *mut C_tensor,
+        count: i64,
     ) -> *mut c_char;
 }
 
@@ -44,7 +52,12 @@ pub(crate) fn global_norm(tensors: &[&Tensor]) -> Tensor {
     // elsewhere. It stores one tensor made by `new`, which `from_ptr` owns from then on, or none and a message, which
     // does not return from `check`.
     unsafe {
-        check(distilburn_global_norm(&raw mut norm, list.as_mut_ptr(), list.len() as i64));
+        check(distilburn_global_norm(
+            &raw mut norm,
+            list.as_mut_ptr(),
+            list.len() as i64,
+            on_host(tensors[0]),
+        ));
         Tensor::from_ptr(norm)
     }
 }
@@ -66,6 +79,7 @@ pub(crate) fn unscale(tensors: &[&Tensor], inverse_scale: f64) -> Tensor {
 /// as it is on the host, and holds the gradients divided by `grad_scale` on a device.
 pub(crate) fn adamw(lists: [&[&Tensor]; 4], options: AdamWOptions, grad_scale: &Tensor) {
     let count = lists[0].len();
+    let on_host = lists[0].first().is_some_and(|param| on_host(param));
     assert!(lists.iter().all(|list| list.len() == count), "adamw: lists of one length");
     let [mut params, mut grads, mut exp_avgs, mut exp_avg_sqs] = lists.map(pointers);
     // SAFETY: four lists of `count` live tensors. On the host C++ checks device, layout, type and size of each before it
@@ -84,6 +98,16 @@ pub(crate) fn adamw(lists: [&[&Tensor]; 4], options: AdamWOptions, grad_scale: &
             options.epsilon,
             options.step as f64,
             pointer(grad_scale),
+            on_host,
         )
     });
+}
+
+/// Overwrites each target with its source, in the target's type.
+pub(crate) fn copy_all(targets: &[&Tensor], sources: &[&Tensor]) {
+    assert_eq!(targets.len(), sources.len(), "copy_all: lists of one length");
+    let count = targets.len() as i64;
+    let (mut targets, mut sources) = (pointers(targets), pointers(sources));
+    // SAFETY: two lists of `count` live tensors, which ATen checks; the targets are changed as by tch's `copy_`.
+    check(unsafe { distilburn_copy_all(targets.as_mut_ptr(), sources.as_mut_ptr(), count) });
 }

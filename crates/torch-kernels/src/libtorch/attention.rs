@@ -1,36 +1,39 @@
-//! Attention: of bfloat16 on the host by `cpp/attention.cpp`, on CUDA by `FlashAttention`, elsewhere a sequence at a time.
+//! Attention: of bfloat16 on the host by `cpp/attention.cpp`, on CUDA all sequences at once, elsewhere a sequence at a time.
 
 mod by_sequence;
-mod flash;
+mod varlen;
 
 use tch::{Kind, Tensor};
 
-use crate::ffi::{self, Division};
+use crate::ffi::{self, Division, Varlen};
 use crate::kernels::AttentionOptions;
+use crate::path::on_host;
 use crate::products::blocks_multiply;
 
 /// The output alone.
 pub(super) fn infer(qkv: [&Tensor; 3], options: &AttentionOptions) -> Tensor {
-    let qkv = qkv.map(Tensor::contiguous);
     let sequences = options.sequences(qkv[0].size()[0] as usize);
-    let qkv = qkv.each_ref();
-    match Kernel::choose(qkv[0], options) {
-        Kernel::Host => ffi::attention_forward(qkv, &Division::new(&sequences, options), None),
-        Kernel::Flash => flash::forward(qkv, &sequences, options).0,
-        Kernel::BySequence => by_sequence::infer(qkv, &sequences, options),
+    let kernel = Kernel::choose(qkv[0], options);
+    if let Kernel::Varlen(kernel) = kernel {
+        return varlen::forward(kernel, qkv, &sequences, options).0;
+    }
+    let qkv = qkv.map(Tensor::contiguous);
+    match kernel {
+        Kernel::Host => ffi::attention_forward(qkv.each_ref(), &Division::new(&sequences, options), None),
+        _ => by_sequence::infer(qkv.each_ref(), &sequences, options),
     }
 }
 
-/// The output, and what [`backward`] takes besides: the probabilities of all sequences in one row, or what `FlashAttention`
-/// keeps in their place.
+/// The output, and what [`backward`] takes besides: the probabilities of all sequences in one row, or what a kernel for all of
+/// them keeps in their place.
 pub(super) fn forward(qkv: [&Tensor; 3], options: &AttentionOptions) -> (Tensor, Vec<Tensor>) {
-    let qkv = qkv.map(Tensor::contiguous);
     let sequences = options.sequences(qkv[0].size()[0] as usize);
-    let qkv = qkv.each_ref();
     let kernel = Kernel::choose(qkv[0], options);
-    if kernel == Kernel::Flash {
-        return flash::forward(qkv, &sequences, options);
+    if let Kernel::Varlen(kernel) = kernel {
+        return varlen::forward(kernel, qkv, &sequences, options);
     }
+    let qkv = qkv.map(Tensor::contiguous);
+    let qkv = qkv.each_ref();
     let count = sequences.last().map_or(0, |sequence| sequence.probabilities.end);
     let probabilities = Tensor::empty([count as i64], (qkv[0].kind(), qkv[0].device()));
     let out = match kernel {
@@ -49,14 +52,17 @@ pub(super) fn backward(
     kept: &[&Tensor],
     options: &AttentionOptions,
 ) -> [Tensor; 3] {
-    let qkv = qkv.map(Tensor::contiguous);
     let grad = grad.to_kind(qkv[0].kind()).contiguous();
     let sequences = options.sequences(qkv[0].size()[0] as usize);
+    let kernel = Kernel::choose(qkv[0], options);
+    if let Kernel::Varlen(kernel) = kernel {
+        return varlen::backward(kernel, &grad, qkv, kept, &sequences, options);
+    }
+    let qkv = qkv.map(Tensor::contiguous);
     let qkv = qkv.each_ref();
-    match Kernel::choose(qkv[0], options) {
+    match kernel {
         Kernel::Host => ffi::attention_backward(&grad, qkv, kept[0], &Division::new(&sequences, options)),
-        Kernel::Flash => flash::backward(&grad, qkv, kept, &sequences, options),
-        Kernel::BySequence => by_sequence::backward(&grad, qkv, kept[0], &sequences, options),
+        _ => by_sequence::backward(&grad, qkv, kept[0], &sequences, options),
     }
 }
 
@@ -65,21 +71,17 @@ pub(super) fn backward(
 enum Kernel {
     /// `cpp/attention.cpp`
     Host,
-    Flash,
+    Varlen(Varlen),
     BySequence,
 }
 
 impl Kernel {
     fn choose(query: &Tensor, options: &AttentionOptions) -> Self {
         let d_head = query.size()[1] as usize / options.n_heads;
-        match query.device() {
-            tch::Device::Cpu if on_host(query.kind(), d_head) => Self::Host,
-            tch::Device::Cuda(_) if flash::attends(query.device(), query.kind(), d_head) => Self::Flash,
-            _ => Self::BySequence,
+        if on_host(query) {
+            let in_blocks = query.kind() == Kind::BFloat16 && d_head.is_multiple_of(2) && blocks_multiply();
+            return if in_blocks { Self::Host } else { Self::BySequence };
         }
+        varlen::chosen((query.device(), query.kind(), d_head)).map_or(Self::BySequence, Self::Varlen)
     }
-}
-
-fn on_host(kind: Kind, d_head: usize) -> bool {
-    kind == Kind::BFloat16 && d_head.is_multiple_of(2) && blocks_multiply()
 }

@@ -2,14 +2,27 @@
 
 use tch::{Kind, Tensor};
 
+use super::kind_of;
+use crate::copies::{Compute, Copies};
 use crate::ffi;
+use crate::path::on_host;
 use crate::products::{blocks_multiply, linear, mm};
 
-/// `input` × `weight`ᵀ + `bias` in `kind`, and what [`backward`] takes of input and weight: in `kind`, or as it is where
-/// it is rounded only while it is read.
-pub(super) fn forward(input: &Tensor, weight: &Tensor, bias: &Tensor, kind: Kind) -> (Tensor, [Tensor; 2]) {
+/// `input` × `weight`ᵀ + `bias` in the type of `compute`, and what [`backward`] takes of input and weight: in that type, or as
+/// it is where it is rounded only while it is read.
+pub(super) fn forward(
+    input: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    compute: &Compute,
+) -> (Tensor, [Tensor; 2]) {
+    let kind = kind_of(compute.dtype);
     let input = input.to_kind(kind);
-    if on_host(&input, weight) {
+    if let Some(Copies { weight, bias, .. }) = &compute.copies {
+        let (weight, bias) = (weight.tensor(), bias.tensor());
+        return (linear(&input, weight, bias), [input, weight.shallow_clone()]);
+    }
+    if in_blocks(&input, weight) {
         let [input, weight] = [input.contiguous(), weight.contiguous()];
         // Rounded, as autocast does.
         let bias = bias.to_kind(kind).to_kind(Kind::Float);
@@ -27,7 +40,7 @@ pub(super) fn backward<const N: usize>(
     input_kind: Kind,
 ) -> (Tensor, [(Tensor, Tensor); N]) {
     let grads = grads.map(|grad| grad.to_kind(input.kind()));
-    if weights.iter().all(|weight| on_host(input, weight)) {
+    if weights.iter().all(|weight| in_blocks(input, weight)) {
         let input = input.contiguous();
         let (grads, weights) = (grads.map(|grad| grad.contiguous()), weights.map(Tensor::contiguous));
         let of_parameters = grads.each_ref().map(|grad| ffi::linear_weight_gradient(grad, &input).into());
@@ -46,9 +59,32 @@ pub(super) fn backward<const N: usize>(
     (input_grad, of_parameters)
 }
 
+/// `input` in the type of `copies`, and what three layers whose parameters are one make of it: views of one product.
+pub(super) fn joined_forward(input: &Tensor, copies: &Copies) -> (Tensor, [Tensor; 3]) {
+    let (weight, bias) = (copies.weight.tensor(), copies.bias.tensor());
+    let input = input.to_kind(weight.kind());
+    let joined = linear(&input, weight, bias);
+    let dim = joined.size()[1] / 3;
+    (input, [0, 1, 2].map(|part| joined.narrow(1, part * dim, dim)))
+}
+
+/// As [`backward`] of three layers whose weights are one, (3 × out, in).
+pub(super) fn joined_backward(
+    grads: [&Tensor; 3],
+    input: &Tensor,
+    weight: &Tensor,
+    input_kind: Kind,
+) -> (Tensor, [(Tensor, Tensor); 3]) {
+    let grad = Tensor::cat(&grads, 1);
+    let (of_input, [(weight, bias)]) = backward([&grad], input, [weight], input_kind);
+    let rows = weight.size()[0] / 3;
+    let part = |tensor: &Tensor, index: i64| tensor.narrow(0, index * rows, rows);
+    (of_input, [0, 1, 2].map(|index| (part(&weight, index), part(&bias, index))))
+}
+
 /// Whether `cpp/linear.cpp` multiplies these. What [`forward`] returned may be so where what it was given was not.
-fn on_host(input: &Tensor, weight: &Tensor) -> bool {
-    input.device() == tch::Device::Cpu
+fn in_blocks(input: &Tensor, weight: &Tensor) -> bool {
+    on_host(input)
         && input.kind() == Kind::BFloat16
         && matches!(weight.kind(), Kind::BFloat16 | Kind::Float)
         && input.size()[0] > 0
@@ -59,6 +95,6 @@ fn on_host(input: &Tensor, weight: &Tensor) -> bool {
 /// A weight's gradient as the optimizer takes it: bfloat16 has f32's range, and on the host the update widens it while
 /// it reads; anything else becomes f32 here.
 fn widened(grad: Tensor) -> Tensor {
-    let kept = grad.kind() == Kind::BFloat16 && grad.device() == tch::Device::Cpu;
+    let kept = grad.kind() == Kind::BFloat16 && on_host(&grad);
     if kept { grad } else { grad.to_kind(Kind::Float) }
 }

@@ -185,8 +185,9 @@ fn learned<B: KernelGradients>() -> Vec<Vec<f32>> {
     let (words, weight) = (leaf(tensor::<B, _>([10, 24], 1)), leaf(tensor::<B, _>([24, 24], 2)));
     let [bias, scale, shift] = [3, 4, 5].map(|seed| leaf(tensor::<B, _>([24], seed)));
     let hidden = Learning::<B>::embedding_rows(words.clone(), indices::<B>());
-    let hidden = Learning::<B>::autocast_linear(hidden, weight.clone(), bias.clone(), DType::F32);
-    let options = AttentionOptions { cu_seqlens: Arc::from([0, 1, 4]), n_heads: 2, dropout: Some(DROPOUT) };
+    let hidden = Learning::<B>::autocast_linear(hidden, weight.clone(), bias.clone(), DType::F32.into());
+    let options =
+        AttentionOptions { dropout: Some(DROPOUT), ..AttentionOptions::new(Arc::from([0, 1, 4]), 2) };
     let values = Learning::<B>::fused_gelu(hidden.clone());
     let attended = Learning::<B>::packed_attention(hidden.clone(), hidden, values, options.clone());
     let attended = Learning::<B>::counter_dropout(attended, DROPOUT);
@@ -204,7 +205,7 @@ fn learned<B: KernelGradients>() -> Vec<Vec<f32>> {
         value,
         value_bias.clone(),
         options,
-        DType::F32,
+        DType::F32.into(),
     );
     let out = Learning::<B>::fused_layer_norm(attended, scale.clone(), shift.clone(), 1e-3);
     let grads = Learning::<B>::backward(Learning::<B>::float_sum(Learning::<B>::float_mul(out.clone(), out)));

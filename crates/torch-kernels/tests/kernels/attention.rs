@@ -13,8 +13,8 @@ fn attention_inputs() -> [Tensor<2>; 3] {
     [tensor([17, 12], 1), tensor([17, 12], 2), tensor([17, 12], 3)]
 }
 
-fn options(dropout: Option<Dropout>) -> AttentionOptions {
-    AttentionOptions { cu_seqlens: Arc::from([0, 5, 6, 17]), n_heads: 3, dropout }
+pub(crate) fn options(dropout: Option<Dropout>) -> AttentionOptions {
+    AttentionOptions { dropout, ..AttentionOptions::new(Arc::from([0, 5, 6, 17]), 3) }
 }
 
 /// Attention of each sequence on its own, with given masks of kept probabilities.
@@ -52,6 +52,9 @@ fn inference_attends_as_training_without_dropout_does() {
 
 #[test]
 fn attention_dropout_masks_probabilities_alike_in_forward_and_backward() {
+    if !crate::on_host() {
+        return;
+    }
     let dropout = Dropout { p: 0.4, seed: 11 };
     let qkv = attention_inputs();
     // The masks are those of `dropout`, seeded by where a sequence's probabilities begin.
@@ -73,11 +76,14 @@ fn attention_dropout_masks_probabilities_alike_in_forward_and_backward() {
 
 /// Lengths on both sides of the multiples of 32 that attention on the host works in.
 fn uneven_options(dropout: Option<Dropout>) -> AttentionOptions {
-    AttentionOptions { cu_seqlens: Arc::from([0, 1, 32, 64, 97, 167]), n_heads: 3, dropout }
+    AttentionOptions { dropout, ..AttentionOptions::new(Arc::from([0, 1, 32, 64, 97, 167]), 3) }
 }
 
 #[test]
 fn attention_in_bf16_has_the_masks_of_f32_and_its_values() {
+    if !crate::on_host() {
+        return;
+    }
     // Values that bf16 holds exactly, so that the inputs are the same.
     let [q, k, v] = [1, 2, 3].map(|seed| {
         let rounded = (tensor([167, 48], seed) * 2.0).cast(DType::BF16).cast(DType::F32);
@@ -104,7 +110,7 @@ fn heads_wider_than_every_sequence_is_long_have_the_gradients_of_f32() {
         let attend = |compute| {
             let [q, k, v] = [&q, &k, &v].map(|x| x.clone().cast(compute));
             let dropout = Some(Dropout { p: 0.2, seed: 3 });
-            let options = AttentionOptions { cu_seqlens: cu_seqlens.clone().into(), n_heads: 2, dropout };
+            let options = AttentionOptions { dropout, ..AttentionOptions::new(cu_seqlens.clone().into(), 2) };
             kernels::packed_attention(q, k, v, options).cast(DType::F32)
         };
         let leaves: [&dyn Leaf; 3] = [&q, &k, &v];
@@ -135,6 +141,9 @@ fn attention_of_views_is_that_of_their_copies() {
 /// oneDNN held to older instructions throws where it is asked for bfloat16: the process has to find out by itself.
 #[test]
 fn older_instructions_have_the_values_of_f32_too() {
+    if !crate::on_host() {
+        return;
+    }
     for instructions in ["AVX2", "AVX512_CORE"] {
         let tests = [
             "linear_is_a_product_plus_a_bias",

@@ -29,6 +29,7 @@ impl Trainer<'_> {
         let loss_scale = self.counters.scaler.map(|scaler| scaler.scale());
         let (loss, gradients) = train_step(
             self.subject.model,
+            self.copies.as_ref(),
             &Step {
                 micro_batches,
                 dropout: Some((seed, global_step)),
@@ -39,6 +40,9 @@ impl Trainer<'_> {
         );
         let learning_rate = self.recipe.schedule.rate(self.optimizer.optimizer_step());
         let (outcome, grad_norm) = self.update(&gradients, learning_rate)?;
+        if let Some(copies) = &self.copies {
+            copies.fill();
+        }
         self.counters.global_step += 1;
         self.checkpoints.note_step()?;
         let row = HistoryRow {

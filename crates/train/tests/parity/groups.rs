@@ -18,13 +18,13 @@ fn frozen_parameters_stay_as_they_are_and_the_others_have_the_same_gradients() {
     let batches = reference.batches();
     let features = batches[0].features();
     let whole = model(&reference, &generated(&reference));
-    let all = train_step(&whole, &Step::plain(vec![&features], Autocast::FP32)).1;
+    let all = train_step(&whole, None, &Step::plain(vec![&features], Autocast::FP32)).1;
     for activations in [Activations::Keep, Activations::Recompute] {
         let prefixes = ["embeddings".to_owned(), "transformer.layer.0".to_owned()];
         let model = model(&reference, &generated(&reference)).freeze(&prefixes).unwrap();
         let before = values(&model);
         let step = Step { activations, ..Step::plain(vec![&features], Autocast::FP32) };
-        let gradients = train_step(&model, &step).1;
+        let gradients = train_step(&model, None, &step).1;
         let upper: Vec<_> = all
             .iter()
             .filter(|grad| grad.name.contains("layer.1.") || grad.name.starts_with("qa_outputs"))
@@ -63,7 +63,7 @@ fn lower_layers_learn_at_a_lower_rate() {
         // Without decay of the weights, a first AdamW step moves each by the rate.
         let settings = OptimizerSettings { layerwise_lr_decay, weight_decay: 0.0, ..reference.optimizer() };
         let mut optimizer = AdamW::new(model.parameters(), 2, settings);
-        let gradients = train_step(&model, &Step::plain(vec![&features], Autocast::FP32)).1;
+        let gradients = train_step(&model, None, &Step::plain(vec![&features], Autocast::FP32)).1;
         optimizer.update(&gradients, 1e-2);
         let moved = |(name, after): (String, Vec<f32>)| {
             let steps = after.iter().zip(&before[&name]).map(|(a, b)| f64::from((a - b).abs()));

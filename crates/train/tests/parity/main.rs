@@ -2,6 +2,7 @@
 //! gradients, clipping, `AdamW`, schedule), for three models. The tolerances are the design's: the differences in f32
 //! if the order of summation differs.
 
+mod device_path;
 mod groups;
 mod memory;
 mod precision;
@@ -24,13 +25,21 @@ const CURVE: f64 = 1e-4;
 /// these 20 steps, and two roundings may go opposite ways.
 const BF16_CURVE: f64 = 4e-3;
 
-#[expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 fn device() -> Device {
+    torch_kernels::test_device().autodiff()
+}
+
+#[expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
+fn host() -> Device {
     Device::libtorch().autodiff()
 }
 
 fn model(reference: &Reference, weights: &dyn Weights) -> DistilBertForQuestionAnswering {
-    DistilBertForQuestionAnswering::new(&reference.config(), weights, &device()).unwrap()
+    model_on(&device(), reference, weights)
+}
+
+fn model_on(device: &Device, reference: &Reference, weights: &dyn Weights) -> DistilBertForQuestionAnswering {
+    DistilBertForQuestionAnswering::new(&reference.config(), weights, device).unwrap()
 }
 
 fn generated(reference: &Reference) -> Generated {
@@ -95,7 +104,7 @@ fn curve(reference: &Reference, model: &DistilBertForQuestionAnswering, autocast
     for (step, rate) in reference.f64s("curve.learning_rate").into_iter().enumerate() {
         assert!((schedule.rate(step as u64) - rate).abs() <= 1e-12, "rate of step {step}");
         let batch = &features[step % features.len()];
-        let (loss, gradients) = train_step(model, &Step::plain(vec![batch], autocast));
+        let (loss, gradients) = train_step(model, None, &Step::plain(vec![batch], autocast));
         losses.push(scalar(loss));
         let norm = scalar(optimizer.update(&gradients, rate));
         if autocast == Autocast::FP32 {
@@ -127,7 +136,7 @@ fn assert_parity(reference: &Reference, weights: &dyn Weights) -> DistilBertForQ
     let batches = reference.batches();
     assert_logits(reference, &model, &batches[0]);
     let features = batches[0].features();
-    let (loss, gradients) = train_step(&model, &Step::plain(vec![&features], Autocast::FP32));
+    let (loss, gradients) = train_step(&model, None, &Step::plain(vec![&features], Autocast::FP32));
     let expected = reference.f64s("loss")[0];
     assert!((scalar(loss) / expected - 1.0).abs() <= LOGITS, "loss against {expected}");
     assert_gradients(reference, &gradients);

@@ -1,6 +1,6 @@
 //! Accumulation and recomputation change the memory of a step, not its result.
 
-use distilbert::{Activations, Autocast, DistilBertForQuestionAnswering, Parameter};
+use distilbert::{Activations, Autocast, DistilBertForQuestionAnswering, ModelCopies, Parameter};
 use distilburn_train::{AdamW, MicroBatch, Step, TrainFeature, train_step};
 
 use crate::reference::{Batch, Reference};
@@ -17,9 +17,9 @@ fn accumulated_batches_have_the_gradients_of_one_batch() {
     let model = model(&reference, &generated(&reference));
     let batches = reference.batches();
     let features = batches[0].features();
-    let whole = train_step(&model, &Step::plain(vec![&features], Autocast::FP32));
+    let whole = train_step(&model, None, &Step::plain(vec![&features], Autocast::FP32));
     // Eight features in batches of three: the last group is a partial one.
-    let parts = train_step(&model, &Step::plain(features.chunks(3).collect(), Autocast::FP32));
+    let parts = train_step(&model, None, &Step::plain(features.chunks(3).collect(), Autocast::FP32));
     assert!((scalar(whole.0) / scalar(parts.0) - 1.0).abs() < 1e-6);
     for (whole, parts) in whole.1.iter().zip(&parts.1).filter(|(whole, _)| !is_zero(&reference, &whole.name))
     {
@@ -39,9 +39,12 @@ fn trained(
     let batches = reference.batches();
     let features: Vec<_> = batches.iter().map(Batch::features).collect();
     let mut optimizer = AdamW::new(model.parameters(), model.config().n_layers, reference.optimizer());
+    let copies = model.copies(step(&features[0], 0).autocast);
     let losses = (0..20).map(|number| {
-        let (loss, gradients) = train_step(&model, &step(&features[number % features.len()], number as u64));
+        let step = step(&features[number % features.len()], number as u64);
+        let (loss, gradients) = train_step(&model, copies.as_ref(), &step);
         optimizer.update(&gradients, 1e-3);
+        copies.iter().for_each(ModelCopies::fill);
         scalar(loss)
     });
     (losses.collect(), model)
@@ -67,13 +70,17 @@ fn accumulated_steps_end_at_the_weights_of_whole_ones() {
     }
 }
 
-fn bits(parameters: &[Parameter]) -> Vec<(String, Vec<u32>)> {
+pub(crate) fn bits(parameters: &[Parameter]) -> Vec<(String, Vec<u32>)> {
     let bits = |parameter: &Parameter| parameter.handle.to_vec().into_iter().map(f32::to_bits).collect();
     parameters.iter().map(|parameter| (parameter.name.clone(), bits(parameter))).collect()
 }
 
 #[test]
 fn recomputed_layers_end_at_the_same_bits() {
+    assert_recomputed_layers_end_at_the_same_bits();
+}
+
+pub(crate) fn assert_recomputed_layers_end_at_the_same_bits() {
     let reference = Reference::open("tiny");
     for (autocast, loss_scale) in
         [(Autocast::FP32, None), (Autocast::BF16, None), (Autocast::FP16, Some(256.0))]
@@ -102,7 +109,7 @@ fn dropout_masks_depend_on_the_step_and_the_batch_in_it() {
     let loss = |dropout, micro_batches| {
         let plain = Step::plain(micro_batches, Autocast::FP32);
         // As bits: the same or another, nothing in between.
-        scalar(train_step(&model, &Step { dropout, ..plain }).0).to_bits()
+        scalar(train_step(&model, None, &Step { dropout, ..plain }).0).to_bits()
     };
     assert_eq!(loss(Some((7, 0)), vec![&features[..]]), loss(Some((7, 0)), vec![&features[..]]));
     assert_ne!(loss(Some((7, 0)), vec![&features[..]]), loss(Some((7, 1)), vec![&features[..]]));

@@ -60,7 +60,7 @@ fn bf16_follows_pytorch_autocast_over_200_steps() {
     let mut last = 0.0;
     for (step, expected) in expected.iter().enumerate() {
         let batch = &features[step % features.len()];
-        let (loss, gradients) = train_step(&model, &Step::plain(vec![batch], Autocast::BF16));
+        let (loss, gradients) = train_step(&model, None, &Step::plain(vec![batch], Autocast::BF16));
         last = scalar(loss);
         assert!(last.is_finite());
         worst = worst.max((last - expected).abs());
@@ -72,7 +72,7 @@ fn bf16_follows_pytorch_autocast_over_200_steps() {
 }
 
 /// The largest element by which two lists of gradients differ, over the largest of all.
-fn apart(found: &[Parameter], expected: &[Parameter], scale: f64) -> f64 {
+pub(crate) fn apart(found: &[Parameter], expected: &[Parameter], scale: f64) -> f64 {
     let mut worst: f64 = 0.0;
     let mut largest: f64 = 0.0;
     for (found, expected) in found.iter().zip(expected) {
@@ -91,10 +91,10 @@ fn fp16_gradients_of_a_scaled_loss_are_those_of_fp32_and_too_large_a_scale_overf
     let model = model(&reference, &generated(&reference));
     let batches = reference.batches();
     let features = batches[0].features();
-    let exact = train_step(&model, &Step::plain(vec![&features], Autocast::FP32)).1;
+    let exact = train_step(&model, None, &Step::plain(vec![&features], Autocast::FP32)).1;
     let scaled = |loss_scale: f64| {
         let step = Step { loss_scale: Some(loss_scale), ..Step::plain(vec![&features], Autocast::FP16) };
-        train_step(&model, &step).1
+        train_step(&model, None, &step).1
     };
     // f16 has 11 significant bits; a few roundings follow each other.
     let scale = 1024.0;
@@ -124,7 +124,7 @@ fn fp16_under_the_scaler_skips_what_overflows_and_learns() {
             ..Step::plain(vec![&features], Autocast::FP16)
         };
         let before = optimizer.optimizer_step();
-        let (loss, gradients) = train_step(&model, &step);
+        let (loss, gradients) = train_step(&model, None, &step);
         losses.push(scalar(loss));
         let found_inf = torch_kernels::unscale(gradients.iter().map(|grad| &grad.handle), scaler.scale());
         if found_inf.into_scalar::<f32>() < 1.0 {

@@ -15,7 +15,8 @@ fn attention_is_its_default() {
     for (compute, tolerance) in [(DType::F32, TOLERANCE), (DType::BF16, BF16_TOLERANCE)] {
         for dropout in [None, Some(DROPOUT)] {
             // A sequence of no tokens among them.
-            let options = AttentionOptions { cu_seqlens: Arc::from([0, 5, 6, 6, 50]), n_heads: 3, dropout };
+            let options =
+                AttentionOptions { dropout, ..AttentionOptions::new(Arc::from([0, 5, 6, 6, 50]), 3) };
             let [q, k, v, grad] =
                 [1, 2, 3, 4].map(|seed| LibTorch::float_cast(torch([50, 24], seed), compute.into()));
             let qkv = [q.clone(), k.clone(), v.clone()];
@@ -38,7 +39,8 @@ fn self_attention_is_its_default() {
     for dim in [24, 96] {
         for (compute, tolerance) in [(DType::F32, TOLERANCE), (DType::BF16, BF16_TOLERANCE)] {
             for dropout in [None, Some(DROPOUT)] {
-                let options = AttentionOptions { cu_seqlens: Arc::from([0, 5, 6, 50]), n_heads: 3, dropout };
+                let options =
+                    AttentionOptions { dropout, ..AttentionOptions::new(Arc::from([0, 5, 6, 50]), 3) };
                 self_attention_is_its_default_for(dim, compute, tolerance, &options);
             }
         }
@@ -60,10 +62,10 @@ fn self_attention_is_its_default_for(dim: usize, compute: DType, tolerance: f32,
         value.0,
         value.1,
         options.clone(),
-        compute,
+        compute.into(),
     );
     let (out, attended) =
-        LibTorch::self_attention_forward(input.clone(), parameters.clone(), options, compute);
+        LibTorch::self_attention_forward(input.clone(), parameters.clone(), options, compute.into());
     assert_eq!(out.dtype(), compute);
     let qkv = parameters.clone().map(|(w, b)| linear::<LibTorch>(input.clone(), w, b, compute).0);
     let (plain, plain_kept) = attention::<LibTorch>(&qkv, options);

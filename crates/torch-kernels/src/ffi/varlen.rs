@@ -1,4 +1,4 @@
-//! LibTorch's `FlashAttention`, and the integers that it and embeddings need on a device.
+//! LibTorch's attention over all sequences at once, and the integers that it and embeddings need on a device.
 
 use std::ffi::c_char;
 
@@ -9,8 +9,9 @@ use super::{broken, made, pointer};
 use crate::kernels::Dropout;
 
 unsafe extern "C" {
-    fn distilburn_flash_forward(
+    fn distilburn_varlen_forward(
         results: *mut *mut C_tensor,
+        kernel: i32,
         query: *mut C_tensor,
         key: *mut C_tensor,
         value: *mut C_tensor,
@@ -19,8 +20,9 @@ unsafe extern "C" {
         p: f64,
         seed: u64,
     ) -> *mut c_char;
-    fn distilburn_flash_backward(
+    fn distilburn_varlen_backward(
         results: *mut *mut C_tensor,
+        kernel: i32,
         grad: *mut C_tensor,
         query: *mut C_tensor,
         key: *mut C_tensor,
@@ -28,8 +30,8 @@ unsafe extern "C" {
         cu_seqlens: *mut C_tensor,
         out: *mut C_tensor,
         logsumexp: *mut C_tensor,
-        rng_state: *mut C_tensor,
-        unused: *mut C_tensor,
+        first_state: *mut C_tensor,
+        second_state: *mut C_tensor,
         longest: i64,
         p: f64,
     ) -> *mut c_char;
@@ -39,6 +41,27 @@ unsafe extern "C" {
         count: i64,
         beside: *mut C_tensor,
     ) -> *mut c_char;
+}
+
+/// Which of LibTorch's operations attends; the numbers are those of `cpp/varlen.cpp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Varlen {
+    /// `FlashAttention` (Dao 2023).
+    Flash = 0,
+    /// Memory-efficient attention (Rabe and Staats 2021).
+    Efficient = 1,
+    /// On the host, for tests.
+    StandIn = 2,
+}
+
+impl Varlen {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Flash => "FlashAttention",
+            Self::Efficient => "memory-efficient attention",
+            Self::StandIn => "stand-in",
+        }
+    }
 }
 
 /// A batch of sequences of at most `longest` tokens.
@@ -60,7 +83,8 @@ impl Batch<'_> {
 ///
 /// # Errors
 /// What LibTorch says, which has the operation for some devices and types alone.
-pub(crate) fn flash_forward(
+pub(crate) fn varlen_forward(
+    kernel: Varlen,
     [query, key, value]: [&Tensor; 3],
     batch: Batch<'_>,
 ) -> Result<[Tensor; 4], String> {
@@ -68,8 +92,9 @@ pub(crate) fn flash_forward(
     made(|results| {
         // SAFETY: the inputs are live, and ATen checks them; `results` has room for four.
         unsafe {
-            distilburn_flash_forward(
+            distilburn_varlen_forward(
                 results,
+                kernel as i32,
                 pointer(query),
                 pointer(key),
                 pointer(value),
@@ -82,22 +107,24 @@ pub(crate) fn flash_forward(
     })
 }
 
-/// Gradients of query, key and value of [`flash_forward`], whose results are `kept`.
+/// Gradients of query, key and value of [`varlen_forward`], whose results are `kept`.
 ///
 /// # Errors
 /// What LibTorch says.
-pub(crate) fn flash_backward(
+pub(crate) fn varlen_backward(
+    kernel: Varlen,
     grad: &Tensor,
     [query, key, value]: [&Tensor; 3],
     kept: [&Tensor; 4],
     batch: Batch<'_>,
 ) -> Result<[Tensor; 3], String> {
-    let [out, logsumexp, rng_state, unused] = kept.map(pointer);
+    let [out, logsumexp, first_state, second_state] = kept.map(pointer);
     made(|results| {
         // SAFETY: the inputs are live, and ATen checks them; `results` has room for three.
         unsafe {
-            distilburn_flash_backward(
+            distilburn_varlen_backward(
                 results,
+                kernel as i32,
                 pointer(grad),
                 pointer(query),
                 pointer(key),
@@ -105,8 +132,8 @@ pub(crate) fn flash_backward(
                 pointer(batch.cu_seqlens),
                 out,
                 logsumexp,
-                rng_state,
-                unused,
+                first_state,
+                second_state,
                 batch.longest as i64,
                 batch.p(),
             )

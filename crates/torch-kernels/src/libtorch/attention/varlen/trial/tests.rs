@@ -187,7 +187,7 @@ fn values_that_are_not_numbers_do_not_pass() {
 
 #[test]
 fn a_long_sequence_that_is_wrong_does_not_hide_behind_a_short_one() {
-    let options = AttentionOptions { cu_seqlens: Arc::from([0, 1, 129]), n_heads: 1, dropout: None };
+    let options = AttentionOptions::new(Arc::from([0, 1, 129]), 1);
     let sequences = options.sequences(129);
     let expected = Tensor::ones([129, 8], (Kind::Float, Device::Cpu));
     let _ = expected.narrow(0, 1, 128).g_mul_scalar_(0.06);
