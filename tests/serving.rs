@@ -345,6 +345,21 @@ fn at_sigterm_what_was_accepted_is_answered_and_the_rest_told_so() {
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
 }
 
+#[test]
+fn a_batch_of_a_client_that_has_gone_does_not_crash_the_end() {
+    let mut server =
+        Server::start("--max-bytes 4000000 --max-request-tokens 1000000 --max-batch-tokens 1000000");
+    let mut gone = server.connect();
+    gone.write_all(post("/", &ask(&format!("{TEXT} ").repeat(12_000))).as_bytes()).unwrap();
+    let started = Instant::now();
+    while !taken(&server.get("/metrics").body, 1) {
+        assert!(started.elapsed() < Duration::from_mins(1));
+    }
+    drop(gone);
+    server.terminate();
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
 /// Whether so many requests were tokenized.
 fn taken(metrics: &str, requests: usize) -> bool {
     let count =

@@ -1,8 +1,8 @@
 //! From texts to answers: this tokenizes the texts, the workers behind the queue run the windows, and this selects the
 //! answers.
 
-use std::sync::Arc;
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use answerer::Answerer;
@@ -21,6 +21,7 @@ pub(crate) struct Engine {
     answerer: Arc<Answerer>,
     queue: Queue,
     limits: QueueLimits,
+    workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Questions about contexts.
@@ -40,24 +41,40 @@ type Cut = (Arc<str>, usize);
 impl Engine {
     /// Starts the workers.
     pub(crate) fn start(answerer: Answerer, limits: QueueLimits) -> Arc<Self> {
-        let engine = Arc::new(Self { answerer: Arc::new(answerer), queue: Queue::new(limits), limits });
-        for _ in 0..engine.answerer.workers() {
+        let engine = Arc::new(Self {
+            answerer: Arc::new(answerer),
+            queue: Queue::new(limits),
+            limits,
+            workers: Mutex::default(),
+        });
+        let start = |_| {
             let engine = Arc::clone(&engine);
             thread::spawn(move || {
                 engine.answerer.become_worker();
                 engine.queue.work(|windows| engine.answerer.logits(windows));
-            });
-        }
+            })
+        };
+        let workers = (0..engine.answerer.workers()).map(start).collect();
+        *engine.workers() = workers;
         engine
+    }
+
+    fn workers(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn answerer(&self) -> &Arc<Answerer> {
         &self.answerer
     }
 
-    /// Ends the workers.
+    /// Ends the workers and waits for their last batches, which may be of clients that have gone. A process that ends while a
+    /// thread is in LibTorch crashes.
     pub(crate) fn close(&self) {
         self.queue.close();
+        for worker in std::mem::take(&mut *self.workers()) {
+            // One that panicked has ended as well.
+            let _ = worker.join();
+        }
     }
 
     /// Answers all questions, in order, with the settings of `asked_as`.

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
+use signal_hook::low_level;
 use stage::Interrupt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
@@ -100,6 +101,11 @@ async fn serve(
             app.metrics.run_upkeep();
         }
         sleep(LOOK_EVERY).await;
+    }
+    if loading.is_some_and(|loading| !loading.is_finished()) {
+        // A process that ends while a thread is in LibTorch crashes, and a download may take long: without destructors.
+        tracing::info!("stopped while the model was being loaded");
+        low_level::exit(0);
     }
     drain(app).await;
     // The receiver exists as long as the server accepts.
