@@ -152,6 +152,16 @@ fn a_run_equals_itself_and_other_questions_cannot_be_compared() {
     let (changed, _) = run("");
     let said = bench.run(&format!("distilburn compare {first} {changed}"));
     assert!(said.code == Some(3) && said.stderr.contains("cannot be compared"), "{said:?}");
+    assert_eq!(bench.run(&format!("distilburn compare {first} {other} --html page.csv")).code, Some(2));
+
+    // A table that was changed since is not compared.
+    let table = bench.path(&other).join("predictions-test.arrow");
+    let mut bytes = fs::read(&table).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&table, bytes).unwrap();
+    let said = bench.run(&format!("distilburn compare {first} {other}"));
+    assert!(said.code == Some(3) && said.stderr.contains("predictions-test.arrow"), "{said:?}");
 }
 
 #[test]

@@ -264,6 +264,7 @@ fn a_question_that_cannot_be_asked_stands_in_its_place_with_the_reason() {
     fs::write(bench.path("questions.jsonl"), &lines).unwrap();
     for (line, code, says) in [
         ("--output a.csv", 2, "unknown output format"),
+        ("--output questions.jsonl", 2, "questions.jsonl is both input and output"),
         ("--output - --shard 1/2", 2, "--shard cannot be used with --output -"),
         ("--output a.json --shard 3/2", 2, "expected I/N"),
         ("missing.json --output a.json", 3, "missing.json (FILE) is missing"),

@@ -25,7 +25,8 @@ const SHOW_PROGRESS_OF: usize = 20;
 /// On a terminal, ask also prints its probability among the candidates, its line and its sentence.
 ///
 /// Texts come from files, the .txt and .md files of folders, stdin (- or a pipe), or --context. With several texts, the best
-/// answer is shown. Without a question, each line of stdin is a question until Ctrl-D, and the model stays loaded.
+/// answer is shown; a percentage compares the candidates within one text. Without a question, each line of stdin is a question
+/// until Ctrl-D, and the model stays loaded.
 ///
 /// Without --model, the newest export of `distilburn run` with the same options answers. Windows and the choice of answers
 /// are the model's own, as its `training_config.json` says; `--set` overrides them: `tokenize-features.max_length` and

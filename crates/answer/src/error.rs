@@ -66,6 +66,14 @@ pub enum Error {
     #[error("{}: unknown output format", path.display())]
     #[diagnostic(help("name a .json, .jsonl, .parquet or .arrow file, or - for JSON Lines on stdout"))]
     Form { path: PathBuf },
+    /// An output that is one of the inputs.
+    #[error("{} is both input and output", path.display())]
+    #[diagnostic(help("name another file: --output answers.jsonl"))]
+    OutputIsInput { path: PathBuf },
+    /// Another process that does the same work.
+    #[error("another `distilburn predict` is writing to {}", folder.display())]
+    #[diagnostic(help("wait for it, share the work with --shard I/N, or name another output"))]
+    Busy { folder: PathBuf },
     /// What does not go together with an output on stdout.
     #[error("{what} cannot be used with --output -")]
     #[diagnostic(help("name a file: --output answers.parquet"))]
@@ -94,7 +102,9 @@ pub enum Error {
     ))]
     NoParts { folder: PathBuf },
     /// `merge` before all jobs are done.
-    #[error("{questions} of {of} questions have no answer yet. Missing of {parts} parts:\n{missing}")]
+    #[error(
+        "{questions} of {of} questions have no answer yet; of {parts} parts, these are missing:\n{missing}"
+    )]
     #[diagnostic(help(
         "run the unfinished shards again (shard P mod N + 1 of N answers part P), or `distilburn predict` without --shard \
          for all that are missing"
@@ -138,11 +148,12 @@ impl ExitKind for Error {
             Self::Stage(error) => error.exit_code(),
             Self::Answerer(error) => error.exit_code(),
             Self::Interrupted { .. } => 130,
-            Self::Table { .. } => 1,
+            Self::Table { .. } | Self::Busy { .. } => 1,
             Self::Empty { .. }
             | Self::NoText
             | Self::StdinTwice
             | Self::Form { .. }
+            | Self::OutputIsInput { .. }
             | Self::OnStdout { .. } => 2,
             _ => 3,
         }

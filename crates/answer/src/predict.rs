@@ -112,6 +112,7 @@ pub(crate) fn run(options: &PredictOptions) -> Result<(), Error> {
     }
     let output = Output::named(&options.output)?;
     let folder = Folder::beside(&options.output);
+    check_output(options)?;
     if options.force {
         folder.remove()?;
     }
@@ -123,6 +124,7 @@ pub(crate) fn run(options: &PredictOptions) -> Result<(), Error> {
     let answerer = open(options)?;
     let job = Job::new(&files.hashes, census, &answerer)?;
     folder.begin(&job)?;
+    let _lock = folder.lock(options.shard.map(|shard| (shard.index, shard.count)))?;
 
     let done = parts_done(&folder, &job.census, options.shard)?;
     let missing: BTreeSet<u64> =
@@ -145,6 +147,15 @@ pub(crate) fn run(options: &PredictOptions) -> Result<(), Error> {
     let totals = output.join(&job, &parts)?;
     folder.remove()?;
     summarize(&totals, &output.path, options.json)
+}
+
+/// Refuses to replace the questions by their answers.
+fn check_output(options: &PredictOptions) -> Result<(), Error> {
+    let Ok(output) = options.output.canonicalize() else { return Ok(()) };
+    match options.files.iter().any(|file| file.canonicalize().is_ok_and(|file| file == output)) {
+        true => Err(Error::OutputIsInput { path: options.output.clone() }),
+        false => Ok(()),
+    }
 }
 
 fn open(options: &PredictOptions) -> Result<Answerer, Error> {

@@ -23,6 +23,12 @@ const LEAST_IN_SLICE: usize = 20;
 
 /// `distilburn compare A B`
 pub(crate) fn print(options: &CompareOptions) -> Result<(), Error> {
+    if let Some(path) = &options.html {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if !["html", "htm"].contains(&ending) {
+            return Err(Error::NotHtml { path: path.clone() });
+        }
+    }
     let (questions, sides) = read(options)?;
     let (first, others) = sides.split_first().expect("the command line has at least two");
     let comparisons: Vec<Comparison> =
@@ -88,6 +94,13 @@ struct Comparison {
 }
 
 impl Comparison {
+    /// Of the difference in exact match: the exact McNemar test, or of several runs, whose means are no longer right or wrong,
+    /// as for F1.
+    fn exact_match_p_value(&self) -> Option<f64> {
+        self.flips
+            .map_or_else(|| self.exact_match.difference.p_value(), |flips| Some(flips.mcnemar_p_value()))
+    }
+
     fn new(questions: &Questions, before: &Side, after: &Side) -> Self {
         let scores = |side: &Side| [side.mean(|run| &run.exact_match), side.mean(|run| &run.f1)];
         let ([em_before, f1_before], [em_after, f1_after]) = (scores(before), scores(after));

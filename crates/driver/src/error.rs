@@ -142,6 +142,10 @@ pub(crate) enum Error {
     #[diagnostic(help("name the file of questions: --dataset FILE"))]
     NeedsDataset { path: PathBuf },
 
+    #[error("{} does not end in .html", path.display())]
+    #[diagnostic(help("name a page: --html comparison.html"))]
+    NotHtml { path: PathBuf },
+
     #[error("{model} has not answered the questions of {}: the reason is above", dataset.display())]
     #[diagnostic(help("try it alone: `distilburn evaluate --model {model} --dataset {}`", dataset.display()))]
     NotPredicted { model: String, dataset: PathBuf, code: u8 },
@@ -201,6 +205,7 @@ impl ExitKind for Error {
             | Self::NotNeeded { .. }
             | Self::Ambiguous { .. }
             | Self::NeedsDataset { .. }
+            | Self::NotHtml { .. }
             | Self::NobodyToAsk { .. }
             | Self::NothingToRequire
             | Self::EmptySlice { .. } => 2,

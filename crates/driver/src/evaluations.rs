@@ -41,8 +41,15 @@ impl Evaluation {
             Err(Error::NoLineage { evaluation: artifact.dir.clone(), stage, fingerprint })
         };
         let (ingest, features) = (input(stage::INGEST.name)?, input(stage::TOKENIZE_FEATURES.name)?);
+        // Few and small, and their texts would be wrong without a word.
+        artifact.verify()?;
         let own_slices = OwnSlices::read(&workspace.settings().report.slices)?;
         Ok(Self { artifact, ingest, features, own_slices })
+    }
+
+    /// Whether this folder is that of the evaluation itself.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        path.canonicalize().is_ok_and(|path| self.artifact.dir.canonicalize().is_ok_and(|dir| dir == path))
     }
 
     /// The split that counts: test if there is one, otherwise validation.

@@ -158,8 +158,10 @@ fn score(estimate: &Estimate) -> ScoreWithInterval {
 /// Corrects the p-values for the number of slices, articles and others apart, and takes them away where a slice is too
 /// small or holds everything. The row of all questions keeps its own.
 fn correct(rows: &mut [SliceRow], questions: usize) {
-    let is_tested =
-        |row: &SliceRow| row.questions as usize >= LEAST_IN_SLICE && (row.questions as usize) < questions;
+    let is_tested = |row: &SliceRow| {
+        let of_slice = row.questions as usize;
+        of_slice >= LEAST_IN_SLICE && questions - of_slice >= LEAST_IN_SLICE
+    };
     for row in rows.iter_mut().filter(|row| !row.slicing.is_empty() && !is_tested(row)) {
         (row.p_value_of_gain, row.p_value_of_rest) = (None, None);
     }

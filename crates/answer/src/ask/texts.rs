@@ -61,8 +61,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Text>, Error> {
     if !path.is_dir() {
         return Ok(vec![read_file(path)?]);
     }
-    let mut texts = Vec::new();
-    for file in files_in(path)? {
+    let (mut texts, mut files, mut others) = (Vec::new(), Vec::new(), 0_usize);
+    files_in(path, &mut files, &mut others)?;
+    if others > 0 {
+        tracing::info!(folder = %path.display(), texts = files.len(), others, "files that do not end in .txt or .md are left out");
+    }
+    for file in files {
         match read_file(&file) {
             Ok(text) if text.is_empty() => {}
             Ok(text) => texts.push(text),
@@ -87,11 +91,11 @@ fn read_file(path: &Path) -> Result<Text, Error> {
     Ok(Text { file: Some(path.to_owned()), text: text.into() })
 }
 
-/// Files with an ending of text, in the order of their paths. Hidden files and links to folders are passed over.
-fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+/// Adds the files with an ending of text, in the order of their paths, and counts the others. Hidden files and links to folders
+/// are passed over.
+fn files_in(folder: &Path, files: &mut Vec<PathBuf>, others: &mut usize) -> Result<(), Error> {
     let mut entries = fs_err::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs_err::DirEntry::file_name);
-    let mut files = Vec::new();
     for entry in entries {
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
@@ -99,12 +103,14 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         let path = entry.path();
         let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
         if entry.file_type()?.is_dir() {
-            files.extend(files_in(&path)?);
+            files_in(&path, files, others)?;
         } else if ending.is_some_and(|ending| TEXT_ENDINGS.contains(&ending.as_str())) && path.is_file() {
             files.push(path);
+        } else {
+            *others += 1;
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 /// A line, counted from 1, and the sentence around an answer.

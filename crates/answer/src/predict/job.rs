@@ -1,5 +1,6 @@
 //! What a folder of parts is about: the same questions, model and settings, or its parts do not belong together.
 
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -93,11 +94,28 @@ impl Folder {
         }
         fs_err::create_dir_all(&self.path)?;
         // Shards begin at the same time, and in containers with the same process id.
-        let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+        let mut file = super::output::temporary(&self.path)?;
         serde_json::to_writer_pretty(&mut file, job).map_err(io::Error::from)?;
         file.as_file().sync_all()?;
         file.persist(self.path.join(JOB)).map_err(|error| error.error)?;
         Ok(())
+    }
+
+    /// Keeps others from the same work: from that of a shard, (index, count), or from all of it. The lock goes with its file.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while another process has it.
+    pub(crate) fn lock(&self, shard: Option<(u64, u64)>) -> Result<File, Error> {
+        let name = shard.map_or_else(
+            || "all.lock".to_owned(),
+            |(index, count)| format!("shard-{}-of-{count}.lock", index + 1),
+        );
+        let file = File::create(self.path.join(name))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(Error::Busy { folder: self.path.clone() }),
+            // A file system without locks.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        }
     }
 
     /// Refuses another job than `expected`.

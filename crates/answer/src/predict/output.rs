@@ -1,7 +1,8 @@
 //! Parts, joined into one file of the form that its name says.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use arrow::ipc::writer::FileWriter;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use tempfile::NamedTempFile;
 
 use super::job::Job;
 use super::part::{Part, Row, Totals};
@@ -52,7 +54,7 @@ impl Output {
     /// Writes all parts, and then puts the file in its place.
     pub(crate) fn join(&self, job: &Job, parts: &[Part]) -> Result<Totals, Error> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let (file, joined) = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?.into_parts();
+        let (file, joined) = temporary(folder.unwrap_or(Path::new(".")))?.into_parts();
         let file = match self.form {
             Form::Squad => squad_json(file, parts)?,
             Form::JsonLines => json_lines(file, parts)?,
@@ -67,6 +69,11 @@ impl Output {
         }
         Ok(totals)
     }
+}
+
+/// A file that gets its name once it is complete, with the permissions that the process gives new files.
+pub(super) fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)
 }
 
 fn squad_json(file: File, parts: &[Part]) -> Result<File, Error> {

@@ -6,7 +6,7 @@ use page::chart::{IntervalChart, IntervalRow, Look, key};
 use page::number::{grouped, p_value, signed};
 use page::text::shortened;
 use page::{Document, Table};
-use statistics::{Flips, Interval};
+use statistics::Interval;
 
 use super::sides::Questions;
 use super::{Change, Comparison, LEVEL, OfSlice};
@@ -29,8 +29,8 @@ pub(super) fn page(questions: &Questions, comparisons: &[Comparison]) -> String 
             }
         } }
         footer { p {
-            "Intervals and tests resample contexts, not questions: questions about one context are alike. p-values of slices are \
-             corrected by Holm’s method."
+            "Intervals, and tests of F1, are by contexts, because questions about one context are alike. They hold for other \
+             questions, not for other seeds. p-values of slices are corrected by Holm’s method."
         } }
     };
     Document { title: &format!("{asked} – distilburn compare"), body }.render()
@@ -67,7 +67,7 @@ fn section(number: usize, comparison: &Comparison) -> Markup {
         @if let Some(flips) = comparison.flips {
             p {
                 "B is right where A is wrong on " (grouped(flips.gained as u64)) " questions, and wrong where A is right on "
-                (grouped(flips.lost as u64)) " (exact McNemar test: p " (p_value(Flips::mcnemar_p_value(flips))) ")."
+                (grouped(flips.lost as u64)) ". The p of exact match is that of the exact McNemar test."
             }
         }
         @for (side, spread) in ["A", "B"].iter().zip(comparison.spreads) {
@@ -93,16 +93,19 @@ fn slicings() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn scores(comparison: &Comparison) -> Table<'static> {
-    let row = |name: &str, change: &Change| {
+    let row = |name: &str, change: &Change, p: Option<f64>| {
         let mut row = vec![html! { (name) }];
-        row.extend(cells(change, change.difference.p_value()));
+        row.extend(cells(change, p));
         row
     };
     Table {
         caption: "Scores of all questions",
         head: &["", "A", "B", "B − A", "95 % interval", "p"],
         words: 1,
-        rows: vec![row("Exact match", &comparison.exact_match), row("F1", &comparison.f1)],
+        rows: vec![
+            row("Exact match", &comparison.exact_match, comparison.exact_match_p_value()),
+            row("F1", &comparison.f1, comparison.f1.difference.p_value()),
+        ],
     }
 }
 

@@ -87,9 +87,34 @@ pub(super) fn read(options: &CompareOptions) -> Result<(Questions, Vec<Side>), E
             };
             runs.push(run);
         }
+        warn_about_joined(&runs);
         sides.push(Side { runs });
     }
     Ok((questions.expect("every side has at least one run"), sides))
+}
+
+/// Runs that are joined should differ in their seed and in nothing else.
+fn warn_about_joined(runs: &[Run]) {
+    let Some((first, others)) = runs.split_first() else { return };
+    for run in others {
+        let mut differs = super::differences(first, run);
+        differs.retain(|text| !text.contains(" run.seed: "));
+        if !differs.is_empty() {
+            tracing::warn!(
+                a = first.name,
+                b = run.name,
+                ?differs,
+                "joined runs differ in more than their seed"
+            );
+        }
+        if run.answers == first.answers {
+            tracing::warn!(
+                a = first.name,
+                b = run.name,
+                "joined runs give the same answers: is one of them there twice?"
+            );
+        }
+    }
 }
 
 /// One model on the command line.
@@ -107,6 +132,10 @@ impl Named {
             return Ok(Self::Predictions(path.to_owned()));
         }
         match Evaluation::find(workspace, Some(path), "compare") {
+            // A model can be asked; an evaluation has its own questions.
+            Ok(evaluation) if options.dataset.is_some() && path.is_dir() && !evaluation.is_at(path) => {
+                Ok(Self::Model(named.to_owned()))
+            }
             Ok(evaluation) => Ok(Self::Evaluation(evaluation)),
             Err(Error::NoEvaluation { .. } | Error::NoLineage { .. }) if options.dataset.is_some() => {
                 Ok(Self::Model(named.to_owned()))

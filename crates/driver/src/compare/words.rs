@@ -38,7 +38,7 @@ impl Comparison {
         let p_of = |change: &Change| change.difference.p_value().unwrap_or(1.0);
         let rows = vec![
             head,
-            row("exact match", &self.exact_match, p_of(&self.exact_match)),
+            row("exact match", &self.exact_match, self.exact_match_p_value().unwrap_or(1.0)),
             row("F1", &self.f1, p_of(&self.f1)),
         ];
         text.push_str(&columns(&rows, 1));
@@ -48,16 +48,18 @@ impl Comparison {
         if let Some(flips) = self.flips {
             let _ = writeln!(
                 text,
-                "\n  B is right where A is wrong on {} questions, and wrong where A is right on {} (exact McNemar test: p {})",
+                "\n  B is right where A is wrong on {} questions, and wrong where A is right on {} (p of exact match: exact McNemar test)",
                 grouped(flips.gained as u64),
                 grouped(flips.lost as u64),
-                p_text(flips.mcnemar_p_value())
             );
         }
         for (side, spread) in ["A", "B"].iter().zip(self.spreads) {
             if let Some((low, high)) = spread {
                 let _ = writeln!(text, "\n  F1 of the runs of {side}: {low:.2} to {high:.2}");
             }
+        }
+        if self.spreads.iter().any(Option::is_some) {
+            text.push_str("  intervals and p hold for other questions, not for other seeds\n");
         }
         let _ = writeln!(text, "\n  {}", self.verdict());
         let certain: Vec<Vec<String>> = self
@@ -97,7 +99,7 @@ impl Comparison {
                 Some(equivalence) if equivalence.p_value <= 1.0 - LEVEL => {
                     format!("A and B are equivalent within {MARGIN} points of F1")
                 }
-                _ => "no difference in F1 is shown, but a difference is not ruled out".to_owned(),
+                _ => "the questions do not show which is better".to_owned(),
             },
             None => "all questions are about one context: nothing can be said about others".to_owned(),
         }

@@ -12,10 +12,14 @@ use artifact::ScoreWithInterval;
 use maud::{Markup, html};
 use page::Document;
 use page::number::grouped;
+use page::text::shortened;
 
 use crate::figures::Figures;
 use crate::inputs::Inputs;
 use crate::verdict::{Verdict, with_interval};
+
+/// Letters of a run's name.
+const NAME: usize = 60;
 
 /// A heading of the page, with the place that it has there.
 struct Section {
@@ -70,7 +74,9 @@ pub(crate) fn render(inputs: &Inputs, figures: &Figures, verdict: &Verdict) -> S
 
 /// The evaluation, for people.
 pub(crate) fn name(inputs: &Inputs) -> String {
-    format!("evaluation {:.8} · {} split", inputs.manifests[3].fingerprint, inputs.split)
+    let name = inputs.manifests[2].run.get("name").and_then(|name| name.as_str());
+    let name = name.map_or_else(String::new, |name| format!("{} · ", shortened(name, NAME)));
+    format!("{name}evaluation {:.8} · {} split", inputs.manifests[3].fingerprint, inputs.split)
 }
 
 pub(crate) fn version(inputs: &Inputs) -> &str {
@@ -116,7 +122,7 @@ fn tiles(figures: &Figures) -> Markup {
             div { dt { "Confidence is off by" } dd {
                 div.large { (format!("{calibration:.1}")) }
                 div.small { "points on average" (lean) }
-                div.small { "(expected calibration error)" }
+                div.small { "(expected calibration error, before calibration)" }
             } }
         }
     }
