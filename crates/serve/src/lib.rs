@@ -81,7 +81,7 @@ pub(crate) struct Limits {
     max_batch_tokens: usize,
 
     /// Maximum tokens waiting for the model, counting the next four windows of each request; further requests get 429
-    #[arg(long, value_name = "N", default_value_t = 12288, value_parser = positive())]
+    #[arg(long, value_name = "N", default_value_t = 6144, value_parser = positive())]
     max_queued_tokens: usize,
 
     /// Maximum tokens of a request, over all its windows
