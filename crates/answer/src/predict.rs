@@ -152,10 +152,11 @@ pub(crate) fn run(options: &PredictOptions) -> Result<(), Error> {
 /// Refuses to replace the questions by their answers.
 fn check_output(options: &PredictOptions) -> Result<(), Error> {
     let Ok(output) = options.output.canonicalize() else { return Ok(()) };
-    match options.files.iter().any(|file| file.canonicalize().is_ok_and(|file| file == output)) {
-        true => Err(Error::OutputIsInput { path: options.output.clone() }),
-        false => Ok(()),
+    let is_output = |file: &PathBuf| file.canonicalize().is_ok_and(|file| file == output);
+    if options.files.iter().any(is_output) {
+        return Err(Error::OutputIsInput { path: options.output.clone() });
     }
+    Ok(())
 }
 
 fn open(options: &PredictOptions) -> Result<Answerer, Error> {

@@ -440,7 +440,7 @@ mod tests {
                 (row.scenario.as_str(), row.scope.as_str(), row.measure.as_str())
                     == (scenario, scope, measure)
             };
-            rows.iter().find(is_it).map(|row| row.value).unwrap_or_else(|| panic!("{measure}: {rows:?}"))
+            rows.iter().find(is_it).map_or_else(|| panic!("{measure}: {rows:?}"), |row| row.value)
         };
         let tokens = answerer.tokenize(&context).unwrap();
         let tokens = answerer.prepare((), "who sat", context.as_str().into(), &tokens).unwrap().tokens();

@@ -1,4 +1,4 @@
-//! How fast a model answers on this machine, in two scenarios of MLPerf Inference (Reddi et al. 2020): `SingleStream`,
+//! How fast a model answers on this machine, in two scenarios of `MLPerf` Inference (Reddi et al. 2020): `SingleStream`,
 //! one question after another, and `Offline`, all of them as a stream.
 
 use std::convert::Infallible;

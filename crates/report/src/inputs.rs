@@ -59,10 +59,9 @@ impl Inputs {
             }
             window_lengths.push((split, lengths));
         }
-        let profile = match evaluate.lists(file_name::PROFILE) {
-            true => read_profile(&evaluate.file(file_name::PROFILE)?)?,
-            false => Vec::new(),
-        };
+        let is_profiled = evaluate.lists(file_name::PROFILE);
+        let profile =
+            if is_profiled { read_profile(&evaluate.file(file_name::PROFILE)?)? } else { Vec::new() };
         let trained_from = train.manifest.inputs.iter().find(|input| input.stage == ingest.manifest.stage);
         Ok(Self {
             is_own_data: trained_from.is_none_or(|input| input.fingerprint == ingest.manifest.fingerprint),

@@ -27,7 +27,7 @@ fn columns() -> Vec<Field> {
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileRow {
-    /// The scenario of MLPerf Inference: `SingleStream`, one question after another, or `Offline`, all of them at once.
+    /// The scenario of `MLPerf` Inference: `SingleStream`, one question after another, or `Offline`, all of them at once.
     pub scenario: String,
     /// `end to end`, from text to answer, or `model`, only the forward passes.
     pub scope: String,

@@ -248,7 +248,7 @@ fn wanted(workspace: &Workspace) -> Result<Wanted, Error> {
         match planned {
             Ok((planned, workspace)) => add(&mut wanted, &workspace, &planned),
             Err(error) => {
-                tracing::debug!(profile, %error, "no plan for this profile: its inputs are not here")
+                tracing::debug!(profile, %error, "no plan for this profile: its inputs are not here");
             }
         }
     }

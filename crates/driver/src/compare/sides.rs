@@ -119,7 +119,7 @@ fn warn_about_joined(runs: &[Run]) {
 
 /// One model on the command line.
 enum Named {
-    Evaluation(Evaluation),
+    Evaluation(Box<Evaluation>),
     Predictions(PathBuf),
     /// A model without an evaluation, which answers the data set's questions first.
     Model(String),
@@ -136,7 +136,7 @@ impl Named {
             Ok(evaluation) if options.dataset.is_some() && path.is_dir() && !evaluation.is_at(path) => {
                 Ok(Self::Model(named.to_owned()))
             }
-            Ok(evaluation) => Ok(Self::Evaluation(evaluation)),
+            Ok(evaluation) => Ok(Self::Evaluation(Box::new(evaluation))),
             Err(Error::NoEvaluation { .. } | Error::NoLineage { .. }) if options.dataset.is_some() => {
                 Ok(Self::Model(named.to_owned()))
             }
@@ -153,14 +153,14 @@ fn predict(model: &str, dataset: &Path, folder: &Path, options: &CompareOptions)
     args.extend(options.common.output.to_args());
     args.extend(["--output".into(), answers.clone().into(), "--".into(), dataset.into()]);
     let status = sibling::output("answer", &args)?.status;
-    match status.success() {
-        true => Ok(answers),
-        false => Err(Error::NotPredicted {
-            model: model.to_owned(),
-            dataset: dataset.to_owned(),
-            code: status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
-        }),
+    if status.success() {
+        return Ok(answers);
     }
+    Err(Error::NotPredicted {
+        model: model.to_owned(),
+        dataset: dataset.to_owned(),
+        code: status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+    })
 }
 
 /// The questions of a data set, each with its slices. The number of windows is unknown here.

@@ -30,6 +30,7 @@ pub(super) fn render(inputs: &Inputs) -> Markup {
 
 /// How fast the model answers, as evaluate measured it.
 fn answering(inputs: &Inputs) -> Markup {
+    const MEASURES: [&str; 4] = ["p50_ms", "p90_ms", "questions_per_s", "tokens_per_s"];
     if inputs.profile.is_empty() {
         return html! { p { "How fast the model answers was not measured: " code { "evaluate.profile_seconds = 0" } "." } };
     }
@@ -38,7 +39,6 @@ fn answering(inputs: &Inputs) -> Markup {
         let row = inputs.profile.iter().find(|row| row.scope == scope && row.measure == measure);
         row.map_or_else(|| "–".to_owned(), |row| significant(row.value))
     };
-    const MEASURES: [&str; 4] = ["p50_ms", "p90_ms", "questions_per_s", "tokens_per_s"];
     let rows = [("end to end", "text to answer"), ("model", "the model alone")].map(|(scope, words)| {
         let cells = MEASURES.map(|measure| html! { (cell(scope, measure)) });
         std::iter::once(html! { (words) }).chain(cells).collect()

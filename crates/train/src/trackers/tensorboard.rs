@@ -139,6 +139,7 @@ struct Summary {
     value: Vec<Value>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the name in summary.proto")]
 #[derive(Clone, PartialEq, Message)]
 struct Value {
     #[prost(string, tag = "1")]
