@@ -38,7 +38,7 @@ def main():
     parser.add_argument("--precision", choices=("fp32", "bf16", "int8"), required=True)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--threads", type=int, required=True)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     torch.set_num_threads(options.threads)
     run = {"openvino": openvino, "onnxruntime": onnxruntime, "torch-compile": torch_compile}[options.engine](options)
     if options.answers:
