@@ -113,7 +113,9 @@ pub(crate) fn run(options: &PredictOptions) -> Result<(), Error> {
     let output = Output::named(&options.output)?;
     let folder = Folder::beside(&options.output);
     check_output(options)?;
-    if options.force {
+    if options.force && folder.path.is_dir() {
+        // Not those that another process is writing.
+        drop(folder.lock(shard_of(options))?);
         folder.remove()?;
     }
     let files = InputFiles::look(&options.files)?;
@@ -124,7 +126,7 @@ pub(crate) fn run(options: &PredictOptions) -> Result<(), Error> {
     let answerer = open(options)?;
     let job = Job::new(&files.hashes, census, &answerer)?;
     folder.begin(&job)?;
-    let _lock = folder.lock(options.shard.map(|shard| (shard.index, shard.count)))?;
+    let _lock = folder.lock(shard_of(options))?;
 
     let done = parts_done(&folder, &job.census, options.shard)?;
     let missing: BTreeSet<u64> =
@@ -147,6 +149,11 @@ pub(crate) fn run(options: &PredictOptions) -> Result<(), Error> {
     let totals = output.join(&job, &parts)?;
     folder.remove()?;
     summarize(&totals, &output.path, options.json)
+}
+
+/// (index, count) of the share that is asked for.
+fn shard_of(options: &PredictOptions) -> Option<(u64, u64)> {
+    options.shard.map(|shard| (shard.index, shard.count))
 }
 
 /// Refuses to replace the questions by their answers.

@@ -1,6 +1,7 @@
 //! Which path a tensor takes: the host's, by `cpp/`, or a device's, by LibTorch's operations.
 //!
-//! Tests run on the device that they are told to. They force the device's path on the host, where `cpp/stand_in.cpp` attends in place of the kernels for CUDA.
+//! Tests run on the device that they are told to. They force the device's path on the host, where `cpp/stand_in.cpp` stands in for
+//! the attention kernels of CUDA.
 
 #![expect(deprecated, reason = "burn-tch is deprecated upstream; distilburn pins burn 0.22")]
 
