@@ -2,26 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 18] = [
+const SOURCES: [&str; 10] = [
     "attention",
     "attention_heads",
     "attention_rows",
     "blocks",
     "brgemm",
-    "count",
-    "dropout",
     "error",
-    "layer_norm",
-    "linear",
     "memory",
-    "optimizer",
     "pack",
-    "stand_in",
     "store",
     "threads",
-    "upload",
-    "varlen",
 ];
+
+/// Compiled as one: most of the compiler's time goes into ATen's headers, which all of them include.
+const WITH_ATEN: [&str; 8] = ["count", "dropout", "layer_norm", "linear", "optimizer", "stand_in", "upload", "varlen"];
 
 const SUPPORTED: [&str; 3] = ["2.9", "2.10", "2.11"];
 
@@ -47,6 +42,8 @@ fn main() {
         .flag_if_supported("-fno-trapping-math")
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         .flag_if_supported("-fopenmp")
+        .include("cpp")
+        .file(joined(&WITH_ATEN))
         .files(SOURCES.map(|name| format!("cpp/{name}.cpp")))
         .compile("distilburn_kernels");
 
@@ -55,6 +52,13 @@ fn main() {
         println!("cargo:rustc-link-lib={library}");
     }
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+}
+
+fn joined(names: &[&str]) -> PathBuf {
+    let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("with_aten.cpp");
+    let includes: String = names.iter().map(|name| format!("#include \"{name}.cpp\"\n")).collect();
+    std::fs::write(&out, includes).unwrap_or_else(|error| panic!("write {}: {error}", out.display()));
+    out
 }
 
 /// Clang on Linux would link LLVM's OpenMP beside GCC's, which LibTorch runs on: two pools of threads for the same cores.

@@ -4,9 +4,9 @@
 //
 // For machines where distilburn_brgemm_multiplies.
 
-#include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cstdint>
