@@ -16,7 +16,8 @@ const SOURCES: [&str; 10] = [
 ];
 
 /// Compiled as one: most of the compiler's time goes into ATen's headers, which all of them include.
-const WITH_ATEN: [&str; 8] = ["count", "dropout", "layer_norm", "linear", "optimizer", "stand_in", "upload", "varlen"];
+const WITH_ATEN: [&str; 9] =
+    ["count", "dropout", "layer_norm", "linear", "optimizer", "quantized", "stand_in", "upload", "varlen"];
 
 const SUPPORTED: [&str; 3] = ["2.9", "2.10", "2.11"];
 

@@ -41,6 +41,11 @@ impl Autocast {
         torch_kernels::linear(input, layer.weight.val(), layer.bias.val(), self.with(copies))
     }
 
+    /// [`Self::linear`], and GELU.
+    pub(crate) fn linear_gelu(self, layer: &Linear, copies: Option<&Copies>, input: Tensor<2>) -> Tensor<2> {
+        torch_kernels::linear_gelu(input, layer.weight.val(), layer.bias.val(), self.with(copies))
+    }
+
     fn with(self, copies: Option<&Copies>) -> Compute {
         Compute { dtype: self.compute, copies: copies.cloned() }
     }

@@ -1,7 +1,7 @@
-//! The linear layers' parameters in the compute type, kept from step to step on a device that multiplies with them.
+//! The linear layers' parameters in the form that products read.
 //!
-//! Without them every pass would first bring each parameter to the compute type. On the host there are none: it rounds
-//! parameters while it reads them.
+//! Without them every pass would first bring each parameter to that form. While a model is trained only devices keep them: the
+//! host rounds parameters while it reads them.
 
 use burn::tensor::DType;
 use torch_kernels::{Copies, Handle};
@@ -12,7 +12,8 @@ use crate::layers::Linear;
 #[derive(Debug)]
 pub struct ModelCopies {
     pub(crate) layers: Vec<LayerCopies>,
-    pub(crate) qa_outputs: Copies,
+    /// `None` where its two columns are too few for the products of the others.
+    pub(crate) qa_outputs: Option<Copies>,
 }
 
 /// Those of an encoder layer.
@@ -27,17 +28,30 @@ pub(crate) struct LayerCopies {
 
 impl ModelCopies {
     /// Brings them to what the parameters are by now: after every update, before the next pass.
-    pub fn fill(&self) {
+    pub fn fill(&mut self) {
         let layers =
             self.layers.iter().flat_map(|layer| [&layer.qkv, &layer.out_lin, &layer.lin1, &layer.lin2]);
-        Copies::fill(layers.chain([&self.qa_outputs]));
+        Copies::fill(layers.chain(&self.qa_outputs));
     }
 }
 
-/// Of layers of the same input; `None` where the device keeps none.
-pub(crate) fn copies_of(layers: &[&Linear], dtype: DType) -> Option<Copies> {
-    let handles = layers
+/// What copies are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Training: [`Copies::of`].
+    Train,
+    /// Inference: [`Copies::packed`].
+    Infer { int8: bool },
+}
+
+/// Of layers of the same input; `None` where there are none.
+pub(crate) fn copies_of(layers: &[&Linear], dtype: DType, purpose: Purpose) -> Option<Copies> {
+    let handles: Vec<_> = layers
         .iter()
-        .map(|layer| (Handle::from_burn(layer.weight.val()), Handle::from_burn(layer.bias.val())));
-    Copies::of(&handles.collect::<Vec<_>>(), dtype)
+        .map(|layer| (Handle::from_burn(layer.weight.val()), Handle::from_burn(layer.bias.val())))
+        .collect();
+    match purpose {
+        Purpose::Train => Copies::of(&handles, dtype),
+        Purpose::Infer { int8 } => Copies::packed(&handles, dtype, int8),
+    }
 }

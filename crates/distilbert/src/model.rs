@@ -18,7 +18,7 @@ use crate::Error;
 use crate::autocast::Autocast;
 use crate::batch::{PackedBatch, Uploaded};
 use crate::config::Config;
-use crate::copies::{LayerCopies, ModelCopies, copies_of};
+use crate::copies::{LayerCopies, ModelCopies, Purpose, copies_of};
 use crate::head::{QA_HEAD_BIAS, QA_HEAD_WEIGHT};
 use crate::layers::{LayerNorm, Linear};
 use crate::loss::QaTargets;
@@ -136,13 +136,28 @@ impl DistilBertForQuestionAnswering {
     /// `batch` → (tokens, 2)
     #[must_use]
     pub fn forward(&self, batch: &PackedBatch, autocast: Autocast, mode: Mode) -> Tensor<2> {
-        self.logits(&Pass { batch, uploaded: self.upload(batch, None), autocast, copies: None, mode })
+        self.forward_with(batch, autocast, None, mode)
+    }
+
+    /// [`Self::forward`] with copies of the parameters, where there are any.
+    pub(crate) fn forward_with(
+        &self,
+        batch: &PackedBatch,
+        autocast: Autocast,
+        copies: Option<&ModelCopies>,
+        mode: Mode,
+    ) -> Tensor<2> {
+        self.logits(&Pass { batch, uploaded: self.upload(batch, None), autocast, copies, mode })
     }
 
     /// Copies of the linear layers' parameters in `autocast`'s type, where the device multiplies with such.
     #[must_use]
     pub fn copies(&self, autocast: Autocast) -> Option<ModelCopies> {
-        let of = |layers: &[&Linear]| copies_of(layers, autocast.dtype());
+        self.copies_for(autocast, Purpose::Train)
+    }
+
+    pub(crate) fn copies_for(&self, autocast: Autocast, purpose: Purpose) -> Option<ModelCopies> {
+        let of = |layers: &[&Linear]| copies_of(layers, autocast.dtype(), purpose);
         let layers =
             self.distilbert.transformer.layer.iter().map(|TransformerBlock { attention, ffn, .. }| {
                 Some(LayerCopies {
@@ -152,7 +167,7 @@ impl DistilBertForQuestionAnswering {
                     lin2: of(&[&ffn.lin2])?,
                 })
             });
-        Some(ModelCopies { layers: layers.collect::<Option<_>>()?, qa_outputs: of(&[&self.qa_outputs])? })
+        Some(ModelCopies { layers: layers.collect::<Option<_>>()?, qa_outputs: of(&[&self.qa_outputs]) })
     }
 
     pub(crate) fn upload(&self, batch: &PackedBatch, targets: Option<&QaTargets>) -> Uploaded {
@@ -179,7 +194,7 @@ impl DistilBertForQuestionAnswering {
     /// (tokens, dim) → (tokens, 2), in f32
     pub(crate) fn score(&self, pass: &Pass<'_>, hidden: Tensor<2>) -> Tensor<2> {
         let hidden = pass.dropout(hidden, self.config.qa_dropout, Site::QuestionAnswering);
-        let copies = pass.copies.map(|copies| &copies.qa_outputs);
+        let copies = pass.copies.and_then(|copies| copies.qa_outputs.as_ref());
         pass.autocast.to_f32(pass.autocast.linear(&self.qa_outputs, copies, hidden))
     }
 }
@@ -225,9 +240,8 @@ impl FeedForward {
     /// (tokens, dim) → (tokens, dim) in the compute type
     fn forward(&self, pass: &Pass<'_>, config: &Config, layer: u64, hidden: Tensor<2>) -> Tensor<2> {
         let copies = pass.copies_of(layer);
-        let wide = pass.autocast.linear(&self.lin1, copies.map(|copies| &copies.lin1), hidden);
-        let narrow =
-            pass.autocast.linear(&self.lin2, copies.map(|copies| &copies.lin2), torch_kernels::gelu(wide));
+        let wide = pass.autocast.linear_gelu(&self.lin1, copies.map(|copies| &copies.lin1), hidden);
+        let narrow = pass.autocast.linear(&self.lin2, copies.map(|copies| &copies.lin2), wide);
         pass.dropout(narrow, config.dropout, Site::FeedForward(layer))
     }
 }

@@ -10,8 +10,9 @@ use std::thread;
 use burn::module::Module;
 use burn::tensor::TensorData;
 
+use crate::copies::Purpose;
 use crate::model::Mode;
-use crate::{Autocast, DistilBertForQuestionAnswering, PackedBatch, Runtime};
+use crate::{Autocast, DistilBertForQuestionAnswering, ModelCopies, PackedBatch, Precision, Runtime};
 
 /// Start and end logits of one feature, one of each for every token.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub struct QaLogits {
 pub struct Predictor {
     model: DistilBertForQuestionAnswering,
     autocast: Autocast,
+    /// The linear layers' parameters as the host's products read them.
+    copies: Option<ModelCopies>,
     /// Batches that run at once, and threads of each.
     workers: usize,
     threads_each: usize,
@@ -43,7 +46,15 @@ impl Predictor {
         let threads_each =
             if runtime.device_name() == "cpu" { threads.div_ceil(MOST_WORKERS) } else { threads };
         let workers = threads / threads_each;
-        Self { model: autocast.narrow(model.valid()), autocast, workers, threads_each }
+        let int8 = runtime.precision() == Precision::Int8;
+        let model = model.valid();
+        let copies = model.copies_for(autocast, Purpose::Infer { int8 });
+        if int8 && copies.is_none() {
+            tracing::warn!(
+                "int8 takes layers of multiples of 32 inputs and outputs: this model runs in fp32"
+            );
+        }
+        Self { model: autocast.narrow(model), autocast, copies, workers, threads_each }
     }
 
     /// How many batches run best at once.
@@ -60,7 +71,8 @@ impl Predictor {
     /// Logits of a packed batch, in its order.
     #[must_use]
     pub fn predict(&self, batch: &PackedBatch) -> Vec<QaLogits> {
-        let logits: TensorData = self.model.forward(batch, self.autocast, Mode::Inference).into_data();
+        let logits: TensorData =
+            self.model.forward_with(batch, self.autocast, self.copies.as_ref(), Mode::Inference).into_data();
         let logits = logits.as_slice::<f32>().expect("the forward pass returns f32");
         batch
             .cu_seqlens()

@@ -20,6 +20,8 @@ pub enum Precision {
     Bf16,
     /// Matrix multiplications in float16.
     Fp16,
+    /// Linear layers in int8, to answer questions on a CPU: weights and inputs are quantised, sums are exact.
+    Int8,
 }
 
 /// `[run]` as far as it says where and how to compute.
@@ -27,7 +29,7 @@ pub enum Precision {
 pub struct RuntimeOptions<'a> {
     /// "auto", "cpu", "cuda:N" or "mps".
     pub device: &'a str,
-    /// "auto", "fp32", "bf16" or "fp16".
+    /// "auto", "fp32", "bf16", "fp16" or "int8".
     pub precision: &'a str,
     /// CPU threads; 0 = all cores.
     pub threads: usize,
@@ -62,9 +64,14 @@ impl Runtime {
                  silences this"
             );
         }
-        if precision == Precision::Bf16 && device_name == "cpu" && !cpu_has_bf16() {
+        if precision == Precision::Bf16 && device_name == "cpu" && !torch_kernels::cpu_multiplies(DType::BF16)
+        {
             tracing::warn!(
                 "this CPU has no bfloat16: its products are computed in fp32 and rounded, no faster"
+            );
+        } else if precision == Precision::Bf16 && device_name == "cpu" && !torch_kernels::cpu_prefers_bf16() {
+            tracing::warn!(
+                "this CPU multiplies bfloat16 at half the speed of fp32: `run.precision = \"auto\"` is faster"
             );
         }
         Ok(Self { device, device_name, precision })
@@ -96,13 +103,14 @@ impl Runtime {
         &self.device_name
     }
 
-    /// "fp32", "bf16" or "fp16".
+    /// "fp32", "bf16", "fp16" or "int8".
     #[must_use]
     pub fn precision_name(&self) -> &'static str {
         match self.precision {
             Precision::Fp32 => "fp32",
             Precision::Bf16 => "bf16",
             Precision::Fp16 => "fp16",
+            Precision::Int8 => "int8",
         }
     }
 
@@ -112,13 +120,15 @@ impl Runtime {
         self.precision
     }
 
-    /// The policy of this precision.
+    /// The policy of this precision; that of int8 is of what its linear layers leave to others.
     #[must_use]
     pub fn autocast(&self) -> Autocast {
         match self.precision {
             Precision::Fp32 => Autocast::FP32,
             Precision::Bf16 => Autocast::BF16,
             Precision::Fp16 => Autocast::FP16,
+            Precision::Int8 if torch_kernels::cpu_prefers_bf16() => Autocast::BF16,
+            Precision::Int8 => Autocast::FP32,
         }
     }
 }
@@ -237,19 +247,19 @@ fn choose_precision(
             "\"auto\", \"fp32\" or \"bf16\", or `run.allow_slow_precision` to true to try it all the same",
         ),
         "fp16" => Ok(Precision::Fp16),
+        "int8" if device != "cpu" => refuse("int8 is for CPUs", "\"auto\", or `run.device` to \"cpu\""),
+        "int8" if !torch_kernels::cpu_multiplies_int8() => {
+            refuse("this CPU has no instructions for it (AVX512-VNNI)", "\"auto\" or \"fp32\"")
+        }
+        "int8" => Ok(Precision::Int8),
         "auto" => Ok(match cuda {
             Some(index) if has_bf16(index) => Precision::Bf16,
             Some(_) => Precision::Fp16,
-            None if device == "cpu" && cpu_has_bf16() => Precision::Bf16,
+            None if device == "cpu" && torch_kernels::cpu_prefers_bf16() => Precision::Bf16,
             None => Precision::Fp32,
         }),
-        _ => refuse("expected auto, fp32, bf16 or fp16", "\"auto\", \"fp32\" or \"bf16\""),
+        _ => refuse("expected auto, fp32, bf16, fp16 or int8", "\"auto\", \"fp32\" or \"bf16\""),
     }
-}
-
-/// Whether the CPU multiplies bfloat16 in hardware.
-fn cpu_has_bf16() -> bool {
-    torch_kernels::cpu_multiplies(DType::BF16)
 }
 
 #[cfg(test)]
@@ -324,7 +334,7 @@ mod tests {
 
     #[test]
     fn auto_is_what_the_hardware_has() {
-        let expected = if cpu_has_bf16() { Precision::Bf16 } else { Precision::Fp32 };
+        let expected = if torch_kernels::cpu_prefers_bf16() { Precision::Bf16 } else { Precision::Fp32 };
         assert_eq!(on_cpu("auto", false).unwrap(), expected);
     }
 }

@@ -2,6 +2,7 @@
 
 use artifact::SplitName;
 
+use crate::settings::PrecisionChoice;
 use crate::{Basis, Error, Fetcher, Planned, Workspace, sources};
 
 /// Refuses windows longer than the base model's positions. tokenize-features would refuse them only after ingest.
@@ -33,9 +34,31 @@ pub(crate) fn positions(
     }
 }
 
+/// Refuses what training cannot do.
+pub(crate) fn training(
+    workspace: &Workspace,
+    upstream: &[Planned],
+    fetcher: &mut Fetcher,
+) -> Result<(), Error> {
+    precision(workspace)?;
+    warmup(workspace, upstream, fetcher)
+}
+
+fn precision(workspace: &Workspace) -> Result<(), Error> {
+    const KEY: &str = "run.precision";
+    if workspace.loaded.settings.run.precision != PrecisionChoice::Int8 {
+        return Ok(());
+    }
+    Err(Error::Unworkable {
+        origin: workspace.loaded.origin(KEY).to_owned(),
+        message: format!("{KEY} = \"int8\" is for answering questions: gradients need more than 8 bits"),
+        remedy: "train with \"auto\", and add `--set run.precision=int8` to `distilburn ask`, `predict`, `serve` or `evaluate --model`".to_owned(),
+    })
+}
+
 /// Refuses a warm-up that never ends, which train would refuse later. The number of steps is known once the features
 /// exist; before, only its maximum `train.max_steps` is.
-pub(crate) fn warmup(workspace: &Workspace, upstream: &[Planned], _: &mut Fetcher) -> Result<(), Error> {
+fn warmup(workspace: &Workspace, upstream: &[Planned], _: &mut Fetcher) -> Result<(), Error> {
     const KEY: &str = "train.warmup_steps";
     let loaded = &workspace.loaded;
     let train = &loaded.settings.train;

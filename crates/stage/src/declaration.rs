@@ -214,7 +214,7 @@ pub static TRAIN: Declaration = Declaration {
     ],
     named_files: &["train.init_from"],
     outside: |workspace, _| sources::init_from(&workspace.loaded, workspace.store.root()),
-    check: check::warmup,
+    check: check::training,
     libraries: &[BURN, TCH],
     kinds: &[
         &artifact::ASSETS,

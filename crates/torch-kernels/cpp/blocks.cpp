@@ -1,17 +1,11 @@
 #include "blocks.h"
 
-namespace {
-
-// A product's rows at a time: multiples of the 6 that brgemm's code holds in registers where it multiplies vectors, and what
-// is left. oneDNN makes code for every shape, hundreds of kB for each thread: so there are few.
-int64_t rows_at_a_time(int64_t left) {
-  for (const int64_t rows : {distilburn::kTile, int64_t{24}, int64_t{6}}) {
+int64_t distilburn::rows_at_a_time(int64_t left) {
+  for (const int64_t rows : {kTile, int64_t{24}, int64_t{6}}) {
     if (left >= rows) return rows;
   }
   return left;
 }
-
-}  // namespace
 
 distilburn::Grid::Grid(int64_t tiles, int64_t panels, int64_t threads) : rows(1), columns(threads) {
   const auto busiest = [&](int64_t row_parts, int64_t column_parts) {

@@ -32,6 +32,8 @@ struct Slice {
 
 // The left factor (rows, inner), slice after slice; `inner` is the sum of their depths.
 struct Left {
+  using Sum = float;
+
   int64_t rows;
   int64_t inner;
   std::vector<Slice> slices;
@@ -57,30 +59,53 @@ struct Grid {
 // Begin of a part of `count` things.
 inline int64_t part(int64_t count, int64_t index, int64_t parts) { return count * index / parts; }
 
+// A product's rows at a time: multiples of the 6 that brgemm's code holds in registers where it multiplies vectors, and what
+// is left. oneDNN makes code for every shape, hundreds of kB for each thread: so there are few.
+int64_t rows_at_a_time(int64_t left);
+
 // One tile of the product into `out` (rows, columns).
 void multiply_tile(float* out, const Left& left, const uint16_t* panel, const Tile& tile);
 
-// left × right (inner, columns), inner a multiple of 32. pack(out, column, width) writes columns of the right factor as
-// brgemm reads them; out.store(tile, values) takes every tile of the product, in f32, and out.fetch(tile) says before that
-// it will come.
-template <class Pack, class Out>
-void multiply(const Left& left, int64_t columns, Pack pack, const Out& out) {
-  const int64_t tiles = (left.rows + kTile - 1) / kTile, panels = (columns + kPanel - 1) / kPanel;
+// Panels of a right factor (inner, columns) that each thread packs for itself: pack(out, column, width) writes columns as brgemm
+// reads them.
+template <class Pack>
+auto packed_anew(int64_t inner, Pack pack) {
+  return [inner, pack] {
+    return [room = aligned<uint16_t>(inner * kPanel), pack](int64_t column, int64_t width) -> const uint16_t* {
+      pack(room.get(), column, width);
+      return room.get();
+    };
+  };
+}
+
+// Panels that were packed before, one after the other.
+template <class T>
+auto packed_before(const T* panels, int64_t inner) {
+  return [panels, inner] { return [panels, inner](int64_t column, int64_t) { return panels + column * inner; }; };
+}
+
+// left × right (inner, columns), inner a multiple of 32. panels() makes a thread's function from (column, width) to those
+// columns of the right factor; out.store(tile, values) takes every tile of the product, in f32 or int32, and out.fetch(tile)
+// says before that it will come.
+template <class Left, class Panels, class Out>
+void multiply(const Left& left, int64_t columns, const Panels& panels, const Out& out) {
+  const int64_t tiles = (left.rows + kTile - 1) / kTile, panel_count = (columns + kPanel - 1) / kPanel;
   const int64_t threads = at::get_num_threads();
-  const Grid grid(tiles, panels, threads);
+  const Grid grid(tiles, panel_count, threads);
   at::parallel_for(0, threads, 1, [&](int64_t first, int64_t last) {
     const Products products;
-    const Aligned<uint16_t> panel = aligned<uint16_t>(left.inner * kPanel);
-    alignas(64) float values[kTile * kPanel];
+    auto panel_of = panels();
+    alignas(64) typename Left::Sum values[kTile * kPanel];
     for (int64_t thread = first; thread < last; ++thread) {
       const int64_t row_part = thread / grid.columns, column_part = thread % grid.columns;
-      for (int64_t p = part(panels, column_part, grid.columns); p < part(panels, column_part + 1, grid.columns); ++p) {
+      const int64_t last_panel = part(panel_count, column_part + 1, grid.columns);
+      for (int64_t p = part(panel_count, column_part, grid.columns); p < last_panel; ++p) {
         const int64_t column = p * kPanel, width = std::min(kPanel, columns - column);
-        pack(panel.get(), column, width);
+        const auto* panel = panel_of(column, width);
         for (int64_t t = part(tiles, row_part, grid.rows); t < part(tiles, row_part + 1, grid.rows); ++t) {
           const Tile tile{t * kTile, std::min(kTile, left.rows - t * kTile), column, width};
           out.fetch(tile);
-          multiply_tile(values, left, panel.get(), tile);
+          multiply_tile(values, left, panel, tile);
           out.store(tile, values);
         }
       }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "blocks.h"
@@ -55,6 +56,13 @@ template <class T>
 auto into(T* data, int64_t stride) {
   return into(data, stride, [](T* at, int64_t stride, const float* values, const Tile& tile) {
     store_rows(at, stride, values, tile.rows, tile.columns);
+  });
+}
+
+// Into out (tokens, out), each column's bias added before rounding.
+auto with_bias(at::Tensor& out, const float* biases) {
+  return into(bf16_of(out), out.size(1), [biases](uint16_t* at, int64_t stride, const float* values, const Tile& tile) {
+    store_sums(at, stride, values, tile.rows, tile.columns, biases + tile.column);
   });
 }
 
@@ -175,11 +183,39 @@ char* distilburn_linear_forward(at::Tensor* out, at::Tensor* input, at::Tensor* 
       const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
         pack_transposed(panel, width, weights + column * dim_in, dim_in, width, dim_in);
       };
-      const auto add_bias = [&](uint16_t* at, int64_t stride, const float* values, const Tile& tile) {
-        store_sums(at, stride, values, tile.rows, tile.columns, biases + tile.column);
-      };
-      multiply(side_by_side({input}), dim_out, pack_panel, into(bf16_of(*out), dim_out, add_bias));
+      multiply(side_by_side({input}), dim_out, packed_anew(dim_in, pack_panel), with_bias(*out, biases));
     });
+  });
+}
+
+// A weight (out, in), of f32 or bfloat16, as distilburn_linear_forward_packed takes it: bfloat16, as many elements.
+char* distilburn_linear_pack(at::Tensor* packed, at::Tensor* weight) {
+  return guarded([&] {
+    const int64_t dim_out = weight->size(0), dim_in = weight->size(1);
+    check_sizes(1, dim_in, dim_out);
+    check_either(*weight, dim_out, dim_in);
+    check_bf16(*packed, dim_out, dim_in);
+    uint16_t* panels = bf16_of(*packed);
+    with_elements(*weight, [&](const auto* weights) {
+      for (int64_t column = 0; column < dim_out; column += kPanel) {
+        const int64_t width = std::min(kPanel, dim_out - column);
+        pack_transposed(panels + column * dim_in, width, weights + column * dim_in, dim_in, width, dim_in);
+      }
+    });
+  });
+}
+
+// distilburn_linear_forward with a weight that was packed before.
+char* distilburn_linear_forward_packed(at::Tensor* out, at::Tensor* input, at::Tensor* packed, at::Tensor* bias) {
+  return guarded([&] {
+    const int64_t tokens = input->size(0), dim_in = input->size(1), dim_out = packed->size(0);
+    check_sizes(tokens, dim_in, dim_out);
+    check_bf16(*input, tokens, dim_in);
+    check_bf16(*out, tokens, dim_out);
+    check_bf16(*packed, dim_out, dim_in);
+    check_f32(*bias, dim_out);
+    multiply(side_by_side({input}), dim_out, packed_before(bf16_of(std::as_const(*packed)), dim_in),
+             with_bias(*out, bias->const_data_ptr<float>()));
   });
 }
 
@@ -203,10 +239,11 @@ char* distilburn_linear_input_gradient(at::Tensor* out, at::Tensor** grads, at::
         panel += rows * width;
       }
     };
+    const auto panels = packed_anew(left.inner, pack_panel);
     if (out->scalar_type() == at::kFloat) {
-      multiply(left, dim_in, pack_panel, into(out->data_ptr<float>(), dim_in));
+      multiply(left, dim_in, panels, into(out->data_ptr<float>(), dim_in));
     } else {
-      multiply(left, dim_in, pack_panel, into(bf16_of(*out), dim_in));
+      multiply(left, dim_in, panels, into(bf16_of(*out), dim_in));
     }
   });
 }
@@ -228,7 +265,7 @@ char* distilburn_linear_weight_gradient(at::Tensor* out, at::Tensor* bias_out, a
       pack(panel, rows + column, dim_in, tokens, width);
       std::fill(panel + (tokens + 1) / 2 * 2 * width, panel + padded * width, uint16_t{0});
     };
-    multiply(left, dim_in, pack_panel, into(bf16_of(*out), dim_in));
+    multiply(left, dim_in, packed_anew(left.inner, pack_panel), into(bf16_of(*out), dim_in));
   });
 }
 

@@ -1,17 +1,21 @@
-//! Parameters of linear layers in the compute type, kept from step to step where a device multiplies with them.
+//! Parameters of linear layers in the form that products read: kept from step to step where a device multiplies in another type
+//! than theirs, and for as long as a model only answers.
+
+use std::sync::Arc;
 
 use burn::tensor::DType;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
+use crate::ffi::QuantizedWeight;
 use crate::handle::Handle;
-use crate::{ffi, libtorch, path};
+use crate::{ffi, libtorch, path, products};
 
 /// What products are computed in.
 #[derive(Clone, Debug)]
 pub struct Compute {
     /// The type.
     pub dtype: DType,
-    /// The layer's parameters in that type, if they are kept; of layers of the same input, those of all.
+    /// The layer's parameters for products in that type, if they are kept; of layers of the same input, those of all.
     pub copies: Option<Copies>,
 }
 
@@ -24,10 +28,21 @@ impl From<DType> for Compute {
 /// Copies of a linear layer's parameters, or of those of layers of the same input, one after the other.
 #[derive(Clone, Debug)]
 pub struct Copies {
-    pub(crate) weight: Handle,
+    form: Form,
     pub(crate) bias: Handle,
-    /// Parts of both, and the parameters that they are copies of.
+    /// Parts of weight and bias, and the parameters that they are copies of; none where the parameters change no more.
     parts: Vec<(Handle, Handle)>,
+}
+
+/// A weight (out, in).
+#[derive(Clone, Debug)]
+enum Form {
+    /// In the compute type.
+    Typed(Handle),
+    /// In bfloat16, in the order that the host's products read.
+    Packed(Handle),
+    /// In int8.
+    Quantized(Arc<QuantizedWeight>),
 }
 
 impl Copies {
@@ -40,9 +55,8 @@ impl Copies {
             return None;
         }
         let mut parts = Vec::new();
-        let mut joined = |parameters: Vec<&Handle>| {
-            let tensors: Vec<&Tensor> = parameters.iter().map(|parameter| parameter.tensor()).collect();
-            let whole = Tensor::cat(&tensors, 0).to_kind(kind);
+        let mut copy = |parameters: Vec<&Handle>| {
+            let whole = joined(&parameters).to_kind(kind);
             let mut row = 0;
             for parameter in parameters {
                 let rows = parameter.tensor().size()[0];
@@ -51,9 +65,73 @@ impl Copies {
             }
             Handle::new(whole)
         };
-        let weight = joined(layers.iter().map(|(weight, _)| weight).collect());
-        let bias = joined(layers.iter().map(|(_, bias)| bias).collect());
-        Some(Self { weight, bias, parts })
+        let weight = copy(layers.iter().map(|(weight, _)| weight).collect());
+        let bias = copy(layers.iter().map(|(_, bias)| bias).collect());
+        Some(Self { form: Form::Typed(weight), bias, parts })
+    }
+
+    /// The same of parameters that change no more, on the host, packed once instead of in every product: in `dtype`, or in int8
+    /// (dynamic quantisation; Zafrir et al. 2019). `None` where the host has no such products, or none of these dimensions.
+    #[must_use]
+    pub fn packed(layers: &[(Handle, Handle)], dtype: DType, int8: bool) -> Option<Self> {
+        let kind = libtorch::kind_of(dtype);
+        let multiplies = if int8 {
+            products::int8_multiplies()
+        } else {
+            kind == Kind::BFloat16 && products::blocks_multiply()
+        };
+        let fits = |(weight, _): &(Handle, Handle)| {
+            path::on_host(weight.tensor())
+                && weight.tensor().size().iter().all(|&size| size > 0 && size % 32 == 0)
+        };
+        if !multiplies || !layers.iter().all(fits) {
+            return None;
+        }
+        let weight = joined(&layers.iter().map(|(weight, _)| weight).collect::<Vec<_>>());
+        let bias = joined(&layers.iter().map(|(_, bias)| bias).collect::<Vec<_>>());
+        let (form, bias) = if int8 {
+            let weight = weight.to_kind(Kind::Float).contiguous();
+            (Form::Quantized(Arc::new(ffi::int8_pack(&weight))), bias)
+        } else {
+            // Rounded, as autocast does.
+            (Form::Packed(Handle::new(ffi::linear_pack(&weight.contiguous()))), bias.to_kind(kind))
+        };
+        Some(Self { form, bias: Handle::new(bias.to_kind(Kind::Float).contiguous()), parts: Vec::new() })
+    }
+
+    /// `input` (tokens, in) × weightᵀ + bias → (tokens, out) in `kind`, and what a backward pass takes of the input.
+    pub(crate) fn product(&self, input: &Tensor, kind: Kind) -> (Tensor, Tensor) {
+        let bias = self.bias.tensor();
+        match &self.form {
+            Form::Typed(weight) => {
+                let input = input.to_kind(kind);
+                (products::linear(&input, weight.tensor(), bias), input)
+            }
+            Form::Packed(weight) => {
+                let input = input.to_kind(kind).contiguous();
+                (ffi::linear_forward_packed(&input, weight.tensor(), bias), input)
+            }
+            Form::Quantized(weight) => {
+                let input = input.contiguous();
+                (ffi::int8_forward(&input, weight, bias, kind, false), input)
+            }
+        }
+    }
+
+    /// The product and its GELU where one pass makes both.
+    pub(crate) fn activated(&self, input: &Tensor, kind: Kind) -> Option<Tensor> {
+        let Form::Quantized(weight) = &self.form else {
+            return None;
+        };
+        Some(ffi::int8_forward(&input.contiguous(), weight, self.bias.tensor(), kind, true))
+    }
+
+    /// The weight, where it is in the compute type as it is.
+    pub(crate) fn typed(&self) -> Option<&Handle> {
+        match &self.form {
+            Form::Typed(weight) => Some(weight),
+            Form::Packed(_) | Form::Quantized(_) => None,
+        }
     }
 
     /// Brings all of them to what the parameters are by now, in one operation.
@@ -64,4 +142,9 @@ impl Copies {
             .unzip();
         ffi::copy_all(&targets, &sources);
     }
+}
+
+/// Parameters of several layers, one after the other.
+fn joined(parameters: &[&Handle]) -> Tensor {
+    Tensor::cat(&parameters.iter().map(|parameter| parameter.tensor()).collect::<Vec<_>>(), 0)
 }

@@ -13,24 +13,24 @@ use crate::ffi;
 /// The optimizer updates weights through handles, in place: the model's own tensors share the storage and
 /// need not be rebuilt. Nothing may keep a graph over the old values across an update.
 #[derive(Debug)]
-pub struct Handle(tch::Tensor);
+pub struct Handle(TchTensor);
 
 impl Handle {
     pub(crate) fn new(tensor: tch::Tensor) -> Self {
-        Self(tensor)
+        Self(TchTensor::new(tensor))
     }
 
     pub(crate) fn tensor(&self) -> &tch::Tensor {
-        &self.0
+        &self.0.tensor
     }
 
     pub(crate) fn from_primitive(primitive: TchTensor) -> Self {
-        Self(primitive.tensor)
+        Self(primitive)
     }
 
     /// Shares the storage.
     pub(crate) fn to_primitive(&self) -> TchTensor {
-        TchTensor::new(self.0.shallow_clone())
+        TchTensor::new(self.tensor().shallow_clone())
     }
 
     /// Shares `tensor`'s storage, without its autodiff graph.
@@ -52,27 +52,27 @@ impl Handle {
     /// A tensor of zeros of the same shape, type and device.
     #[must_use]
     pub fn zeros_like(&self) -> Self {
-        Self(self.0.zeros_like())
+        Self::new(self.tensor().zeros_like())
     }
 
     /// Adds `other`: in place, unless these values are narrower than f32, where sums are not.
     pub fn add_assign(&mut self, other: &Self) {
-        if self.0.kind() != tch::Kind::Float {
-            self.0 = self.0.to_kind(tch::Kind::Float);
+        if self.tensor().kind() != tch::Kind::Float {
+            *self = Self::new(self.tensor().to_kind(tch::Kind::Float));
         }
-        let _ = self.0.g_add_(&other.0);
+        let _ = self.0.tensor.g_add_(other.tensor());
     }
 
     /// Number of elements.
     #[must_use]
     pub fn numel(&self) -> usize {
-        self.0.numel()
+        self.tensor().numel()
     }
 
     /// The values, row-major, on the host.
     #[must_use]
     pub fn to_vec(&self) -> Vec<f32> {
-        let flat = self.0.to_device(tch::Device::Cpu).to_kind(tch::Kind::Float).contiguous().view(-1);
+        let flat = self.tensor().to_device(tch::Device::Cpu).to_kind(tch::Kind::Float).contiguous().view(-1);
         let mut values = vec![0.0; flat.numel()];
         flat.copy_data(&mut values, flat.numel());
         values
@@ -81,26 +81,26 @@ impl Handle {
     /// Whether every element is finite; reading it waits for a GPU.
     #[must_use]
     pub fn is_finite(&self) -> bool {
-        self.0.isfinite().all().int64_value(&[]) != 0
+        self.tensor().isfinite().all().int64_value(&[]) != 0
     }
 
     /// A copy in storage of its own.
     #[must_use]
     pub fn copy(&self) -> Self {
-        Self(self.0.copy())
+        Self::new(self.tensor().copy())
     }
 
     /// Overwrites the values with `values`, row-major.
     pub fn copy_from(&mut self, values: &[f32]) {
-        let source = tch::Tensor::from_slice(values).view_as(&self.0);
-        self.0.copy_(&source);
+        let source = tch::Tensor::from_slice(values).view_as(self.tensor());
+        self.0.tensor.copy_(&source);
     }
 }
 
 impl Clone for Handle {
     /// Another handle on the same storage.
     fn clone(&self) -> Self {
-        Self(self.0.shallow_clone())
+        Self::new(self.tensor().shallow_clone())
     }
 }
 
@@ -118,7 +118,7 @@ pub fn upload<const D: usize>(
         i64::from_ne_bytes([low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]])
     });
     let values: Vec<i64> = lists.iter().flat_map(|list| list.iter().copied()).chain(pairs).collect();
-    let uploaded = ffi::upload(&values, &Handle::from_burn(beside.clone()).0);
+    let uploaded = ffi::upload(&values, Handle::from_burn(beside.clone()).tensor());
     let mut first = 0;
     let tensors = lists.iter().map(|list| {
         let part = uploaded.narrow(0, first, list.len() as i64);
@@ -127,5 +127,5 @@ pub fn upload<const D: usize>(
     });
     let tensors = tensors.collect();
     let pairs = uploaded.narrow(0, first, uploaded.size()[0] - first);
-    (tensors, Handle(pairs.view_dtype(tch::Kind::Int).narrow(0, 0, cu_seqlens.len() as i64)))
+    (tensors, Handle::new(pairs.view_dtype(tch::Kind::Int).narrow(0, 0, cu_seqlens.len() as i64)))
 }

@@ -136,6 +136,15 @@ mod dispatch {
         ) -> FloatTensor<Self> {
             plain::layer_norm::<Self>(input, weight, bias, epsilon).0
         }
+        /// The GELU of a linear layer's output.
+        fn linear_gelu(
+            input: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            bias: FloatTensor<Self>,
+            compute: Compute,
+        ) -> FloatTensor<Self> {
+            Self::fused_gelu(Self::autocast_linear(input, weight, bias, compute))
+        }
         /// The exact GELU (with erf).
         fn fused_gelu(input: FloatTensor<Self>) -> FloatTensor<Self> {
             plain::gelu::<Self>(input)

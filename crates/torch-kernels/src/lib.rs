@@ -33,8 +33,8 @@ pub use kernels::{
 pub use optimizer::{AdamWOptions, Slot, adamw, clip_scale, global_norm, unscale};
 pub use path::{on_device_path, test_device};
 pub use threads::{
-    cpu_multiplies, cuda_devices, cuda_has_bf16, has_mps, is_built_with_cuda, libtorch_version,
-    set_own_threads, set_threads, threads,
+    cpu_multiplies, cpu_multiplies_int8, cpu_prefers_bf16, cuda_devices, cuda_has_bf16, has_mps,
+    is_built_with_cuda, libtorch_version, set_own_threads, set_threads, threads,
 };
 
 /// `input` × `weight`ᵀ + `bias`, computed and returned in the type of `compute`. The gradient of `bias` is f32; that of `weight` is
@@ -51,6 +51,26 @@ pub fn linear(
     let [_, dim_in] = input.dims();
     assert_eq!(weight.dims()[1], dim_in, "linear: weight (out, in) against input (tokens, in)");
     Tensor::from_dispatch(Dispatch::autocast_linear(
+        input.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        compute.into(),
+    ))
+}
+
+/// [`gelu`] of [`linear`], in one pass where the backend has such.
+///
+/// `input` (tokens, in) with `weight` (out, in) and `bias` (out) → (tokens, out)
+#[must_use]
+pub fn linear_gelu(
+    input: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    compute: impl Into<Compute>,
+) -> Tensor<2> {
+    let [_, dim_in] = input.dims();
+    assert_eq!(weight.dims()[1], dim_in, "linear_gelu: weight (out, in) against input (tokens, in)");
+    Tensor::from_dispatch(Dispatch::linear_gelu(
         input.into_dispatch(),
         weight.into_dispatch(),
         bias.into_dispatch(),

@@ -51,7 +51,7 @@ impl Kernels for LibTorch {
         compute: Compute,
     ) -> FloatTensor<Self> {
         if let Some(copies) = &compute.copies {
-            let (_, qkv) = linear::joined_forward(&input.tensor, copies);
+            let (_, qkv) = linear::joined_forward(&input.tensor, copies, compute.dtype);
             return TchTensor::new(attention::infer(qkv.each_ref(), &options));
         }
         let parameters = [(query_weight, query_bias), (key_weight, key_bias), (value_weight, value_bias)];
@@ -65,6 +65,20 @@ impl Kernels for LibTorch {
         epsilon: f64,
     ) -> FloatTensor<Self> {
         Self::fused_layer_norm_forward(input, weight, bias, epsilon).0
+    }
+
+    fn linear_gelu(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        compute: Compute,
+    ) -> FloatTensor<Self> {
+        let kind = kind_of(compute.dtype);
+        let activated = compute.copies.as_ref().and_then(|copies| copies.activated(&input.tensor, kind));
+        match activated {
+            Some(activated) => TchTensor::new(activated),
+            None => Self::fused_gelu(Self::autocast_linear(input, weight, bias, compute)),
+        }
     }
 
     fn fused_gelu(input: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -108,17 +122,19 @@ impl KernelGradients for LibTorch {
         options: &AttentionOptions,
         compute: Compute,
     ) -> (FloatTensor<Self>, Attended<Self>) {
-        let Some(copies) = &compute.copies else {
+        let Some((copies, weight)) =
+            compute.copies.as_ref().and_then(|copies| Some((copies, copies.typed()?)))
+        else {
             return self_attention_forward::<Self>(input, parameters, options, &compute);
         };
-        let (narrow, qkv) = linear::joined_forward(&input.tensor, copies);
+        let (narrow, qkv) = linear::joined_forward(&input.tensor, copies, compute.dtype);
         let (out, kept) = attention::forward(qkv.each_ref(), options);
         let out = TchTensor::new(out);
         // Some may be the output or the input itself: Burn is not to write into them for its own.
         let kept = kept.into_iter().map(|tensor| TchTensor::from_existing(tensor, out.storage.clone()));
         let attended = Attended {
             input: TchTensor::from_existing(narrow, input.storage),
-            weights: vec![copies.weight.to_primitive()],
+            weights: vec![weight.to_primitive()],
             qkv: qkv.map(TchTensor::new),
             kept: kept.collect(),
         };

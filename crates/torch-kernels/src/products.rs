@@ -62,6 +62,12 @@ pub(crate) fn blocks_multiply() -> bool {
     cpu_multiplies(Kind::BFloat16) && *BRGEMM.get_or_init(ffi::brgemm_multiplies)
 }
 
+/// Whether the products of `cpp/quantized.cpp` come out right here: a small one was tried.
+pub(crate) fn int8_multiplies() -> bool {
+    static INT8: OnceLock<bool> = OnceLock::new();
+    *INT8.get_or_init(ffi::int8_multiplies)
+}
+
 fn cpu_has(kind: Kind) -> bool {
     match kind {
         #[cfg(target_arch = "x86_64")]

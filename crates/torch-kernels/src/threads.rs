@@ -53,6 +53,19 @@ pub fn cpu_multiplies(dtype: DType) -> bool {
     products::cpu_multiplies(libtorch::kind_of(dtype))
 }
 
+/// Whether the CPU multiplies int8 (AVX512-VNNI or AMX).
+#[must_use]
+pub fn cpu_multiplies_int8() -> bool {
+    products::int8_multiplies()
+}
+
+/// Whether the CPU multiplies bfloat16 in hardware, and faster than f32: Intel's processors since Sapphire Rapids do so by AMX
+/// alone, and without it, as some virtual machines are, at half the speed of f32.
+#[must_use]
+pub fn cpu_prefers_bf16() -> bool {
+    cpu_multiplies(DType::BF16) && ffi::bf16_is_fast()
+}
+
 /// Whether CUDA device `index` has bfloat16 in its matrix units: compute capability 8.0 (Ampere) or above. `false`
 /// where the driver cannot be asked.
 #[must_use]

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         layerwise_lr_decay: 1.0,
     };
     let mut optimizer = AdamW::new(model.parameters(), config.n_layers, settings);
-    let copies = model.copies(runtime.autocast());
+    let mut copies = model.copies(runtime.autocast());
     let loss_scale = (precision == "fp16").then_some(1024.0);
     let mut step = |number: usize| {
         let lengths = (0..batch_size).map(|index| length(number * batch_size + index));
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             assert!(found_inf.into_scalar::<f32>() < 1.0, "an overflow");
         }
         optimizer.update(&gradients, 3e-5);
-        copies.iter().for_each(ModelCopies::fill);
+        copies.iter_mut().for_each(ModelCopies::fill);
         // Waits for the device.
         let loss = loss.into_scalar::<f32>();
         assert!(loss.is_finite(), "the loss is {loss}");

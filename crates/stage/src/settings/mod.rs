@@ -210,7 +210,7 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PrecisionChoice {
-    /// `bf16` where the device has it in hardware, else `fp16` on a GPU and `fp32` on a CPU.
+    /// `bf16` where the device has it in hardware and is faster with it, else `fp16` on a GPU and `fp32` on a CPU.
     Auto,
     /// Single precision throughout.
     Fp32,
@@ -218,6 +218,8 @@ pub enum PrecisionChoice {
     Bf16,
     /// float16 for matrix products, under a scaled loss.
     Fp16,
+    /// int8 for the products of linear layers, to answer questions on a CPU.
+    Int8,
 }
 
 impl PrecisionChoice {
@@ -229,6 +231,7 @@ impl PrecisionChoice {
             Self::Fp32 => "fp32",
             Self::Bf16 => "bf16",
             Self::Fp16 => "fp16",
+            Self::Int8 => "int8",
         }
     }
 }

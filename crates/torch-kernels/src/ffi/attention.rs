@@ -10,6 +10,7 @@ use crate::kernels::{AttentionOptions, Sequence};
 
 unsafe extern "C" {
     fn distilburn_brgemm_multiplies() -> bool;
+    fn distilburn_bf16_is_fast() -> bool;
     fn distilburn_attention_forward(
         out: *mut C_tensor,
         probabilities: *mut C_tensor,
@@ -89,6 +90,12 @@ impl Division {
 pub(crate) fn brgemm_multiplies() -> bool {
     // SAFETY: takes nothing, and C++ catches whatever the product throws.
     unsafe { distilburn_brgemm_multiplies() }
+}
+
+/// Whether this processor, which has instructions for bfloat16, multiplies it faster than f32.
+pub(crate) fn bf16_is_fast() -> bool {
+    // SAFETY: takes nothing, and asks the processor what it is.
+    unsafe { distilburn_bf16_is_fast() }
 }
 
 /// The output, of the shape of `query` (tokens, dim), and into `probabilities` those of all sequences in one row.

@@ -14,6 +14,13 @@ unsafe extern "C" {
         weight: *mut C_tensor,
         bias: *mut C_tensor,
     ) -> *mut c_char;
+    fn distilburn_linear_pack(packed: *mut C_tensor, weight: *mut C_tensor) -> *mut c_char;
+    fn distilburn_linear_forward_packed(
+        out: *mut C_tensor,
+        input: *mut C_tensor,
+        packed: *mut C_tensor,
+        bias: *mut C_tensor,
+    ) -> *mut c_char;
     fn distilburn_linear_input_gradient(
         out: *mut C_tensor,
         grads: *mut *mut C_tensor,
@@ -34,6 +41,24 @@ pub(crate) fn linear_forward(input: &Tensor, weight: &Tensor, bias: &Tensor) -> 
     // SAFETY: all tensors are live, and nobody else has `out`; C++ checks device, layout, sizes and types.
     check(unsafe {
         distilburn_linear_forward(pointer(&out), pointer(input), pointer(weight), pointer(bias))
+    });
+    out
+}
+
+/// `weight` (out, in), of f32 or bfloat16, in the order that [`linear_forward_packed`] reads: (out, in) in bfloat16.
+pub(crate) fn linear_pack(weight: &Tensor) -> Tensor {
+    let packed = weight.new_empty(weight.size(), (Kind::BFloat16, weight.device()));
+    // SAFETY: as in `linear_forward`.
+    check(unsafe { distilburn_linear_pack(pointer(&packed), pointer(weight)) });
+    packed
+}
+
+/// [`linear_forward`] with a weight of [`linear_pack`].
+pub(crate) fn linear_forward_packed(input: &Tensor, packed: &Tensor, bias: &Tensor) -> Tensor {
+    let out = input.new_empty([input.size()[0], packed.size()[0]], (Kind::BFloat16, input.device()));
+    // SAFETY: as in `linear_forward`.
+    check(unsafe {
+        distilburn_linear_forward_packed(pointer(&out), pointer(input), pointer(packed), pointer(bias))
     });
     out
 }

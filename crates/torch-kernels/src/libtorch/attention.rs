@@ -17,10 +17,12 @@ pub(super) fn infer(qkv: [&Tensor; 3], options: &AttentionOptions) -> Tensor {
     if let Kernel::Varlen(kernel) = kernel {
         return varlen::forward(kernel, qkv, &sequences, options).0;
     }
-    let qkv = qkv.map(Tensor::contiguous);
     match kernel {
-        Kernel::Host => ffi::attention_forward(qkv.each_ref(), &Division::new(&sequences, options), None),
-        _ => by_sequence::infer(qkv.each_ref(), &sequences, options),
+        Kernel::Host => {
+            let qkv = qkv.map(Tensor::contiguous);
+            ffi::attention_forward(qkv.each_ref(), &Division::new(&sequences, options), None)
+        }
+        _ => by_sequence::infer(qkv, &sequences, options),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Linear layers: of bfloat16 on the host by `cpp/linear.cpp`, elsewhere by LibTorch.
 
+use burn::tensor::DType;
 use tch::{Kind, Tensor};
 
 use super::kind_of;
 use crate::copies::{Compute, Copies};
 use crate::ffi;
+use crate::handle::Handle;
 use crate::path::on_host;
 use crate::products::{blocks_multiply, linear, mm};
 
@@ -17,11 +19,12 @@ pub(super) fn forward(
     compute: &Compute,
 ) -> (Tensor, [Tensor; 2]) {
     let kind = kind_of(compute.dtype);
-    let input = input.to_kind(kind);
-    if let Some(Copies { weight, bias, .. }) = &compute.copies {
-        let (weight, bias) = (weight.tensor(), bias.tensor());
-        return (linear(&input, weight, bias), [input, weight.shallow_clone()]);
+    if let Some(copies) = &compute.copies {
+        let (out, input) = copies.product(input, kind);
+        let weight = copies.typed().map_or(weight, Handle::tensor);
+        return (out, [input, weight.shallow_clone()]);
     }
+    let input = input.to_kind(kind);
     if in_blocks(&input, weight) {
         let [input, weight] = [input.contiguous(), weight.contiguous()];
         // Rounded, as autocast does.
@@ -59,11 +62,9 @@ pub(super) fn backward<const N: usize>(
     (input_grad, of_parameters)
 }
 
-/// `input` in the type of `copies`, and what three layers whose parameters are one make of it: views of one product.
-pub(super) fn joined_forward(input: &Tensor, copies: &Copies) -> (Tensor, [Tensor; 3]) {
-    let (weight, bias) = (copies.weight.tensor(), copies.bias.tensor());
-    let input = input.to_kind(weight.kind());
-    let joined = linear(&input, weight, bias);
+/// `input` in the type of the products, and what three layers whose parameters are one make of it: views of one product.
+pub(super) fn joined_forward(input: &Tensor, copies: &Copies, dtype: DType) -> (Tensor, [Tensor; 3]) {
+    let (joined, input) = copies.product(input, kind_of(dtype));
     let dim = joined.size()[1] / 3;
     (input, [0, 1, 2].map(|part| joined.narrow(1, part * dim, dim)))
 }

@@ -40,7 +40,7 @@ impl Trainer<'_> {
         );
         let learning_rate = self.recipe.schedule.rate(self.optimizer.optimizer_step());
         let (outcome, grad_norm) = self.update(&gradients, learning_rate)?;
-        if let Some(copies) = &self.copies {
+        if let Some(copies) = &mut self.copies {
             copies.fill();
         }
         self.counters.global_step += 1;

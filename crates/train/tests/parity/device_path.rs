@@ -58,7 +58,7 @@ impl Training {
         });
         let before = before.collect();
         self.optimizer.update(&gradients, RATE);
-        self.copies.iter().for_each(ModelCopies::fill);
+        self.copies.iter_mut().for_each(ModelCopies::fill);
         (scalar(loss), before)
     }
 
@@ -158,7 +158,7 @@ fn operations(batch_size: usize) -> BTreeMap<String, usize> {
         let ((), operations) = counted(|| {
             let (_, gradients) = train_step(&model, copies.as_ref(), &step);
             optimizer.update(&gradients, RATE);
-            copies.iter().for_each(ModelCopies::fill);
+            copies.iter_mut().for_each(ModelCopies::fill);
         });
         operations
     })

@@ -44,7 +44,7 @@ fn trained(
         let step = step(&features[number % features.len()], number as u64);
         let (loss, gradients) = train_step(&model, copies.as_ref(), &step);
         optimizer.update(&gradients, 1e-3);
-        copies.iter().for_each(ModelCopies::fill);
+        copies.iter_mut().for_each(ModelCopies::fill);
         scalar(loss)
     });
     (losses.collect(), model)

@@ -6,9 +6,9 @@ use crate::kernels::{AttentionOptions, Sequence};
 use crate::libtorch::dropout::drop_elements;
 use crate::products::{bmm, scaled_bmm};
 
-/// The output alone.
+/// The output alone. Rows of `qkv` may stand apart.
 pub(super) fn infer(qkv: [&Tensor; 3], sequences: &[Sequence], options: &AttentionOptions) -> Tensor {
-    let out = qkv[0].empty_like();
+    let out = Tensor::empty(qkv[0].size(), (qkv[0].kind(), qkv[0].device()));
     for sequence in sequences {
         let [q, k, v] = qkv.map(|tensor| heads(tensor, sequence, options));
         let probabilities = scores(&q, &k).softmax(-1, q.kind());
