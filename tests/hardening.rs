@@ -243,6 +243,7 @@ fn settings_that_cannot_work_are_found_by_the_plan() {
             "tokenize-features.max_length=1024",
             "max_length = 1024 is more than the 512 positions of the base model",
         ),
+        ("run.precision=\"int8\"", "run.precision = \"int8\" is for answering questions"),
         ("train.max_steps=100", "train.warmup_steps = 100, but the training has only 100 steps"),
     ] {
         for command in ["plan", "run --dry-run", "run"] {

@@ -153,7 +153,8 @@ impl Predictor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::tiny_model;
+    use crate::RuntimeOptions;
+    use crate::tests::{model_of, tiny_model};
 
     /// Token ids of batches of one to three features of unequal lengths.
     fn batches() -> Vec<Vec<&'static [i32]>> {
@@ -204,6 +205,53 @@ mod tests {
             },
         );
         assert!(handed == 3 && taken <= 2 + 2 * predictor.workers, "{taken} taken");
+    }
+
+    fn logits(model: &DistilBertForQuestionAnswering, precision: &str) -> Vec<QaLogits> {
+        let options = RuntimeOptions { device: "cpu", precision, threads: 2, allow_slow_precision: false };
+        let predictor = Predictor::new(model, &Runtime::new(options).unwrap());
+        batches().iter().flat_map(|batch| predictor.logits(batch)).collect()
+    }
+
+    #[test]
+    fn int8_moves_logits_a_little_and_not_with_what_else_is_in_the_batch() {
+        if !torch_kernels::cpu_multiplies_int8() {
+            println!("skipped: this CPU has no products of int8");
+            return;
+        }
+        let model = model_of(64, 96);
+        let quantized = logits(&model, "int8");
+        let exact = logits(&model, "fp32");
+        let all = |logits: &[QaLogits]| -> Vec<f32> {
+            logits.iter().flat_map(|one| [&one.start_logits[..], &one.end_logits].concat()).collect()
+        };
+        let (quantized, exact) = (all(&quantized), all(&exact));
+        let most = exact.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        let apart = quantized.iter().zip(&exact).map(|(one, other)| (one - other).abs());
+        let apart = apart.fold(0.0, f32::max);
+        assert!(apart > 0.0 && apart < 0.05 * most, "{apart} of {most}");
+
+        let options =
+            RuntimeOptions { device: "cpu", precision: "int8", threads: 2, allow_slow_precision: false };
+        let predictor = Predictor::new(&model, &Runtime::new(options).unwrap());
+        for batch in batches() {
+            let alone: Vec<_> = batch.iter().flat_map(|features| predictor.logits(&[features])).collect();
+            for (alone, together) in alone.iter().zip(predictor.logits(&batch)) {
+                let (alone, together) = (all(std::slice::from_ref(alone)), all(&[together]));
+                let apart = alone.iter().zip(&together).map(|(one, other)| (one - other).abs());
+                assert!(apart.fold(0.0, f32::max) <= 1e-5 * most);
+            }
+        }
+    }
+
+    /// Layers that int8 does not take run as they do without it.
+    #[test]
+    fn int8_of_a_model_with_other_dimensions_is_what_auto_is() {
+        if !torch_kernels::cpu_multiplies_int8() {
+            println!("skipped: this CPU has no products of int8");
+            return;
+        }
+        assert_eq!(logits(&tiny_model(), "int8"), logits(&tiny_model(), "auto"));
     }
 
     /// How far a logit may move with what else is in the batch: a product of other rows is summed in another order in

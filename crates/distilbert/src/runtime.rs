@@ -311,6 +311,20 @@ mod tests {
     }
 
     #[test]
+    fn int8_is_for_cpus_that_multiply_it() {
+        let options =
+            RuntimeOptions { device: "cuda:0", precision: "int8", threads: 0, allow_slow_precision: true };
+        let error = choose_precision(options, "cuda:0", &|_| true).unwrap_err();
+        assert!(error.is_device() && error.to_string().contains("int8 is for CPUs"), "{error}");
+        let on_cpu = on_cpu("int8", false);
+        if torch_kernels::cpu_multiplies_int8() {
+            assert_eq!(on_cpu.unwrap(), Precision::Int8);
+        } else {
+            assert!(on_cpu.unwrap_err().to_string().contains("AVX512-VNNI"));
+        }
+    }
+
+    #[test]
     fn a_gpu_is_seen_by_its_driver() {
         let root = tempfile::tempdir().unwrap();
         assert!(!has_nvidia_gpu(root.path()));

@@ -6,11 +6,16 @@ use super::{Config, DistilBertForQuestionAnswering, Error, Runtime, Weights};
 
 /// A model of two layers on the CPU, of 32 tokens and 16 positions.
 pub(crate) fn tiny_model() -> DistilBertForQuestionAnswering {
-    let config = Config::from_json(
-        br#"{"vocab_size": 32, "max_position_embeddings": 16, "n_layers": 2, "n_heads": 2, "dim": 16,
-            "hidden_dim": 24}"#,
-    )
-    .unwrap();
+    model_of(16, 24)
+}
+
+/// The same with so many columns.
+pub(crate) fn model_of(dim: usize, hidden_dim: usize) -> DistilBertForQuestionAnswering {
+    let config = format!(
+        r#"{{"vocab_size": 32, "max_position_embeddings": 16, "n_layers": 2, "n_heads": 2, "dim": {dim},
+            "hidden_dim": {hidden_dim}}}"#,
+    );
+    let config = Config::from_json(config.as_bytes()).unwrap();
     let runtime = Runtime::cpu_fp32(0).unwrap();
     DistilBertForQuestionAnswering::new(&config, &Drawn(&config), runtime.device()).unwrap()
 }

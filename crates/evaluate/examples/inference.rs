@@ -4,8 +4,9 @@
 //! inference INGEST_DIR FEATURES_DIR PRECISION THREADS BATCH_SIZE
 //! ```
 //!
-//! The model is ingest's base model on the CPU, with a new head if it has none. Prints one JSON object: the `seconds`
-//! from the first batch to the logits of all features, and how many `features` there are.
+//! A BATCH_SIZE of 1 runs one feature at a time with all threads; larger batches run side by side. The model is ingest's
+//! base model on the CPU, with a new head if it has none. Prints one JSON object: the `seconds` from the first batch to the
+//! logits of all features, and how many `features` there are.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -44,8 +45,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let predictor = Predictor::new(&model, &runtime);
 
     let begin = Instant::now();
-    let input_ids: Vec<&[i32]> = split.features.iter().map(|feature| feature.input_ids).collect();
+    let mut input_ids: Vec<&[i32]> = split.features.iter().map(|feature| feature.input_ids).collect();
     let mut logits: Vec<QaLogits> = Vec::new();
+    if batch_size == 1 {
+        logits.extend(input_ids.iter().flat_map(|ids| predictor.logits(&[ids])));
+        input_ids.clear();
+    }
     predictor.logits_of_batches(
         input_ids.chunks(batch_size).map(<[_]>::to_vec),
         |ids| *ids,

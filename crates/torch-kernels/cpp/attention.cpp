@@ -1,8 +1,8 @@
-// Self-attention within each sequence of a packed batch, in bfloat16 on the host, forward and backward.
+// Self-attention within each sequence of a packed batch on the host: in bfloat16, forward and backward, and in f32, forward.
 //
 // Queries, keys, values and outputs are (tokens, dim), a head being d_head neighbouring columns. A thread takes a whole
-// head of a sequence, whose scores stay in its cache: blocks of kRows queries against all keys, products in bfloat16
-// accumulated in f32 (brgemm.h), softmax and dropout in f32 on the block (attention_rows.h).
+// head of a sequence, whose scores stay in its cache: blocks of kRows queries against all keys, products accumulated in f32
+// (brgemm.h), softmax and dropout in f32 on the block (attention_rows.h).
 //
 // For machines where distilburn_brgemm_multiplies.
 
@@ -25,8 +25,14 @@ using namespace distilburn;
 
 int64_t padded(int64_t length) { return (length + kRows - 1) / kRows * kRows; }
 
-const uint16_t* data_of(const at::Tensor& tensor) { return static_cast<const uint16_t*>(tensor.const_data_ptr()); }
-uint16_t* data_of(at::Tensor& tensor) { return static_cast<uint16_t*>(tensor.data_ptr()); }
+template <class T = uint16_t>
+const T* data_of(const at::Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+template <class T = uint16_t>
+T* data_of(at::Tensor& tensor) {
+  return static_cast<T*>(tensor.data_ptr());
+}
 
 // How the batch is divided and what applies to it, as the caller says it.
 struct Batch {
@@ -72,33 +78,49 @@ void check(const Batch& batch, const at::Tensor& query) {
   }
 }
 
-void check(const at::Tensor& tensor) {
-  TORCH_CHECK(tensor.is_cpu() && tensor.is_contiguous() && tensor.scalar_type() == at::kBFloat16,
-              "attention: host, contiguous, bfloat16");
+void check(const at::Tensor& tensor, at::ScalarType type) {
+  TORCH_CHECK(tensor.is_cpu() && tensor.is_contiguous() && tensor.scalar_type() == type, "attention: host, contiguous, ", type);
 }
 
-void check(const at::Tensor& tensor, const at::Tensor& like) {
-  check(tensor);
+void check(const at::Tensor& tensor, const at::Tensor& like, at::ScalarType type) {
+  check(tensor, type);
   TORCH_CHECK(tensor.sizes() == like.sizes(), "attention: of one shape");
 }
 
-void check_probabilities(const at::Tensor& probabilities, const Batch& batch) {
-  check(probabilities);
+// Rows of queries, keys and values may stand apart, all alike.
+void check_rows(const at::Tensor& tensor, const at::Tensor& like) {
+  TORCH_CHECK(tensor.is_cpu() && tensor.scalar_type() == like.scalar_type() && tensor.sizes() == like.sizes(),
+              "attention: host, of one type and shape");
+  TORCH_CHECK(tensor.stride(1) == 1 && tensor.stride(0) >= tensor.size(1) && tensor.stride(0) == like.stride(0),
+              "attention: rows of neighbouring columns");
+}
+
+void check_probabilities(const at::Tensor& probabilities, const Batch& batch, at::ScalarType type) {
+  check(probabilities, type);
   TORCH_CHECK(probabilities.numel() == batch.probability_starts[batch.sequences],
               "attention: as many probabilities as the sequences have");
 }
 
-template <class F>
+template <class T, class F>
 void for_each_head(const Batch& batch, const at::Tensor& query, F f) {
   const int64_t dim = query.size(1), d_head = dim / batch.n_heads;
-  const Problem problem{dim, d_head, static_cast<float>(1.0 / std::sqrt(static_cast<double>(d_head))), batch.p > 0.0};
+  const Problem problem{dim, query.stride(0), d_head, static_cast<float>(1.0 / std::sqrt(static_cast<double>(d_head))), batch.p > 0.0};
   const auto heads = heads_of(batch, d_head);
   int64_t longest = kRows;
   for (const Head& head : heads) longest = std::max(longest, head.padded_length);
   at::parallel_for(0, static_cast<int64_t>(heads.size()), 1, [&](int64_t first, int64_t last) {
-    Scratch scratch(longest, d_head);
+    Scratch<T> scratch(longest, d_head);
     const Products products;
     for (int64_t i = first; i < last; ++i) f(heads[i], problem, scratch);
+  });
+}
+
+template <class T>
+void forward(at::Tensor& out, at::Tensor* probabilities, const at::Tensor& query, const at::Tensor& key,
+             const at::Tensor& value, const Batch& batch) {
+  T* all = probabilities == nullptr ? nullptr : data_of<T>(*probabilities);
+  for_each_head<T>(batch, query, [&](const Head& head, const Problem& problem, Scratch<T>& scratch) {
+    forward_head(data_of<T>(out), all, data_of<T>(query), data_of<T>(key), data_of<T>(value), head, problem, scratch);
   });
 }
 
@@ -112,12 +134,16 @@ char* distilburn_attention_forward(at::Tensor* out, at::Tensor* probabilities, a
                                    at::Tensor* value, const Batch* batch) {
   return guarded([&] {
     check(*batch, *query);
-    for (const at::Tensor* tensor : {out, query, key, value}) check(*tensor, *query);
-    if (probabilities != nullptr) check_probabilities(*probabilities, *batch);
-    uint16_t* all = probabilities == nullptr ? nullptr : data_of(*probabilities);
-    for_each_head(*batch, *query, [&](const Head& head, const Problem& problem, Scratch& scratch) {
-      forward_head(data_of(*out), all, data_of(*query), data_of(*key), data_of(*value), head, problem, scratch);
-    });
+    const at::ScalarType type = query->scalar_type();
+    TORCH_CHECK(type == at::kBFloat16 || type == at::kFloat, "attention: bfloat16 or float");
+    for (const at::Tensor* tensor : {query, key, value}) check_rows(*tensor, *query);
+    check(*out, *query, type);
+    if (probabilities != nullptr) check_probabilities(*probabilities, *batch, type);
+    if (type == at::kFloat) {
+      forward<float>(*out, probabilities, *query, *key, *value, *batch);
+    } else {
+      forward<uint16_t>(*out, probabilities, *query, *key, *value, *batch);
+    }
   });
 }
 
@@ -126,9 +152,9 @@ char* distilburn_attention_backward(at::Tensor** grads, at::Tensor* grad, at::Te
                                     at::Tensor* value, at::Tensor* probabilities, const Batch* batch) {
   return guarded([&] {
     check(*batch, *query);
-    for (const at::Tensor* tensor : {grads[0], grads[1], grads[2], grad, query, key, value}) check(*tensor, *query);
-    check_probabilities(*probabilities, *batch);
-    for_each_head(*batch, *query, [&](const Head& head, const Problem& problem, Scratch& scratch) {
+    for (const at::Tensor* tensor : {grads[0], grads[1], grads[2], grad, query, key, value}) check(*tensor, *query, at::kBFloat16);
+    check_probabilities(*probabilities, *batch, at::kBFloat16);
+    for_each_head<uint16_t>(*batch, *query, [&](const Head& head, const Problem& problem, Scratch<uint16_t>& scratch) {
       backward_head(data_of(*grads[0]), data_of(*grads[1]), data_of(*grads[2]), data_of(*grad), data_of(*query),
                     data_of(*key), data_of(*value), data_of(*probabilities), head, problem, scratch);
     });

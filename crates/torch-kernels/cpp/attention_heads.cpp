@@ -13,38 +13,47 @@ namespace {
 
 using namespace distilburn;
 
+// The head's first row and column of a tensor, `stride` from row to row.
 template <class T>
-T* rows_of(T* tensor, const Head& head, const Problem& problem) {
-  return tensor + head.start * problem.dim + head.column;
+T* rows_of(T* tensor, const Head& head, int64_t stride) {
+  return tensor + head.start * stride + head.column;
 }
 
-// The head's rows of a (tokens, dim) tensor, (padded_length, d_head): as they are,
-void copy_rows(uint16_t* out, const uint16_t* tensor, const Head& head, const Problem& problem) {
-  const uint16_t* rows = rows_of(tensor, head, problem);
+// The head's rows of queries, keys, values or gradients, (padded_length, d_head): as they are,
+template <class T>
+void copy_rows(T* out, const T* tensor, const Head& head, const Problem& problem) {
+  const T* rows = rows_of(tensor, head, problem.stride);
   for (int64_t row = 0; row < head.length; ++row) {
-    std::copy_n(rows + row * problem.dim, problem.d_head, out + row * problem.d_head);
+    std::copy_n(rows + row * problem.stride, problem.d_head, out + row * problem.d_head);
   }
-  std::fill(out + head.length * problem.d_head, out + head.padded_length * problem.d_head, uint16_t{0});
+  std::fill(out + head.length * problem.d_head, out + head.padded_length * problem.d_head, T{0});
 }
 
-// packed,
+// packed (those of f32 are as they are),
 void pack_rows(uint16_t* out, const uint16_t* tensor, const Head& head, const Problem& problem) {
-  pack(out, rows_of(tensor, head, problem), problem.dim, head.length, problem.d_head);
+  pack(out, rows_of(tensor, head, problem.stride), problem.stride, head.length, problem.d_head);
   const int64_t written = (head.length + 1) / 2 * 2;
   std::fill(out + written * problem.d_head, out + head.padded_length * problem.d_head, uint16_t{0});
 }
+void pack_rows(float* out, const float* tensor, const Head& head, const Problem& problem) {
+  copy_rows(out, tensor, head, problem);
+}
 
 // and packed transposed, (d_head, padded_length).
-void pack_rows_transposed(uint16_t* out, const uint16_t* tensor, const Head& head, const Problem& problem) {
+template <class T>
+void pack_rows_transposed(T* out, const T* tensor, const Head& head, const Problem& problem) {
+  // How many rows of the transpose stand beside one another.
+  constexpr int64_t kBeside = 4 / sizeof(T);
   const int64_t width = head.padded_length;
-  pack_transposed(out, width, rows_of(tensor, head, problem), problem.dim, head.length, problem.d_head);
-  for (int64_t pair = 0; pair < problem.d_head / 2; ++pair) {
-    std::fill(out + 2 * (pair * width + head.length), out + 2 * (pair + 1) * width, uint16_t{0});
+  pack_transposed(out, width, rows_of(tensor, head, problem.stride), problem.stride, head.length, problem.d_head);
+  for (int64_t row = 0; row < problem.d_head / kBeside; ++row) {
+    std::fill(out + kBeside * (row * width + head.length), out + kBeside * (row + 1) * width, T{0});
   }
 }
 
 // Factors of a row of probabilities; all are 1 without dropout.
-const float* row_factors(const Head& head, const Problem& problem, int64_t row, Scratch& scratch) {
+template <class T>
+const float* row_factors(const Head& head, const Problem& problem, int64_t row, Scratch<T>& scratch) {
   if (problem.drops) {
     keep_factors(scratch.factors.get(), head.in_sequence + row * head.length, head.length, head.draws);
   }
@@ -53,34 +62,35 @@ const float* row_factors(const Head& head, const Problem& problem, int64_t row, 
 
 }  // namespace
 
-distilburn::Scratch::Scratch(int64_t longest, int64_t d_head)
-    : rows(aligned<uint16_t>(longest * d_head)),
-      block(aligned<uint16_t>(kRows * longest)),
+template <class T>
+distilburn::Scratch<T>::Scratch(int64_t longest, int64_t d_head)
+    : rows(aligned<T>(longest * d_head)),
+      block(aligned<T>(kRows * longest)),
       factors(aligned<float>(longest)),
       scores(aligned<float>(kRows * std::max(longest, d_head))),
       out(aligned<float>(longest * d_head)),
       more_out(aligned<float>(longest * d_head)) {
-  for (auto& one : packed) one = aligned<uint16_t>(longest * d_head);
-  for (auto& one : more_blocks) one = aligned<uint16_t>(kRows * longest);
+  for (auto& one : packed) one = aligned<T>(longest * d_head);
+  for (auto& one : more_blocks) one = aligned<T>(kRows * longest);
   std::fill_n(factors.get(), longest, 1.0f);
 }
 
-void distilburn::forward_head(uint16_t* out, uint16_t* all_probabilities, const uint16_t* query,
-                              const uint16_t* key, const uint16_t* value, const Head& head, const Problem& problem,
-                              Scratch& scratch) {
+template <class T>
+void distilburn::forward_head(T* out, T* all_probabilities, const T* query, const T* key, const T* value,
+                              const Head& head, const Problem& problem, Scratch<T>& scratch) {
   const int64_t length = head.length, width = head.padded_length, d_head = problem.d_head;
-  uint16_t *rows = scratch.rows.get(), *keys = scratch.packed[0].get(), *values = scratch.packed[1].get();
+  T *rows = scratch.rows.get(), *keys = scratch.packed[0].get(), *values = scratch.packed[1].get();
   pack_rows_transposed(keys, key, head, problem);
   pack_rows(values, value, head, problem);
   copy_rows(rows, query, head, problem);
-  uint16_t* weights = scratch.block.get();
-  std::fill_n(weights, kRows * width, uint16_t{0});
+  T* weights = scratch.block.get();
+  std::fill_n(weights, kRows * width, T{0});
   float *scores = scratch.scores.get(), *result = scratch.out.get();
   for (int64_t first = 0; first < length; first += kRows) {
     const int64_t count = std::min(kRows, length - first);
     product(scores, rows + first * d_head, d_head, keys, kRows, width, d_head, false);
     for (int64_t row = 0; row < count; ++row) {
-      uint16_t* weight_row = weights + row * width;
+      T* weight_row = weights + row * width;
       softmax_row(weight_row, scores + row * width, length, width, problem.scale);
       if (all_probabilities != nullptr) {
         std::copy_n(weight_row, length, all_probabilities + head.in_all + (first + row) * length);
@@ -90,14 +100,21 @@ void distilburn::forward_head(uint16_t* out, uint16_t* all_probabilities, const 
       }
     }
     product(result, weights, width, values, kRows, d_head, width, false);
-    store_rows(rows_of(out, head, problem) + first * problem.dim, problem.dim, result, count, d_head);
+    store_rows(rows_of(out, head, problem.dim) + first * problem.dim, problem.dim, result, count, d_head);
   }
 }
+
+template struct distilburn::Scratch<uint16_t>;
+template struct distilburn::Scratch<float>;
+template void distilburn::forward_head(uint16_t*, uint16_t*, const uint16_t*, const uint16_t*, const uint16_t*,
+                                       const Head&, const Problem&, Scratch<uint16_t>&);
+template void distilburn::forward_head(float*, float*, const float*, const float*, const float*, const Head&,
+                                       const Problem&, Scratch<float>&);
 
 void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_t* grad_value, const uint16_t* grad,
                                const uint16_t* query, const uint16_t* key, const uint16_t* value,
                                const uint16_t* all_probabilities, const Head& head, const Problem& problem,
-                               Scratch& scratch) {
+                               Scratch<uint16_t>& scratch) {
   const int64_t length = head.length, width = head.padded_length, d_head = problem.d_head;
   uint16_t* rows = scratch.rows.get();
   uint16_t *queries = scratch.packed[0].get(), *keys = scratch.packed[1].get();
@@ -131,8 +148,8 @@ void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_
     product(of_value, weights_t, kRows, grads + first * d_head, width, d_head, kRows, first > 0);
     product(of_key, grad_scores_t, kRows, queries + first * d_head, width, d_head, kRows, first > 0);
     product(scores, grad_scores, width, keys, kRows, d_head, width, false);
-    store_rows(rows_of(grad_query, head, problem) + first * problem.dim, problem.dim, scores, count, d_head);
+    store_rows(rows_of(grad_query, head, problem.dim) + first * problem.dim, problem.dim, scores, count, d_head);
   }
-  store_rows(rows_of(grad_key, head, problem), problem.dim, of_key, length, d_head);
-  store_rows(rows_of(grad_value, head, problem), problem.dim, of_value, length, d_head);
+  store_rows(rows_of(grad_key, head, problem.dim), problem.dim, of_key, length, d_head);
+  store_rows(rows_of(grad_value, head, problem.dim), problem.dim, of_value, length, d_head);
 }

@@ -29,20 +29,23 @@ struct Head {
 
 // What all heads share.
 struct Problem {
+  // From row to row of outputs, and of queries, keys and values.
   int64_t dim;
+  int64_t stride;
   int64_t d_head;
   float scale;
   bool drops;
 };
 
-// A thread's buffers, for heads of up to `longest` tokens.
+// A thread's buffers, for heads of up to `longest` tokens and elements T: bfloat16 or f32.
+template <class T>
 struct Scratch {
   Scratch(int64_t longest, int64_t d_head);
 
-  Aligned<uint16_t> rows;
-  Aligned<uint16_t> packed[4];
-  Aligned<uint16_t> block;
-  Aligned<uint16_t> more_blocks[3];
+  Aligned<T> rows;
+  Aligned<T> packed[4];
+  Aligned<T> block;
+  Aligned<T> more_blocks[3];
   // All 1 where nothing is dropped.
   Aligned<float> factors;
   // Of a block against all keys; in the backward pass the gradient of its queries too.
@@ -52,12 +55,14 @@ struct Scratch {
 };
 
 // The head's columns of out and, unless it is null, its part of all_probabilities.
-void forward_head(uint16_t* out, uint16_t* all_probabilities, const uint16_t* query, const uint16_t* key,
-                  const uint16_t* value, const Head& head, const Problem& problem, Scratch& scratch);
+template <class T>
+void forward_head(T* out, T* all_probabilities, const T* query, const T* key, const T* value, const Head& head,
+                  const Problem& problem, Scratch<T>& scratch);
 
 // The head's columns of the three gradients.
 void backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_t* grad_value, const uint16_t* grad,
                    const uint16_t* query, const uint16_t* key, const uint16_t* value,
-                   const uint16_t* all_probabilities, const Head& head, const Problem& problem, Scratch& scratch);
+                   const uint16_t* all_probabilities, const Head& head, const Problem& problem,
+                   Scratch<uint16_t>& scratch);
 
 }  // namespace distilburn

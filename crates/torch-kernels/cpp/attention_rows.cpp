@@ -8,7 +8,15 @@
 #include "exponential.h"
 #include "simd.h"
 
-DISTILBURN_CLONES void distilburn::softmax_row(uint16_t* probabilities, float* row, int64_t length, int64_t width, float scale) {
+namespace {
+
+using namespace distilburn;
+
+DISTILBURN_INLINE void put(uint16_t* out, float value) { *out = narrow(value); }
+DISTILBURN_INLINE void put(float* out, float value) { *out = value; }
+
+template <class T>
+DISTILBURN_INLINE void softmax(T* probabilities, float* row, int64_t length, int64_t width, float scale) {
   std::fill(row + length, row + width, -std::numeric_limits<float>::infinity());
   float lanes[kRows];
   for (int64_t lane = 0; lane < kRows; ++lane) lanes[lane] = row[lane];
@@ -30,11 +38,25 @@ DISTILBURN_CLONES void distilburn::softmax_row(uint16_t* probabilities, float* r
   float sum = 0.0f;
   for (const float lane : lanes) sum += lane;
   const float inverse = 1.0f / sum;
-  for (int64_t i = 0; i < length; ++i) probabilities[i] = narrow(row[i] * inverse);
+  for (int64_t i = 0; i < length; ++i) put(probabilities + i, row[i] * inverse);
+}
+
+}  // namespace
+
+DISTILBURN_CLONES void distilburn::softmax_row(uint16_t* probabilities, float* row, int64_t length, int64_t width, float scale) {
+  softmax(probabilities, row, length, width, scale);
+}
+
+DISTILBURN_CLONES void distilburn::softmax_row(float* probabilities, float* row, int64_t length, int64_t width, float scale) {
+  softmax(probabilities, row, length, width, scale);
 }
 
 DISTILBURN_CLONES void distilburn::drop_row(uint16_t* out, const uint16_t* in, const float* factors, int64_t count) {
   for (int64_t i = 0; i < count; ++i) out[i] = narrow(widen(in[i]) * factors[i]);
+}
+
+DISTILBURN_CLONES void distilburn::drop_row(float* out, const float* in, const float* factors, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i] = in[i] * factors[i];
 }
 
 DISTILBURN_CLONES void distilburn::softmax_row_backward(uint16_t* out, float* grad, const uint16_t* probabilities,

@@ -11,6 +11,10 @@ namespace distilburn {
 void product(float* out, const uint16_t* left, int64_t left_stride, const uint16_t* right, int64_t rows,
              int64_t columns, int64_t inner, bool adds);
 
+// The same of f32, `right` as it is.
+void product(float* out, const float* left, int64_t left_stride, const float* right, int64_t rows, int64_t columns,
+             int64_t inner, bool adds);
+
 // Gives back at its end what products take of the thread's hardware (AMX's tiles).
 struct Products {
   Products() = default;

@@ -4,6 +4,7 @@
 #include "pack.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "aligned.h"
 #include "avx512.h"
@@ -48,6 +49,18 @@ struct AlongColumns {
   }
 };
 
+// Elements of f32, which are as wide as a pair.
+struct Whole {
+  const float* rows;
+  int64_t stride;
+
+  uint32_t at(int64_t row, int64_t column) const {
+    uint32_t bits;
+    std::memcpy(&bits, rows + row * stride + column, sizeof bits);
+    return bits;
+  }
+};
+
 #if defined(__x86_64__)
 
 // 32 elements from two places.
@@ -75,6 +88,10 @@ template <class T>
 DISTILBURN_AVX512 inline __m512i pairs(const AlongRows<T>& from, int64_t row, int64_t column) {
   const T* first = from.rows + row * from.stride + 2 * column;
   return elements(first, first + 16);
+}
+
+DISTILBURN_AVX512 inline __m512i pairs(const Whole& from, int64_t row, int64_t column) {
+  return _mm512_loadu_si512(from.rows + row * from.stride + column);
 }
 
 // 16 × 16 pairs from (row, column), to (column, row): unpacking transposes 4 × 4 of them in each quarter of the
@@ -194,6 +211,11 @@ void distilburn::pack_transposed(uint16_t* out, int64_t width, const uint16_t* r
 void distilburn::pack_transposed(uint16_t* out, int64_t width, const float* rows, int64_t stride, int64_t count,
                                  int64_t columns) {
   transpose_pairs(as_pairs(out), width, AlongRows<float>{rows, stride}, count, count, columns / 2);
+}
+
+void distilburn::pack_transposed(float* out, int64_t width, const float* rows, int64_t stride, int64_t count,
+                                 int64_t columns) {
+  transpose_pairs(reinterpret_cast<uint32_t*>(out), width, Whole{rows, stride}, count, count, columns);
 }
 
 void distilburn::transpose(uint16_t* out, int64_t out_stride, const uint16_t* rows, int64_t stride, int64_t count,

@@ -17,6 +17,9 @@ void pack_transposed(uint16_t* out, int64_t width, const uint16_t* rows, int64_t
                      int64_t columns);
 void pack_transposed(uint16_t* out, int64_t width, const float* rows, int64_t stride, int64_t count, int64_t columns);
 
+// A transpose of f32, (columns, width), of which the first `count` of each row are written.
+void pack_transposed(float* out, int64_t width, const float* rows, int64_t stride, int64_t count, int64_t columns);
+
 // The transpose as it is, (columns, count), `out_stride` elements from row to row. Zeros stand in for a last odd row.
 void transpose(uint16_t* out, int64_t out_stride, const uint16_t* rows, int64_t stride, int64_t count, int64_t columns);
 

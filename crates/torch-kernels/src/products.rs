@@ -59,7 +59,13 @@ pub(crate) fn cpu_multiplies(kind: Kind) -> bool {
 /// Whether the products of `cpp/brgemm.cpp` come out right here: those of LibTorch do, and a small one was tried.
 pub(crate) fn blocks_multiply() -> bool {
     static BRGEMM: OnceLock<bool> = OnceLock::new();
-    cpu_multiplies(Kind::BFloat16) && *BRGEMM.get_or_init(ffi::brgemm_multiplies)
+    cpu_multiplies(Kind::BFloat16) && *BRGEMM.get_or_init(|| ffi::brgemm_multiplies(false))
+}
+
+/// The same of f32.
+pub(crate) fn f32_blocks_multiply() -> bool {
+    static BRGEMM: OnceLock<bool> = OnceLock::new();
+    *BRGEMM.get_or_init(|| ffi::brgemm_multiplies(true))
 }
 
 /// Whether the products of `cpp/quantized.cpp` come out right here: a small one was tried.

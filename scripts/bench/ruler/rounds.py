@@ -60,12 +60,12 @@ def print_table(measured: dict[str, list[dict]], to: str = OWN):
         print(f"| {name} | {seconds:.3f} | {spread(ratios(measured, name, to))} | {anonymous:.0f} | {rss:.0f} |")
 
 
-def times_as_long(measured: dict[str, list[dict]], references: list[str], bound: float) -> bool:
-    """Whether the fastest of the references takes at least `bound` times as long as distilburn; says so."""
+def times_as_long(measured: dict[str, list[dict]], references: list[str], bound: float, to: str = OWN) -> bool:
+    """Whether the fastest of the references takes at least `bound` times as long as `to`; says so."""
     name = fastest(measured, references)
-    found = ratios(measured, name)
+    found = ratios(measured, name, to)
     met = statistics.median(found) >= bound
-    print(f"\n{name}: {spread(found)} times as long as {OWN}, at least {bound:g} wanted: {verdict(met)}.")
+    print(f"\n{name}: {spread(found)} times as long as {to}, at least {bound:g} wanted: {verdict(met)}.")
     return met
 
 
@@ -87,7 +87,7 @@ def circumstances(args) -> str:
 def cpu() -> str:
     lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     flags = next(line for line in lines if line.startswith("flags")).split()
-    names = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
+    names = [name for name in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16") if name in flags]
     model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     return f"{model} ({', '.join(names)})"
 

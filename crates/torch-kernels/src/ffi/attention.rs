@@ -1,4 +1,4 @@
-//! Attention on the host, of bfloat16.
+//! Attention on the host.
 
 use std::ffi::c_char;
 
@@ -9,7 +9,7 @@ use super::{check, pointer};
 use crate::kernels::{AttentionOptions, Sequence};
 
 unsafe extern "C" {
-    fn distilburn_brgemm_multiplies() -> bool;
+    fn distilburn_brgemm_multiplies(of_f32: bool) -> bool;
     fn distilburn_bf16_is_fast() -> bool;
     fn distilburn_attention_forward(
         out: *mut C_tensor,
@@ -86,10 +86,10 @@ impl Division {
     }
 }
 
-/// Whether [`attention_forward`] and [`attention_backward`] can run here: a small product, tried.
-pub(crate) fn brgemm_multiplies() -> bool {
-    // SAFETY: takes nothing, and C++ catches whatever the product throws.
-    unsafe { distilburn_brgemm_multiplies() }
+/// Whether the products of [`attention_forward`] can run here, of f32 or of bfloat16: a small one, tried.
+pub(crate) fn brgemm_multiplies(of_f32: bool) -> bool {
+    // SAFETY: takes a flag, and C++ catches whatever the product throws.
+    unsafe { distilburn_brgemm_multiplies(of_f32) }
 }
 
 /// Whether this processor, which has instructions for bfloat16, multiplies it faster than f32.
@@ -98,13 +98,13 @@ pub(crate) fn bf16_is_fast() -> bool {
     unsafe { distilburn_bf16_is_fast() }
 }
 
-/// The output, of the shape of `query` (tokens, dim), and into `probabilities` those of all sequences in one row.
+/// The output, of the shape of `query` (tokens, dim), of f32 or bfloat16; rows of `query`, `key` and `value` may stand apart. Into `probabilities` go those of all sequences, in one row.
 pub(crate) fn attention_forward(
     [query, key, value]: [&Tensor; 3],
     division: &Division,
     probabilities: Option<&Tensor>,
 ) -> Tensor {
-    let out = query.empty_like();
+    let out = query.new_empty(query.size(), (query.kind(), query.device()));
     // SAFETY: all tensors are live, and nobody else has `out`. C++ checks every tensor's device, layout, type and size,
     // the values of the lists in `division`, and that they fit the tensors; `as_batch` checks the lists' lengths.
     check(unsafe {
@@ -199,15 +199,21 @@ mod tests {
     fn tensors_that_are_not_what_attention_reads_are_refused() {
         let (fine, fitting) = (zeros(&[7, 8]), division([0, 3, 7], [0, 9, 25]));
         let wide = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+        let halves = fine.to_kind(Kind::Half);
         for (query, probabilities, said) in [
-            (&fine, zeros(&[24]), "as many probabilities"),
-            (&fine, wide(&[25]), "host, contiguous, bfloat16"),
-            (&fine, zeros(&[50]).slice(0, 0, 50, 2), "host, contiguous, bfloat16"),
-            (&wide(&[7, 8]), zeros(&[25]), "host, contiguous, bfloat16"),
-            (&zeros(&[8, 7]).tr(), zeros(&[25]), "host, contiguous, bfloat16"),
-            (&zeros(&[7, 9]), zeros(&[25]), "an even number of columns"),
+            (&fine, zeros(&[24]), ["as many probabilities"; 2]),
+            (&fine, wide(&[25]), ["host, contiguous, BFloat16"; 2]),
+            (&fine, zeros(&[50]).slice(0, 0, 50, 2), ["host, contiguous, BFloat16"; 2]),
+            (&wide(&[7, 8]), zeros(&[25]), ["host, contiguous, Float", "host, contiguous, BFloat16"]),
+            (&halves, zeros(&[25]), ["bfloat16 or float", "host, contiguous, BFloat16"]),
+            (
+                &zeros(&[8, 7]).tr(),
+                zeros(&[25]),
+                ["rows of neighbouring columns", "host, contiguous, BFloat16"],
+            ),
+            (&zeros(&[7, 9]), zeros(&[25]), ["an even number of columns"; 2]),
         ] {
-            for refusal in refusals(&fitting, query, &probabilities) {
+            for (refusal, said) in refusals(&fitting, query, &probabilities).iter().zip(said) {
                 assert!(refusal.contains(said), "expected {said}: {refusal}");
             }
         }

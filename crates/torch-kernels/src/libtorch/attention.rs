@@ -1,4 +1,4 @@
-//! Attention: of bfloat16 on the host by `cpp/attention.cpp`, on CUDA all sequences at once, elsewhere a sequence at a time.
+//! Attention: of bfloat16 on the host (and of f32 forward) by `cpp/attention.cpp`, on CUDA all sequences at once, elsewhere a sequence at a time.
 
 mod by_sequence;
 mod varlen;
@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 use crate::ffi::{self, Division, Varlen};
 use crate::kernels::AttentionOptions;
 use crate::path::on_host;
-use crate::products::blocks_multiply;
+use crate::products::{blocks_multiply, f32_blocks_multiply};
 
 /// The output alone.
 pub(super) fn infer(qkv: [&Tensor; 3], options: &AttentionOptions) -> Tensor {
@@ -17,13 +17,26 @@ pub(super) fn infer(qkv: [&Tensor; 3], options: &AttentionOptions) -> Tensor {
     if let Kernel::Varlen(kernel) = kernel {
         return varlen::forward(kernel, qkv, &sequences, options).0;
     }
-    match kernel {
-        Kernel::Host => {
-            let qkv = qkv.map(Tensor::contiguous);
-            ffi::attention_forward(qkv.each_ref(), &Division::new(&sequences, options), None)
-        }
-        _ => by_sequence::infer(qkv, &sequences, options),
+    if kernel == Kernel::Host || in_f32_blocks(qkv[0], options) {
+        let contiguous =
+            qkv.map(|tensor| if in_rows(&qkv) { tensor.shallow_clone() } else { tensor.contiguous() });
+        return ffi::attention_forward(contiguous.each_ref(), &Division::new(&sequences, options), None);
     }
+    by_sequence::infer(qkv, &sequences, options)
+}
+
+/// Whether the forward pass of `cpp/attention.cpp` takes these in f32.
+fn in_f32_blocks(query: &Tensor, options: &AttentionOptions) -> bool {
+    let d_head = query.size()[1] as usize / options.n_heads;
+    on_host(query) && query.kind() == Kind::Float && d_head.is_multiple_of(2) && f32_blocks_multiply()
+}
+
+/// Whether the rows of all three stand equally far apart, as those of one product do.
+fn in_rows(qkv: &[&Tensor; 3]) -> bool {
+    let stride = qkv[0].stride();
+    let in_rows =
+        |tensor: &&Tensor| tensor.stride() == stride && stride[1] == 1 && stride[0] >= tensor.size()[1];
+    qkv.iter().all(in_rows)
 }
 
 /// The output, and what [`backward`] takes besides: the probabilities of all sequences in one row, or what a kernel for all of
@@ -38,11 +51,10 @@ pub(super) fn forward(qkv: [&Tensor; 3], options: &AttentionOptions) -> (Tensor,
     let qkv = qkv.each_ref();
     let count = sequences.last().map_or(0, |sequence| sequence.probabilities.end);
     let probabilities = Tensor::empty([count as i64], (qkv[0].kind(), qkv[0].device()));
-    let out = match kernel {
-        Kernel::Host => {
-            ffi::attention_forward(qkv, &Division::new(&sequences, options), Some(&probabilities))
-        }
-        _ => by_sequence::forward(qkv, &probabilities, &sequences, options),
+    let out = if kernel == Kernel::Host || in_f32_blocks(qkv[0], options) {
+        ffi::attention_forward(qkv, &Division::new(&sequences, options), Some(&probabilities))
+    } else {
+        by_sequence::forward(qkv, &probabilities, &sequences, options)
     };
     (out, vec![probabilities])
 }

@@ -4,6 +4,7 @@
 
 mod attention;
 mod device_path;
+mod packed;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use distilburn_torch_kernels as kernels;

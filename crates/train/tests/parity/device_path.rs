@@ -153,7 +153,7 @@ fn operations(batch_size: usize) -> BTreeMap<String, usize> {
     let features: Vec<_> = (0..batch_size).map(feature).collect();
     let step = Step { dropout: Some((7, 0)), ..Step::plain(vec![&features], Autocast::BF16) };
     on_device_path(|| {
-        let copies = model.copies(Autocast::BF16);
+        let mut copies = model.copies(Autocast::BF16);
         let mut optimizer = AdamW::new(model.parameters(), config.n_layers, settings);
         let ((), operations) = counted(|| {
             let (_, gradients) = train_step(&model, copies.as_ref(), &step);

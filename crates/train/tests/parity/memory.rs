@@ -39,7 +39,7 @@ fn trained(
     let batches = reference.batches();
     let features: Vec<_> = batches.iter().map(Batch::features).collect();
     let mut optimizer = AdamW::new(model.parameters(), model.config().n_layers, reference.optimizer());
-    let copies = model.copies(step(&features[0], 0).autocast);
+    let mut copies = model.copies(step(&features[0], 0).autocast);
     let losses = (0..20).map(|number| {
         let step = step(&features[number % features.len()], number as u64);
         let (loss, gradients) = train_step(&model, copies.as_ref(), &step);
