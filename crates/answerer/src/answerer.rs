@@ -13,9 +13,6 @@ use squad::{
 use crate::Error;
 use crate::pipeline::{Run, answer_all};
 
-/// Tokens of a batch: some 25 windows of SQuAD.
-pub(crate) const BATCH_TOKENS: usize = 4096;
-
 /// How a model is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
@@ -174,7 +171,13 @@ impl Answerer {
         self.positions
     }
 
-    /// "fp32", "bf16" or "fp16".
+    /// How many tokens a batch is best made of.
+    #[must_use]
+    pub fn batch_tokens(&self) -> usize {
+        self.predictor.batch_tokens()
+    }
+
+    /// "fp32", "bf16", "fp16" or "int8".
     #[must_use]
     pub fn precision(&self) -> &'static str {
         self.precision
@@ -256,7 +259,7 @@ impl Answerer {
         answer_all(
             &self.predictor,
             windows,
-            BATCH_TOKENS,
+            self.batch_tokens(),
             |windows| {
                 let (_, key, context) = &*windows[0].0.of;
                 (key.clone(), self.select(context, windows))

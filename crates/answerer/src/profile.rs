@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use artifact::ProfileRow;
 
 use crate::Error;
-use crate::answerer::{Answerer, BATCH_TOKENS};
+use crate::answerer::Answerer;
 use crate::pipeline::{Run, answer_all};
 
 /// Questions whose windows are prepared for the model alone.
@@ -80,7 +80,7 @@ impl Answerer {
             windows.iter().map(|(ready, _)| ready.window.input_ids.len()).sum()
         };
         let mut done = Done::default();
-        answer_all(&self.predictor, windows, BATCH_TOKENS, tokens, |tokens| {
+        answer_all(&self.predictor, windows, self.batch_tokens(), tokens, |tokens| {
             done.add(tokens, start);
             Ok::<(), Infallible>(())
         })

@@ -32,7 +32,12 @@ pub struct Predictor {
     /// Batches that run at once, and threads of each.
     workers: usize,
     threads_each: usize,
+    batch_tokens: usize,
 }
+
+/// Tokens of a batch on a CPU, where more than fits its cache is slower, and on a GPU.
+const CPU_BATCH_TOKENS: usize = 1024;
+const GPU_BATCH_TOKENS: usize = 4096;
 
 /// Each holds the activations of a batch: some 130 MB for 32 features of DistilBERT-base.
 const MOST_WORKERS: usize = 4;
@@ -43,8 +48,9 @@ impl Predictor {
     pub fn new(model: &DistilBertForQuestionAnswering, runtime: &Runtime) -> Self {
         let autocast = runtime.autocast();
         let threads = runtime.threads();
-        let threads_each =
-            if runtime.device_name() == "cpu" { threads.div_ceil(MOST_WORKERS) } else { threads };
+        let on_cpu = runtime.device_name() == "cpu";
+        let threads_each = if on_cpu { threads.div_ceil(MOST_WORKERS) } else { threads };
+        let batch_tokens = if on_cpu { CPU_BATCH_TOKENS } else { GPU_BATCH_TOKENS };
         let workers = threads / threads_each;
         let int8 = runtime.precision() == Precision::Int8;
         let model = model.valid();
@@ -54,13 +60,19 @@ impl Predictor {
                 "int8 takes layers of multiples of 32 inputs and outputs: this model runs in fp32"
             );
         }
-        Self { model: autocast.narrow(model), autocast, copies, workers, threads_each }
+        Self { model: autocast.narrow(model), autocast, copies, workers, threads_each, batch_tokens }
     }
 
     /// How many batches run best at once.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// How many tokens a batch is best made of.
+    #[must_use]
+    pub fn batch_tokens(&self) -> usize {
+        self.batch_tokens
     }
 
     /// Makes the calling thread one of [`Self::workers`], with its share of the threads.

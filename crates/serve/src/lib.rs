@@ -76,9 +76,9 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {
-    /// Maximum tokens in a batch; a batch starts when a worker is free, full or not
-    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = positive())]
-    max_batch_tokens: usize,
+    /// Maximum tokens in a batch; a batch starts when a worker is free, full or not [default: 1024 on a CPU, 4096 on a GPU]
+    #[arg(long, value_name = "N", value_parser = positive())]
+    max_batch_tokens: Option<usize>,
 
     /// Maximum tokens waiting for the model, counting the next four windows of each request; further requests get 429
     #[arg(long, value_name = "N", default_value_t = 6144, value_parser = positive())]

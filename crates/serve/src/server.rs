@@ -124,7 +124,7 @@ fn load(options: &Options, app: Arc<App>) -> thread::JoinHandle<Result<(), answe
         let answerer = answerer::open_model(model.as_deref(), &common, "serve")?;
         let info = info(&answerer, model.as_deref(), limits);
         let queue = QueueLimits {
-            batch: limits.max_batch_tokens,
+            batch: limits.max_batch_tokens.unwrap_or_else(|| answerer.batch_tokens()),
             queued: limits.max_queued_tokens,
             request: limits.max_request_tokens,
         };
@@ -150,7 +150,7 @@ fn info(answerer: &answerer::Answerer, model: Option<&str>, limits: Limits) -> I
         doc_stride: usage.windows.doc_stride,
         max_answer_length: usage.spans.max_answer_length,
         no_answer: usage.no_answer,
-        max_batch_tokens,
+        max_batch_tokens: max_batch_tokens.unwrap_or_else(|| answerer.batch_tokens()),
         max_queued_tokens,
         max_request_tokens,
         max_requests,
