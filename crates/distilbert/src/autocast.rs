@@ -24,12 +24,13 @@ impl Autocast {
     /// Matrix multiplications in float16; its gradients need a scaled loss.
     pub const FP16: Self = Self { compute: DType::F16 };
 
-    /// Brings the linear layers' parameters to the compute type, where every pass would otherwise bring them first.
-    pub(crate) fn narrow<M: Module>(self, model: M) -> M {
-        if self.compute == DType::F32 {
+    /// Brings the linear layers' parameters to the compute type, where every pass would otherwise bring them first. Weights that
+    /// are `packed` give their memory back: products read the packed ones.
+    pub(crate) fn narrow<M: Module>(self, model: M, packed: bool) -> M {
+        if self.compute == DType::F32 && !packed {
             return model;
         }
-        model.map(&mut Narrow { path: Vec::new(), compute: self.compute.into() })
+        model.map(&mut Narrow { path: Vec::new(), compute: self.compute.into(), packed })
     }
 
     pub(crate) fn dtype(self) -> DType {
@@ -78,6 +79,7 @@ impl Autocast {
 struct Narrow {
     path: Vec<String>,
     compute: FloatDType,
+    packed: bool,
 }
 
 impl ModuleMapper for Narrow {
@@ -91,7 +93,11 @@ impl ModuleMapper for Narrow {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let layer = self.path.iter().rev().nth(1).map_or("", String::as_str);
-        if layer.ends_with("_lin") || matches!(layer, "lin1" | "lin2" | "qa_outputs") {
+        let in_block = layer.ends_with("_lin") || matches!(layer, "lin1" | "lin2");
+        if in_block && self.packed && D == 2 {
+            // The shape alone: products assert it.
+            param.map(|value| Tensor::<D>::zeros([1; D], &value.device()).expand(value.dims()))
+        } else if in_block || layer == "qa_outputs" {
             param.map(|value| value.cast(self.compute))
         } else {
             param
@@ -135,7 +141,7 @@ mod tests {
     fn narrowing_takes_the_linear_layers_and_changes_no_bit_of_the_logits() {
         let batch = PackedBatch::pack(&[&[1, 5, 9, 3, 2], &[1, 7, 2]]);
         for autocast in [Autocast::FP32, Autocast::BF16, Autocast::FP16] {
-            let (model, narrowed) = (tiny_model(), autocast.narrow(tiny_model()));
+            let (model, narrowed) = (tiny_model(), autocast.narrow(tiny_model(), false));
             let mut parameters = Narrowed::default();
             narrowed.visit(&mut parameters);
             // Six layers of a block and the head, weight and bias.

@@ -60,7 +60,8 @@ impl Predictor {
                 "int8 takes layers of multiples of 32 inputs and outputs: this model runs in fp32"
             );
         }
-        Self { model: autocast.narrow(model), autocast, copies, workers, threads_each, batch_tokens }
+        let model = autocast.narrow(model, copies.is_some());
+        Self { model, autocast, copies, workers, threads_each, batch_tokens }
     }
 
     /// How many batches run best at once.
@@ -225,6 +226,23 @@ mod tests {
         batches().iter().flat_map(|batch| predictor.logits(batch)).collect()
     }
 
+    /// Whatever of the model's own weights is given up.
+    #[test]
+    fn weights_packed_once_change_no_bit_of_the_logits() {
+        let model = model_of(64, 96);
+        for (precision, autocast) in [("fp32", Autocast::FP32), ("bf16", Autocast::BF16)] {
+            let expected = batches().into_iter().flat_map(|batch| {
+                let logits = model.forward(&PackedBatch::pack(&batch), autocast, Mode::Inference);
+                logits.into_data().try_to_vec::<f32>().unwrap()
+            });
+            let found = logits(&model, precision).into_iter().flat_map(|one| {
+                let pairs = one.start_logits.into_iter().zip(one.end_logits);
+                pairs.flat_map(|(start, end)| [start, end]).collect::<Vec<_>>()
+            });
+            assert!(found.eq(expected), "{precision}");
+        }
+    }
+
     #[test]
     fn int8_moves_logits_a_little_and_not_with_what_else_is_in_the_batch() {
         if !torch_kernels::cpu_multiplies_int8() {
@@ -274,7 +292,7 @@ mod tests {
     fn logits_do_not_depend_on_what_else_is_in_the_batch() {
         for (autocast, tolerance) in OF_THE_BATCH {
             let mut predictor = Predictor::new(&tiny_model(), &Runtime::cpu_fp32(2).unwrap());
-            predictor.model = autocast.narrow(predictor.model);
+            predictor.model = autocast.narrow(predictor.model, false);
             predictor.autocast = autocast;
             for batch in batches() {
                 for (features, together) in batch.iter().zip(predictor.logits(&batch)) {

@@ -1,4 +1,4 @@
-// Self-attention within each sequence of a packed batch on the host: in bfloat16, forward and backward, and in f32, forward.
+// Self-attention within each sequence of a packed batch on the host: forward in bfloat16 and f32, backward in bfloat16.
 //
 // Queries, keys, values and outputs are (tokens, dim), a head being d_head neighbouring columns. A thread takes a whole
 // head of a sequence, whose scores stay in its cache: blocks of kRows queries against all keys, products accumulated in f32
@@ -79,7 +79,8 @@ void check(const Batch& batch, const at::Tensor& query) {
 }
 
 void check(const at::Tensor& tensor, at::ScalarType type) {
-  TORCH_CHECK(tensor.is_cpu() && tensor.is_contiguous() && tensor.scalar_type() == type, "attention: host, contiguous, ", type);
+  TORCH_CHECK(tensor.is_cpu() && tensor.is_contiguous() && tensor.scalar_type() == type,
+              "attention: host, contiguous, ", type);
 }
 
 void check(const at::Tensor& tensor, const at::Tensor& like, at::ScalarType type) {
