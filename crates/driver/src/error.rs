@@ -197,7 +197,9 @@ impl ExitKind for Error {
             Self::Stage(error) => error.exit_code(),
             Self::Artifact(error) => error.exit_code(),
             Self::Analysis(error) => match error.as_ref() {
-                analysis::Error::NotASlice { .. } => 2,
+                analysis::Error::NotASlice { .. }
+                | analysis::Error::UnknownSlicing { .. }
+                | analysis::Error::UnknownValue { .. } => 2,
                 analysis::Error::Artifact(error) => error.exit_code(),
                 _ => 3,
             },

@@ -21,10 +21,12 @@ const AROUND: usize = 60;
 /// `distilburn errors`
 pub(crate) fn print(options: &ErrorsOptions) -> Result<(), Error> {
     let workspace = Workspace::open(&options.common.settings, &[])?;
+    let slices = options.slice.iter().map(|slice| slice.parse()).collect::<Result<Vec<Slice>, _>>()?;
+    let own = &workspace.settings().report.slices;
+    slices.iter().try_for_each(|slice| slice.check(own.keys().map(String::as_str)))?;
     let evaluation = Evaluation::find(&workspace, options.model.as_deref(), "errors")?;
     let split = options.split.unwrap_or_else(|| evaluation.split());
     let (questions, contexts) = evaluation.questions(split)?;
-    let slices = options.slice.iter().map(|slice| slice.parse()).collect::<Result<Vec<Slice>, _>>()?;
     for slice in &slices {
         if !questions.iter().any(|question| question.slices.contains(slice)) {
             return Err(Error::EmptySlice { slice: slice.to_string(), split });
