@@ -75,17 +75,17 @@ impl Slice {
             OWN => own,
             SCRIPT if self.value == NO_SCRIPT || Script::from_full_name(&self.value).is_some() => return Ok(()),
             ARTICLE => return Ok(()),
-            name => match SLICINGS.iter().find(|slicing| slicing.name == name) {
-                Some(slicing) => slicing.values.to_vec(),
-                None => {
+            name => {
+                let Some(slicing) = SLICINGS.iter().find(|slicing| slicing.name == name) else {
                     let known = SLICINGS.iter().map(|slicing| slicing.name).chain([AUDIT, OWN]);
                     return Err(Error::UnknownSlicing {
                         slice: self.to_string(),
                         slicing: self.slicing.clone(),
                         known: known.collect::<Vec<_>>().join(", "),
                     });
-                }
-            },
+                };
+                slicing.values.to_vec()
+            }
         };
         if values.contains(&self.value.as_str()) {
             return Ok(());

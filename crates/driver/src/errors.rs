@@ -50,6 +50,7 @@ pub(crate) fn print(options: &ErrorsOptions) -> Result<(), Error> {
         let summary = json!({
             "evaluation": evaluation.artifact.manifest.fingerprint,
             "split": split.as_str(),
+            "temperature": evaluation.temperature(split),
             "questions": total,
             "wrong": wrong.len(),
             "categories": counts(&wrong).into_iter().map(|(category, count)| (category.name(), count)).collect::<BTreeMap<_, _>>(),
@@ -76,8 +77,14 @@ fn to_text(
     contexts: &Contexts,
     top: usize,
 ) -> String {
+    let confidences = match evaluation.temperature(split) {
+        Some(temperature) => {
+            format!("confidences are calibrated, as `ask` shows them: scores are divided by {temperature:.2}")
+        }
+        None => "confidences are not calibrated: this evaluation fitted no temperature".to_owned(),
+    };
     let mut text = format!(
-        "{}: {} of {} {split} questions are answered wrongly\n\n",
+        "{}: {} of {} {split} questions are answered wrongly\n{confidences}\n\n",
         evaluation.name(),
         grouped(wrong.len() as u64),
         grouped(total as u64)
