@@ -46,6 +46,29 @@ fn a_second_run_does_nothing_and_says_so() {
 }
 
 #[test]
+fn a_required_slice_that_does_not_exist_is_refused_before_any_stage_runs() {
+    let bench = Bench::new();
+    fs::write(bench.path("pipeline.toml"), "[report]\nslices = { mine = \"ids.txt\" }\n").unwrap();
+    fs::write(bench.path("ids.txt"), "a\n").unwrap();
+    for (slice, what) in [
+        ("sliceThatDoesNotExist", "expected a slice such as"),
+        ("sliceThatDoesNotExist=1", "the slicings are question_word, answer_type"),
+        ("question_word=whither", "its values are what, which"),
+        ("own=yours", "`report.slices` names mine"),
+        ("audit=nothing", "its values are"),
+    ] {
+        for more in ["", " --dry-run"] {
+            let said = bench.run(&format!("distilburn run --require f1[{slice}]=60{more}"));
+            assert!(said.code == Some(2) && said.stderr.contains(what), "{slice}: {said:?}");
+        }
+    }
+    assert!(!bench.path("artifacts").exists(), "a stage has run");
+    // It exists, and only the data can tell whether it is empty.
+    let said = bench.run("distilburn run --require f1[own=mine]=0 --dry-run");
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
+#[test]
 fn a_training_setting_reruns_train_and_what_follows_only() {
     let bench = Bench::new();
     assert_eq!(ran(&bench.json("distilburn run --json")), STAGES);

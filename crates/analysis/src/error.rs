@@ -14,6 +14,16 @@ pub enum Error {
     #[diagnostic(help("write the name of a slicing, `=` and one of its values"))]
     NotASlice { found: String },
 
+    /// A slicing that does not exist.
+    #[error("{slice} is not a slice: there is no slicing named {slicing:?}")]
+    #[diagnostic(help("the slicings are {known}"))]
+    UnknownSlicing { slice: String, slicing: String, known: String },
+
+    /// A value that no question can have.
+    #[error("{slice} is not a slice: {slicing} never has the value {value:?}")]
+    #[diagnostic(help("{remedy}"))]
+    UnknownValue { slice: String, slicing: String, value: String, remedy: String },
+
     /// A file of ids that cannot be read.
     #[error("the slice {name:?} of report.slices cannot be read from {}", path.display())]
     #[diagnostic(help("name a text file with one question id per line"))]

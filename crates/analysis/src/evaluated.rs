@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use artifact::{
-    Artifact, Contexts, Examples, Feature, Features, Finding, Prediction, Predictions, SplitName, file_name,
+    Artifact, Candidate, Contexts, EvaluateMetrics, Examples, Feature, Features, Finding, Manifest,
+    Prediction, Predictions, SplitName, file_name,
 };
 use squad::LabelledAnswer;
 
@@ -23,11 +24,14 @@ pub struct EvaluatedQuestion {
     pub article: String,
     /// Texts, and the character of the context at which each begins.
     pub ground_truths: Vec<(String, i32)>,
+    /// Its candidates' probabilities are calibrated.
     pub prediction: Prediction,
     /// Before fine-tuning.
     pub base: Prediction,
-    /// The probability that the model gives its answer, 0 to 1.
+    /// The probability that the model gives its answer, 0 to 1: calibrated with [`temperature`], as `ask` shows it.
     pub confidence: f64,
+    /// The same before calibration.
+    pub uncalibrated: f64,
     pub slices: Vec<Slice>,
     /// The category of a wrong answer.
     pub category: Option<Category>,
@@ -39,6 +43,15 @@ pub struct Inputs<'a> {
     pub evaluate: &'a Artifact,
     pub ingest: &'a Artifact,
     pub features: &'a Artifact,
+}
+
+/// The temperature that calibrates the confidences of a split: evaluate fitted it, and an exported model answers with it.
+/// None if the model has diverged, or its evaluation is too old to have one.
+#[must_use]
+pub fn temperature(evaluate: &Manifest, split: SplitName) -> Option<f64> {
+    let EvaluateMetrics { validation, test } = EvaluateMetrics::of(evaluate).ok()?;
+    let scores = if split == SplitName::Test { test? } else { validation };
+    Some(scores.calibration?.temperature)
 }
 
 /// The questions of `split`, in the order of the data, and their contexts.
@@ -61,6 +74,7 @@ pub fn evaluated(
     predictions.check_length(examples.len())?;
     base.check_length(examples.len())?;
 
+    let temperature = temperature(&evaluate.manifest, split);
     let findings = Findings::read(&ingest.file(file_name::AUDIT)?, split, &examples)?;
     let mut windows = features.iter().peekable();
     let mut questions = Vec::with_capacity(examples.len());
@@ -76,7 +90,11 @@ pub fn evaluated(
             .iter()
             .map(|answer| LabelledAnswer { start: answer.start, text: answer.text })
             .collect();
-        let (prediction, base) = (predictions.get(index), base.get(index));
+        let (mut prediction, base) = (predictions.get(index), base.get(index));
+        let uncalibrated = confidence(&prediction);
+        if let Some(temperature) = temperature {
+            calibrate(&mut prediction.n_best, temperature);
+        }
         let category = (prediction.exact_match < 1.0).then(|| {
             Category::of(&WrongAnswer {
                 context: context.context,
@@ -98,6 +116,7 @@ pub fn evaluated(
             article: context.title.to_owned(),
             ground_truths: labelled.iter().map(|answer| (answer.text.to_owned(), answer.start)).collect(),
             confidence: confidence(&prediction),
+            uncalibrated,
             slices: slices(&SlicedQuestion {
                 question: example.question,
                 context: context.context,
@@ -164,10 +183,64 @@ fn holds(window: &Feature<'_>, answer: &LabelledAnswer<'_>) -> bool {
     first.0 <= start && end <= last.1
 }
 
+/// Replaces the probabilities by the softmax over scores / `temperature`, as [`squad::SpanPrediction::set_temperature`]
+/// does when the model answers.
+fn calibrate(n_best: &mut [Candidate], temperature: f64) {
+    let greatest = n_best.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
+    let weight = |candidate: &Candidate| ((candidate.score - greatest) / temperature).exp();
+    let weights: f64 = n_best.iter().map(weight).sum();
+    for candidate in n_best {
+        candidate.probability = weight(candidate) / weights;
+    }
+}
+
 /// The probability of the chosen candidate. Because of the threshold, others may be more probable.
 fn confidence(prediction: &Prediction) -> f64 {
-    let is_chosen = |candidate: &&artifact::Candidate| {
+    let is_chosen = |candidate: &&Candidate| {
         candidate.start_char == prediction.start_char && candidate.end_char == prediction.end_char
     };
     prediction.n_best.iter().find(is_chosen).map_or(0.0, |candidate| candidate.probability)
+}
+
+#[cfg(test)]
+mod tests {
+    use squad::{SpanCandidate, SpanPrediction};
+
+    use super::*;
+
+    #[test]
+    fn calibrated_probabilities_are_those_that_an_exported_model_answers_with() {
+        const TEMPERATURE: f64 = 0.4;
+        let scores = [3.0, 2.5, 1.0, -7.5];
+        let candidate = |score| Candidate {
+            text: String::new(),
+            start_char: 0,
+            end_char: 1,
+            score,
+            probability: 0.25,
+        };
+        let mut n_best: Vec<Candidate> = scores.into_iter().map(candidate).collect();
+        calibrate(&mut n_best, TEMPERATURE);
+
+        let candidate = |score| SpanCandidate {
+            text: String::new(),
+            start_char: 0,
+            end_char: 1,
+            score,
+            probability: 0.25,
+        };
+        let mut asked = SpanPrediction {
+            text: String::new(),
+            start_char: 0,
+            end_char: 1,
+            score: scores[0],
+            null_score: None,
+            n_best: scores.into_iter().map(candidate).collect(),
+        };
+        asked.set_temperature(TEMPERATURE);
+        let expected = asked.n_best.iter().map(|candidate| candidate.probability);
+        assert!(n_best.iter().map(|candidate| candidate.probability).eq(expected));
+        // 1 / (1 + e^-1.25 + e^-5 + e^-26.25)
+        assert!((n_best[0].probability - 0.773_250).abs() < 1e-6, "{}", n_best[0].probability);
+    }
 }

@@ -13,6 +13,6 @@ mod passage;
 pub mod slices;
 
 pub use error::Error;
-pub use evaluated::{EvaluatedQuestion, Inputs, evaluated};
+pub use evaluated::{EvaluatedQuestion, Inputs, evaluated, temperature};
 pub use judged::{Judged, choose, prediction_row};
 pub use own_slices::OwnSlices;

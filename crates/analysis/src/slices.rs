@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use unicode_script::UnicodeScript as _;
+use artifact::Finding;
+use unicode_script::{Script, UnicodeScript as _};
 
 use squad::{LabelledAnswer, python, units_of};
 
@@ -61,6 +62,47 @@ impl FromStr for Slice {
     }
 }
 
+impl Slice {
+    /// Refuses a slice that no question of any data can be in. `own` are the names of the user's own slices. Only the
+    /// data can tell whether an article exists, and whether a slice has questions.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSlicing`] or [`Error::UnknownValue`], which list what there is.
+    pub fn check<'a>(&self, own: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+        let own: Vec<&str> = own.collect();
+        let values = match self.slicing.as_str() {
+            AUDIT => Finding::ALL.iter().map(|finding| finding.name()).collect(),
+            OWN => own,
+            SCRIPT if self.value == NO_SCRIPT || Script::from_full_name(&self.value).is_some() => return Ok(()),
+            ARTICLE => return Ok(()),
+            name => {
+                let Some(slicing) = SLICINGS.iter().find(|slicing| slicing.name == name) else {
+                    let known = SLICINGS.iter().map(|slicing| slicing.name).chain([AUDIT, OWN]);
+                    return Err(Error::UnknownSlicing {
+                        slice: self.to_string(),
+                        slicing: self.slicing.clone(),
+                        known: known.collect::<Vec<_>>().join(", "),
+                    });
+                };
+                slicing.values.to_vec()
+            }
+        };
+        if values.contains(&self.value.as_str()) {
+            return Ok(());
+        }
+        let remedy = match self.slicing.as_str() {
+            OWN if values.is_empty() => {
+                "name a file of question ids in the settings: [report] slices = { hard = \"hard.txt\" }".to_owned()
+            }
+            OWN => format!("`report.slices` names {}", values.join(", ")),
+            SCRIPT => "write the full name of a script in Unicode, such as Latin or Han, or none".to_owned(),
+            _ => format!("its values are {}", values.join(", ")),
+        };
+        let (slicing, value) = (self.slicing.clone(), self.value.clone());
+        Err(Error::UnknownValue { slice: self.to_string(), slicing, value, remedy })
+    }
+}
+
 /// A way to slice the questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slicing {
@@ -77,6 +119,13 @@ pub const AUDIT: &str = "audit";
 
 /// The slicing by lists of ids: `own=medical`.
 pub const OWN: &str = "own";
+
+/// Slicings with values that come from the data.
+const ARTICLE: &str = "article";
+const SCRIPT: &str = "script";
+
+/// The script of a context without letters.
+const NO_SCRIPT: &str = "none";
 
 /// The value of questions without a gold answer.
 const NO_ANSWER: &str = "no answer";
@@ -114,8 +163,8 @@ pub const SLICINGS: [Slicing; 9] = [
         label: "question's words in the answer's sentence",
         values: &["none", "up to a third", "up to two thirds", "more", NO_ANSWER],
     },
-    Slicing { name: "article", label: "article", values: &[] },
-    Slicing { name: "script", label: "script", values: &[] },
+    Slicing { name: ARTICLE, label: "article", values: &[] },
+    Slicing { name: SCRIPT, label: "script", values: &[] },
 ];
 
 /// The questions of every slice, by index, in the order of a table: first the built-in slicings and their values, then
@@ -342,12 +391,13 @@ fn script(context: &str) -> &'static str {
         *letters.entry(letter.script().full_name()).or_default() += 1;
     }
     let most = letters.into_iter().max_by_key(|(_, letters)| *letters);
-    most.map_or("none", |(script, _)| script)
+    most.map_or(NO_SCRIPT, |(script, _)| script)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use miette::Diagnostic as _;
     use proptest::prelude::*;
 
     #[test]
@@ -457,6 +507,33 @@ mod tests {
         insta::assert_snapshot!(error, @r#"expected a slice such as `question_word=why`, found "question_word""#);
     }
 
+    #[test]
+    fn a_slice_that_cannot_have_questions_is_refused_with_what_there_is() {
+        let check = |text: &str| text.parse::<Slice>().unwrap().check(["hard", "easy"].into_iter());
+        for known in [
+            "question_word=how many",
+            "answer_type=no answer",
+            "windows=3+",
+            "article=any title",
+            "script=Hiragana",
+            "script=none",
+            "audit=answer_ends_inside_word",
+            "own=hard",
+        ] {
+            assert!(check(known).is_ok(), "{known}");
+        }
+        let refused = |text: &str| {
+            let error = check(text).unwrap_err();
+            format!("{error}; {}", error.help().unwrap())
+        };
+        insta::assert_snapshot!(
+            ["questionword=why", "windows=4", "script=latin", "own=medical", "audit=no"].map(refused).join("\n"),
+            @""
+        );
+        let nobody = "own=hard".parse::<Slice>().unwrap().check(std::iter::empty()).unwrap_err();
+        assert!(nobody.help().unwrap().to_string().contains("slices = { hard"), "{nobody}");
+    }
+
     proptest! {
         #[test]
         fn values_are_those_that_the_slicing_lists_and_read_back(
@@ -481,6 +558,7 @@ mod tests {
                 let is_listed = slicing.values.contains(&slice.value.as_str());
                 prop_assert!(is_listed || slicing.values.is_empty(), "{}", slice);
                 prop_assert_eq!(&slice.to_string().parse::<Slice>().unwrap(), slice);
+                prop_assert!(slice.check(std::iter::empty()).is_ok(), "{}", slice);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! `completions`: the script by which a shell completes `distilburn`.
 
-use clap::{Args, CommandFactory};
+use clap::{Arg, ArgAction, Args, CommandFactory, ValueHint};
 use clap_complete::Shell as ShellOfClap;
-use stage::{CommonOptions, STAGES};
+use stage::{CommonOptions, EVALUATE, ModelOptions, STAGES};
 
 use crate::Error;
 use crate::cli::{Cli, CompletionsOptions, Shell, TOOLS};
@@ -19,16 +19,25 @@ pub(crate) fn print(options: &CompletionsOptions) -> Result<(), Error> {
     Ok(stage::print(&String::from_utf8_lossy(&script))?)
 }
 
-/// The command line, including options that are passed on to other binaries. Of tools, it has only the common options:
-/// their binaries know the rest.
+/// The command line, including options that are passed on to other binaries. Of tools, it has only the common options and
+/// `--model`: their binaries know the rest.
 fn command() -> clap::Command {
     let mut command = Cli::command();
     for (name, _, about) in TOOLS {
-        let tool = CommonOptions::augment_args(clap::Command::new(name).about(about));
+        let mut tool = CommonOptions::augment_args(clap::Command::new(name).about(about));
+        if name != "merge" {
+            tool = ModelOptions::augment_args(tool);
+        }
         command = command.mut_subcommand(name, |_| tool);
     }
     for stage in STAGES {
-        let alone = stage::stage_options(clap::Command::new(stage.name).about(stage.about));
+        let mut alone = stage::stage_options(clap::Command::new(stage.name).about(stage.about));
+        if stage.name == EVALUATE.name {
+            // It also scores a finished model.
+            let dataset = Arg::new("dataset").long("dataset").value_name("FILE").value_hint(ValueHint::FilePath);
+            let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
+            alone = ModelOptions::augment_args(alone).args([dataset, json]);
+        }
         command = command.mut_subcommand(stage.name, |_| alone);
     }
     command

@@ -108,6 +108,18 @@ pub(crate) enum Error {
     ))]
     NoEvaluation { path: PathBuf },
 
+    #[error("training {} has no evaluation yet: {state}", path.display())]
+    #[diagnostic(help("{remedy}"))]
+    NotTrained { path: PathBuf, state: String, remedy: String },
+
+    #[error("training {} has not been evaluated", path.display())]
+    #[diagnostic(help("evaluate it with `{command}`"))]
+    NotEvaluated { path: PathBuf, command: String },
+
+    #[error("{} is an artifact of {stage}, expected one of evaluate, train or export", path.display())]
+    #[diagnostic(help("`distilburn status` lists the store"))]
+    OtherArtifact { path: PathBuf, stage: String },
+
     #[error("{} was made from {stage} {fingerprint}, which is neither in its store nor in this one", evaluation.display())]
     #[diagnostic(help("name the store that holds both: --artifacts DIR"))]
     NoLineage { evaluation: PathBuf, stage: &'static str, fingerprint: String },
@@ -197,7 +209,9 @@ impl ExitKind for Error {
             Self::Stage(error) => error.exit_code(),
             Self::Artifact(error) => error.exit_code(),
             Self::Analysis(error) => match error.as_ref() {
-                analysis::Error::NotASlice { .. } => 2,
+                analysis::Error::NotASlice { .. }
+                | analysis::Error::UnknownSlicing { .. }
+                | analysis::Error::UnknownValue { .. } => 2,
                 analysis::Error::Artifact(error) => error.exit_code(),
                 _ => 3,
             },
@@ -221,6 +235,9 @@ impl ExitKind for Error {
             | Self::NoIdInCommon { .. }
             | Self::DuplicatePrediction { .. }
             | Self::NoEvaluation { .. }
+            | Self::NotTrained { .. }
+            | Self::NotEvaluated { .. }
+            | Self::OtherArtifact { .. }
             | Self::NoLineage { .. }
             | Self::NoSplit { .. }
             | Self::NotComparable { .. }

@@ -21,10 +21,12 @@ const AROUND: usize = 60;
 /// `distilburn errors`
 pub(crate) fn print(options: &ErrorsOptions) -> Result<(), Error> {
     let workspace = Workspace::open(&options.common.settings, &[])?;
+    let slices = options.slice.iter().map(|slice| slice.parse()).collect::<Result<Vec<Slice>, _>>()?;
+    let own = &workspace.settings().report.slices;
+    slices.iter().try_for_each(|slice| slice.check(own.keys().map(String::as_str)))?;
     let evaluation = Evaluation::find(&workspace, options.model.as_deref(), "errors")?;
     let split = options.split.unwrap_or_else(|| evaluation.split());
     let (questions, contexts) = evaluation.questions(split)?;
-    let slices = options.slice.iter().map(|slice| slice.parse()).collect::<Result<Vec<Slice>, _>>()?;
     for slice in &slices {
         if !questions.iter().any(|question| question.slices.contains(slice)) {
             return Err(Error::EmptySlice { slice: slice.to_string(), split });
@@ -48,6 +50,7 @@ pub(crate) fn print(options: &ErrorsOptions) -> Result<(), Error> {
         let summary = json!({
             "evaluation": evaluation.artifact.manifest.fingerprint,
             "split": split.as_str(),
+            "temperature": evaluation.temperature(split),
             "questions": total,
             "wrong": wrong.len(),
             "categories": counts(&wrong).into_iter().map(|(category, count)| (category.name(), count)).collect::<BTreeMap<_, _>>(),
@@ -74,8 +77,14 @@ fn to_text(
     contexts: &Contexts,
     top: usize,
 ) -> String {
+    let confidences = match evaluation.temperature(split) {
+        Some(temperature) => {
+            format!("confidences are calibrated, as `ask` shows them: scores are divided by {temperature:.2}")
+        }
+        None => "confidences are not calibrated: this evaluation fitted no temperature".to_owned(),
+    };
     let mut text = format!(
-        "{}: {} of {} {split} questions are answered wrongly\n\n",
+        "{}: {} of {} {split} questions are answered wrongly\n{confidences}\n\n",
         evaluation.name(),
         grouped(wrong.len() as u64),
         grouped(total as u64)

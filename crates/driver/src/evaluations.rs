@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use analysis::{EvaluatedQuestion, Inputs, OwnSlices};
-use artifact::{Artifact, Contexts, SplitName, Store, file_name};
+use artifact::{Artifact, Contexts, PARTIAL_PREFIX, SplitName, Store, file_name};
 use serde::Deserialize as _;
 use serde_json::Value;
 use squad::F1Units;
-use stage::Workspace;
+use stage::{SettingsOptions, Workspace};
 
+use crate::running::Running;
 use crate::{Error, prefix};
 
 /// An artifact of evaluate and what it read.
@@ -73,6 +74,11 @@ impl Evaluation {
         Ok(analysis::evaluated(inputs, split, &self.own_slices)?)
     }
 
+    /// The temperature that calibrates the confidences of these questions.
+    pub(crate) fn temperature(&self, split: SplitName) -> Option<f64> {
+        analysis::temperature(&self.artifact.manifest, split)
+    }
+
     /// Stage → the parts of its fingerprint, for the evaluation and all its inputs that still exist.
     pub(crate) fn made_from(&self, workspace: &Workspace) -> BTreeMap<String, Value> {
         let of = |artifact: &Artifact| (artifact.manifest.stage.clone(), artifact.manifest.parts.clone());
@@ -105,6 +111,9 @@ fn evaluation_of(store: &Store, path: &Path) -> Result<Artifact, Error> {
         return in_stores(own.iter().chain([store]), fingerprint, path);
     }
     let artifact = if path.is_dir() {
+        if let Some(unfinished) = unfinished(path) {
+            return Err(unfinished);
+        }
         if !path.join(file_name::MANIFEST).exists() {
             return Err(Error::NoEvaluation { path: path.to_owned() });
         }
@@ -113,7 +122,7 @@ fn evaluation_of(store: &Store, path: &Path) -> Result<Artifact, Error> {
         let name = path.to_str().unwrap_or_default();
         match prefix::find(store, name)? {
             Some((stage, fingerprint)) => Artifact::open(&store.dir(stage, &fingerprint))?,
-            None => return Err(Error::NoEvaluation { path: path.to_owned() }),
+            None => return Err(unfinished_of(store, name)?.unwrap_or(Error::NoEvaluation { path: path.to_owned() })),
         }
     };
     let own = store_of(&artifact.dir);
@@ -138,11 +147,50 @@ fn evaluation_of(store: &Store, path: &Path) -> Result<Artifact, Error> {
         let started = |evaluation: &Artifact| {
             evaluation.manifest.run.get("started").and_then(Value::as_str).map(str::to_owned)
         };
-        if let Some(newest) = evaluations.into_iter().max_by_key(started) {
-            return Ok(newest);
-        }
+        let newest = evaluations.into_iter().max_by_key(started);
+        return newest.ok_or_else(|| {
+            // Its inputs are those that it was made from, whatever today's settings say.
+            let mut options = SettingsOptions::default();
+            let root = store_of(&artifact.dir).unwrap_or_else(|| store.clone()).root().to_owned();
+            options.artifacts = Some(root);
+            let command = options.command(&format!("distilburn evaluate --input train={}", artifact.dir.display()));
+            Error::NotEvaluated { path: path.to_owned(), command }
+        });
     }
-    Err(Error::NoEvaluation { path: path.to_owned() })
+    Err(Error::OtherArtifact { path: path.to_owned(), stage: stage.to_owned() })
+}
+
+/// The error for a training that is in progress or unfinished; none for any other folder.
+fn unfinished(dir: &Path) -> Option<Error> {
+    let name = dir.file_name()?.to_string_lossy();
+    if !name.starts_with(PARTIAL_PREFIX) || !dir.join(file_name::METRICS).is_file() {
+        return None;
+    }
+    let watch = format!("`distilburn watch {}`", dir.display());
+    let (state, remedy) = match Running::at(dir) {
+        Some(running) => (
+            format!("{running} is still training it"),
+            format!("`distilburn run` evaluates it at the end; {watch} follows it"),
+        ),
+        None => (
+            "it is unfinished, and no process is training it".to_owned(),
+            format!(
+                "resume it with the command that started it; `distilburn run` also evaluates it; {watch} shows how far it is"
+            ),
+        ),
+    };
+    Some(Error::NotTrained { path: dir.to_owned(), state, remedy })
+}
+
+/// The same, by the beginning of its fingerprint.
+fn unfinished_of(store: &Store, prefix: &str) -> Result<Option<Error>, Error> {
+    if !prefix::is_prefix(prefix) {
+        return Ok(None);
+    }
+    let folders = store.folders()?.into_iter();
+    let mut trainings =
+        folders.filter(|folder| folder.stage == stage::TRAIN.name && folder.fingerprint.starts_with(prefix));
+    Ok(trainings.find_map(|folder| unfinished(&folder.dir)))
 }
 
 /// What export writes beside the model.

@@ -53,6 +53,11 @@ impl FromStr for Gate {
 }
 
 impl Gate {
+    /// Refuses a slice that does not exist, before anything runs. `own` are the names in `report.slices`.
+    pub(crate) fn check_slice<'a>(&self, own: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+        Ok(self.slice.as_ref().map_or(Ok(()), |slice| slice.check(own))?)
+    }
+
     /// Whether the questions of `split` reach it.
     ///
     /// # Errors

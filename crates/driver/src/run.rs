@@ -39,6 +39,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
     if !gates.is_empty() && plan::ends_before(options, &stage::EVALUATE) {
         return Err(Error::NothingToRequire);
     }
+    check_slices(gates, options)?;
     if dry_run {
         plan::print(options)?;
         return Ok(ExitCode::SUCCESS);
@@ -71,6 +72,16 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Error> {
     stage::print(&text)?;
     check_gates(gates, options)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a slice of `--require` that does not exist: only after hours would its scores be missed.
+fn check_slices(gates: &[Gate], options: &PlanOptions) -> Result<(), Error> {
+    if gates.is_empty() {
+        return Ok(());
+    }
+    let workspace = Workspace::open(&options.common.settings, &options.inputs)?;
+    let own = &workspace.settings().report.slices;
+    gates.iter().try_for_each(|gate| gate.check_slice(own.keys().map(String::as_str)))
 }
 
 /// Checks the model's scores against `--require`.

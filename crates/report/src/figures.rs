@@ -27,6 +27,8 @@ pub(crate) struct Figures {
     /// Errors of each category that occurs.
     pub categories: Vec<(Category, u64)>,
     pub reliability: Reliability,
+    /// Before calibration.
+    pub uncalibrated: Reliability,
     pub brier: f64,
     /// Exact match against confidence.
     pub risk_coverage: RiskCoverage,
@@ -49,6 +51,7 @@ impl ScoredSlice {
 impl Figures {
     pub fn new(questions: &[EvaluatedQuestion]) -> Self {
         let confidences: Vec<f64> = questions.iter().map(|question| question.confidence).collect();
+        let uncalibrated: Vec<f64> = questions.iter().map(|question| question.uncalibrated).collect();
         let exact_match: Vec<f64> =
             questions.iter().map(|question| question.prediction.exact_match).collect();
         let of =
@@ -58,6 +61,7 @@ impl Figures {
             slices: slices(questions),
             categories: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
             reliability: reliability(&confidences, &exact_match),
+            uncalibrated: reliability(&uncalibrated, &exact_match),
             brier: brier_score(&confidences, &exact_match),
             risk_coverage: risk_coverage(&confidences, &exact_match),
         }

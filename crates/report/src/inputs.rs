@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use analysis::{EvaluatedQuestion, OwnSlices};
 use artifact::{
-    Artifact, Contexts, EvaluateMetrics, Features, HistoryRow, Manifest, ProfileRow, SplitName, TimingRow,
+    Artifact, Calibration, Contexts, EvaluateMetrics, Features, HistoryRow, Manifest, ProfileRow, SplitName, TimingRow,
     TrainMetrics, file_name, read_history, read_profile, read_timing,
 };
 use stage::Job;
@@ -78,6 +78,13 @@ impl Inputs {
             training,
             window_lengths,
         })
+    }
+}
+
+impl Inputs {
+    /// What evaluate found about the confidences of these questions; none if it fitted no temperature.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.evaluation.test.as_ref().unwrap_or(&self.evaluation.validation).calibration.as_ref()
     }
 }
 

@@ -93,9 +93,10 @@ fn errors(text: &mut String, inputs: &Inputs, figures: &Figures) {
     let _ = write!(
         text,
         "\n<details><summary>The {} of {} that it was most certain of</summary>\n\n\
-         | question | model | gold | confidence |\n|---|---|---|---:|\n",
+         | question | model | gold | confidence{calibrated} |\n|---|---|---|---:|\n",
         wrong.len().min(ROWS),
         grouped(figures.wrong()),
+        calibrated = if inputs.calibration().is_some() { ", calibrated" } else { ", not calibrated" },
     );
     let cell = |text: &str| {
         if text.is_empty() { "*no answer*".to_owned() } else { markdown(&shortened(text, LETTERS)) }

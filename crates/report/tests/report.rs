@@ -87,6 +87,38 @@ fn the_page_says_what_the_tables_say() {
 }
 
 #[test]
+fn confidences_are_calibrated_and_the_page_says_what_they_were_before() {
+    let before = Data::plain(40);
+    let (page, markdown, _) = Bench::new(&before).report("before", &[]);
+    assert!(page.contains("Right answers by confidence, not calibrated"));
+    assert!(!page.contains("id=\"reliability-before\"") && markdown.contains("| confidence, not calibrated |"));
+
+    let bench = Bench::new(&Data { temperature: Some(0.5), ..before.clone() });
+    let (page, markdown, _) = bench.report("after", &[]);
+    let rows = read_questions(&bench.path("after").join(file_name::QUESTIONS)).unwrap();
+    for (row, Question { confidence, .. }) in rows.iter().zip(&before.questions) {
+        // The softmax of doubled scores.
+        let (chosen, other) = (confidence.powi(2), (1.0 - confidence).powi(2));
+        assert!((row.confidence - chosen / (chosen + other)).abs() < 1e-12, "{row:?} was {confidence}");
+    }
+    for text in [
+        "the temperature 0.50, as `distilburn ask` does",
+        "Its calibration error is 4.2 points. The Brier score is 0.123;",
+        "The temperature was fitted on these questions",
+        "Right answers by confidence, after calibration",
+        "id=\"reliability-before\"",
+        "Right answers by confidence, before calibration",
+        "(expected calibration error, after calibration)",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(markdown.contains("| confidence, calibrated |"), "{markdown}");
+    let test = Data { is_test: true, temperature: Some(0.5), ..before };
+    let (page, ..) = Bench::new(&test).report("test", &[]);
+    assert!(page.contains("The temperature was fitted on the validation questions."));
+}
+
+#[test]
 fn every_chart_has_a_title_a_description_and_its_numbers_and_nothing_is_styled_in_place() {
     let (page, ..) = Bench::new(&Data::plain(40)).report("charts", &[]);
     let charts: Vec<&str> =

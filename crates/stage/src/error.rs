@@ -92,6 +92,20 @@ pub enum Error {
         remedy: String,
     },
 
+    /// A command needs an artifact, and the store holds none of this stage.
+    #[error("{command} needs {what}, and there is none yet: {} holds no artifact of {stage}", root.display())]
+    #[diagnostic(help("{remedy}"))]
+    NothingYet {
+        command: String,
+        /// "a model", "an artifact of evaluate".
+        what: String,
+        /// The stage that makes it.
+        stage: &'static str,
+        /// The store.
+        root: PathBuf,
+        remedy: String,
+    },
+
     /// The artifact of an upstream stage is damaged.
     #[error("{stage} needs {input}, whose artifact is damaged: {damage}")]
     #[diagnostic(help("{remedy}"))]
@@ -248,6 +262,7 @@ impl ExitKind for Error {
             | Self::ReadSource { .. }
             | Self::Changed { .. }
             | Self::MissingInput { .. }
+            | Self::NothingYet { .. }
             | Self::DamagedInput { .. }
             | Self::StoreIsFile { .. }
             | Self::MissingLineage { .. }

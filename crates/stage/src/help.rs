@@ -2,7 +2,7 @@
 
 use clap::Command;
 
-use crate::Declaration;
+use crate::{Declaration, EVALUATE};
 use crate::settings::BUILT_IN;
 
 /// Names the command after the stage, and adds what its options do not explain.
@@ -15,8 +15,17 @@ pub(crate) fn add(command: Command, declaration: &Declaration) -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(declaration.about)
         .long_about(format!("{}.\n\n{}", declaration.about, declaration.details))
+        .after_help(if declaration.name == EVALUATE.name { EVALUATE_A_MODEL } else { "" })
         .after_long_help(details(declaration))
 }
+
+/// A command of the same name, which the driver passes to another binary.
+const EVALUATE_A_MODEL: &str = "\
+A finished model on other questions, outside the store (only as `distilburn evaluate`):
+      --dataset <FILE>   The questions and their answers, in any form that ingest reads
+      --model <MODEL>    A model's folder, an artifact or a Hub id [default: the export of these settings]
+      --json             Print one JSON object
+  All its options: distilburn evaluate --dataset FILE --help";
 
 /// The rest of what a newcomer needs to know.
 fn details(declaration: &Declaration) -> String {
@@ -38,7 +47,7 @@ Writes:
   in artifacts/{name}/FINGERPRINT/, whose path is printed to stdout. The fingerprint depends on
   the settings below, the inputs and the code, so a finished artifact is never made twice.
 
-Settings (with their built-in values; change them in a settings file, or with --set):
+{other_use}Settings (with their built-in values; change them in a settings file, or with --set):
 
 {own}
 {run}
@@ -51,6 +60,8 @@ Exit codes:
   0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
   130 interrupted; 1 anything else",
         output = declaration.output,
+        other_use =
+            if name == EVALUATE.name { format!("{EVALUATE_A_MODEL}\n\n") } else { String::new() },
         own = section(name),
         run = if declaration.settings.iter().any(|setting| setting.starts_with("run.")) {
             section("run")

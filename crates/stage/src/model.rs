@@ -19,7 +19,12 @@ impl Workspace {
     /// one, it is the export of the present settings. `command` is the command that needs the model, for messages.
     pub fn model_folder(&self, model: Option<&str>, command: &str) -> Result<PathBuf, Error> {
         let Some(model) = model else {
-            return Ok(self.artifact(&EXPORT, command)?.dir.join(file_name::MODEL));
+            let run = self.options.command("distilburn run");
+            let remedy = format!(
+                "train one with `{run}`, or name one with --model: a model's folder, an artifact, or a Hub id"
+            );
+            let export = self.artifact_or(&EXPORT, command, ("a model".to_owned(), remedy))?;
+            return Ok(export.dir.join(file_name::MODEL));
         };
         let path = expand_home_of(Path::new(model));
         if path.exists() {
@@ -137,6 +142,7 @@ mod tests {
     use fetch::{Digest, RepoFile};
 
     use super::*;
+    use crate::ExitKind as _;
 
     fn revision(names: &[&str]) -> Revision {
         let digest = Digest::parse(&"0".repeat(40)).unwrap();
@@ -157,6 +163,27 @@ mod tests {
         for missing in [format!("{path}/none"), "./none".to_owned(), "a/b/c".to_owned()] {
             assert!(matches!(named(&missing), Err(Error::NoSuchModel { .. })), "{missing}");
         }
+    }
+
+    #[test]
+    fn without_any_model_it_says_so_whatever_else_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = crate::SettingsOptions {
+            artifacts: Some(folder.path().join("artifacts")),
+            set: vec!["ingest.base_model=./nowhere".to_owned()],
+            ..Default::default()
+        };
+        let workspace = Workspace::open(&options, &[]).unwrap();
+        let error = workspace.model_folder(None, "ask").unwrap_err();
+        assert!(matches!(error, Error::NothingYet { .. }), "{error}");
+        assert_eq!(error.exit_code(), 3);
+        assert!(error.to_string().starts_with("ask needs a model, and there is none yet"), "{error}");
+        let help = miette::Diagnostic::help(&error).unwrap().to_string();
+        assert!(help.contains("`distilburn run --set ") && help.contains("--model"), "{help}");
+        // Once there is a model, the missing source explains why it is not found.
+        std::fs::create_dir_all(folder.path().join("artifacts/export").join("0".repeat(32))).unwrap();
+        let error = workspace.model_folder(None, "ask").unwrap_err();
+        assert!(matches!(error, Error::NoSource { .. }), "{error}");
     }
 
     #[test]

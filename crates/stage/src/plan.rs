@@ -6,6 +6,7 @@
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use artifact::Error::NotAFolder;
@@ -260,12 +261,15 @@ impl Planned {
     pub fn require(&self, workspace: &Workspace, needed_by: &str) -> Result<&Artifact, Error> {
         self.artifact.as_ref().ok_or_else(|| {
             let input = self.declaration.name.to_owned();
-            let remedy = format!(
-                "make it and its inputs with `{}`, or only it with `{}`; to use one from elsewhere, add --input \
-                 {input}=DIR",
+            let mut remedy = format!(
+                "make it and its inputs with `{}`, or only it with `{}`",
                 workspace.options.command(&format!("distilburn run --to {input}")),
                 workspace.options.command(&self.declaration.binary()),
             );
+            // Other commands, such as `errors`, have no such option.
+            if Declaration::of(needed_by).is_some() {
+                let _ = write!(remedy, "; to use one from elsewhere, add --input {input}=DIR");
+            }
             let stage = needed_by.to_owned();
             match (&self.basis, &self.damage) {
                 (Basis::Lineage(given), None) => Error::MissingLineage {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Once;
 
-use artifact::{Artifact, Store};
+use artifact::{Artifact, FolderKind, Store};
 
 use crate::settings::{Loaded, expand_home_of};
 use crate::{
@@ -76,9 +76,43 @@ impl Workspace {
 
     /// The finished artifact of a stage under these settings; `needed_by` names the caller, for the error.
     pub fn artifact(&self, stage: &Declaration, needed_by: &str) -> Result<Artifact, Error> {
-        let planned = self.plan_to(stage)?;
-        let last = planned.last().expect("a plan ends with its target");
-        last.require(self, needed_by).cloned()
+        let run = self.options.command(&format!("distilburn run --to {}", stage.name));
+        let remedy = format!("make it and what it needs with `{run}`");
+        self.artifact_or(stage, needed_by, (format!("an artifact of {}", stage.name), remedy))
+    }
+
+    /// The same; `what` it is, and the remedy, are said if the store holds none of this stage. Then a source that is
+    /// missing is not the user's first problem.
+    pub(crate) fn artifact_or(
+        &self,
+        stage: &Declaration,
+        needed_by: &str,
+        (what, remedy): (String, String),
+    ) -> Result<Artifact, Error> {
+        let found = self.plan_to(stage).and_then(|planned| {
+            let last = planned.last().expect("a plan ends with its target");
+            last.require(self, needed_by).cloned()
+        });
+        let is_missing = matches!(
+            &found,
+            Err(Error::NoSource { .. } | Error::ReadSource { .. } | Error::Fetch(_) | Error::MissingInput { .. })
+        );
+        if !is_missing || self.holds(stage) {
+            return found;
+        }
+        Err(Error::NothingYet {
+            command: needed_by.to_owned(),
+            what,
+            stage: stage.name,
+            root: self.store.root().to_owned(),
+            remedy,
+        })
+    }
+
+    /// Whether the store has a finished artifact of this stage, made with any settings.
+    fn holds(&self, stage: &Declaration) -> bool {
+        let folders = self.store.folders().unwrap_or_default();
+        folders.iter().any(|folder| folder.stage == stage.name && matches!(folder.kind, FolderKind::Finished | FolderKind::Linked))
     }
 
     /// Downloads remote sources.

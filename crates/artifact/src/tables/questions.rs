@@ -40,6 +40,7 @@ pub struct QuestionRow {
     pub f1: f64,
     pub base_exact_match: f64,
     pub base_f1: f64,
+    /// Calibrated, as `ask` shows it.
     pub confidence: f64,
 }
 

@@ -137,7 +137,12 @@ impl Named {
                 Ok(Self::Model(named.to_owned()))
             }
             Ok(evaluation) => Ok(Self::Evaluation(Box::new(evaluation))),
-            Err(Error::NoEvaluation { .. } | Error::NoLineage { .. }) if options.dataset.is_some() => {
+            Err(
+                Error::NoEvaluation { .. }
+                | Error::NotEvaluated { .. }
+                | Error::OtherArtifact { .. }
+                | Error::NoLineage { .. },
+            ) if options.dataset.is_some() => {
                 Ok(Self::Model(named.to_owned()))
             }
             Err(error) => Err(error),

@@ -14,7 +14,9 @@ pub(super) fn text(training: &Training) -> String {
     let mut text =
         format!("train {}: {}\n{}\n", training.name(), training.state.as_str(), training.dir.display());
     let Some(last) = &training.last else {
-        text.push_str("loading the model and the data\n");
+        for line in training.before_the_first_line() {
+            let _ = writeln!(text, "{line}");
+        }
         return text;
     };
     let step = training.step.as_ref().unwrap_or(last);

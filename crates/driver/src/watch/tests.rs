@@ -84,7 +84,18 @@ fn no_size_and_no_training_makes_it_panic() {
 #[test]
 fn without_a_terminal_it_is_told_in_words() {
     assert_snapshot!(plain::text(&training(30, State::Stopped)));
-    assert!(plain::text(&training(0, State::Running)).contains("loading the model"));
+}
+
+#[test]
+fn before_the_first_line_it_says_what_is_known() {
+    let mut begun = training(0, State::Running);
+    begun.checkpoint = Some(5);
+    let text = plain::text(&begun);
+    assert_snapshot!(text, @"");
+    assert!(!text.contains("loading"), "{text}");
+    assert!(screen(&begun, 0.0, (100, 24)).contains("no step is logged yet"));
+    let stopped = plain::text(&training(0, State::Stopped));
+    assert!(stopped.ends_with("stopped before a step was logged\nthe command that started it resumes it\n"), "{stopped}");
 }
 
 #[test]

@@ -44,6 +44,10 @@ pub(super) struct Validation {
 pub(super) struct Training {
     pub(super) dir: PathBuf,
     pub(super) state: State,
+    /// The process that runs it.
+    pub(super) running: Option<Running>,
+    /// The step of the newest checkpoint.
+    pub(super) checkpoint: Option<u64>,
     /// The time since the last line was written.
     pub(super) age: Option<Duration>,
     /// The newest line of all.
@@ -69,6 +73,8 @@ impl Training {
         let state = state(dir);
         let mut training = Self::of_rows(dir, state, rows);
         training.age = age(dir);
+        training.running = Running::at(dir);
+        training.checkpoint = checkpoint(dir);
         if state == State::Finished {
             let steps = artifact::read_history(&dir.join(file_name::HISTORY))?.into_iter();
             let steps: Vec<_> = steps.filter(|row| row.kind == HistoryKind::Train).collect();
@@ -91,6 +97,8 @@ impl Training {
         Self {
             dir: dir.to_owned(),
             state,
+            running: None,
+            checkpoint: None,
             age: None,
             loss: points(|row| row.loss),
             learning_rate: points(|row| row.learning_rate),
@@ -109,6 +117,24 @@ impl Training {
         if is_fingerprint { name[..12].to_owned() } else { name.to_owned() }
     }
 
+    /// What is known before a step is logged: `metrics.jsonl` exists, so the model and the data are loaded.
+    pub(super) fn before_the_first_line(&self) -> Vec<String> {
+        let by = self.running.as_ref().map_or_else(String::new, |running| format!(" ({running})"));
+        let mut lines = match self.state {
+            State::Running => vec![
+                format!("the model and the data are loaded, and steps run{by}"),
+                "no step is logged yet: there is a line every `train.log_every_steps` steps".to_owned(),
+            ],
+            State::Stopped => vec![
+                "it stopped before a step was logged".to_owned(),
+                "the command that started it resumes it".to_owned(),
+            ],
+            State::Finished => vec!["it has no logged steps".to_owned()],
+        };
+        lines.extend(self.checkpoint.map(|step| format!("the newest checkpoint is of step {step}")));
+        lines
+    }
+
     /// The validation with the highest F1; the earliest if several are equal.
     pub(super) fn best(&self) -> Option<&Validation> {
         self.validations.iter().rev().max_by(|a, b| a.f1.total_cmp(&b.f1))
@@ -124,6 +150,11 @@ impl Training {
         let at_last_line = Duration::try_from_secs_f64(self.step.as_ref()?.eta_s?).ok()?;
         (self.state == State::Running).then(|| at_last_line.saturating_sub(self.age.unwrap_or_default()))
     }
+}
+
+fn checkpoint(dir: &Path) -> Option<u64> {
+    let sealed = artifact::sealed_checkpoints(&dir.join(file_name::CHECKPOINTS)).ok()?;
+    Some(sealed.last()?.global_step)
 }
 
 fn age(dir: &Path) -> Option<Duration> {

@@ -63,7 +63,9 @@ impl View<'_> {
         frame.render_widget(block, area);
         let rows: [Rect; 4] = Layout::vertical([Constraint::Length(1); 4]).areas(inner);
         let Some(last) = &training.last else {
-            frame.render_widget(Paragraph::new("loading the model and the data …").dim(), rows[0]);
+            for (line, row) in training.before_the_first_line().into_iter().zip(&rows[..]) {
+                frame.render_widget(Paragraph::new(line).dim(), *row);
+            }
             return;
         };
         frame.render_widget(self.progress(last), rows[0]);

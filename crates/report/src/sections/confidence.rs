@@ -1,8 +1,9 @@
 //! Whether the model knows when it is wrong.
 
-use artifact::{Calibration, NullThresholds};
+use artifact::{NullThresholds, SplitName};
 use maud::{Markup, html};
 use page::chart::{Axis, Line, LineChart, Look, ReliabilityBin, ReliabilityChart};
+use statistics::Reliability;
 
 use crate::figures::Figures;
 use crate::inputs::Inputs;
@@ -16,26 +17,41 @@ pub(super) fn render(inputs: &Inputs, figures: &Figures) -> Markup {
     let reaching = |right: f64| points.iter().rfind(|point| 1.0 - point.risk >= right);
     html! {
         p {
-            (calibration(figures))
-            " The Brier score is " (format!("{:.3}", figures.brier)) "; 0 is perfect."
+            (calibration(inputs, figures))
+            " The Brier score is " (format!("{:.3}", brier(inputs, figures))) "; 0 is perfect."
             @if let Some(point) = reaching(0.9).filter(|point| point.coverage < 1.0) {
                 " Answering only where it is at least " (format!("{:.0} %", 100.0 * point.confidence))
                 " sure covers " (format!("{:.0} %", 100.0 * point.coverage))
                 " of the questions, and 9 in 10 of those answers are right."
             }
         }
-        @for sentence in chosen(inputs) { p { (sentence) } }
-        div.charts { (reliability(figures)) (risk_coverage(figures)) }
+        @for sentence in chosen(inputs, figures) { p { (sentence) } }
+        div.charts { (reliability(inputs, figures)) (risk_coverage(figures)) }
+        @if inputs.calibration().is_some() {
+            details {
+                summary { "Before calibration" }
+                div.charts { (uncalibrated(figures)) }
+            }
+        }
     }
 }
 
 /// What evaluate chose, and what it brings.
-fn chosen(inputs: &Inputs) -> Vec<String> {
+fn chosen(inputs: &Inputs, figures: &Figures) -> Vec<String> {
     let scores = inputs.evaluation.test.as_ref().unwrap_or(&inputs.evaluation.validation);
-    let temperature = scores.calibration.map(|Calibration { temperature, calibrated, .. }| {
+    let temperature = inputs.calibration().map(|calibration| {
+        let fitted = match inputs.split {
+            SplitName::Test => "The temperature was fitted on the validation questions.",
+            _ => {
+                "The temperature was fitted on these questions, so the chart shows it at its best; for the calibration error and \
+                 the Brier score, that of each paragraph was fitted on other paragraphs."
+            }
+        };
         format!(
-            "The exported model divides its scores by {temperature:.2}. The calibration error is then {:.1} points.",
-            100.0 * calibrated.expected_calibration_error
+            "All confidences on this page are calibrated: scores are divided by the temperature {:.2}, as `distilburn ask` does \
+             with the exported model. Without it, the calibration error is {:.1} points. {fitted}",
+            calibration.temperature,
+            100.0 * figures.uncalibrated.expected_calibration_error,
         )
     });
     let threshold = scores.null_threshold.map(|NullThresholds { used, attainable_f1, .. }| {
@@ -48,7 +64,19 @@ fn chosen(inputs: &Inputs) -> Vec<String> {
     temperature.into_iter().chain(threshold).collect()
 }
 
-fn calibration(figures: &Figures) -> String {
+/// The expected calibration error of the confidences that are shown, 0 to 1. On validation, where the temperature was fitted,
+/// it is the cross-fitted one.
+pub(super) fn calibration_error(inputs: &Inputs, figures: &Figures) -> f64 {
+    inputs.calibration().map_or(figures.reliability.expected_calibration_error, |calibration| {
+        calibration.calibrated.expected_calibration_error
+    })
+}
+
+fn brier(inputs: &Inputs, figures: &Figures) -> f64 {
+    inputs.calibration().map_or(figures.brier, |calibration| calibration.calibrated.brier_score)
+}
+
+fn calibration(inputs: &Inputs, figures: &Figures) -> String {
     let (confidence, accuracy) = figures.confidence_and_accuracy();
     let (confidence, accuracy) = (100.0 * confidence, 100.0 * accuracy);
     let kind = match confidence - accuracy {
@@ -59,13 +87,12 @@ fn calibration(figures: &Figures) -> String {
     format!(
         "{kind}: it says {confidence:.0} %, and {accuracy:.0} % of its answers are exactly right. Its calibration error is {:.1} \
          points.",
-        100.0 * figures.reliability.expected_calibration_error
+        100.0 * calibration_error(inputs, figures)
     )
 }
 
-fn reliability(figures: &Figures) -> Markup {
-    let bins: Vec<ReliabilityBin> = figures
-        .reliability
+fn bins(reliability: &Reliability) -> Vec<ReliabilityBin> {
+    reliability
         .bins
         .iter()
         .map(|bin| ReliabilityBin {
@@ -73,16 +100,35 @@ fn reliability(figures: &Figures) -> Markup {
             confidence: bin.confidence,
             accuracy: bin.accuracy,
         })
-        .collect();
+        .collect()
+}
+
+fn reliability(inputs: &Inputs, figures: &Figures) -> Markup {
     ReliabilityChart {
         id: "reliability",
-        title: "Right answers by confidence",
+        title: match inputs.calibration() {
+            Some(_) => "Right answers by confidence, after calibration",
+            None => "Right answers by confidence, not calibrated",
+        },
         description: &format!(
             "A calibrated model follows the dashed diagonal: of the answers that it is 80 % sure of, 80 % are right. {} The \
              bars count the answers.",
-            calibration(figures)
+            calibration(inputs, figures)
         ),
-        bins: &bins,
+        bins: &bins(&figures.reliability),
+    }
+    .render()
+}
+
+fn uncalibrated(figures: &Figures) -> Markup {
+    ReliabilityChart {
+        id: "reliability-before",
+        title: "Right answers by confidence, before calibration",
+        description: &format!(
+            "The same answers with confidences from undivided scores. The calibration error is {:.1} points.",
+            100.0 * figures.uncalibrated.expected_calibration_error
+        ),
+        bins: &bins(&figures.uncalibrated),
     }
     .render()
 }

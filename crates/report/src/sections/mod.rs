@@ -51,7 +51,7 @@ pub(crate) fn render(inputs: &Inputs, figures: &Figures, verdict: &Verdict) -> S
                 }
                 ul.notes { @for note in &verdict.notes { li { (note) } } }
             }
-            (tiles(figures))
+            (tiles(inputs, figures))
             nav aria-label="Sections" { ul { @for section in &sections {
                 li { a href={ "#" (section.id) } { (section.name) } }
             } } }
@@ -93,7 +93,7 @@ fn verdict_in_tab(inputs: &Inputs, figures: &Figures) -> String {
 }
 
 /// The four numbers that one quotes.
-fn tiles(figures: &Figures) -> Markup {
+fn tiles(inputs: &Inputs, figures: &Figures) -> Markup {
     let all = figures.all();
     let score = |name: &str, after: ScoreWithInterval, before: ScoreWithInterval| {
         let interval = after.interval.map(|interval| format!("{:.1} to {:.1}", interval.low, interval.high));
@@ -104,7 +104,8 @@ fn tiles(figures: &Figures) -> Markup {
         } } }
     };
     let share = 100.0 * figures.wrong() as f64 / all.questions.max(1) as f64;
-    let calibration = 100.0 * figures.reliability.expected_calibration_error;
+    let calibration = 100.0 * confidence::calibration_error(inputs, figures);
+    let when = if inputs.calibration().is_some() { "after" } else { "before" };
     let (confidence, accuracy) = figures.confidence_and_accuracy();
     let lean = match confidence - accuracy {
         difference if difference > 0.02 => ": it is too sure",
@@ -122,7 +123,7 @@ fn tiles(figures: &Figures) -> Markup {
             div { dt { "Confidence is off by" } dd {
                 div.large { (format!("{calibration:.1}")) }
                 div.small { "points on average" (lean) }
-                div.small { "(expected calibration error, before calibration)" }
+                div.small { "(expected calibration error, " (when) " calibration)" }
             } }
         }
     }
