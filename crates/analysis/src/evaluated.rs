@@ -212,13 +212,8 @@ mod tests {
     fn calibrated_probabilities_are_those_that_an_exported_model_answers_with() {
         const TEMPERATURE: f64 = 0.4;
         let scores = [3.0, 2.5, 1.0, -7.5];
-        let candidate = |score| Candidate {
-            text: String::new(),
-            start_char: 0,
-            end_char: 1,
-            score,
-            probability: 0.25,
-        };
+        let candidate =
+            |score| Candidate { text: String::new(), start_char: 0, end_char: 1, score, probability: 0.25 };
         let mut n_best: Vec<Candidate> = scores.into_iter().map(candidate).collect();
         calibrate(&mut n_best, TEMPERATURE);
 

@@ -34,7 +34,8 @@ fn command() -> clap::Command {
         let mut alone = stage::stage_options(clap::Command::new(stage.name).about(stage.about));
         if stage.name == EVALUATE.name {
             // It also scores a finished model.
-            let dataset = Arg::new("dataset").long("dataset").value_name("FILE").value_hint(ValueHint::FilePath);
+            let dataset =
+                Arg::new("dataset").long("dataset").value_name("FILE").value_hint(ValueHint::FilePath);
             let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
             alone = ModelOptions::augment_args(alone).args([dataset, json]);
         }

@@ -122,7 +122,11 @@ fn evaluation_of(store: &Store, path: &Path) -> Result<Artifact, Error> {
         let name = path.to_str().unwrap_or_default();
         match prefix::find(store, name)? {
             Some((stage, fingerprint)) => Artifact::open(&store.dir(stage, &fingerprint))?,
-            None => return Err(unfinished_of(store, name)?.unwrap_or(Error::NoEvaluation { path: path.to_owned() })),
+            None => {
+                return Err(
+                    unfinished_of(store, name)?.unwrap_or(Error::NoEvaluation { path: path.to_owned() })
+                );
+            }
         }
     };
     let own = store_of(&artifact.dir);
@@ -153,7 +157,8 @@ fn evaluation_of(store: &Store, path: &Path) -> Result<Artifact, Error> {
             let mut options = SettingsOptions::default();
             let root = store_of(&artifact.dir).unwrap_or_else(|| store.clone()).root().to_owned();
             options.artifacts = Some(root);
-            let command = options.command(&format!("distilburn evaluate --input train={}", artifact.dir.display()));
+            let command =
+                options.command(&format!("distilburn evaluate --input train={}", artifact.dir.display()));
             Error::NotEvaluated { path: path.to_owned(), command }
         });
     }

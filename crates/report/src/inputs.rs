@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use analysis::{EvaluatedQuestion, OwnSlices};
 use artifact::{
-    Artifact, Calibration, Contexts, EvaluateMetrics, Features, HistoryRow, Manifest, ProfileRow, SplitName, TimingRow,
-    TrainMetrics, file_name, read_history, read_profile, read_timing,
+    Artifact, Calibration, Contexts, EvaluateMetrics, Features, HistoryRow, Manifest, ProfileRow, SplitName,
+    TimingRow, TrainMetrics, file_name, read_history, read_profile, read_timing,
 };
 use stage::Job;
 

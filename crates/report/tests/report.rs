@@ -91,7 +91,9 @@ fn confidences_are_calibrated_and_the_page_says_what_they_were_before() {
     let before = Data::plain(40);
     let (page, markdown, _) = Bench::new(&before).report("before", &[]);
     assert!(page.contains("Right answers by confidence, not calibrated"));
-    assert!(!page.contains("id=\"reliability-before\"") && markdown.contains("| confidence, not calibrated |"));
+    assert!(
+        !page.contains("id=\"reliability-before\"") && markdown.contains("| confidence, not calibrated |")
+    );
 
     let bench = Bench::new(&Data { temperature: Some(0.5), ..before.clone() });
     let (page, markdown, _) = bench.report("after", &[]);

@@ -93,14 +93,12 @@ pub enum Error {
     },
 
     /// A command needs an artifact, and the store holds none of this stage.
-    #[error("{command} needs {what}, and there is none yet: {} holds no artifact of {stage}", root.display())]
+    #[error("{command} needs {what}, and {} holds none yet", root.display())]
     #[diagnostic(help("{remedy}"))]
     NothingYet {
         command: String,
         /// "a model", "an artifact of evaluate".
         what: String,
-        /// The stage that makes it.
-        stage: &'static str,
         /// The store.
         root: PathBuf,
         remedy: String,

@@ -2,8 +2,8 @@
 
 use clap::Command;
 
-use crate::{Declaration, EVALUATE};
 use crate::settings::BUILT_IN;
+use crate::{Declaration, EVALUATE};
 
 /// Names the command after the stage, and adds what its options do not explain.
 pub(crate) fn add(command: Command, declaration: &Declaration) -> Command {
@@ -60,8 +60,7 @@ Exit codes:
   0 done; 2 usage or settings; 3 bad input data or artifact; 4 device or library;
   130 interrupted; 1 anything else",
         output = declaration.output,
-        other_use =
-            if name == EVALUATE.name { format!("{EVALUATE_A_MODEL}\n\n") } else { String::new() },
+        other_use = if name == EVALUATE.name { format!("{EVALUATE_A_MODEL}\n\n") } else { String::new() },
         own = section(name),
         run = if declaration.settings.iter().any(|setting| setting.starts_with("run.")) {
             section("run")

@@ -95,7 +95,10 @@ impl Workspace {
         });
         let is_missing = matches!(
             &found,
-            Err(Error::NoSource { .. } | Error::ReadSource { .. } | Error::Fetch(_) | Error::MissingInput { .. })
+            Err(Error::NoSource { .. }
+                | Error::ReadSource { .. }
+                | Error::Fetch(_)
+                | Error::MissingInput { .. })
         );
         if !is_missing || self.holds(stage) {
             return found;
@@ -103,7 +106,6 @@ impl Workspace {
         Err(Error::NothingYet {
             command: needed_by.to_owned(),
             what,
-            stage: stage.name,
             root: self.store.root().to_owned(),
             remedy,
         })
@@ -112,7 +114,9 @@ impl Workspace {
     /// Whether the store has a finished artifact of this stage, made with any settings.
     fn holds(&self, stage: &Declaration) -> bool {
         let folders = self.store.folders().unwrap_or_default();
-        folders.iter().any(|folder| folder.stage == stage.name && matches!(folder.kind, FolderKind::Finished | FolderKind::Linked))
+        folders.iter().any(|folder| {
+            folder.stage == stage.name && matches!(folder.kind, FolderKind::Finished | FolderKind::Linked)
+        })
     }
 
     /// Downloads remote sources.

@@ -142,9 +142,7 @@ impl Named {
                 | Error::NotEvaluated { .. }
                 | Error::OtherArtifact { .. }
                 | Error::NoLineage { .. },
-            ) if options.dataset.is_some() => {
-                Ok(Self::Model(named.to_owned()))
-            }
+            ) if options.dataset.is_some() => Ok(Self::Model(named.to_owned())),
             Err(error) => Err(error),
         }
     }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use artifact::{
-    Answer, AuditRow, AuditWriter, Calibration, CalibrationError, Candidate, ContextsWriter, EvaluateMetrics, Example, ExamplesWriter,
-    FeatureRow, FeaturesWriter, HistoryKind, HistoryRow, Input, ManifestDraft, Partial, Prediction,
-    PredictionsWriter, ProfileRow, Scores, SplitName, TimingRow, file_name, write_history, write_profile,
-    write_timing,
+    Answer, AuditRow, AuditWriter, Calibration, CalibrationError, Candidate, ContextsWriter, EvaluateMetrics,
+    Example, ExamplesWriter, FeatureRow, FeaturesWriter, HistoryKind, HistoryRow, Input, ManifestDraft,
+    Partial, Prediction, PredictionsWriter, ProfileRow, Scores, SplitName, TimingRow, file_name,
+    write_history, write_profile, write_timing,
 };
 use serde_json::{Map, Value, json};
 use squad::{F1Units, Rules, Scoring};
