@@ -15,7 +15,7 @@ const SOURCES: [&str; 10] = [
     "threads",
 ];
 
-/// Compiled as one: most of the compiler's time goes into ATen's headers, which all of them include.
+/// Compiled as one: most of the compiler's time goes into `ATen`'s headers, which all of them include.
 const WITH_ATEN: [&str; 9] =
     ["count", "dropout", "layer_norm", "linear", "optimizer", "quantized", "stand_in", "upload", "varlen"];
 
@@ -57,8 +57,9 @@ fn main() {
 
 fn joined(names: &[&str]) -> PathBuf {
     let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("with_aten.cpp");
-    let includes: String = names.iter().map(|name| format!("#include \"{name}.cpp\"\n")).collect();
-    std::fs::write(&out, includes).unwrap_or_else(|error| panic!("write {}: {error}", out.display()));
+    let includes: Vec<String> = names.iter().map(|name| format!("#include \"{name}.cpp\"\n")).collect();
+    std::fs::write(&out, includes.concat())
+        .unwrap_or_else(|error| panic!("write {}: {error}", out.display()));
     out
 }
 

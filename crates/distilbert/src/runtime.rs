@@ -124,11 +124,10 @@ impl Runtime {
     #[must_use]
     pub fn autocast(&self) -> Autocast {
         match self.precision {
-            Precision::Fp32 => Autocast::FP32,
             Precision::Bf16 => Autocast::BF16,
             Precision::Fp16 => Autocast::FP16,
             Precision::Int8 if torch_kernels::cpu_prefers_bf16() => Autocast::BF16,
-            Precision::Int8 => Autocast::FP32,
+            Precision::Fp32 | Precision::Int8 => Autocast::FP32,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! inference INGEST_DIR FEATURES_DIR PRECISION THREADS BATCH_SIZE
 //! ```
 //!
-//! A BATCH_SIZE of 1 runs one feature at a time with all threads; larger batches run side by side. The model is ingest's
+//! A `BATCH_SIZE` of 1 runs one feature at a time with all threads; larger batches run side by side. The model is ingest's
 //! base model on the CPU, with a new head if it has none. Prints one JSON object: the `seconds` from the first batch to the
 //! logits of all features, and how many `features` there are.
 
