@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use artifact::{
-    Artifact, Candidate, Contexts, EvaluateMetrics, Examples, Feature, Features, Finding, Manifest,
-    Prediction, Predictions, SplitName, file_name,
+    Artifact, Contexts, EvaluateMetrics, Examples, Feature, Features, Finding, Manifest, Prediction,
+    Predictions, SplitName, file_name,
 };
-use squad::LabelledAnswer;
+use squad::{LabelledAnswer, calibrate};
 
 use crate::categories::{Category, WrongAnswer};
 use crate::slices::{AUDIT, Slice, SlicedQuestion, slices};
@@ -93,7 +93,8 @@ pub fn evaluated(
         let (mut prediction, base) = (predictions.get(index), base.get(index));
         let uncalibrated = confidence(&prediction);
         if let Some(temperature) = temperature {
-            calibrate(&mut prediction.n_best, temperature);
+            let candidates = prediction.n_best.iter_mut();
+            calibrate(candidates.map(|candidate| (candidate.score, &mut candidate.probability)), temperature);
         }
         let category = (prediction.exact_match < 1.0).then(|| {
             Category::of(&WrongAnswer {
@@ -183,59 +184,10 @@ fn holds(window: &Feature<'_>, answer: &LabelledAnswer<'_>) -> bool {
     first.0 <= start && end <= last.1
 }
 
-/// Replaces the probabilities by the softmax over scores / `temperature`, as [`squad::SpanPrediction::set_temperature`]
-/// does when the model answers.
-fn calibrate(n_best: &mut [Candidate], temperature: f64) {
-    let greatest = n_best.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
-    let weight = |candidate: &Candidate| ((candidate.score - greatest) / temperature).exp();
-    let weights: f64 = n_best.iter().map(weight).sum();
-    for candidate in n_best {
-        candidate.probability = weight(candidate) / weights;
-    }
-}
-
 /// The probability of the chosen candidate. Because of the threshold, others may be more probable.
 fn confidence(prediction: &Prediction) -> f64 {
-    let is_chosen = |candidate: &&Candidate| {
+    let is_chosen = |candidate: &&artifact::Candidate| {
         candidate.start_char == prediction.start_char && candidate.end_char == prediction.end_char
     };
     prediction.n_best.iter().find(is_chosen).map_or(0.0, |candidate| candidate.probability)
-}
-
-#[cfg(test)]
-mod tests {
-    use squad::{SpanCandidate, SpanPrediction};
-
-    use super::*;
-
-    #[test]
-    fn calibrated_probabilities_are_those_that_an_exported_model_answers_with() {
-        const TEMPERATURE: f64 = 0.4;
-        let scores = [3.0, 2.5, 1.0, -7.5];
-        let candidate =
-            |score| Candidate { text: String::new(), start_char: 0, end_char: 1, score, probability: 0.25 };
-        let mut n_best: Vec<Candidate> = scores.into_iter().map(candidate).collect();
-        calibrate(&mut n_best, TEMPERATURE);
-
-        let candidate = |score| SpanCandidate {
-            text: String::new(),
-            start_char: 0,
-            end_char: 1,
-            score,
-            probability: 0.25,
-        };
-        let mut asked = SpanPrediction {
-            text: String::new(),
-            start_char: 0,
-            end_char: 1,
-            score: scores[0],
-            null_score: None,
-            n_best: scores.into_iter().map(candidate).collect(),
-        };
-        asked.set_temperature(TEMPERATURE);
-        let expected = asked.n_best.iter().map(|candidate| candidate.probability);
-        assert!(n_best.iter().map(|candidate| candidate.probability).eq(expected));
-        // 1 / (1 + e^-1.25 + e^-5 + e^-26.25)
-        assert!((n_best[0].probability - 0.773_250).abs() < 1e-6, "{}", n_best[0].probability);
-    }
 }

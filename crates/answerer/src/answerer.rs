@@ -137,6 +137,7 @@ impl Answerer {
     /// # Errors
     /// [`Error`], each with its remedy.
     pub fn of(parts: &Parts<'_>, usage: Usage, runtime: &Runtime) -> Result<Self, Error> {
+        runtime.check_fits(parts.config)?;
         let model = DistilBertForQuestionAnswering::new(parts.config, parts.weights, runtime.device())?;
         Ok(Self {
             predictor: Arc::new(Predictor::new(&model, runtime)),

@@ -12,7 +12,7 @@ use crate::layers::Linear;
 #[derive(Debug)]
 pub struct ModelCopies {
     pub(crate) layers: Vec<LayerCopies>,
-    /// `None` where its two columns are too few for the products of the others.
+    /// `None` if it is not packed with the others: it has only two columns.
     pub(crate) qa_outputs: Option<Copies>,
 }
 

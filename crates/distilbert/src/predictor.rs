@@ -35,7 +35,7 @@ pub struct Predictor {
     batch_tokens: usize,
 }
 
-/// Tokens of a batch on a CPU, where more than fits its cache is slower, and on a GPU.
+/// Tokens of a batch on a CPU, where int8 is slower with larger ones (`scripts/bench/LOG.md`), and on a GPU.
 const CPU_BATCH_TOKENS: usize = 1024;
 const GPU_BATCH_TOKENS: usize = 4096;
 
@@ -43,7 +43,8 @@ const GPU_BATCH_TOKENS: usize = 4096;
 const MOST_WORKERS: usize = 4;
 
 impl Predictor {
-    /// For `model` as it is: where it is trained on, the new weights need a new predictor.
+    /// For `model` as it is: where it is trained on, the new weights need a new predictor. [`Runtime::check_fits`] says whether
+    /// the model can run.
     #[must_use]
     pub fn new(model: &DistilBertForQuestionAnswering, runtime: &Runtime) -> Self {
         let autocast = runtime.autocast();
@@ -55,11 +56,7 @@ impl Predictor {
         let int8 = runtime.precision() == Precision::Int8;
         let model = model.valid();
         let copies = model.copies_for(autocast, Purpose::Infer { int8 });
-        if int8 && copies.is_none() {
-            tracing::warn!(
-                "int8 takes layers of multiples of 32 inputs and outputs: this model runs in fp32"
-            );
-        }
+        assert!(!int8 || copies.is_some(), "Runtime::check_fits was called before");
         let model = autocast.narrow(model, copies.is_some());
         Self { model, autocast, copies, workers, threads_each, batch_tokens }
     }
@@ -274,14 +271,22 @@ mod tests {
         }
     }
 
-    /// Layers that int8 does not take run as they do without it.
     #[test]
-    fn int8_of_a_model_with_other_dimensions_is_what_auto_is() {
+    fn a_model_with_layers_that_int8_does_not_take_is_refused() {
         if !torch_kernels::cpu_multiplies_int8() {
             println!("skipped: this CPU has no products of int8");
             return;
         }
-        assert_eq!(logits(&tiny_model(), "int8"), logits(&tiny_model(), "auto"));
+        let runtime = |precision| {
+            let options =
+                RuntimeOptions { device: "cpu", precision, threads: 2, allow_slow_precision: false };
+            Runtime::new(options).unwrap()
+        };
+        let (tiny, small) = (tiny_model(), model_of(64, 96));
+        let error = runtime("int8").check_fits(tiny.config()).unwrap_err();
+        assert!(error.is_device() && error.to_string().contains("multiples of 32"), "{error}");
+        runtime("int8").check_fits(small.config()).unwrap();
+        runtime("fp32").check_fits(tiny.config()).unwrap();
     }
 
     /// How far a logit may move with what else is in the batch: a product of other rows is summed in another order in

@@ -9,7 +9,7 @@ use std::thread;
 
 use burn::tensor::{DType, Device};
 
-use crate::{Autocast, Error};
+use crate::{Autocast, Config, Error};
 
 /// A precision that can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,23 @@ impl Runtime {
         Self::new(RuntimeOptions { device: "cpu", precision: "fp32", threads, allow_slow_precision: false })
     }
 
+    /// Whether a model of these sizes can run in this precision.
+    ///
+    /// # Errors
+    /// [`Error::Precision`] for int8, whose products take multiples of 32.
+    pub fn check_fits(&self, config: &Config) -> Result<(), Error> {
+        let fits = [config.dim, config.hidden_dim].iter().all(|size| size.is_multiple_of(32));
+        if self.precision != Precision::Int8 || fits {
+            return Ok(());
+        }
+        Err(Error::Precision {
+            precision: "int8".to_owned(),
+            device: self.device_name.clone(),
+            reason: "it takes layers with multiples of 32 inputs and outputs, and this model has others",
+            instead: "\"auto\"",
+        })
+    }
+
     /// Threads of LibTorch's operations on the CPU.
     #[must_use]
     pub fn threads(&self) -> usize {
@@ -120,7 +137,7 @@ impl Runtime {
         self.precision
     }
 
-    /// The policy of this precision; that of int8 is of what its linear layers leave to others.
+    /// The policy of this precision. For int8 it covers everything but the linear layers.
     #[must_use]
     pub fn autocast(&self) -> Autocast {
         match self.precision {

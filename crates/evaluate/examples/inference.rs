@@ -45,20 +45,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let predictor = Predictor::new(&model, &runtime);
 
     let begin = Instant::now();
-    let mut input_ids: Vec<&[i32]> = split.features.iter().map(|feature| feature.input_ids).collect();
+    let input_ids: Vec<&[i32]> = split.features.iter().map(|feature| feature.input_ids).collect();
     let mut logits: Vec<QaLogits> = Vec::new();
     if batch_size == 1 {
         logits.extend(input_ids.iter().flat_map(|ids| predictor.logits(&[ids])));
-        input_ids.clear();
+    } else {
+        predictor.logits_of_batches(
+            input_ids.chunks(batch_size).map(<[_]>::to_vec),
+            |ids| *ids,
+            |batch| {
+                logits.extend(batch.into_iter().map(|(_, logits)| logits));
+                ControlFlow::Continue(())
+            },
+        );
     }
-    predictor.logits_of_batches(
-        input_ids.chunks(batch_size).map(<[_]>::to_vec),
-        |ids| *ids,
-        |batch| {
-            logits.extend(batch.into_iter().map(|(_, logits)| logits));
-            ControlFlow::Continue(())
-        },
-    );
     let seconds = begin.elapsed().as_secs_f64();
     println!("{}", json!({ "seconds": seconds, "features": logits.len() }));
     Ok(())

@@ -41,6 +41,7 @@ pub fn run(job: &mut Job) -> Result<(), Error> {
     let features = job.input("tokenize-features").clone();
     let assets = Assets::open(&ingest.file(file_name::ASSETS)?)?;
     let config = Config::from_assets(&assets)?;
+    runtime.check_fits(&config)?;
     let pretrained = Tensors::open(&ingest.file(file_name::PRETRAINED)?, &artifact::TENSORS)?;
     let base = BaseWeights::new(&pretrained, config.dim, seed_of(&train)?);
     let trained = Tensors::open(&train.file(file_name::WEIGHTS)?, &artifact::WEIGHTS)?;

@@ -24,5 +24,5 @@ pub use labels::LabelledAnswer;
 pub use metrics::{F1Units, Means, Parts, QuestionScore, Rules, Score, Scoring, Tally, score};
 pub use normalize::{normalize_answer, units_of};
 pub use random::SplitMix64;
-pub use spans::{FeatureLogits, SpanCandidate, SpanPrediction, SpanSettings, select_spans};
+pub use spans::{FeatureLogits, SpanCandidate, SpanPrediction, SpanSettings, calibrate, select_spans};
 pub use windows::{WindowSettings, Windows};

@@ -70,12 +70,19 @@ impl SpanPrediction {
     /// Softens (above 1) or sharpens (below 1) the probabilities: softmax over scores / `temperature`. The answer and
     /// the order of the candidates stay the same.
     pub fn set_temperature(&mut self, temperature: f64) {
-        let greatest = self.n_best.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
-        let weight = |candidate: &SpanCandidate| ((candidate.score - greatest) / temperature).exp();
-        let weights: f64 = self.n_best.iter().map(weight).sum();
-        for candidate in &mut self.n_best {
-            candidate.probability = weight(candidate) / weights;
-        }
+        let candidates = self.n_best.iter_mut();
+        calibrate(candidates.map(|candidate| (candidate.score, &mut candidate.probability)), temperature);
+    }
+}
+
+/// Sets probabilities to the softmax over scores / `temperature`, from pairs of a score and its probability.
+pub fn calibrate<'a>(candidates: impl Iterator<Item = (f64, &'a mut f64)>, temperature: f64) {
+    let candidates: Vec<_> = candidates.collect();
+    let greatest = candidates.iter().map(|(score, _)| *score).fold(f64::NEG_INFINITY, f64::max);
+    let weight = |score: f64| ((score - greatest) / temperature).exp();
+    let weights: f64 = candidates.iter().map(|(score, _)| weight(*score)).sum();
+    for (score, probability) in candidates {
+        *probability = weight(score) / weights;
     }
 }
 
@@ -237,4 +244,20 @@ fn keep_first<T>(items: &mut Vec<T>, n: usize, compare: impl Fn(&T, &T) -> Order
 /// passing unnoticed.
 fn descending(a: f32, b: f32) -> Ordering {
     b.partial_cmp(&a).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calibrated_probabilities_are_the_softmax_of_divided_scores() {
+        let scores = [3.0, 2.5, 1.0, -7.5];
+        let mut probabilities = [0.25; 4];
+        calibrate(scores.into_iter().zip(&mut probabilities), 0.4);
+        // 1 / (1 + e^-1.25 + e^-5 + e^-26.25)
+        assert!((probabilities[0] - 0.773_250).abs() < 1e-6, "{probabilities:?}");
+        assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!((probabilities[1] / probabilities[0] - (-1.25_f64).exp()).abs() < 1e-12);
+    }
 }

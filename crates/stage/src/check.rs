@@ -52,7 +52,9 @@ fn precision(workspace: &Workspace) -> Result<(), Error> {
     Err(Error::Unworkable {
         origin: workspace.loaded.origin(KEY).to_owned(),
         message: format!("{KEY} = \"int8\" is for answering questions: gradients need more than 8 bits"),
-        remedy: "train with \"auto\", and add `--set run.precision=int8` to `distilburn ask`, `predict`, `serve` or `evaluate --model`".to_owned(),
+        remedy: "train with \"auto\", and add `--set run.precision=int8` to `distilburn ask`, `predict`, `serve` or \
+                 `evaluate --model`"
+            .to_owned(),
     })
 }
 

@@ -105,7 +105,8 @@ void check_probabilities(const at::Tensor& probabilities, const Batch& batch, at
 template <class T, class F>
 void for_each_head(const Batch& batch, const at::Tensor& query, F f) {
   const int64_t dim = query.size(1), d_head = dim / batch.n_heads;
-  const Problem problem{dim, query.stride(0), d_head, static_cast<float>(1.0 / std::sqrt(static_cast<double>(d_head))), batch.p > 0.0};
+  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(d_head)));
+  const Problem problem{dim, query.stride(0), d_head, scale, batch.p > 0.0};
   const auto heads = heads_of(batch, d_head);
   int64_t longest = kRows;
   for (const Head& head : heads) longest = std::max(longest, head.padded_length);
@@ -153,7 +154,9 @@ char* distilburn_attention_backward(at::Tensor** grads, at::Tensor* grad, at::Te
                                     at::Tensor* value, at::Tensor* probabilities, const Batch* batch) {
   return guarded([&] {
     check(*batch, *query);
-    for (const at::Tensor* tensor : {grads[0], grads[1], grads[2], grad, query, key, value}) check(*tensor, *query, at::kBFloat16);
+    for (const at::Tensor* tensor : {grads[0], grads[1], grads[2], grad, query, key, value}) {
+      check(*tensor, *query, at::kBFloat16);
+    }
     check_probabilities(*probabilities, *batch, at::kBFloat16);
     for_each_head<uint16_t>(*batch, *query, [&](const Head& head, const Problem& problem, Scratch<uint16_t>& scratch) {
       backward_head(data_of(*grads[0]), data_of(*grads[1]), data_of(*grads[2]), data_of(*grad), data_of(*query),

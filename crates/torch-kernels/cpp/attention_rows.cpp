@@ -12,9 +12,6 @@ namespace {
 
 using namespace distilburn;
 
-DISTILBURN_INLINE void put(uint16_t* out, float value) { *out = narrow(value); }
-DISTILBURN_INLINE void put(float* out, float value) { *out = value; }
-
 template <class T>
 DISTILBURN_INLINE void softmax(T* probabilities, float* row, int64_t length, int64_t width, float scale) {
   std::fill(row + length, row + width, -std::numeric_limits<float>::infinity());
@@ -43,11 +40,13 @@ DISTILBURN_INLINE void softmax(T* probabilities, float* row, int64_t length, int
 
 }  // namespace
 
-DISTILBURN_CLONES void distilburn::softmax_row(uint16_t* probabilities, float* row, int64_t length, int64_t width, float scale) {
+DISTILBURN_CLONES void distilburn::softmax_row(uint16_t* probabilities, float* row, int64_t length, int64_t width,
+                                               float scale) {
   softmax(probabilities, row, length, width, scale);
 }
 
-DISTILBURN_CLONES void distilburn::softmax_row(float* probabilities, float* row, int64_t length, int64_t width, float scale) {
+DISTILBURN_CLONES void distilburn::softmax_row(float* probabilities, float* row, int64_t length, int64_t width,
+                                               float scale) {
   softmax(probabilities, row, length, width, scale);
 }
 

@@ -87,15 +87,15 @@ auto packed_before(const T* panels, int64_t inner) {
 // left × right (inner, columns), inner a multiple of 32. panels() makes a thread's function from (column, width) to those
 // columns of the right factor; out.store(tile, values) takes every tile of the product, in f32 or int32, and out.fetch(tile)
 // says before that it will come.
-template <class Left, class Panels, class Out>
-void multiply(const Left& left, int64_t columns, const Panels& panels, const Out& out) {
+template <class Factor, class Panels, class Out>
+void multiply(const Factor& left, int64_t columns, const Panels& panels, const Out& out) {
   const int64_t tiles = (left.rows + kTile - 1) / kTile, panel_count = (columns + kPanel - 1) / kPanel;
   const int64_t threads = at::get_num_threads();
   const Grid grid(tiles, panel_count, threads);
   at::parallel_for(0, threads, 1, [&](int64_t first, int64_t last) {
     const Products products;
     auto panel_of = panels();
-    alignas(64) typename Left::Sum values[kTile * kPanel];
+    alignas(64) typename Factor::Sum values[kTile * kPanel];
     for (int64_t thread = first; thread < last; ++thread) {
       const int64_t row_part = thread / grid.columns, column_part = thread % grid.columns;
       const int64_t last_panel = part(panel_count, column_part + 1, grid.columns);

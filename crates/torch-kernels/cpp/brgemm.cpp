@@ -25,9 +25,9 @@ void distilburn::product(float* out, const float* left, int64_t left_stride, con
 
 distilburn::Products::~Products() { at::native::cpublas::brgemm_release(); }
 
-// Whether bfloat16 is multiplied faster than f32, where there are instructions for it. Intel's VDPBF16PS has the throughput of
-// two FMAs of f32 on Cooper Lake alone; later Intel processors have AMX for that, and without it (hidden from a virtual
-// machine) they reach half of f32's speed: 84 against 160 GFLOPS a core on Emerald Rapids. AMD's reach twice f32's.
+// Whether bfloat16 is multiplied faster than f32, where there are instructions for it. Intel's processors after Cooper Lake
+// have AMX for that; where it is hidden from a virtual machine, VDPBF16PS reaches half of f32's speed: 84 against 160 GFLOPS a
+// core on Emerald Rapids (scripts/bench/LOG.md).
 extern "C" bool distilburn_bf16_is_fast() {
 #if defined(__x86_64__) && defined(__GNUC__)
   __builtin_cpu_init();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "blocks.h"
+#include "elements.h"
 #include "error.h"
 #include "pack.h"
 #include "simd.h"
@@ -25,9 +26,6 @@ using namespace distilburn;
 
 const uint16_t* bf16_of(const at::Tensor& tensor) { return static_cast<const uint16_t*>(tensor.const_data_ptr()); }
 uint16_t* bf16_of(at::Tensor& tensor) { return static_cast<uint16_t*>(tensor.data_ptr()); }
-
-// How many columns brgemm's packed factors and its inner dimension come in.
-constexpr int64_t kGroup = 32;
 
 int64_t rounded_up(int64_t count) { return (count + kGroup - 1) / kGroup * kGroup; }
 
@@ -86,11 +84,6 @@ void check_f32(const at::Tensor& bias, int64_t count) {
               "linear: a float for every column");
 }
 
-void check_sizes(int64_t rows, int64_t dim_in, int64_t dim_out) {
-  TORCH_CHECK(rows > 0 && dim_in > 0 && dim_in % kGroup == 0 && dim_out > 0 && dim_out % kGroup == 0,
-              "linear: some rows, and dimensions in multiples of 32");
-}
-
 // The tensors, (rows, any) each, side by side.
 Left side_by_side(const std::vector<const at::Tensor*>& tensors) {
   Left left{tensors[0]->size(0), 0, {}};
@@ -102,16 +95,6 @@ Left side_by_side(const std::vector<const at::Tensor*>& tensors) {
     left.inner += columns;
   }
   return left;
-}
-
-// Calls f with the tensor's elements, of f32 or bfloat16.
-template <class F>
-void with_elements(const at::Tensor& tensor, F f) {
-  if (tensor.scalar_type() == at::kFloat) {
-    f(tensor.const_data_ptr<float>());
-  } else {
-    f(bf16_of(tensor));
-  }
 }
 
 // sums[column] += the sum of the column's elements in rows, of a group of columns.
@@ -168,27 +151,33 @@ std::vector<Slice> slices_of_tokens(const uint16_t* grad_t, int64_t dim_out, int
 
 extern "C" {
 
-// out (tokens, out) = input (tokens, in) × weightᵀ + bias; all bfloat16 but for the weight, which may be f32, and the bias,
-// which is.
-char* distilburn_linear_forward(at::Tensor* out, at::Tensor* input, at::Tensor* weight, at::Tensor* bias) {
+// out (tokens, out) = input (tokens, in) × weightᵀ + bias. Input and out are bfloat16, the bias is f32, the weight either; or
+// bfloat16 as distilburn_linear_pack packed it, if `packed`.
+char* distilburn_linear_forward(at::Tensor* out, at::Tensor* input, at::Tensor* weight, at::Tensor* bias, bool packed) {
   return guarded([&] {
     const int64_t tokens = input->size(0), dim_in = input->size(1), dim_out = weight->size(0);
     check_sizes(tokens, dim_in, dim_out);
     check_bf16(*input, tokens, dim_in);
     check_bf16(*out, tokens, dim_out);
-    check_either(*weight, dim_out, dim_in);
     check_f32(*bias, dim_out);
-    const float* biases = bias->const_data_ptr<float>();
+    const Left left = side_by_side({input});
+    const auto sums = with_bias(*out, bias->const_data_ptr<float>());
+    if (packed) {
+      check_bf16(*weight, dim_out, dim_in);
+      multiply(left, dim_out, packed_before(bf16_of(std::as_const(*weight)), dim_in), sums);
+      return;
+    }
+    check_either(*weight, dim_out, dim_in);
     with_elements(*weight, [&](const auto* weights) {
       const auto pack_panel = [&](uint16_t* panel, int64_t column, int64_t width) {
         pack_transposed(panel, width, weights + column * dim_in, dim_in, width, dim_in);
       };
-      multiply(side_by_side({input}), dim_out, packed_anew(dim_in, pack_panel), with_bias(*out, biases));
+      multiply(left, dim_out, packed_anew(dim_in, pack_panel), sums);
     });
   });
 }
 
-// A weight (out, in), of f32 or bfloat16, as distilburn_linear_forward_packed takes it: bfloat16, as many elements.
+// A weight (out, in), of f32 or bfloat16, packed: bfloat16, as many elements.
 char* distilburn_linear_pack(at::Tensor* packed, at::Tensor* weight) {
   return guarded([&] {
     const int64_t dim_out = weight->size(0), dim_in = weight->size(1);
@@ -202,20 +191,6 @@ char* distilburn_linear_pack(at::Tensor* packed, at::Tensor* weight) {
         pack_transposed(panels + column * dim_in, width, weights + column * dim_in, dim_in, width, dim_in);
       }
     });
-  });
-}
-
-// distilburn_linear_forward with a weight that was packed before.
-char* distilburn_linear_forward_packed(at::Tensor* out, at::Tensor* input, at::Tensor* packed, at::Tensor* bias) {
-  return guarded([&] {
-    const int64_t tokens = input->size(0), dim_in = input->size(1), dim_out = packed->size(0);
-    check_sizes(tokens, dim_in, dim_out);
-    check_bf16(*input, tokens, dim_in);
-    check_bf16(*out, tokens, dim_out);
-    check_bf16(*packed, dim_out, dim_in);
-    check_f32(*bias, dim_out);
-    multiply(side_by_side({input}), dim_out, packed_before(bf16_of(std::as_const(*packed)), dim_in),
-             with_bias(*out, bias->const_data_ptr<float>()));
   });
 }
 

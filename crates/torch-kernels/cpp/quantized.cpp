@@ -9,15 +9,16 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/native/CPUBlas.h>
-#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "blocks.h"
+#include "elements.h"
 #include "error.h"
 #include "exponential.h"
 #include "simd.h"
@@ -55,6 +56,9 @@ void multiply_tile(int32_t* out, const QuantizedLeft& left, const int8_t* panel,
     row += rows;
   }
 }
+
+// 1 / scale; 0 where all elements are too near to 0 for that.
+float inverse_of(float scale) { return scale > 1e-30f ? 1.0f / scale : 0.0f; }
 
 struct Range {
   float least;
@@ -114,9 +118,10 @@ Quantized quantized(const T* input, int64_t rows, int64_t inner) {
     for (int64_t row = first; row < last; ++row) {
       const auto [least, greatest] = range(input + row * inner, inner);
       const float scale = (greatest - least) / 255.0f;
-      const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
+      const float inverse = inverse_of(scale);
       const float zero = std::nearbyint(-least * inverse);
       all.scales[row] = scale;
+      // Of a row that is not finite the scale is not, and shows in every output.
       all.zeros[row] = static_cast<int32_t>(zero == zero ? zero : 0.0f);
       quantize(all.elements.get() + row * inner, input + row * inner, inner, inverse, zero);
     }
@@ -146,9 +151,6 @@ DISTILBURN_INLINE float gelu(float x) {
   return x < 0.0f ? half * rest : half * (2.0f - rest);
 }
 
-DISTILBURN_INLINE void put(float* out, float value) { *out = value; }
-DISTILBURN_INLINE void put(uint16_t* out, float value) { *out = narrow(value); }
-
 template <bool activates, class T>
 DISTILBURN_INLINE void dequantize_row(T* out, const int32_t* sums, int64_t count, float scale, int32_t zero,
                                       const Columns& columns) {
@@ -159,16 +161,20 @@ DISTILBURN_INLINE void dequantize_row(T* out, const int32_t* sums, int64_t count
   }
 }
 
-DISTILBURN_CLONES void dequantize(float* out, const int32_t* sums, int64_t count, float scale, int32_t zero, Columns columns) {
+DISTILBURN_CLONES void dequantize(float* out, const int32_t* sums, int64_t count, float scale, int32_t zero,
+                                  Columns columns) {
   dequantize_row<false>(out, sums, count, scale, zero, columns);
 }
-DISTILBURN_CLONES void dequantize(uint16_t* out, const int32_t* sums, int64_t count, float scale, int32_t zero, Columns columns) {
+DISTILBURN_CLONES void dequantize(uint16_t* out, const int32_t* sums, int64_t count, float scale, int32_t zero,
+                                  Columns columns) {
   dequantize_row<false>(out, sums, count, scale, zero, columns);
 }
-DISTILBURN_CLONES void activate(float* out, const int32_t* sums, int64_t count, float scale, int32_t zero, Columns columns) {
+DISTILBURN_CLONES void activate(float* out, const int32_t* sums, int64_t count, float scale, int32_t zero,
+                                Columns columns) {
   dequantize_row<true>(out, sums, count, scale, zero, columns);
 }
-DISTILBURN_CLONES void activate(uint16_t* out, const int32_t* sums, int64_t count, float scale, int32_t zero, Columns columns) {
+DISTILBURN_CLONES void activate(uint16_t* out, const int32_t* sums, int64_t count, float scale, int32_t zero,
+                                Columns columns) {
   dequantize_row<true>(out, sums, count, scale, zero, columns);
 }
 
@@ -208,33 +214,14 @@ void check_quantized(const at::Tensor& tensor, at::ScalarType type, int64_t nume
               "int8: host, contiguous, ", type, ", ", numel, " elements");
 }
 
-bool is_bf16(const at::Tensor& tensor) {
-  TORCH_CHECK(tensor.scalar_type() == at::kBFloat16 || tensor.scalar_type() == at::kFloat, "int8: from and to bfloat16 or float");
-  return tensor.scalar_type() == at::kBFloat16;
-}
-
-// Calls f with the address of the tensor's elements, of f32 or bfloat16.
-template <class F>
-void with_floats(const at::Tensor& tensor, F f) {
-  if (is_bf16(tensor)) {
-    f(static_cast<uint16_t*>(tensor.data_ptr()));
-  } else {
-    f(tensor.data_ptr<float>());
-  }
-}
-
-void check_int8_sizes(int64_t rows, int64_t dim_in, int64_t dim_out) {
-  TORCH_CHECK(rows > 0 && dim_in > 0 && dim_in % 32 == 0 && dim_out > 0 && dim_out % 32 == 0,
-              "int8: some rows, and dimensions in multiples of 32");
-}
-
 // Packs `width` rows of the weight, quantised, as brgemm reads their transpose: (inner / 4, width, 4).
 void pack_quantized(int8_t* panel, float* scales, int32_t* sums, const float* weight, int64_t width, int64_t inner) {
   for (int64_t column = 0; column < width; ++column) {
     const float* row = weight + column * inner;
     const auto [least, greatest] = range(row, inner);
+    // NaN where an element is not finite.
     const float scale = std::max(-least, greatest) / 127.0f + (greatest - greatest);
-    const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
+    const float inverse = inverse_of(scale);
     int32_t sum = 0;
     for (int64_t i = 0; i < inner; ++i) {
       const float value = std::nearbyint(row[i] * inverse);
@@ -251,11 +238,12 @@ void pack_quantized(int8_t* panel, float* scales, int32_t* sums, const float* we
 
 extern "C" {
 
-// A weight (out, in) of f32, quantised: packed (out, in) int8, and of each output the scale, f32, and the sum of its row, int32.
+// A weight (out, in) of f32, quantised: packed (out, in) int8, and of each output the scale, f32, and the sum of its row,
+// int32.
 char* distilburn_int8_pack(at::Tensor* packed, at::Tensor* scales, at::Tensor* sums, at::Tensor* weight) {
   return guarded([&] {
     const int64_t dim_out = weight->size(0), dim_in = weight->size(1);
-    check_int8_sizes(1, dim_in, dim_out);
+    check_sizes(1, dim_in, dim_out);
     check_quantized(*weight, at::kFloat, dim_out * dim_in);
     check_quantized(*packed, at::kChar, dim_out * dim_in);
     check_quantized(*scales, at::kFloat, dim_out);
@@ -274,19 +262,20 @@ char* distilburn_int8_forward(at::Tensor* out, at::Tensor* input, at::Tensor* pa
                               at::Tensor* sums, at::Tensor* bias, bool activates) {
   return guarded([&] {
     const int64_t tokens = input->size(0), dim_in = input->size(1), dim_out = packed->size(0);
-    check_int8_sizes(tokens, dim_in, dim_out);
+    check_sizes(tokens, dim_in, dim_out);
     check_quantized(*packed, at::kChar, dim_out * dim_in);
     check_quantized(*scales, at::kFloat, dim_out);
     check_quantized(*sums, at::kInt, dim_out);
     check_quantized(*bias, at::kFloat, dim_out);
     check_quantized(*input, input->scalar_type(), tokens * dim_in);
     check_quantized(*out, out->scalar_type(), tokens * dim_out);
-    const Columns columns{scales->const_data_ptr<float>(), sums->const_data_ptr<int32_t>(), bias->const_data_ptr<float>()};
+    const Columns columns{scales->const_data_ptr<float>(), sums->const_data_ptr<int32_t>(),
+                          bias->const_data_ptr<float>()};
     const auto* panels = static_cast<const int8_t*>(packed->const_data_ptr());
-    with_floats(*input, [&](const auto* elements) {
+    with_elements(*input, [&](const auto* elements) {
       const Quantized all = quantized(elements, tokens, dim_in);
       const QuantizedLeft left{tokens, dim_in, all.elements.get()};
-      with_floats(*out, [&](auto* to) {
+      with_elements(*out, [&](auto* to) {
         multiply(left, dim_out, packed_before(panels, dim_in),
                  DequantizedOut<std::remove_pointer_t<decltype(to)>>{to, dim_out, all, columns, activates});
       });

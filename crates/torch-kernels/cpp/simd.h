@@ -36,4 +36,8 @@ DISTILBURN_INLINE uint16_t narrow(float value) {
   return nan ? 0x7fc0U : static_cast<uint16_t>(rounded);
 }
 
+// Stores a value, rounded if the place is bfloat16.
+DISTILBURN_INLINE void put(float* out, float value) { *out = value; }
+DISTILBURN_INLINE void put(uint16_t* out, float value) { *out = narrow(value); }
+
 }  // namespace distilburn

@@ -25,9 +25,6 @@ struct Plus {
 #endif
 };
 
-void store(uint16_t* out, float value) { *out = narrow(value); }
-void store(float* out, float value) { *out = value; }
-
 #if defined(__x86_64__)
 
 DISTILBURN_AVX512 inline void store(uint16_t* out, __m512 values) {
@@ -58,7 +55,7 @@ void store_all(Out* out, int64_t stride, const float* values, int64_t rows, int6
 #endif
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t column = done; column < columns; ++column) {
-      store(out + row * stride + column, changed.at(values[row * columns + column], column));
+      put(out + row * stride + column, changed.at(values[row * columns + column], column));
     }
   }
 }

@@ -1,5 +1,7 @@
-//! Parameters of linear layers in the form that products read: kept from step to step where a device multiplies in another type
-//! than theirs, and for as long as a model only answers.
+//! Parameters of linear layers in the form that products read.
+//!
+//! During training, a device that multiplies in another type keeps them from step to step. A model that only answers keeps them
+//! on the host too, packed.
 
 use std::sync::Arc;
 
@@ -29,7 +31,7 @@ impl From<DType> for Compute {
 #[derive(Clone, Debug)]
 pub struct Copies {
     form: Form,
-    pub(crate) bias: Handle,
+    bias: Handle,
     /// Parts of weight and bias, and the parameters that they are copies of; none where the parameters change no more.
     parts: Vec<(Handle, Handle)>,
 }
@@ -70,8 +72,8 @@ impl Copies {
         Some(Self { form: Form::Typed(weight), bias, parts })
     }
 
-    /// The same of parameters that change no more, on the host, packed once instead of in every product: in `dtype`, or in int8
-    /// (dynamic quantisation; Zafrir et al. 2019). `None` where the host has no such products, or none of these dimensions.
+    /// Of parameters that no longer change, on the host: packed once instead of in every product, in `dtype` or in int8
+    /// (dynamic quantisation; Zafrir et al. 2019). `None` if the host does not multiply so, or not these dimensions.
     #[must_use]
     pub fn packed(layers: &[(Handle, Handle)], dtype: DType, int8: bool) -> Option<Self> {
         let kind = libtorch::kind_of(dtype);
@@ -109,7 +111,7 @@ impl Copies {
             }
             Form::Packed(weight) => {
                 let input = input.to_kind(kind).contiguous();
-                (ffi::linear_forward_packed(&input, weight.tensor(), bias), input)
+                (ffi::linear_forward(&input, weight.tensor(), bias, true), input)
             }
             Form::Quantized(weight) => {
                 let input = input.contiguous();

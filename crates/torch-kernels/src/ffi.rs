@@ -22,9 +22,7 @@ pub(crate) use attention::{
     Division, attention_backward, attention_forward, bf16_is_fast, brgemm_multiplies,
 };
 pub(crate) use count::counted;
-pub(crate) use linear::{
-    linear_forward, linear_forward_packed, linear_input_gradient, linear_pack, linear_weight_gradient,
-};
+pub(crate) use linear::{linear_forward, linear_input_gradient, linear_pack, linear_weight_gradient};
 pub(crate) use optimizer::{adamw, copy_all, global_norm, unscale};
 pub(crate) use quantized::{QuantizedWeight, int8_forward, int8_multiplies, int8_pack};
 pub(crate) use varlen::{Batch, Varlen, upload, varlen_backward, varlen_forward};

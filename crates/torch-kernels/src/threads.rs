@@ -59,8 +59,8 @@ pub fn cpu_multiplies_int8() -> bool {
     products::int8_multiplies()
 }
 
-/// Whether the CPU multiplies bfloat16 in hardware, and faster than f32: Intel's processors since Sapphire Rapids do so by AMX
-/// alone, and without it, as some virtual machines are, at half the speed of f32.
+/// Whether the CPU multiplies bfloat16 in hardware, and faster than f32. Intel's processors since Sapphire Rapids need AMX for
+/// that; in a virtual machine that hides it, bfloat16 has half the speed of f32.
 #[must_use]
 pub fn cpu_prefers_bf16() -> bool {
     cpu_multiplies(DType::BF16) && ffi::bf16_is_fast()

@@ -13,14 +13,9 @@ unsafe extern "C" {
         input: *mut C_tensor,
         weight: *mut C_tensor,
         bias: *mut C_tensor,
+        packed: bool,
     ) -> *mut c_char;
     fn distilburn_linear_pack(packed: *mut C_tensor, weight: *mut C_tensor) -> *mut c_char;
-    fn distilburn_linear_forward_packed(
-        out: *mut C_tensor,
-        input: *mut C_tensor,
-        packed: *mut C_tensor,
-        bias: *mut C_tensor,
-    ) -> *mut c_char;
     fn distilburn_linear_input_gradient(
         out: *mut C_tensor,
         grads: *mut *mut C_tensor,
@@ -35,32 +30,23 @@ unsafe extern "C" {
     ) -> *mut c_char;
 }
 
-/// `input` (tokens, in) × `weight`ᵀ (in, out) + `bias`, in bfloat16; `weight` of f32 or bfloat16, `bias` of f32.
-pub(crate) fn linear_forward(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+/// `input` (tokens, in) × `weight`ᵀ (in, out) + `bias`, in bfloat16; `weight` of f32 or bfloat16, or from [`linear_pack`] if
+/// `packed`; `bias` of f32.
+pub(crate) fn linear_forward(input: &Tensor, weight: &Tensor, bias: &Tensor, packed: bool) -> Tensor {
     let out = input.new_empty([input.size()[0], weight.size()[0]], (Kind::BFloat16, input.device()));
     // SAFETY: all tensors are live, and nobody else has `out`; C++ checks device, layout, sizes and types.
     check(unsafe {
-        distilburn_linear_forward(pointer(&out), pointer(input), pointer(weight), pointer(bias))
+        distilburn_linear_forward(pointer(&out), pointer(input), pointer(weight), pointer(bias), packed)
     });
     out
 }
 
-/// `weight` (out, in), of f32 or bfloat16, in the order that [`linear_forward_packed`] reads: (out, in) in bfloat16.
+/// `weight` (out, in), of f32 or bfloat16, in the order that products read: (out, in) in bfloat16.
 pub(crate) fn linear_pack(weight: &Tensor) -> Tensor {
     let packed = weight.new_empty(weight.size(), (Kind::BFloat16, weight.device()));
     // SAFETY: as in `linear_forward`.
     check(unsafe { distilburn_linear_pack(pointer(&packed), pointer(weight)) });
     packed
-}
-
-/// [`linear_forward`] with a weight of [`linear_pack`].
-pub(crate) fn linear_forward_packed(input: &Tensor, packed: &Tensor, bias: &Tensor) -> Tensor {
-    let out = input.new_empty([input.size()[0], packed.size()[0]], (Kind::BFloat16, input.device()));
-    // SAFETY: as in `linear_forward`.
-    check(unsafe {
-        distilburn_linear_forward_packed(pointer(&out), pointer(input), pointer(packed), pointer(bias))
-    });
-    out
 }
 
 /// The sum of `grads[i]` (tokens, out) × `weights[i]` (out, in), layers of the same input: in `kind`, rounded if that is
@@ -121,7 +107,7 @@ mod tests {
             (&input, &weight, &bf16(&[32]), "a float for every column"),
             (&input, &weight, &zeros(&[31], Kind::Float), "a float for every column"),
         ] {
-            let refusal = refusal(|| drop(linear_forward(input, weight, bias)));
+            let refusal = refusal(|| drop(linear_forward(input, weight, bias, false)));
             assert!(refusal.contains(said), "expected {said}: {refusal}");
         }
         let refused = refusal(|| drop(linear_input_gradient([&grad], [&bf16(&[64, 64])], Kind::Float)));

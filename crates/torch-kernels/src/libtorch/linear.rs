@@ -29,7 +29,7 @@ pub(super) fn forward(
         let [input, weight] = [input.contiguous(), weight.contiguous()];
         // Rounded, as autocast does.
         let bias = bias.to_kind(kind).to_kind(Kind::Float);
-        return (ffi::linear_forward(&input, &weight, &bias), [input, weight]);
+        return (ffi::linear_forward(&input, &weight, &bias, false), [input, weight]);
     }
     let weight = weight.to_kind(kind);
     (linear(&input, &weight, &bias.to_kind(kind)), [input, weight])
