@@ -7,7 +7,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use answerer::Answerer;
+use answerer::{Answerer, Question};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use stage::{CommonOptions, ModelOptions, Progress, ProgressMode};
@@ -16,8 +16,8 @@ use self::found::Found;
 use self::texts::{Text, TokenizedText};
 use crate::Error;
 
-/// So many texts take long enough for progress.
-const SHOW_PROGRESS_OF: usize = 20;
+/// So many windows take long enough for progress.
+const SHOW_PROGRESS_OF: usize = 64;
 
 /// Answer questions about a text, or about all texts in a folder
 ///
@@ -208,23 +208,28 @@ impl Asking<'_> {
     }
 
     fn find(&self, question: &str) -> Result<Found<'_>, Error> {
-        let mode = if self.texts.len() < SHOW_PROGRESS_OF {
-            ProgressMode::None
-        } else {
-            self.options.common.output.progress()
-        };
-        let progress = Progress::start(mode, "texts", self.texts.len() as u64);
         // A question that is too long for one text is refused before any is searched.
         let prepared = self.texts.iter().map(|TokenizedText { text, tokens }| {
             self.answerer.prepare((), question, Arc::clone(&text.text), tokens)
         });
         let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+        let windows: usize = prepared.iter().map(Question::windows).sum();
+        let mode = if windows < SHOW_PROGRESS_OF {
+            ProgressMode::None
+        } else {
+            self.options.common.output.progress()
+        };
+        let progress = Progress::start(mode, "windows", windows as u64);
         let mut predictions = Vec::with_capacity(self.texts.len());
-        self.answerer.answer_all(prepared.into_iter(), |(), prediction| {
-            progress.inc(1);
-            predictions.push(prediction);
-            Ok::<(), Error>(())
-        })?;
+        self.answerer.answer_watched(
+            prepared.into_iter(),
+            || progress.inc(1),
+            |(), prediction| {
+                predictions.push(prediction);
+                Ok::<(), Error>(())
+            },
+        )?;
+        progress.finish();
         Ok(Found::new(self.texts.iter().map(|text| &text.text).collect(), predictions))
     }
 }

@@ -101,6 +101,12 @@ impl<K> Question<K> {
         self.windows.iter().map(|window| window.input_ids.len()).sum()
     }
 
+    /// How many windows it has; at least one.
+    #[must_use]
+    pub fn windows(&self) -> usize {
+        self.windows.len()
+    }
+
     /// Its windows, in order; at least one.
     #[must_use]
     pub fn into_windows(self) -> Vec<squad::Window> {
@@ -250,6 +256,19 @@ impl Answerer {
     pub fn answer_all<K: Clone + Send + Sync, E>(
         &self,
         questions: impl Iterator<Item = Question<K>> + Send,
+        each: impl FnMut(K, SpanPrediction) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.answer_watched(questions, || (), each)
+    }
+
+    /// [`Self::answer_all`], and calls `window` for each window as the model takes it.
+    ///
+    /// # Errors
+    /// What `each` returns.
+    pub fn answer_watched<K: Clone + Send + Sync, E>(
+        &self,
+        questions: impl Iterator<Item = Question<K>> + Send,
+        window: impl Fn() + Send,
         mut each: impl FnMut(K, SpanPrediction) -> Result<(), E>,
     ) -> Result<(), E> {
         let windows = questions.enumerate().flat_map(|(index, question)| {
@@ -259,7 +278,7 @@ impl Answerer {
         });
         answer_all(
             &self.predictor,
-            windows,
+            windows.inspect(move |_| window()),
             self.batch_tokens(),
             |windows| {
                 let (_, key, context) = &*windows[0].0.of;

@@ -13,7 +13,7 @@ use stage::Workspace;
 use crate::Error;
 use crate::cli::ErrorsOptions;
 use crate::evaluations::Evaluation;
-use crate::table::{columns, grouped};
+use crate::table::{columns, grouped, one_line};
 
 /// Characters of the context shown on each side of a gold answer.
 const AROUND: usize = 60;
@@ -113,11 +113,11 @@ fn to_text(
         let _ = write!(
             text,
             "\n{}\n  predicted  {predicted}  ({:.0} % sure, F1 {:.0})\n  gold       {}\n  {category}; {}\n",
-            question.question.trim(),
+            question.question.split_whitespace().collect::<Vec<_>>().join(" "),
             100.0 * question.confidence,
             100.0 * question.prediction.f1,
             if golds.is_empty() { "(no answer)".to_owned() } else { golds.join(", ") },
-            question.id,
+            one_line(&question.id),
         );
         if let Some((gold, start)) = question.ground_truths.first() {
             let _ = writeln!(text, "  {}", around(context, *start, gold.chars().count()));

@@ -203,8 +203,8 @@ pub enum Error {
     #[error("{stage} ran out of memory: {message}")]
     #[diagnostic(help(
         "lower `train.batch_size` and raise `train.gradient_accumulation_steps` by the same factor, or set \
-         `train.gradient_checkpointing = true`; to answer questions in less memory, lower `train.eval_batch_size`. A training \
-         keeps its newest checkpoint"
+         `train.gradient_checkpointing = true`; to answer questions in less memory, lower `train.eval_batch_size`, or \
+         `--max-batch-tokens` of `serve`. A training keeps its newest checkpoint"
     ))]
     OutOfMemory {
         stage: String,

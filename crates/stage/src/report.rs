@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use rustix::io::Errno;
 use serde_json::json;
 
 use crate::LogFormat;
@@ -12,6 +13,10 @@ use crate::LogFormat;
 /// Messages are wrapped at this many columns on a terminal. Elsewhere they are not wrapped, so that they can be
 /// searched.
 const WIDTH: usize = 100;
+
+/// The remedy where there is no space left.
+const FULL: &str =
+    "free some space there, or write elsewhere, and run the same command again; finished work is kept";
 
 /// Writes `error` to stderr.
 pub(crate) fn report(error: &dyn Diagnostic, exit_code: u8, format: LogFormat) {
@@ -56,6 +61,16 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     printable.into()
 }
 
+/// A name or an id for a table or a list, which line breaks would break: they become `\n`.
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains(['\n', '\t']) {
+        text.replace('\n', "\\n").replace('\t', "\\t").into()
+    } else {
+        text.into()
+    }
+}
+
 /// What is shown of an error, printable.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -67,7 +82,7 @@ struct Shown {
 
 impl Shown {
     fn of(error: &dyn Diagnostic) -> Self {
-        let help = error.help().map(|help| printable(&help.to_string()).into_owned());
+        let help = help(error).map(|help| printable(&help).into_owned());
         Self { help, ..Self::of_cause(error.to_string(), error.source()) }
     }
 
@@ -83,18 +98,28 @@ impl Diagnostic for Shown {
     }
 }
 
-fn as_json(error: &dyn Diagnostic, exit_code: u8) -> String {
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
+/// What an error and its causes say.
+fn messages(error: &dyn Diagnostic) -> impl Iterator<Item = String> {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string))
+}
+
+/// The error's own remedy, unless a disk or its quota is full. Told by the text: crates wrap what the system says in
+/// errors of their own.
+fn help(error: &dyn Diagnostic) -> Option<String> {
+    let full = [Errno::NOSPC, Errno::DQUOT].map(|errno| io::Error::from(errno).to_string());
+    if messages(error).any(|message| full.iter().any(|full| message.contains(full))) {
+        return Some(FULL.to_owned());
     }
+    error.help().map(|help| help.to_string())
+}
+
+fn as_json(error: &dyn Diagnostic, exit_code: u8) -> String {
     let text = json!({
         "level": "ERROR",
         "message": error.to_string(),
-        "causes": causes,
-        "help": error.help().map(|help| help.to_string()),
+        "causes": messages(error).skip(1).collect::<Vec<_>>(),
+        "help": help(error),
         "exit_code": exit_code,
     })
     .to_string();
@@ -126,5 +151,16 @@ mod tests {
                 "{text:?}"
             );
         }
+    }
+    #[test]
+    fn whoever_meets_a_full_disk_is_told_to_free_space() {
+        let full = || std::io::Error::from_raw_os_error(28);
+        let wrapped = Hostile("cannot write".to_owned(), full());
+        let told = Hostile(full().to_string(), std::io::Error::other("while writing"));
+        for error in [wrapped, told] {
+            assert_eq!(help(&error).as_deref(), Some(FULL));
+        }
+        let absent = Hostile("cannot write".to_owned(), std::io::ErrorKind::NotFound.into());
+        assert_eq!(help(&absent).as_deref(), Some("cannot write"));
     }
 }

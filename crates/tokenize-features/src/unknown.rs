@@ -6,7 +6,7 @@ use artifact::Example;
 use serde_json::{Value, json};
 use squad::{TokenizedContext, Window};
 
-/// Above this share, the vocabulary and the data have different languages, or the tokenizer is not the model's own.
+/// Above this share, the data may be in another language, or the tokenizer is not the model's own.
 const MOST: f64 = 0.02;
 
 /// Tokens, and how many of them are `[UNK]`.
@@ -94,7 +94,7 @@ impl UnknownTokens {
             .into()
     }
 
-    /// Warns if the vocabulary does not fit the split.
+    /// Warns if the vocabulary may not fit the split.
     pub fn warn(&self, split: &str) {
         if self.parts().iter().all(|(_, count)| count.share() <= MOST) {
             return;
@@ -105,8 +105,8 @@ impl UnknownTokens {
             questions = percent(self.questions),
             contexts = percent(self.contexts),
             answers = percent(self.answers),
-            "the base model's vocabulary does not fit the data: many tokens are [UNK]; use a base model for the language of \
-             the data"
+            "some characters of the data are not in the base model's vocabulary: it reads them as [UNK]. If the data is in \
+             another language than the base model, use a base model for that language"
         );
     }
 }

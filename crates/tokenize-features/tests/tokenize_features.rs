@@ -131,7 +131,7 @@ fn words_that_the_vocabulary_lacks_are_counted_and_warned_about() {
     let stderr = String::from_utf8(result.stderr).unwrap();
     assert!(result.status.success(), "{stderr}");
     // A warning and one line for each split.
-    assert_eq!(stderr.matches("vocabulary does not fit the data").count(), 2, "{stderr}");
+    assert_eq!(stderr.matches("not in the base model's vocabulary").count(), 2, "{stderr}");
     assert_eq!(stderr.matches("wrote the features").count(), 2, "{stderr}");
     assert!(!stderr.contains("in_several_windows"), "{stderr}");
     let artifact = Artifact::open(&folder.path().join("out")).unwrap();

@@ -1,6 +1,6 @@
 """The model's pass over the features of dev-open against the engines that people deploy.
 
-distilburn: as in `inference`, in --precision and in int8. The others: reference/engine.py, features sorted by length and padded
+distilburn: as in `inference`, in --precision and in int8, in batches as large as those of `predict`. The others: reference/engine.py, features sorted by length and padded
 to the longest of their batch; the batch size of each is the best of 1, 8 and 32 (see the log). --precision is also that of
 PyTorch and OpenVINO: take the faster on the machine at hand. ONNX Runtime has no bf16 on a CPU and runs in fp32 and int8.
 `seconds` are those from the first batch to the logits of all features; in the second table one feature at a time, with all
@@ -19,6 +19,8 @@ QUANTIZED = f"{rounds.OWN} int8"
 VENV = ROOT / ".cache/engines-venv"
 REQUIREMENTS = sides.REFERENCE / "engines-requirements.txt"
 BATCH_SIZES = {"openvino": 8, "onnxruntime": 8, "torch-compile": 8}
+# About the 1,024 tokens that `predict` puts into a batch.
+OWN_BATCH_SIZE = 6
 
 
 def measure(args) -> rounds.Outcome:
@@ -26,16 +28,17 @@ def measure(args) -> rounds.Outcome:
     model, own, input_ids, file = inference.validation(args)
     engines = [("openvino", args.precision), ("onnxruntime", "int8"), ("onnxruntime", "fp32"),
                ("torch-compile", args.precision)]
+    engines = [(engine, precision) for engine, precision in engines if args.only in f"{engine} {precision}"]
 
     def words(engine, precision, folder, batch_size=None):
         return [engine, "--model", folder, "--work", args.work, "--precision", precision, "--threads", args.threads,
                 "--batch-size", batch_size or BATCH_SIZES[engine]]
 
     def contenders(batch_size):
-        ingest, features, precision, threads, own_batch_size = own
+        ingest, features, precision, threads, _ = own
         found = {
             name: lambda precision=precision: sides.example(
-                "inference", ingest, features, precision, threads, batch_size or own_batch_size)
+                "inference", ingest, features, precision, threads, batch_size or OWN_BATCH_SIZE)
             for name, precision in [(rounds.OWN, precision), (QUANTIZED, "int8")]
         }
         for engine, precision in engines:

@@ -91,7 +91,9 @@ impl<'a> Found<'a> {
             let _ = writeln!(lines, "{:>5.1} %  {}", 100.0 * probability, said(text));
             let Some(place) = self.place(ranked) else { continue };
             let file = self.texts[ranked.text].file.as_ref();
-            let file = file.map_or_else(String::new, |file| format!("{}:{}  ", file.display(), place.line));
+            let file = file.map_or_else(String::new, |file| {
+                format!("{}:{}  ", stage::one_line(&file.display().to_string()), place.line)
+            });
             let _ = writeln!(lines, "         {file}{}", place.sentence);
         }
         lines

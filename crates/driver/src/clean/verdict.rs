@@ -172,7 +172,13 @@ fn alone(entry: &Entry, entries: &[Entry], wanted: &Wanted, rules: Rules) -> Ver
 fn finished(entry: &Entry, entries: &[Entry], rules: Rules) -> Verdict {
     let stays = |why: &str| Verdict::Stays(why.to_owned());
     let age = entry.age(rules.now);
-    let Some(keep) = rules.keep else { return stays("") };
+    let Some(keep) = rules.keep else {
+        return match &entry.fault {
+            Some(Fault::Unreadable(why)) => Verdict::Stays(format!("cannot be read: {why}")),
+            Some(Fault::Damaged(_)) => stays("damaged"),
+            None => stays(""),
+        };
+    };
     match &entry.fault {
         Some(Fault::Unreadable(why)) => Verdict::Stays(format!("cannot be read: {why}")),
         Some(Fault::Damaged(_)) if age < rules.older_than => {

@@ -6,6 +6,7 @@ FILE is JSON: for each step `input_ids`, `start_positions`, `end_positions` of i
 
     padded         run_qa's default: features padded to --max-length, attention mask, SDPA
     dynamic        the same, padded to the longest feature of the batch
+    compiled       the same, by torch.compile with open shapes
     packed-sdpa    no padding, by hand: everything on the real tokens, attention by SDPA one feature at a time
     packed-manual  the same with attention as two products and a softmax
     floor          the products of the step alone, forward and backward, on the real tokens
@@ -31,7 +32,7 @@ from weights import adamw  # noqa: E402
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("variant", choices=("padded", "dynamic", "packed-sdpa", "packed-manual", "floor"))
+    parser.add_argument("variant", choices=("padded", "dynamic", "compiled", "packed-sdpa", "packed-manual", "floor"))
     parser.add_argument("--batches", type=pathlib.Path, required=True)
     parser.add_argument("--model", type=pathlib.Path, required=True)
     parser.add_argument("--precision", choices=("fp32", "bf16"), required=True)
@@ -50,6 +51,7 @@ def train(model: DistilBertForQuestionAnswering, batches: list[dict], options) -
     """Forward, backward, clip, update, one step after the other."""
     optimizer = adamw(model, 3e-5, fused=True)
     model.train()
+    forward = torch.compile(model, dynamic=True) if options.variant == "compiled" else model
     seconds = []
     for batch in batches:
         begin = time.perf_counter()
@@ -64,7 +66,7 @@ def train(model: DistilBertForQuestionAnswering, batches: list[dict], options) -
                 for row, feature in enumerate(batch["input_ids"]):
                     ids[row, : len(feature)] = torch.tensor(feature)
                     mask[row, : len(feature)] = 1
-                loss = model(ids, mask, start_positions=starts, end_positions=ends).loss
+                loss = forward(ids, mask, start_positions=starts, end_positions=ends).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
