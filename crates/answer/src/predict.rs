@@ -4,27 +4,29 @@ mod job;
 mod output;
 mod part;
 mod questions;
+mod summary;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use answerer::Answerer;
 use clap::Args;
-use serde_json::json;
-use squad::{F1Units, Means, QuestionScore, Scoring, SpanPrediction};
+use squad::{F1Units, QuestionScore, Scoring, SpanPrediction};
 use stage::{CommonOptions, Interrupt, ModelOptions, Progress};
 
 use self::part::{PART_QUESTIONS, Part, PartWriter, Row, Totals, questions_of};
 use self::questions::{Asked, Census, Stream};
+use self::summary::lines_of;
 use crate::Error;
 
 pub(crate) use self::job::{Folder, Job};
 pub(crate) use self::output::Output;
+pub(crate) use self::summary::summarize;
 
 /// Answer all questions in files
 ///
@@ -353,49 +355,6 @@ fn stream(options: &PredictOptions, interrupt: &Interrupt) -> Result<(), Error> 
         tracing::info!("{line}");
     }
     Ok(())
-}
-
-/// Says what came of it.
-pub(crate) fn summarize(totals: &Totals, output: &Path, as_json: bool) -> Result<(), Error> {
-    if totals.refused > 0 {
-        tracing::warn!(
-            questions = totals.refused,
-            "questions could not be asked and have no answer; the column `error` says why"
-        );
-    }
-    if !as_json {
-        let lines = lines_of(totals).join("\n");
-        return Ok(stage::print(&format!("{}: {lines}\n", output.display()))?);
-    }
-    let mut object = json!({
-        "output": output.display().to_string(), "questions": totals.questions, "no_answer": totals.no_answer,
-        "refused": totals.refused,
-    });
-    for (part, Means { questions, exact_match, f1 }) in totals.means() {
-        let key = |name: &str| if part.is_empty() { name.to_owned() } else { format!("{part}_{name}") };
-        let labelled = if part.is_empty() { "labelled" } else { "questions" };
-        object[key(labelled)] = questions.into();
-        object[key("exact_match")] = exact_match.into();
-        object[key("f1")] = f1.into();
-    }
-    Ok(stage::print(&format!("{object}\n"))?)
-}
-
-/// What came of it, for people.
-fn lines_of(totals: &Totals) -> Vec<String> {
-    let mut lines = vec![match totals.no_answer {
-        0 => format!("{} questions", totals.questions),
-        none => format!("{} questions, {none} without an answer", totals.questions),
-    }];
-    for (part, Means { questions, exact_match, f1 }) in totals.means() {
-        let of = match part {
-            "has_answer" => "with an answer: ",
-            "no_answer" => "without: ",
-            _ => "",
-        };
-        lines.push(format!("{of}exact match {exact_match:.2}, F1 {f1:.2} ({questions} questions)"));
-    }
-    lines
 }
 
 /// The parts of `folders` in order, one of each.

@@ -35,7 +35,7 @@ const OPTIONS: [(&str, &str); 22] = [
 ];
 
 /// Commands that people may expect, and what to type instead.
-const COMMANDS: [(&str, &str); 10] = [
+const COMMANDS: [(&str, &str); 9] = [
     ("eval", "distilburn evaluate"),
     ("fit", "distilburn run --to train"),
     (
@@ -45,7 +45,6 @@ const COMMANDS: [(&str, &str); 10] = [
     ("gc", "distilburn clean"),
     ("list", "distilburn status"),
     ("ls", "distilburn status"),
-    ("predict", "`distilburn ask` answers one question, `distilburn evaluate` those of a data set"),
     ("prune", "distilburn clean"),
     ("test", "distilburn evaluate"),
     ("verify", "distilburn status --verify"),
