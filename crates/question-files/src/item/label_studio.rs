@@ -53,7 +53,10 @@ impl Label {
 }
 
 /// The control that holds the answers; the others go to `ignored`.
-pub(super) fn control(labels: &[Label], ignored: &mut Vec<(Field, String)>) -> Result<Option<String>, String> {
+pub(super) fn control(
+    labels: &[Label],
+    ignored: &mut Vec<(Field, String)>,
+) -> Result<Option<String>, String> {
     let names: BTreeSet<&str> = labels.iter().map(|label| label.from_name.as_str()).collect();
     let mut called_answer = names.iter().filter(|name| is_called_answer(name));
     let control = match (names.len(), called_answer.next(), called_answer.next()) {
