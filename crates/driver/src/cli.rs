@@ -1,17 +1,19 @@
 //! What can be typed after `distilburn`.
 
-use std::ffi::{OsStr, OsString};
-use std::iter;
+mod other;
+mod values;
+
 use std::path::PathBuf;
 
 use analysis::categories::Category;
 use artifact::SplitName;
-use clap::builder::{OsStringValueParser, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
-use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use squad::F1Units;
 use stage::{CommonOptions, Input, OutputOptions, STAGES};
 
+pub(crate) use self::other::{Other, TOOLS};
+use self::values::{category, f1_units, margin, side, split, stage_names, stage_or_fingerprint};
 use crate::gate::Gate;
 
 const EXAMPLES: &str = "\
@@ -363,92 +365,6 @@ pub(crate) struct ReportOptions {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// The binary has only this command, and the same name.
-const SERVE: &str = "serve";
-
-/// Commands that do not concern the pipeline as a whole: name, the binary that has them, and a sentence.
-pub(crate) const TOOLS: [(&str, &str, &str); 5] = [
-    ("ask", "answer", "Answer questions about texts with the fine-tuned model"),
-    ("predict", "answer", "Answer all questions in files"),
-    ("merge", "answer", "Join the parts of `predict --shard`"),
-    ("profile", "answer", "Measure how fast a model answers on this machine"),
-    (SERVE, "serve", "Answer questions over HTTP, with a page to try it"),
-];
-
-/// A command of another binary, with all that was typed after it.
-#[derive(Debug)]
-pub(crate) struct Other {
-    /// `distilburn-<binary>` has it.
-    pub(crate) binary: &'static str,
-    /// The arguments of that binary.
-    pub(crate) args: Vec<OsString>,
-    output: OutputOptions,
-}
-
-impl Subcommand for Other {
-    fn augment_subcommands(command: clap::Command) -> clap::Command {
-        let forwarded = |name: &'static str, about: String| {
-            let rest =
-                Arg::new("args").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).hide(true);
-            let rest = rest.value_parser(OsStringValueParser::new());
-            clap::Command::new(name).about(about).disable_help_flag(true).arg(rest)
-        };
-        let stage =
-            |stage: &stage::Declaration| forwarded(stage.name, format!("{} (this stage alone)", stage.about));
-        command
-            .subcommands(TOOLS.map(|(name, _, about)| forwarded(name, about.to_owned())))
-            .subcommands(STAGES.into_iter().filter(|stage| is_forwarded(stage.name)).map(stage))
-    }
-
-    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
-        Self::augment_subcommands(command)
-    }
-
-    fn has_subcommand(name: &str) -> bool {
-        TOOLS.iter().any(|tool| tool.0 == name)
-            || stage::Declaration::of(name).is_some() && is_forwarded(name)
-    }
-}
-
-/// Whether the driver passes a stage's command to its binary unchanged; `report` has one more option.
-fn is_forwarded(stage: &str) -> bool {
-    stage != stage::REPORT.name
-}
-
-impl FromArgMatches for Other {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let (name, rest) = matches.subcommand().ok_or(clap::Error::new(ErrorKind::MissingSubcommand))?;
-        let typed = rest.get_many::<OsString>("args").into_iter().flatten().cloned();
-        let output = OutputOptions::default();
-        if let Some((name, binary, _)) = TOOLS.iter().find(|tool| tool.0 == name) {
-            let command = Some((*name).into()).filter(|_| *name != SERVE);
-            let args = command.into_iter().chain(typed).collect();
-            return Ok(Self { binary, args, output });
-        }
-        if name == stage::EVALUATE.name && typed.clone().any(|arg| is_about_a_dataset(&arg)) {
-            return Ok(Self {
-                binary: "answer",
-                args: iter::once(name.into()).chain(typed).collect(),
-                output,
-            });
-        }
-        let stage = stage::Declaration::of(name).ok_or(clap::Error::new(ErrorKind::InvalidSubcommand))?;
-        Ok(Self { binary: stage.name, args: typed.collect(), output })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-/// Whether `evaluate` is called for a finished model on other questions, which is not a stage.
-fn is_about_a_dataset(arg: &OsStr) -> bool {
-    let arg = arg.to_string_lossy();
-    let name = arg.split('=').next().unwrap_or_default();
-    name == "--dataset" || name == "--model"
-}
-
 impl Cli {
     pub(crate) fn output(&self) -> &OutputOptions {
         match &self.command {
@@ -467,47 +383,4 @@ impl Cli {
             Command::Other(other) => &other.output,
         }
     }
-}
-
-fn f1_units() -> impl TypedValueParser<Value = F1Units> {
-    PossibleValuesParser::new(["words", "characters"])
-        .map(|units| if units == "words" { F1Units::Words } else { F1Units::Characters })
-}
-
-fn category() -> impl TypedValueParser<Value = Category> {
-    let of = |name: String| Category::ALL.into_iter().find(|category| category.name() == name);
-    PossibleValuesParser::new(Category::ALL.map(Category::name))
-        .map(move |name| of(name).expect("the parser knows no other names"))
-}
-
-fn split() -> impl TypedValueParser<Value = SplitName> {
-    let splits = [SplitName::Validation, SplitName::Test];
-    PossibleValuesParser::new(splits.map(SplitName::as_str))
-        .map(|name| if name == "test" { SplitName::Test } else { SplitName::Validation })
-}
-
-fn side(text: &str) -> Result<String, String> {
-    if text.split(',').any(str::is_empty) {
-        return Err("expected a model, or several separated by commas".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-fn margin(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(margin) if (0.0..=100.0).contains(&margin) => Ok(margin),
-        _ => Err("expected points of F1 from 0 to 100".to_owned()),
-    }
-}
-
-fn stage_or_fingerprint(text: &str) -> Result<String, String> {
-    if stage::Declaration::of(text).is_some() || crate::prefix::is_prefix(text) {
-        return Ok(text.to_owned());
-    }
-    let stages = STAGES.map(|declaration| declaration.name).join(", ");
-    Err(format!("expected a stage ({stages}) or the first digits of a fingerprint, at least 4"))
-}
-
-fn stage_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(STAGES.map(|declaration| declaration.name))
 }

@@ -5,7 +5,8 @@
 //! reads `tokenizer.json`, and to transformers. If transformers' named class would ignore a part of `tokenizer.json`,
 //! `tokenizer_class` is the generic class, which uses the file unchanged.
 
-use std::collections::BTreeMap;
+mod vocabulary;
+
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -13,6 +14,8 @@ use serde_json::{Map, Value, json};
 use crate::config::DistilBertConfig;
 use crate::error::{Error, Result};
 use crate::word_piece::{Flags, word_piece};
+
+use self::vocabulary::{agrees, refuse_other_pieces, unreachable_capitals, vocab_lines, vocabulary};
 
 /// The tokenizer's files in a model's folder; `None` if there is no such file.
 #[derive(Debug, Default)]
@@ -84,9 +87,6 @@ const FLAGS: [(&str, &str); 3] = [
     ("strip_accents", "strip_accents"),
     ("tokenize_chinese_chars", "handle_chinese_chars"),
 ];
-
-/// The mark of a word's first piece in vocabularies of `SentencePiece` and of byte-level BPE.
-const WORD_MARKS: [char; 2] = ['▁', 'Ġ'];
 
 impl TokenizerFiles {
     /// Makes the tokenizer for a model with `config`; `folder` is for messages.
@@ -299,13 +299,6 @@ impl TokenizerFiles {
     }
 }
 
-/// How many tokens hold capitals, if that is more than a few names of special tokens.
-fn unreachable_capitals(vocabulary: &[String]) -> Option<usize> {
-    let is_cased = |token: &&String| !token.starts_with('[') && token.chars().any(char::is_uppercase);
-    let capitals = vocabulary.iter().filter(is_cased).count();
-    (capitals * 100 > vocabulary.len()).then_some(capitals)
-}
-
 /// Case, accents and Chinese characters. A named class takes them from `tokenizer_config.json` if they are set there,
 /// and so do the written files.
 fn normalizer_flags(
@@ -359,25 +352,6 @@ fn is_standard(tokenizer: &Map<String, Value>, special: &[(&str, u64)], flags: &
         .all(|key| part(tokenizer, key) == part(&standard, key))
 }
 
-/// Pieces that begin with the mark of another kind of tokenizer: most of a text would become `[UNK]`.
-fn refuse_other_pieces(vocabulary: &[String], path: &Path) -> Result<()> {
-    let marked = |token: &&String| {
-        let rest = WORD_MARKS.iter().find_map(|mark| token.strip_prefix(*mark));
-        rest.is_some_and(|rest| !rest.is_empty())
-    };
-    let count = vocabulary.iter().filter(marked).count();
-    // Characters of some language may be among the tokens of any vocabulary.
-    if 100 * count <= vocabulary.len() {
-        return Ok(());
-    }
-    Err(Error::OtherPieces {
-        path: path.to_owned(),
-        count,
-        tokens: vocabulary.len(),
-        example: vocabulary.iter().find(marked).cloned().unwrap_or_default(),
-    })
-}
-
 /// Files from before tokenizers 0.10, such as that of distilbert-base-uncased, do not name their model. WordPiece has a
 /// prefix for continued words, and no merges.
 fn name_model_type(tokenizer: &mut Map<String, Value>) {
@@ -388,61 +362,6 @@ fn name_model_type(tokenizer: &mut Map<String, Value>) {
     {
         model.shift_insert(0, "type".to_owned(), "WordPiece".into());
     }
-}
-
-/// Every token by its id: the model's and the added ones. Ids may be missing; no text becomes them.
-fn vocabulary(tokenizer: &Map<String, Value>, path: &Path) -> Result<BTreeMap<u64, String>> {
-    let kind = |part, found: &Value, expected| Error::TokenizerKind {
-        path: path.to_owned(),
-        part,
-        found: found.as_str().unwrap_or("none").to_owned(),
-        expected,
-    };
-    let model = tokenizer.get("model").unwrap_or(&Value::Null);
-    if model["type"] != "WordPiece" {
-        return Err(kind("model", &model["type"], "WordPiece"));
-    }
-    let vocab = model["vocab"].as_object().ok_or_else(|| kind("model.vocab", &Value::Null, "an object"))?;
-    let added = tokenizer.get("added_tokens").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let pairs = vocab.iter().map(|(token, id)| (token.as_str(), id.as_u64())).chain(
-        added.iter().map(|token| (token["content"].as_str().unwrap_or_default(), token["id"].as_u64())),
-    );
-
-    let mut by_id = BTreeMap::new();
-    for (token, id) in pairs {
-        if token.contains(['\n', '\r']) {
-            return Err(Error::LineBreak { path: path.to_owned(), token: token.to_owned() });
-        }
-        let known = id.map(|id| by_id.entry(id).or_insert_with(|| token.to_owned()));
-        if known.is_none_or(|known| known != token) {
-            let id = id.map_or("none".to_owned(), |id| id.to_string());
-            return Err(Error::VocabularyIds { path: path.to_owned(), token: token.to_owned(), id });
-        }
-    }
-    Ok(by_id)
-}
-
-/// A `vocab.txt` beside a `tokenizer.json` must hold the same tokens.
-fn agrees(lines: &[String], vocabulary: &[String], path: &Path) -> Result<()> {
-    // Added tokens follow the vocabulary and are not in the file; for a repeated token, the last line counts.
-    let same = |line: &String, token: &String| token.is_empty() || line == token.trim_end();
-    let differs = lines.iter().zip(vocabulary).position(|(line, token)| !same(line, token));
-    if let Some(id) = differs.or_else(|| (lines.len() > vocabulary.len()).then_some(vocabulary.len())) {
-        return Err(Error::VocabularyDiffers {
-            path: path.to_owned(),
-            line: id + 1,
-            found: lines[id].clone(),
-            expected: vocabulary.get(id).cloned().unwrap_or_default(),
-        });
-    }
-    Ok(())
-}
-
-/// The lines as transformers reads them: without white space at the end, and without blank lines at the end of the file.
-fn vocab_lines(bytes: &[u8], path: &Path) -> Result<Vec<String>> {
-    let text = std::str::from_utf8(bytes).map_err(|source| Error::Utf8 { path: path.to_owned(), source })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    Ok(text.trim_end().lines().map(|line| line.trim_end().to_owned()).collect())
 }
 
 fn parse_object(json: &[u8], path: &Path) -> Result<Map<String, Value>> {

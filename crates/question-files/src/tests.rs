@@ -19,6 +19,7 @@ mod forms;
 
 mod page;
 mod shapes;
+mod tables;
 
 use self::forms::{
     arrow_file, articles, flat, gzip, json_lines, other_columns, parquet, parquet_with, squad_json, zstd,

@@ -15,8 +15,7 @@ use crate::LogFormat;
 const WIDTH: usize = 100;
 
 /// The remedy where there is no space left.
-const FULL: &str =
-    "free some space there, or write elsewhere, and run the same command again; finished work is kept";
+const FULL: &str = "free some space there, or write elsewhere, and run the same command again";
 
 /// Writes `error` to stderr.
 pub(crate) fn report(error: &dyn Diagnostic, exit_code: u8, format: LogFormat) {

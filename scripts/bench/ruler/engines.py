@@ -1,8 +1,9 @@
 """The model's pass over the features of dev-open against the engines that people deploy.
 
-distilburn: as in `inference`, in --precision and in int8, in batches as large as those of `predict`. The others: reference/engine.py, features sorted by length and padded
-to the longest of their batch; the batch size of each is the best of 1, 8 and 32 (see the log). --precision is also that of
-PyTorch and OpenVINO: take the faster on the machine at hand. ONNX Runtime has no bf16 on a CPU and runs in fp32 and int8.
+distilburn: as in `inference`, in --precision and in int8, in batches as large as those of `predict`. The others:
+reference/engine.py, features sorted by length and padded to the longest of their batch; the batch size of each is the better of 8
+and 32 (see the log). --precision is also that of PyTorch and OpenVINO: take the faster on the machine at hand. ONNX Runtime has no
+bf16 on a CPU and runs in fp32 and int8.
 `seconds` are those from the first batch to the logits of all features; in the second table one feature at a time, with all
 threads (MLPerf's SingleStream). With --answers FOLDER, a fine-tuned model, each engine also answers all of dev-open, so that a
 speed that is bought with answers is seen.
@@ -10,6 +11,7 @@ speed that is bought with answers is seen.
 
 import json
 import subprocess
+import sys
 
 from . import inference, inputs, rounds, sides
 from .process import ROOT
@@ -29,6 +31,8 @@ def measure(args) -> rounds.Outcome:
     engines = [("openvino", args.precision), ("onnxruntime", "int8"), ("onnxruntime", "fp32"),
                ("torch-compile", args.precision)]
     engines = [(engine, precision) for engine, precision in engines if args.only in f"{engine} {precision}"]
+    if not engines:
+        sys.exit(f"compare: no engine has {args.only!r} in its name")
 
     def words(engine, precision, folder, batch_size=None):
         return [engine, "--model", folder, "--work", args.work, "--precision", precision, "--threads", args.threads,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use squad::{python, units_of};
+use time::Month;
 use unicode_script::UnicodeScript as _;
 
 use super::NO_SCRIPT;
@@ -43,21 +44,6 @@ pub(super) fn question_word(question: &str) -> &'static str {
     });
     found.unwrap_or("other")
 }
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// Lower-case words that can be in the middle of a name.
 const CONNECTING: [&str; 14] =
@@ -125,7 +111,9 @@ pub(super) fn answer_type(answer: &str) -> &'static str {
 fn is_date_word(word: &str) -> bool {
     let year = word.strip_suffix('s').unwrap_or(word);
     let is_year = year.len() == 4 && year.parse().is_ok_and(|year| (1000..2100).contains(&year));
-    is_year || MONTHS.contains(&word) || matches!(word.to_lowercase().as_str(), "century" | "centuries")
+    is_year
+        || word.parse::<Month>().is_ok()
+        || matches!(word.to_lowercase().as_str(), "century" | "centuries")
 }
 
 pub(super) fn position(start: i32, context: &str) -> &'static str {

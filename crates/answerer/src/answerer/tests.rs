@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
@@ -53,6 +54,26 @@ fn many_questions_get_the_answers_of_each_alone_in_order() {
         assert_eq!((&prediction.text, prediction.start_char), (&alone.text, alone.start_char), "{index}");
         assert!((prediction.score - alone.score).abs() < TOLERANCE, "{index}");
     }
+}
+
+#[test]
+fn every_window_is_counted_once_before_its_answer_comes() {
+    let answerer = answerer();
+    let prepare = |index| {
+        let tokens = answerer.tokenize(&context(index)).unwrap();
+        answerer.prepare(index, "who sat", context(index).as_str().into(), &tokens).unwrap()
+    };
+    let questions: Vec<_> = (0..10).map(prepare).collect();
+    let windows: Vec<usize> = questions.iter().map(Question::windows).collect();
+    let counted = AtomicUsize::new(0);
+    let count = || {
+        counted.fetch_add(1, Ordering::Relaxed);
+    };
+    let outcome = answerer.answer_watched(questions.into_iter(), count, |index, _| {
+        assert!(counted.load(Ordering::Relaxed) >= windows[..=index].iter().sum());
+        Ok::<(), ()>(())
+    });
+    assert_eq!((outcome, counted.into_inner()), (Ok(()), windows.iter().sum()));
 }
 
 #[test]

@@ -175,6 +175,8 @@ fn damaged_artifacts_count_for_none_and_go_by_their_age() {
     assert_eq!(why(&[damaged(6)], 1), ["stays: damaged, 6 days old"]);
     assert_eq!(why(&[damaged(8)], 1), ["goes: damaged, 8 days old"]);
     assert_eq!(going(&[damaged(8)], &Wanted::default(), None), [""; 0]);
+    let rules = Rules { keep: None, older_than: DAY * 7, now: SystemTime::UNIX_EPOCH + NOW };
+    assert_eq!(decide(&[damaged(8)], &Wanted::default(), rules), [Verdict::Stays("damaged".to_owned())]);
 }
 
 #[test]

@@ -172,21 +172,16 @@ fn alone(entry: &Entry, entries: &[Entry], wanted: &Wanted, rules: Rules) -> Ver
 fn finished(entry: &Entry, entries: &[Entry], rules: Rules) -> Verdict {
     let stays = |why: &str| Verdict::Stays(why.to_owned());
     let age = entry.age(rules.now);
-    let Some(keep) = rules.keep else {
-        return match &entry.fault {
-            Some(Fault::Unreadable(why)) => Verdict::Stays(format!("cannot be read: {why}")),
-            Some(Fault::Damaged(_)) => stays("damaged"),
-            None => stays(""),
-        };
-    };
-    match &entry.fault {
-        Some(Fault::Unreadable(why)) => Verdict::Stays(format!("cannot be read: {why}")),
-        Some(Fault::Damaged(_)) if age < rules.older_than => {
+    match (&entry.fault, rules.keep) {
+        (Some(Fault::Unreadable(why)), _) => Verdict::Stays(format!("cannot be read: {why}")),
+        (Some(Fault::Damaged(_)), None) => stays("damaged"),
+        (Some(Fault::Damaged(_)), Some(_)) if age < rules.older_than => {
             Verdict::Stays(format!("damaged, {} old", words(age)))
         }
-        Some(Fault::Damaged(_)) => Verdict::Goes(format!("damaged, {} old", words(age))),
-        None if entry.is_latest => stays("the newest"),
-        None => {
+        (Some(Fault::Damaged(_)), Some(_)) => Verdict::Goes(format!("damaged, {} old", words(age))),
+        (None, None) => stays(""),
+        (None, Some(_)) if entry.is_latest => stays("the newest"),
+        (None, Some(keep)) => {
             let is_newer = |other: &&Entry| {
                 other.folder.stage == entry.folder.stage
                     && other.is_sound()
