@@ -1,5 +1,8 @@
 //! Names and shapes of the same questions, and ambiguous ones that must not be guessed.
 
+use arrow::array::{RecordBatch, StringArray};
+
+use super::tables::parquet_row;
 use super::*;
 
 const CONTEXT: &str = r#""context": "the cat sat", "question": "who?""#;

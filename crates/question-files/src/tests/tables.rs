@@ -34,7 +34,7 @@ fn csv_is_read_as_python_writes_it() {
 }
 
 /// One row of Parquet with these columns beside context and question.
-fn parquet_row(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+pub(super) fn parquet_row(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let text = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
     let all = [("id", text("a")), ("context", text("the cat sat")), ("question", text("who?"))];
     let columns = all.into_iter().chain(columns).map(|(name, column)| (name, column, true));
