@@ -1,4 +1,4 @@
-// Self-attention within each sequence of a packed batch on the host: forward in bfloat16 and f32, backward in bfloat16.
+// Self-attention within each sequence of a packed batch on the host, in bfloat16 and f32, forward and backward.
 //
 // Queries, keys, values and outputs are (tokens, dim), a head being d_head neighbouring columns. A thread takes a whole
 // head of a sequence, whose scores stay in its cache: blocks of kRows queries against all keys, products accumulated in f32
@@ -25,11 +25,11 @@ using namespace distilburn;
 
 int64_t padded(int64_t length) { return (length + kRows - 1) / kRows * kRows; }
 
-template <class T = uint16_t>
+template <class T>
 const T* data_of(const at::Tensor& tensor) {
   return static_cast<const T*>(tensor.const_data_ptr());
 }
-template <class T = uint16_t>
+template <class T>
 T* data_of(at::Tensor& tensor) {
   return static_cast<T*>(tensor.data_ptr());
 }
@@ -96,6 +96,12 @@ void check_rows(const at::Tensor& tensor, const at::Tensor& like) {
               "attention: rows of neighbouring columns");
 }
 
+at::ScalarType checked_type(const at::Tensor& query) {
+  const at::ScalarType type = query.scalar_type();
+  TORCH_CHECK(type == at::kBFloat16 || type == at::kFloat, "attention: bfloat16 or float");
+  return type;
+}
+
 void check_probabilities(const at::Tensor& probabilities, const Batch& batch, at::ScalarType type) {
   check(probabilities, type);
   TORCH_CHECK(probabilities.numel() == batch.probability_starts[batch.sequences],
@@ -126,6 +132,16 @@ void forward(at::Tensor& out, at::Tensor* probabilities, const at::Tensor& query
   });
 }
 
+template <class T>
+void backward(at::Tensor** grads, const at::Tensor& grad, const at::Tensor& query, const at::Tensor& key,
+              const at::Tensor& value, const at::Tensor& probabilities, const Batch& batch) {
+  for_each_head<T>(batch, query, [&](const Head& head, const Problem& problem, Scratch<T>& scratch) {
+    backward_head(data_of<T>(*grads[0]), data_of<T>(*grads[1]), data_of<T>(*grads[2]), data_of<T>(grad),
+                  data_of<T>(query), data_of<T>(key), data_of<T>(value), data_of<T>(probabilities), head, problem,
+                  scratch);
+  });
+}
+
 }  // namespace
 
 extern "C" {
@@ -136,8 +152,7 @@ char* distilburn_attention_forward(at::Tensor* out, at::Tensor* probabilities, a
                                    at::Tensor* value, const Batch* batch) {
   return guarded([&] {
     check(*batch, *query);
-    const at::ScalarType type = query->scalar_type();
-    TORCH_CHECK(type == at::kBFloat16 || type == at::kFloat, "attention: bfloat16 or float");
+    const at::ScalarType type = checked_type(*query);
     for (const at::Tensor* tensor : {query, key, value}) check_rows(*tensor, *query);
     check(*out, *query, type);
     if (probabilities != nullptr) check_probabilities(*probabilities, *batch, type);
@@ -154,14 +169,16 @@ char* distilburn_attention_backward(at::Tensor** grads, at::Tensor* grad, at::Te
                                     at::Tensor* value, at::Tensor* probabilities, const Batch* batch) {
   return guarded([&] {
     check(*batch, *query);
+    const at::ScalarType type = checked_type(*query);
     for (const at::Tensor* tensor : {grads[0], grads[1], grads[2], grad, query, key, value}) {
-      check(*tensor, *query, at::kBFloat16);
+      check(*tensor, *query, type);
     }
-    check_probabilities(*probabilities, *batch, at::kBFloat16);
-    for_each_head<uint16_t>(*batch, *query, [&](const Head& head, const Problem& problem, Scratch<uint16_t>& scratch) {
-      backward_head(data_of(*grads[0]), data_of(*grads[1]), data_of(*grads[2]), data_of(*grad), data_of(*query),
-                    data_of(*key), data_of(*value), data_of(*probabilities), head, problem, scratch);
-    });
+    check_probabilities(*probabilities, *batch, type);
+    if (type == at::kFloat) {
+      backward<float>(grads, *grad, *query, *key, *value, *probabilities, *batch);
+    } else {
+      backward<uint16_t>(grads, *grad, *query, *key, *value, *probabilities, *batch);
+    }
   });
 }
 

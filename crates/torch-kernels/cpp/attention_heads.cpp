@@ -104,45 +104,38 @@ void distilburn::forward_head(T* out, T* all_probabilities, const T* query, cons
   }
 }
 
-template struct distilburn::Scratch<uint16_t>;
-template struct distilburn::Scratch<float>;
-template void distilburn::forward_head(uint16_t*, uint16_t*, const uint16_t*, const uint16_t*, const uint16_t*,
-                                       const Head&, const Problem&, Scratch<uint16_t>&);
-template void distilburn::forward_head(float*, float*, const float*, const float*, const float*, const Head&,
-                                       const Problem&, Scratch<float>&);
-
-void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_t* grad_value, const uint16_t* grad,
-                               const uint16_t* query, const uint16_t* key, const uint16_t* value,
-                               const uint16_t* all_probabilities, const Head& head, const Problem& problem,
-                               Scratch<uint16_t>& scratch) {
+template <class T>
+void distilburn::backward_head(T* grad_query, T* grad_key, T* grad_value, const T* grad, const T* query, const T* key,
+                               const T* value, const T* all_probabilities, const Head& head, const Problem& problem,
+                               Scratch<T>& scratch) {
   const int64_t length = head.length, width = head.padded_length, d_head = problem.d_head;
-  uint16_t* rows = scratch.rows.get();
-  uint16_t *queries = scratch.packed[0].get(), *keys = scratch.packed[1].get();
-  uint16_t *values = scratch.packed[2].get(), *grads = scratch.packed[3].get();
+  T* rows = scratch.rows.get();
+  T *queries = scratch.packed[0].get(), *keys = scratch.packed[1].get();
+  T *values = scratch.packed[2].get(), *grads = scratch.packed[3].get();
   pack_rows(queries, query, head, problem);
   pack_rows(keys, key, head, problem);
   pack_rows_transposed(values, value, head, problem);
   pack_rows(grads, grad, head, problem);
   copy_rows(rows, grad, head, problem);
 
-  uint16_t *weights = scratch.block.get(), *grad_scores = scratch.more_blocks[0].get();
-  uint16_t *weights_t = scratch.more_blocks[1].get(), *grad_scores_t = scratch.more_blocks[2].get();
-  std::fill_n(weights, kRows * width, uint16_t{0});
-  std::fill_n(grad_scores, kRows * width, uint16_t{0});
+  T *weights = scratch.block.get(), *grad_scores = scratch.more_blocks[0].get();
+  T *weights_t = scratch.more_blocks[1].get(), *grad_scores_t = scratch.more_blocks[2].get();
+  std::fill_n(weights, kRows * width, T{0});
+  std::fill_n(grad_scores, kRows * width, T{0});
   float *scores = scratch.scores.get(), *of_key = scratch.out.get(), *of_value = scratch.more_out.get();
   for (int64_t first = 0; first < length; first += kRows) {
     const int64_t count = std::min(kRows, length - first);
     product(scores, rows + first * d_head, d_head, values, kRows, width, d_head, false);
     for (int64_t row = 0; row < count; ++row) {
-      const uint16_t* probabilities = all_probabilities + head.in_all + (first + row) * length;
+      const T* probabilities = all_probabilities + head.in_all + (first + row) * length;
       const float* factors = row_factors(head, problem, first + row, scratch);
       drop_row(weights + row * width, probabilities, factors, length);
       softmax_row_backward(grad_scores + row * width, scores + row * width, probabilities, factors, length,
                            problem.scale);
     }
     // Below the last row: zeros, not what the block before left.
-    std::fill(weights + count * width, weights + kRows * width, uint16_t{0});
-    std::fill(grad_scores + count * width, grad_scores + kRows * width, uint16_t{0});
+    std::fill(weights + count * width, weights + kRows * width, T{0});
+    std::fill(grad_scores + count * width, grad_scores + kRows * width, T{0});
     transpose(weights_t, kRows, weights, width, kRows, width);
     transpose(grad_scores_t, kRows, grad_scores, width, kRows, width);
     product(of_value, weights_t, kRows, grads + first * d_head, width, d_head, kRows, first > 0);
@@ -153,3 +146,15 @@ void distilburn::backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_
   store_rows(rows_of(grad_key, head, problem.dim), problem.dim, of_key, length, d_head);
   store_rows(rows_of(grad_value, head, problem.dim), problem.dim, of_value, length, d_head);
 }
+
+template struct distilburn::Scratch<uint16_t>;
+template struct distilburn::Scratch<float>;
+template void distilburn::forward_head(uint16_t*, uint16_t*, const uint16_t*, const uint16_t*, const uint16_t*,
+                                       const Head&, const Problem&, Scratch<uint16_t>&);
+template void distilburn::forward_head(float*, float*, const float*, const float*, const float*, const Head&,
+                                       const Problem&, Scratch<float>&);
+template void distilburn::backward_head(uint16_t*, uint16_t*, uint16_t*, const uint16_t*, const uint16_t*,
+                                        const uint16_t*, const uint16_t*, const uint16_t*, const Head&, const Problem&,
+                                        Scratch<uint16_t>&);
+template void distilburn::backward_head(float*, float*, float*, const float*, const float*, const float*, const float*,
+                                        const float*, const Head&, const Problem&, Scratch<float>&);

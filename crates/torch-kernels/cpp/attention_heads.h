@@ -60,9 +60,9 @@ void forward_head(T* out, T* all_probabilities, const T* query, const T* key, co
                   const Problem& problem, Scratch<T>& scratch);
 
 // The head's columns of the three gradients.
-void backward_head(uint16_t* grad_query, uint16_t* grad_key, uint16_t* grad_value, const uint16_t* grad,
-                   const uint16_t* query, const uint16_t* key, const uint16_t* value,
-                   const uint16_t* all_probabilities, const Head& head, const Problem& problem,
-                   Scratch<uint16_t>& scratch);
+template <class T>
+void backward_head(T* grad_query, T* grad_key, T* grad_value, const T* grad, const T* query, const T* key,
+                   const T* value, const T* all_probabilities, const Head& head, const Problem& problem,
+                   Scratch<T>& scratch);
 
 }  // namespace distilburn

@@ -17,6 +17,8 @@ void softmax_row(float* probabilities, float* row, int64_t length, int64_t width
 // The gradient of a row of products, from that of the dropped probabilities; `grad` is scratch afterwards.
 void softmax_row_backward(uint16_t* out, float* grad, const uint16_t* probabilities, const float* factors,
                           int64_t length, float scale);
+void softmax_row_backward(float* out, float* grad, const float* probabilities, const float* factors, int64_t length,
+                          float scale);
 
 void drop_row(uint16_t* out, const uint16_t* in, const float* factors, int64_t count);
 void drop_row(float* out, const float* in, const float* factors, int64_t count);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "avx512.h"
 #include "simd.h"
 
 namespace distilburn {
@@ -30,5 +31,24 @@ DISTILBURN_INLINE float exponential(float x) {
   std::memcpy(&power, &bits, sizeof power);
   return y * power;
 }
+
+#if defined(__x86_64__)
+
+// The same of 16 numbers, with products and sums rounded once: half as many instructions.
+DISTILBURN_AVX512F inline __m512 exponential(__m512 x) {
+  // The second of the two where one is NaN.
+  x = _mm512_min_ps(_mm512_setzero_ps(), _mm512_max_ps(_mm512_set1_ps(-87.0f), x));
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT);
+  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+  r = _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), r);
+  __m512 p = _mm512_set1_ps(1.9875691500e-4f);
+  for (const float next : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f}) {
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(next));
+  }
+  const __m512 y = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
+  return _mm512_scalef_ps(y, n);
+}
+
+#endif
 
 }  // namespace distilburn

@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "avx512.h"
 #include "blocks.h"
 #include "elements.h"
 #include "error.h"
@@ -151,6 +152,49 @@ DISTILBURN_INLINE float gelu(float x) {
   return x < 0.0f ? half * rest : half * (2.0f - rest);
 }
 
+#if defined(__x86_64__)
+
+// The same of 16 numbers, its reciprocal by one of Newton's steps: a division takes as long as all the rest.
+DISTILBURN_AVX512F inline __m512 gelu(__m512 x) {
+  const __m512 one = _mm512_set1_ps(1.0f), two = _mm512_set1_ps(2.0f);
+  // Beyond 20 the rest is 0; infinity has no such reciprocal.
+  const __m512 magnitude =
+      _mm512_min_ps(_mm512_set1_ps(20.0f), _mm512_mul_ps(_mm512_abs_ps(x), _mm512_set1_ps(0.70710678f)));
+  const __m512 denominator = _mm512_fmadd_ps(magnitude, _mm512_set1_ps(0.3275911f), one);
+  __m512 t = _mm512_rcp14_ps(denominator);
+  t = _mm512_mul_ps(t, _mm512_fnmadd_ps(denominator, t, two));
+  __m512 p = _mm512_set1_ps(1.061405429f);
+  for (const float next : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f}) {
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(next));
+  }
+  const __m512 power = exponential(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(magnitude, magnitude)));
+  const __m512 rest = _mm512_mul_ps(_mm512_mul_ps(p, t), power);
+  const __mmask16 negative = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
+  const __m512 share = _mm512_mask_blend_ps(negative, _mm512_sub_ps(two, rest), rest);
+  return _mm512_mul_ps(_mm512_mul_ps(x, _mm512_set1_ps(0.5f)), share);
+}
+
+DISTILBURN_AVX512F inline void store_vector(float* out, __m512 values) { _mm512_storeu_ps(out, values); }
+DISTILBURN_AVX512F inline void store_vector(uint16_t* out, __m512 values) {
+  alignas(64) float wide[16];
+  _mm512_store_ps(wide, values);
+  for (int i = 0; i < 16; ++i) out[i] = narrow(wide[i]);
+}
+
+// `count` is a multiple of 16.
+template <class T>
+DISTILBURN_AVX512F void activate_vectors(T* out, const int32_t* sums, int64_t count, float scale, int32_t zero,
+                                         const Columns& columns) {
+  for (int64_t i = 0; i < count; i += 16) {
+    const __m512i own = _mm512_mullo_epi32(_mm512_set1_epi32(zero), _mm512_loadu_si512(columns.sums + i));
+    const __m512 sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(sums + i), own));
+    const __m512 factor = _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_loadu_ps(columns.scales + i));
+    store_vector(out + i, gelu(_mm512_add_ps(_mm512_mul_ps(sum, factor), _mm512_loadu_ps(columns.biases + i))));
+  }
+}
+
+#endif
+
 template <bool activates, class T>
 DISTILBURN_INLINE void dequantize_row(T* out, const int32_t* sums, int64_t count, float scale, int32_t zero,
                                       const Columns& columns) {
@@ -200,10 +244,14 @@ struct DequantizedOut {
       const float scale = input.scales[tile.row + row];
       const int32_t zero = input.zeros[tile.row + row];
       const int32_t* sums = values + row * tile.columns;
-      if (activates) {
-        activate(out, sums, tile.columns, scale, zero, own);
-      } else {
+      if (!activates) {
         dequantize(out, sums, tile.columns, scale, zero, own);
+#if defined(__x86_64__)
+      } else if (has_avx512f()) {
+        activate_vectors(out, sums, tile.columns, scale, zero, own);
+#endif
+      } else {
+        activate(out, sums, tile.columns, scale, zero, own);
       }
     }
   }

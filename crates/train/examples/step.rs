@@ -1,7 +1,7 @@
 //! Times training steps of a model with random weights on random features: `step DEVICE PRECISION BATCH_SIZE STEPS SHAPE`.
 //!
-//! SHAPE is `base` (DistilBERT-base) or `tiny`. Prints JSON: the seconds of each step, and how many operations the last one asks
-//! LibTorch for. `scripts/bench/first-gpu` compares it with PyTorch on features of the same lengths.
+//! SHAPE is `base` (DistilBERT-base), `minilm` or `tiny`. Prints JSON: the seconds of each step, and how many operations the
+//! last one asks LibTorch for. `scripts/bench/first-gpu` compares it with PyTorch on features of the same lengths.
 
 use std::error::Error;
 use std::time::Instant;
@@ -76,8 +76,9 @@ fn length(index: usize) -> usize {
 fn config(shape: &str) -> Result<Config, Box<dyn Error>> {
     let (dim, hidden_dim, n_heads, n_layers) = match shape {
         "base" => (768, 3072, 12, 6),
+        "minilm" => (384, 1536, 12, 6),
         "tiny" => (32, 64, 2, 6),
-        _ => return Err("SHAPE is base or tiny".into()),
+        _ => return Err("SHAPE is base, minilm or tiny".into()),
     };
     let config = json!({
         "vocab_size": 30522, "max_position_embeddings": 512,

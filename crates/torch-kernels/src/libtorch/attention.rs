@@ -1,4 +1,5 @@
-//! Attention: of bfloat16 on the host (and of f32 forward) by `cpp/attention.cpp`, on CUDA all sequences at once, elsewhere a sequence at a time.
+//! Attention: of bfloat16 and f32 on the host by `cpp/attention.cpp`, on CUDA all sequences at once, elsewhere a sequence at a
+//! time.
 
 mod by_sequence;
 mod varlen;
@@ -17,18 +18,12 @@ pub(super) fn infer(qkv: [&Tensor; 3], options: &AttentionOptions) -> Tensor {
     if let Kernel::Varlen(kernel) = kernel {
         return varlen::forward(kernel, qkv, &sequences, options).0;
     }
-    if kernel == Kernel::Host || in_f32_blocks(qkv[0], options) {
+    if kernel == Kernel::Host {
         let contiguous =
             qkv.map(|tensor| if in_rows(&qkv) { tensor.shallow_clone() } else { tensor.contiguous() });
         return ffi::attention_forward(contiguous.each_ref(), &Division::new(&sequences, options), None);
     }
     by_sequence::infer(qkv, &sequences, options)
-}
-
-/// Whether the forward pass of `cpp/attention.cpp` takes these in f32.
-fn in_f32_blocks(query: &Tensor, options: &AttentionOptions) -> bool {
-    let d_head = query.size()[1] as usize / options.n_heads;
-    on_host(query) && query.kind() == Kind::Float && d_head.is_multiple_of(2) && f32_blocks_multiply()
 }
 
 /// Whether the rows of all three stand equally far apart, as those of one product do.
@@ -51,7 +46,7 @@ pub(super) fn forward(qkv: [&Tensor; 3], options: &AttentionOptions) -> (Tensor,
     let qkv = qkv.each_ref();
     let count = sequences.last().map_or(0, |sequence| sequence.probabilities.end);
     let probabilities = Tensor::empty([count as i64], (qkv[0].kind(), qkv[0].device()));
-    let out = if kernel == Kernel::Host || in_f32_blocks(qkv[0], options) {
+    let out = if kernel == Kernel::Host {
         ffi::attention_forward(qkv, &Division::new(&sequences, options), Some(&probabilities))
     } else {
         by_sequence::forward(qkv, &probabilities, &sequences, options)
@@ -93,8 +88,12 @@ impl Kernel {
     fn choose(query: &Tensor, options: &AttentionOptions) -> Self {
         let d_head = query.size()[1] as usize / options.n_heads;
         if on_host(query) {
-            let in_blocks = query.kind() == Kind::BFloat16 && d_head.is_multiple_of(2) && blocks_multiply();
-            return if in_blocks { Self::Host } else { Self::BySequence };
+            let multiply = match query.kind() {
+                Kind::BFloat16 => blocks_multiply(),
+                Kind::Float => f32_blocks_multiply(),
+                _ => false,
+            };
+            return if multiply && d_head.is_multiple_of(2) { Self::Host } else { Self::BySequence };
         }
         varlen::chosen((query.device(), query.kind(), d_head)).map_or(Self::BySequence, Self::Varlen)
     }

@@ -18,12 +18,14 @@ pub(crate) fn options(dropout: Option<Dropout>) -> AttentionOptions {
 }
 
 /// Attention of each sequence on its own, with given masks of kept probabilities.
-fn plain_attention([q, k, v]: &[Tensor<2>; 3], masks: Option<&[Tensor<3>]>) -> Tensor<2> {
+fn plain_attention([q, k, v]: &[Tensor<2>; 3], n_heads: usize, masks: Option<&[Tensor<3>]>) -> Tensor<2> {
+    let d_head = 12 / n_heads;
     let sequences = [0..5, 5..6, 6..17].into_iter().enumerate().map(|(index, rows)| {
         let len = rows.len();
-        let heads =
-            |x: &Tensor<2>| x.clone().slice([rows.clone(), 0..12]).reshape([len, 3, 4]).swap_dims(0, 1);
-        let scores = heads(q).matmul(heads(k).swap_dims(1, 2)) / 4.0_f64.sqrt();
+        let heads = |x: &Tensor<2>| {
+            x.clone().slice([rows.clone(), 0..12]).reshape([len, n_heads, d_head]).swap_dims(0, 1)
+        };
+        let scores = heads(q).matmul(heads(k).swap_dims(1, 2)) / (d_head as f64).sqrt();
         let probabilities = softmax(scores, 2);
         let probabilities = match masks {
             Some(masks) => probabilities * masks[index].clone(),
@@ -38,8 +40,13 @@ fn plain_attention([q, k, v]: &[Tensor<2>; 3], masks: Option<&[Tensor<3>]>) -> T
 fn packed_attention_is_attention_of_each_sequence_alone() {
     let qkv = attention_inputs();
     let [q, k, v] = qkv.clone();
-    let found = run(kernels::packed_attention(q.clone(), k.clone(), v.clone(), options(None)), &[&q, &k, &v]);
-    compare(found, run(plain_attention(&qkv, None), &[&q, &k, &v]), TOLERANCE);
+    // Heads of 4 columns, and of 3, which the host takes a sequence at a time.
+    for n_heads in [3, 4] {
+        let options = AttentionOptions { n_heads, ..options(None) };
+        let attended = kernels::packed_attention(q.clone(), k.clone(), v.clone(), options);
+        let plain = run(plain_attention(&qkv, n_heads, None), &[&q, &k, &v]);
+        compare(run(attended, &[&q, &k, &v]), plain, TOLERANCE);
+    }
 }
 
 #[test]
@@ -71,7 +78,7 @@ fn attention_dropout_masks_probabilities_alike_in_forward_and_backward() {
     let leaves: [&dyn Leaf; 3] = [&q, &k, &v];
     let found =
         run(kernels::packed_attention(q.clone(), k.clone(), v.clone(), options(Some(dropout))), &leaves);
-    compare(found, run(plain_attention(&qkv, Some(&masks)), &leaves), TOLERANCE);
+    compare(found, run(plain_attention(&qkv, 3, Some(&masks)), &leaves), TOLERANCE);
 }
 
 /// Lengths on both sides of the multiples of 32 that attention on the host works in.
