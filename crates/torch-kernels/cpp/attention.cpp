@@ -6,7 +6,6 @@
 //
 // For machines where distilburn_brgemm_multiplies.
 
-#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "attention_rows.h"
 #include "brgemm.h"
 #include "error.h"
+#include "in_turns.h"
 
 namespace {
 
@@ -48,7 +48,7 @@ struct Batch {
   double p;
 };
 
-// All heads, those of one sequence far apart: a thread's share of neighbours then has some of every sequence.
+// All heads of all sequences.
 std::vector<Head> heads_of(const Batch& batch, int64_t d_head) {
   std::vector<Head> heads;
   heads.reserve(batch.sequences * batch.n_heads);
@@ -116,10 +116,10 @@ void for_each_head(const Batch& batch, const at::Tensor& query, F f) {
   const auto heads = heads_of(batch, d_head);
   int64_t longest = kRows;
   for (const Head& head : heads) longest = std::max(longest, head.padded_length);
-  at::parallel_for(0, static_cast<int64_t>(heads.size()), 1, [&](int64_t first, int64_t last) {
+  in_turns(static_cast<int64_t>(heads.size()), [&](const auto& take) {
     Scratch<T> scratch(longest, d_head);
     const Products products;
-    for (int64_t i = first; i < last; ++i) f(heads[i], problem, scratch);
+    for (int64_t i = take(); i >= 0; i = take()) f(heads[i], problem, scratch);
   });
 }
 

@@ -1,5 +1,7 @@
 #include "blocks.h"
 
+#include <algorithm>
+
 int64_t distilburn::rows_at_a_time(int64_t left) {
   for (const int64_t rows : {kTile, int64_t{24}, int64_t{6}}) {
     if (left >= rows) return rows;
@@ -7,17 +9,14 @@ int64_t distilburn::rows_at_a_time(int64_t left) {
   return left;
 }
 
-distilburn::Grid::Grid(int64_t tiles, int64_t panels, int64_t threads) : rows(1), columns(threads) {
-  const auto busiest = [&](int64_t row_parts, int64_t column_parts) {
-    return ((tiles + row_parts - 1) / row_parts) * ((panels + column_parts - 1) / column_parts);
-  };
-  for (int64_t row_parts = 2; row_parts <= threads; ++row_parts) {
-    if (threads % row_parts != 0) continue;
-    if (busiest(row_parts, threads / row_parts) < busiest(rows, columns)) {
-      rows = row_parts;
-      columns = threads / row_parts;
-    }
+int64_t distilburn::parts_of_rows(int64_t tiles, int64_t panels, int64_t threads) {
+  const auto rounded_up = [](int64_t count, int64_t parts) { return (count + parts - 1) / parts; };
+  const auto busiest = [&](int64_t parts) { return rounded_up(tiles, parts) * rounded_up(panels * parts, threads); };
+  int64_t best = 1;
+  for (int64_t parts = 2; parts <= std::min(tiles, threads); ++parts) {
+    if (busiest(parts) < busiest(best)) best = parts;
   }
+  return best;
 }
 
 void distilburn::multiply_tile(float* out, const Left& left, const uint16_t* panel, const Tile& tile) {

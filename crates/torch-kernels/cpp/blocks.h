@@ -5,14 +5,13 @@
 
 #pragma once
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "aligned.h"
 #include "brgemm.h"
+#include "in_turns.h"
 
 namespace distilburn {
 
@@ -47,14 +46,9 @@ struct Tile {
   int64_t columns;
 };
 
-// How threads share a product: each has a part of the rows and a part of the columns.
-struct Grid {
-  int64_t rows;
-  int64_t columns;
-
-  // The least work for the busiest of `threads`; of two as good the one that packs less twice.
-  Grid(int64_t tiles, int64_t panels, int64_t threads);
-};
+// In how many parts of its rows threads share a product: the fewest with which the busiest thread has least to do. Every
+// panel is packed for each of them.
+int64_t parts_of_rows(int64_t tiles, int64_t panels, int64_t threads);
 
 // Begin of a part of `count` things.
 inline int64_t part(int64_t count, int64_t index, int64_t parts) { return count * index / parts; }
@@ -90,24 +84,20 @@ auto packed_before(const T* panels, int64_t inner) {
 template <class Factor, class Panels, class Out>
 void multiply(const Factor& left, int64_t columns, const Panels& panels, const Out& out) {
   const int64_t tiles = (left.rows + kTile - 1) / kTile, panel_count = (columns + kPanel - 1) / kPanel;
-  const int64_t threads = at::get_num_threads();
-  const Grid grid(tiles, panel_count, threads);
-  at::parallel_for(0, threads, 1, [&](int64_t first, int64_t last) {
+  const int64_t row_parts = parts_of_rows(tiles, panel_count, at::get_num_threads());
+  in_turns(row_parts * panel_count, [&](const auto& take) {
     const Products products;
     auto panel_of = panels();
     alignas(64) typename Factor::Sum values[kTile * kPanel];
-    for (int64_t thread = first; thread < last; ++thread) {
-      const int64_t row_part = thread / grid.columns, column_part = thread % grid.columns;
-      const int64_t last_panel = part(panel_count, column_part + 1, grid.columns);
-      for (int64_t p = part(panel_count, column_part, grid.columns); p < last_panel; ++p) {
-        const int64_t column = p * kPanel, width = std::min(kPanel, columns - column);
-        const auto* panel = panel_of(column, width);
-        for (int64_t t = part(tiles, row_part, grid.rows); t < part(tiles, row_part + 1, grid.rows); ++t) {
-          const Tile tile{t * kTile, std::min(kTile, left.rows - t * kTile), column, width};
-          out.fetch(tile);
-          multiply_tile(values, left, panel, tile);
-          out.store(tile, values);
-        }
+    for (int64_t index = take(); index >= 0; index = take()) {
+      const int64_t row_part = index / panel_count, column = index % panel_count * kPanel;
+      const int64_t width = std::min(kPanel, columns - column);
+      const auto* panel = panel_of(column, width);
+      for (int64_t t = part(tiles, row_part, row_parts); t < part(tiles, row_part + 1, row_parts); ++t) {
+        const Tile tile{t * kTile, std::min(kTile, left.rows - t * kTile), column, width};
+        out.fetch(tile);
+        multiply_tile(values, left, panel, tile);
+        out.store(tile, values);
       }
     }
   });
