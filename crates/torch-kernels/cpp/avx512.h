@@ -1,7 +1,7 @@
 // AVX-512, for functions that are written in its instructions.
 //
-// With bfloat16, its roundings make zeros of what is below the normal numbers, as its products of bfloat16 do, and keep more of a NaN;
-// otherwise they are narrow()'s.
+// With bfloat16, its roundings make zeros of what is below the normal numbers, as its products of bfloat16 do, and keep more
+// of a NaN; otherwise they are narrow()'s.
 
 #pragma once
 
